@@ -1,0 +1,18 @@
+package dev.fovea.kernels;
+
+/// An element-wise non-linearity. The names tell apart the variants that change results.
+public enum Activation {
+  /// `x`
+  NONE,
+  /// `x · Φ(x)` with the normal distribution's `Φ(x) = (1 + erf(x / √2)) / 2`
+  /// (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016).
+  GELU,
+  /// `x · (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2`, the approximation that GPT-2 and SigLIP use.
+  GELU_TANH,
+  /// `x · σ(1.702 x)`, the approximation that CLIP uses.
+  QUICK_GELU,
+  /// `x · σ(x)`, also called swish.
+  SILU,
+  /// `max(x, 0)`; NaN stays NaN.
+  RELU
+}

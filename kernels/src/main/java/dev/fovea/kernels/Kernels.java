@@ -1,0 +1,116 @@
+package dev.fovea.kernels;
+
+import java.lang.foreign.MemorySegment;
+import org.jetbrains.annotations.Nullable;
+
+/// Every operation that a model performs, on whole buffers of native memory.
+///
+/// This is the one door: models compute through nothing else, so that a second implementation standing here can count,
+/// plan, trace or move a forward pass without the model knowing.
+///
+/// Numbers are float32 in native byte order, rows one after the other, unless a parameter says otherwise. A buffer's size
+/// is exactly what its shape needs. NaN and infinities propagate as IEEE 754 prescribes. Sizes of zero are allowed and
+/// do nothing. An operation allocates nothing that outlives it, except scratch memory that is kept for the next one.
+///
+/// Kernels are safe for use by many threads at once. Results do not depend on the number of threads, bit for bit.
+///
+/// Every operation throws [IllegalArgumentException] when a buffer is not native, has the wrong size or overlaps where it
+/// may not, and [IllegalStateException] when a buffer's arena or these kernels are closed.
+public interface Kernels extends AutoCloseable {
+  /// The provider's name, as [KernelProvider] knows it.
+  String name();
+
+  /// Threads that an operation may use, the caller's included.
+  int threads();
+
+  /// `out = activation(x · weightᵀ + bias) + residual`.
+  ///
+  /// @param x `[M, K]`
+  /// @param weight `[N, K]`
+  /// @param bias `[N]`, or null for none
+  /// @param residual `[M, N]`, or null for none; may be `out` itself
+  /// @param out `[M, N]`; may not overlap `x`, `weight` or `bias`
+  void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, int m);
+
+  /// `out = scale · a · b`, matrix by matrix.
+  ///
+  /// @param a `[M, K]` each
+  /// @param b `[K, N]` each; [Matrices#transposed()] makes `a · bᵀ` of it
+  /// @param out `[M, N]` each, no two elements at the same place; may not overlap `a` or `b`
+  void matmul(Matrices a, Matrices b, Matrices out, float scale);
+
+  /// `out = softmax(scale · q · kᵀ) · v`, head by head, without writing the `N × N` scores to memory
+  /// (Vaswani et al., 2017; the blockwise softmax is Milakov and Gimelshein's, 2018).
+  ///
+  /// @param q `[queries, D]` each, with column stride 1, as all four
+  /// @param k `[keys, D]` each
+  /// @param v `[keys, D]` each
+  /// @param out `[queries, D]` each; may not overlap an input
+  void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale);
+
+  /// `out[r, c] = exp(x[r, c] - max(x[r])) / Σ exp(x[r] - max(x[r]))`. A row of nothing but `-∞` becomes NaN.
+  ///
+  /// @param x `[rows, cols]`
+  /// @param out `[rows, cols]`; may be `x` itself
+  void softmax(MemorySegment x, MemorySegment out, int rows, int cols);
+
+  /// `out[r] = (x[r] - mean(x[r])) / √(var(x[r]) + eps) · gamma + beta`, with the biased variance
+  /// (Ba, Kiros and Hinton, "Layer Normalization", 2016).
+  ///
+  /// @param x `[rows, cols]`
+  /// @param gamma `[cols]`
+  /// @param beta `[cols]`, or null for none
+  /// @param out `[rows, cols]`; may be `x` itself
+  void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+      int rows, int cols);
+
+  /// `out = activation(x)`, element by element.
+  ///
+  /// @param x `[n]`
+  /// @param out `[n]`; may be `x` itself
+  void activate(Activation activation, MemorySegment x, MemorySegment out, long n);
+
+  /// `out[i] = a[i] + b[i mod period]`: `b` repeats, as a position table does over a batch.
+  ///
+  /// @param a `[n]`
+  /// @param b `[period]`, where `period` divides `n`
+  /// @param out `[n]`; may be `a` itself, or `b` itself when `period` is `n`
+  void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period);
+
+  /// `out[i] = a[i] · b[i mod period]`: `b` repeats, as a layer scale does over the tokens.
+  ///
+  /// @param a `[n]`
+  /// @param b `[period]`, where `period` divides `n`
+  /// @param out `[n]`; may be `a` itself, or `b` itself when `period` is `n`
+  void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period);
+
+  /// `out = x · factor`.
+  ///
+  /// @param x `[n]`
+  /// @param out `[n]`; may be `x` itself
+  void scale(MemorySegment x, float factor, MemorySegment out, long n);
+
+  /// Copies `from` to `to`, which has the same shape at other strides.
+  ///
+  /// @param to no two elements at the same place; may not overlap `from`
+  void copy(Matrices from, Matrices to);
+
+  /// Gathers each window of a picture into a row: `out[b, y, x] = (c, dy, dx) ↦ planes[b, c, y·strideY + dy - padY, …]`.
+  /// A product with the rows is a convolution.
+  ///
+  /// @param planes `[B, C, H, W]`
+  /// @param out `[B, rows, cols, C · patchHeight · patchWidth]`; may not overlap `planes`
+  void patches(MemorySegment planes, PatchGrid grid, MemorySegment out);
+
+  /// Resamples a map whose channels lie side by side.
+  ///
+  /// @param x `[B, height, width, C]`
+  /// @param out `[B, outHeight, outWidth, C]`; may not overlap `x`
+  void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation);
+
+  /// Frees scratch memory and the threads that these kernels own. Closing twice is harmless.
+  @Override
+  void close();
+}

@@ -1,0 +1,54 @@
+package dev.fovea.kernels;
+
+import java.lang.foreign.MemorySegment;
+
+/// A batch of `outer × inner` float32 matrices `[rows, cols]` in one segment, at any strides: enough to see the heads of
+/// a fused `[B, N, 3, H, D]` projection without copying them.
+///
+/// Strides count floats. Element `(o, i, r, c)` lies at
+/// `o · outerStride + i · innerStride + r · rowStride + c · colStride`.
+///
+/// @param segment native memory that holds every element
+public record Matrices(MemorySegment segment, int outer, int inner, int rows, int cols,
+    long outerStride, long innerStride, long rowStride, long colStride) {
+
+  /// @throws IllegalArgumentException if a size or stride is negative, or `segment` is not native or too small
+  public Matrices {
+    if (outer < 0 || inner < 0 || rows < 0 || cols < 0)
+      throw new IllegalArgumentException("matrices: negative size in [" + outer + ", " + inner + ", " + rows + ", " + cols + "]");
+    if (outerStride < 0 || innerStride < 0 || rowStride < 0 || colStride < 0)
+      throw new IllegalArgumentException("matrices: negative stride in [" + outerStride + ", " + innerStride + ", " + rowStride
+          + ", " + colStride + "]");
+    Check.atLeast("matrices", segment, 4 * extent(outer, inner, rows, cols, outerStride, innerStride, rowStride, colStride));
+  }
+
+  /// `count` matrices one after the other, rows one after the other.
+  public static Matrices dense(MemorySegment segment, int count, int rows, int cols) {
+    return new Matrices(segment, 1, count, rows, cols, (long) count * rows * cols, (long) rows * cols, cols, 1);
+  }
+
+  /// The same elements with rows and columns exchanged.
+  public Matrices transposed() {
+    return new Matrices(segment, outer, inner, cols, rows, outerStride, innerStride, colStride, rowStride);
+  }
+
+  /// Position of element `(0, 0)` of matrix `(o, i)`, in floats.
+  public long start(int o, int i) {
+    return o * outerStride + i * innerStride;
+  }
+
+  /// Position of an element, in floats.
+  public long index(int o, int i, int row, int col) {
+    return start(o, i) + row * rowStride + col * colStride;
+  }
+
+  /// Whether there is no element.
+  public boolean isEmpty() {
+    return outer == 0 || inner == 0 || rows == 0 || cols == 0;
+  }
+
+  private static long extent(int outer, int inner, int rows, int cols, long so, long si, long sr, long sc) {
+    if (outer == 0 || inner == 0 || rows == 0 || cols == 0) return 0;
+    return 1 + (outer - 1) * so + (inner - 1) * si + (rows - 1) * sr + (cols - 1) * sc;
+  }
+}

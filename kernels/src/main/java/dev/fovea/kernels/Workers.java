@@ -1,0 +1,175 @@
+package dev.fovea.kernels;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+
+/// The threads that share an operation's tasks: some of its own, or the caller's executor.
+///
+/// The calling thread always works too, so that progress never depends on a pool that may be busy. Tasks are handed out
+/// one by one, so that a busy core does not hold up the rest. When two callers meet, the second works alone instead of
+/// waiting. Idle threads sleep.
+public final class Workers implements AutoCloseable {
+  /// A piece of an operation.
+  @FunctionalInterface
+  public interface Task {
+    /// Does piece `index`, which lies in `[0, tasks)`.
+    void run(int index);
+  }
+
+  /// How long a worker looks for the next operation before it sleeps: about the gap between two operations of a model.
+  private static final int SPINS = 2_000;
+
+  private final int threads;
+  private final Thread[] own;
+  private final Executor executor;
+  private final Runnable helper = this::help;
+
+  /// Held by the caller whose tasks are being shared.
+  private final ReentrantLock sharing = new ReentrantLock();
+  /// `tasks << 32 | next`: how many tasks there are and which is next, read and advanced in one step.
+  private final AtomicLong tickets = new AtomicLong();
+  private final AtomicInteger helping = new AtomicInteger();
+  private Task task;
+  private volatile Throwable failure;
+  private volatile Thread waiting;
+  private volatile boolean closed;
+
+  private Workers(int threads, boolean spawn, Executor executor) {
+    if (threads < 1) throw new IllegalArgumentException("threads: expected at least 1, got " + threads);
+    this.threads = threads;
+    this.executor = executor;
+    own = new Thread[spawn ? threads - 1 : 0];
+    for (int i = 0; i < own.length; i++)
+      own[i] = Thread.ofPlatform().name("fovea-worker-" + (i + 1)).daemon().start(this::serve);
+  }
+
+  /// Starts `threads - 1` daemon threads, which [#close()] ends.
+  ///
+  /// @throws IllegalArgumentException if `threads` is less than 1
+  public static Workers threads(int threads) {
+    return new Workers(threads, true, null);
+  }
+
+  /// One thread a processor.
+  public static Workers all() {
+    return threads(Runtime.getRuntime().availableProcessors());
+  }
+
+  /// Borrows up to `threads - 1` threads of `executor` for each operation; closing leaves it alone.
+  ///
+  /// @throws IllegalArgumentException if `threads` is less than 1
+  public static Workers using(Executor executor, int threads) {
+    return new Workers(threads, false, executor);
+  }
+
+  /// The most threads that work at once, the caller's included.
+  public int threads() {
+    return threads;
+  }
+
+  /// Runs `task` for every index in `[0, tasks)`, on this thread and others, and returns when all are done.
+  ///
+  /// The first exception of a task ends the handing out and is thrown here.
+  public void forEach(int tasks, Task task) {
+    if (threads == 1 || tasks <= 1 || sharing.isHeldByCurrentThread() || !sharing.tryLock()) {
+      for (int i = 0; i < tasks; i++) task.run(i);
+      return;
+    }
+    try {
+      share(tasks, task);
+    } finally {
+      sharing.unlock();
+    }
+  }
+
+  private void share(int tasks, Task task) {
+    awaitHelpers();
+    this.task = task;
+    failure = null;
+    tickets.set((long) tasks << 32);
+    for (int i = 0; i < Math.min(own.length, tasks - 1); i++) LockSupport.unpark(own[i]);
+    if (executor != null) borrow(Math.min(threads, tasks) - 1);
+    work();
+    awaitHelpers();
+    this.task = null;
+    switch (failure) {
+      case null -> {}
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      case Throwable e -> throw new IllegalStateException(e);
+    }
+  }
+
+  private void borrow(int helpers) {
+    try {
+      for (int i = 0; i < helpers; i++) executor.execute(helper);
+    } catch (RejectedExecutionException _) {
+      // A full or closed executor lends no thread: this one does the work.
+    }
+  }
+
+  /// Takes tasks until none is left. A ticket holds the number of tasks it belongs to, so that a late helper never mistakes
+  /// an operation that has ended for the next one.
+  private void work() {
+    while (true) {
+      long ticket = tickets.getAndIncrement();
+      int index = (int) ticket;
+      if (index >= (int) (ticket >>> 32)) return;
+      try {
+        task.run(index);
+      } catch (Throwable e) {
+        failure = e;
+        tickets.set(0);
+        return;
+      }
+    }
+  }
+
+  private void help() {
+    helping.incrementAndGet();
+    try {
+      work();
+    } finally {
+      if (helping.decrementAndGet() == 0) LockSupport.unpark(waiting);
+    }
+  }
+
+  private boolean hasWork() {
+    long ticket = tickets.get();
+    return (int) ticket < (int) (ticket >>> 32);
+  }
+
+  private void serve() {
+    while (!closed) {
+      for (int i = 0; i < SPINS && !hasWork(); i++) Thread.onSpinWait();
+      if (hasWork()) help();
+      else LockSupport.park(this);
+    }
+  }
+
+  private void awaitHelpers() {
+    for (int i = 0; i < SPINS; i++) {
+      if (helping.get() == 0) return;
+      Thread.onSpinWait();
+    }
+    waiting = Thread.currentThread();
+    boolean interrupted = false;
+    while (helping.get() != 0) {
+      LockSupport.park(this);
+      interrupted |= Thread.interrupted();
+    }
+    waiting = null;
+    if (interrupted) Thread.currentThread().interrupt();
+  }
+
+  /// Ends the threads that were started here; an operation under way finishes on its caller's thread.
+  @Override
+  public void close() {
+    closed = true;
+    for (var thread : own) LockSupport.unpark(thread);
+  }
+}

@@ -1,0 +1,213 @@
+package dev.fovea.kernels.reference;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.PatchGrid;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.MemorySegment;
+import org.jetbrains.annotations.Nullable;
+
+/// The specification: each operation as its formula reads, summed in double, rounded once.
+///
+/// Every other provider is measured against this one. Obvious comes before fast here.
+public final class ReferenceKernels implements Kernels {
+  private final Workers workers;
+
+  public ReferenceKernels(Workers workers) {
+    this.workers = workers;
+  }
+
+  @Override
+  public String name() {
+    return "reference";
+  }
+
+  @Override
+  public int threads() {
+    return workers.threads();
+  }
+
+  @Override
+  public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, int m) {
+    int n = weight.n(), k = weight.k();
+    workers.forEach(m, row -> {
+      for (int col = 0; col < n; col++) {
+        double sum = 0;
+        for (int i = 0; i < k; i++) sum += (double) at(x, (long) row * k + i) * weight.get(col, i);
+        if (bias != null) sum += at(bias, col);
+        double y = apply(activation, sum);
+        long to = (long) row * n + col;
+        if (residual != null) y += at(residual, to);
+        put(out, to, y);
+      }
+    });
+  }
+
+  @Override
+  public void matmul(Matrices a, Matrices b, Matrices out, float scale) {
+    workers.forEach(a.outer() * a.inner(), batch -> {
+      int o = batch / a.inner(), i = batch % a.inner();
+      for (int row = 0; row < out.rows(); row++)
+        for (int col = 0; col < out.cols(); col++) {
+          double sum = 0;
+          for (int k = 0; k < a.cols(); k++) sum += (double) at(a, o, i, row, k) * at(b, o, i, k, col);
+          put(out.segment(), out.index(o, i, row, col), scale * sum);
+        }
+    });
+  }
+
+  @Override
+  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+    workers.forEach(q.outer() * q.inner(), batch -> {
+      int o = batch / q.inner(), i = batch % q.inner();
+      var weights = new double[k.rows()];
+      for (int query = 0; query < q.rows(); query++) {
+        for (int key = 0; key < k.rows(); key++) {
+          double score = 0;
+          for (int d = 0; d < q.cols(); d++) score += (double) at(q, o, i, query, d) * at(k, o, i, key, d);
+          weights[key] = scale * score;
+        }
+        softmax(weights);
+        for (int d = 0; d < v.cols(); d++) {
+          double sum = 0;
+          for (int key = 0; key < k.rows(); key++) sum += weights[key] * at(v, o, i, key, d);
+          put(out.segment(), out.index(o, i, query, d), sum);
+        }
+      }
+    });
+  }
+
+  @Override
+  public void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
+    workers.forEach(rows, row -> {
+      long start = (long) row * cols;
+      var values = new double[cols];
+      for (int col = 0; col < cols; col++) values[col] = at(x, start + col);
+      softmax(values);
+      for (int col = 0; col < cols; col++) put(out, start + col, values[col]);
+    });
+  }
+
+  private static void softmax(double[] values) {
+    double max = Double.NEGATIVE_INFINITY, sum = 0;
+    for (double value : values) max = Math.max(max, value);
+    for (int i = 0; i < values.length; i++) sum += values[i] = Math.exp(values[i] - max);
+    for (int i = 0; i < values.length; i++) values[i] /= sum;
+  }
+
+  @Override
+  public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+      int rows, int cols) {
+    workers.forEach(rows, row -> {
+      long start = (long) row * cols;
+      double sum = 0, squares = 0;
+      for (int col = 0; col < cols; col++) sum += at(x, start + col);
+      double mean = sum / cols;
+      for (int col = 0; col < cols; col++) squares += Math.pow(at(x, start + col) - mean, 2);
+      double deviation = Math.sqrt(squares / cols + eps);
+      for (int col = 0; col < cols; col++) {
+        double y = (at(x, start + col) - mean) / deviation * at(gamma, col);
+        put(out, start + col, beta == null ? y : y + at(beta, col));
+      }
+    });
+  }
+
+  @Override
+  public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
+    for (long i = 0; i < n; i++) put(out, i, apply(activation, at(x, i)));
+  }
+
+  private static double apply(Activation activation, double x) {
+    return switch (activation) {
+      case NONE -> x;
+      case GELU -> x * Erf.normal(x);
+      case GELU_TANH -> x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))) / 2;
+      case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
+      case SILU -> x / (1 + Math.exp(-x));
+      case RELU -> Math.max(x, 0);
+    };
+  }
+
+  @Override
+  public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+    for (long i = 0; i < n; i++) put(out, i, (double) at(a, i) + at(b, i % period));
+  }
+
+  @Override
+  public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+    for (long i = 0; i < n; i++) put(out, i, (double) at(a, i) * at(b, i % period));
+  }
+
+  @Override
+  public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
+    for (long i = 0; i < n; i++) put(out, i, (double) at(x, i) * factor);
+  }
+
+  @Override
+  public void copy(Matrices from, Matrices to) {
+    for (int o = 0; o < from.outer(); o++)
+      for (int i = 0; i < from.inner(); i++)
+        for (int row = 0; row < from.rows(); row++)
+          for (int col = 0; col < from.cols(); col++)
+            put(to.segment(), to.index(o, i, row, col), at(from, o, i, row, col));
+  }
+
+  @Override
+  public void patches(MemorySegment planes, PatchGrid g, MemorySegment out) {
+    long to = 0;
+    for (int b = 0; b < g.batch(); b++)
+      for (int row = 0; row < g.rows(); row++)
+        for (int col = 0; col < g.cols(); col++)
+          for (int c = 0; c < g.channels(); c++)
+            for (int dy = 0; dy < g.patchHeight(); dy++)
+              for (int dx = 0; dx < g.patchWidth(); dx++) {
+                int y = row * g.strideY() + dy - g.padY(), x = col * g.strideX() + dx - g.padX();
+                boolean inside = y >= 0 && y < g.height() && x >= 0 && x < g.width();
+                put(out, to++, inside ? at(planes, (((long) b * g.channels() + c) * g.height() + y) * g.width() + x) : 0);
+              }
+  }
+
+  @Override
+  public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    for (int b = 0; b < batch; b++)
+      for (int row = 0; row < outHeight; row++)
+        for (int col = 0; col < outWidth; col++) {
+          var down = interpolation.coefficients(row, height, outHeight);
+          var across = interpolation.coefficients(col, width, outWidth);
+          int top = interpolation.first(row, height, outHeight), left = interpolation.first(col, width, outWidth);
+          for (int c = 0; c < channels; c++) {
+            double sum = 0;
+            for (int i = 0; i < down.length; i++)
+              for (int j = 0; j < across.length; j++) {
+                int y = Math.clamp(top + i, 0, height - 1), from = Math.clamp(left + j, 0, width - 1);
+                sum += down[i] * across[j] * at(x, (((long) b * height + y) * width + from) * channels + c);
+              }
+            put(out, (((long) b * outHeight + row) * outWidth + col) * channels + c, sum);
+          }
+        }
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+
+  private static float at(MemorySegment s, long index) {
+    return s.get(JAVA_FLOAT_UNALIGNED, index * 4);
+  }
+
+  private static float at(Matrices m, int o, int i, int row, int col) {
+    return at(m.segment(), m.index(o, i, row, col));
+  }
+
+  private static void put(MemorySegment s, long index, double value) {
+    s.set(JAVA_FLOAT_UNALIGNED, index * 4, (float) value);
+  }
+}

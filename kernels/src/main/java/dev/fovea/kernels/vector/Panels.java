@@ -1,0 +1,87 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+import static dev.fovea.kernels.vector.Simd.I;
+import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.ORDER;
+import static dev.fovea.kernels.vector.Simd.all;
+
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Weight;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Puts columns of a right operand side by side, `[K][WIDTH]`, as [MicroKernel] reads them; columns that do not exist
+/// become zeros.
+final class Panels {
+  /// As many shorts as a vector has floats.
+  private static final VectorSpecies<Short> HALF =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, Simd.F.vectorBitSize() / 2)));
+
+  private static final int F16_EXPONENT = 0x7c00 << 13;
+  private static final int F16_TO_F32_BIAS = (127 - 15) << 23;
+  private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
+
+  private Panels() {}
+
+  /// Columns `col … col + WIDTH - 1` of `weightᵀ`, widened to float32.
+  static void fill(Weight weight, int col, MemorySegment panel) {
+    if (weight.layout() == Weight.Layout.PANELS && weight.type() != Weight.Type.F32) {
+      widen(weight, col, panel, 0);
+      if (col + LANES < Weight.panels(weight.n()) * Weight.PANEL) widen(weight, col + LANES, panel, LANES);
+      return;
+    }
+    int cols = Math.min(WIDTH, weight.n() - col);
+    for (int c = 0; c < WIDTH; c++)
+      for (int k = 0; k < weight.k(); k++)
+        Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k) : 0);
+  }
+
+  /// One vector of columns of a weight that is stored in panels of 16-bit floats.
+  private static void widen(Weight weight, int col, MemorySegment panel, int at) {
+    var shorts = weight.segment();
+    Simd.guard(shorts);
+    long from = weight.index(col, 0);
+    boolean bfloat = weight.type() == Weight.Type.BF16;
+    for (int k = 0; k < weight.k(); k++) {
+      var bits = ShortVector.fromMemorySegment(HALF, shorts, (from + (long) k * Weight.PANEL) * 2, ORDER)
+          .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0).reinterpretAsInts();
+      var wide = bfloat ? bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : widenF16(bits);
+      Simd.store(wide, panel, (long) k * WIDTH + at);
+    }
+  }
+
+  /// Moves exponent and mantissa into place and corrects the exponent's bias. Subnormals gain the leading one that a
+  /// normal number implies and lose it again by a subtraction, so that no slow subnormal float32 ever arises.
+  private static FloatVector widenF16(jdk.incubator.vector.IntVector bits) {
+    var magnitude = bits.and(0x7fff).lanewise(VectorOperators.LSHL, 13);
+    var exponent = magnitude.and(F16_EXPONENT);
+    var biased = magnitude.add(F16_TO_F32_BIAS);
+    var special = exponent.compare(VectorOperators.EQ, F16_EXPONENT);
+    var subnormal = exponent.compare(VectorOperators.EQ, 0);
+    var value = biased.add(all((128 - 16) << 23), special).reinterpretAsFloats();
+    var renormalized = biased.add(1 << 23).reinterpretAsFloats().sub(SMALLEST_NORMAL_F16);
+    value = value.blend(renormalized, subnormal.cast(Simd.F));
+    return value.reinterpretAsInts().or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
+  }
+
+  /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`, at float `to` of `panels`.
+  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long to) {
+    int cols = Math.min(WIDTH, m.cols() - col);
+    boolean whole = cols == WIDTH && m.colStride() == 1;
+    for (int k = 0; k < m.rows(); k++, to += WIDTH) {
+      long from = m.index(o, i, k, col);
+      if (whole) {
+        Simd.store(Simd.load(m.segment(), from), panels, to);
+        Simd.store(Simd.load(m.segment(), from + LANES), panels, to + LANES);
+      } else {
+        for (int c = 0; c < WIDTH; c++)
+          Simd.put(panels, to + c, c < cols ? Simd.at(m.segment(), from + c * m.colStride()) : 0);
+      }
+    }
+  }
+}

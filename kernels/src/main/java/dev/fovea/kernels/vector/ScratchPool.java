@@ -1,0 +1,72 @@
+package dev.fovea.kernels.vector;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Native memory that operations borrow and give back, so that the next operation of the same size allocates nothing.
+final class ScratchPool implements AutoCloseable {
+  private static final int ALIGNMENT = 64;
+
+  private final ArrayDeque<Scratch> free = new ArrayDeque<>();
+  private final List<Scratch> all = new ArrayList<>();
+  private boolean closed;
+
+  /// At least `floats` floats, until the scratch is closed. The contents are what the last user left.
+  ///
+  /// @throws IllegalStateException if the kernels are closed
+  synchronized Scratch borrow(long floats) {
+    if (closed) throw new IllegalStateException("the kernels are closed");
+    var scratch = free.pollLast();
+    if (scratch == null) {
+      scratch = new Scratch();
+      all.add(scratch);
+    }
+    scratch.grow(4 * floats);
+    return scratch;
+  }
+
+  private synchronized void giveBack(Scratch scratch) {
+    if (closed) scratch.free();
+    else free.addLast(scratch);
+  }
+
+  /// Frees what is not borrowed now, and the rest when it comes back.
+  @Override
+  public synchronized void close() {
+    closed = true;
+    free.forEach(Scratch::free);
+    free.clear();
+    all.clear();
+  }
+
+  /// A piece of memory on loan.
+  final class Scratch implements AutoCloseable {
+    private Arena arena;
+    private MemorySegment segment = MemorySegment.NULL;
+
+    MemorySegment segment() {
+      return segment;
+    }
+
+    private void grow(long bytes) {
+      if (segment.byteSize() >= bytes) return;
+      free();
+      arena = Arena.ofShared();
+      segment = arena.allocate(bytes, ALIGNMENT);
+    }
+
+    private void free() {
+      if (arena != null) arena.close();
+      arena = null;
+      segment = MemorySegment.NULL;
+    }
+
+    @Override
+    public void close() {
+      giveBack(this);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+package dev.fovea.kernels.vector;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The width of a vector, and how one is read from and written to native memory.
+///
+/// The width is the machine's own; `-Dfovea.vectorBits=128|256|512` forces another, so that every width can be tested
+/// on any machine.
+final class Simd {
+  static final VectorSpecies<Float> F = species();
+  static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
+  static final int LANES = F.length();
+  static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  private static final VectorShuffle<Float> BY_1 = VectorShuffle.fromOp(F, lane -> lane ^ 1);
+  private static final VectorShuffle<Float> BY_2 = VectorShuffle.fromOp(F, lane -> lane ^ 2);
+  private static final VectorShuffle<Float> BY_4 = VectorShuffle.fromOp(F, lane -> (lane ^ 4) % LANES);
+  private static final VectorShuffle<Float> BY_8 = VectorShuffle.fromOp(F, lane -> (lane ^ 8) % LANES);
+
+  private Simd() {}
+
+  private static VectorSpecies<Float> species() {
+    int forced = Integer.getInteger("fovea.vectorBits", 0);
+    return forced == 0 ? FloatVector.SPECIES_PREFERRED : VectorSpecies.of(float.class, VectorShape.forBitSize(forced));
+  }
+
+  /// The vector at float `index`.
+  static FloatVector load(MemorySegment s, long index) {
+    return FloatVector.fromMemorySegment(F, s, index * 4, ORDER);
+  }
+
+  /// The vector at float `index`; zero in lanes that the mask leaves out.
+  static FloatVector load(MemorySegment s, long index, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(F, s, index * 4, ORDER, mask);
+  }
+
+  static void store(FloatVector v, MemorySegment s, long index) {
+    v.intoMemorySegment(s, index * 4, ORDER);
+  }
+
+  static void store(FloatVector v, MemorySegment s, long index, VectorMask<Float> mask) {
+    v.intoMemorySegment(s, index * 4, ORDER, mask);
+  }
+
+  static float at(MemorySegment s, long index) {
+    return s.get(FLOAT, index * 4);
+  }
+
+  static void put(MemorySegment s, long index, float value) {
+    s.set(FLOAT, index * 4, value);
+  }
+
+  static FloatVector all(float value) {
+    return FloatVector.broadcast(F, value);
+  }
+
+  static IntVector all(int value) {
+    return IntVector.broadcast(I, value);
+  }
+
+  /// The largest multiple of the lanes that is not above `n`.
+  static long body(long n) {
+    return n - n % LANES;
+  }
+
+  /// The first `n` lanes.
+  static VectorMask<Float> first(long n) {
+    return F.indexInRange(0, n);
+  }
+
+  /// The sum of all lanes, halves added to halves. The Vector API's own reduction adds in an order that depends on whether
+  /// the method has been compiled yet, and results would change in the last bit while a program warms up.
+  static float sum(FloatVector v) {
+    v = v.add(v.rearrange(BY_1));
+    v = v.add(v.rearrange(BY_2));
+    if (LANES >= 8) v = v.add(v.rearrange(BY_4));
+    if (LANES >= 16) v = v.add(v.rearrange(BY_8));
+    return v.lane(0);
+  }
+
+  /// Makes the calling kernel survive a mapped file that shrinks: HotSpot turns the fault into an [InternalError] only
+  /// where the compiled method also holds a plain access to memory, and a vector load alone is none.
+  ///
+  /// @return the first byte
+  static byte guard(MemorySegment mapped) {
+    return mapped.byteSize() == 0 ? 0 : mapped.get(ValueLayout.JAVA_BYTE, 0);
+  }
+}

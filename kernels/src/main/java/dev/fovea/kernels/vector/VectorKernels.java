@@ -1,0 +1,157 @@
+package dev.fovea.kernels.vector;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.PatchGrid;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.MemorySegment;
+import org.jetbrains.annotations.Nullable;
+
+/// SIMD kernels on the Vector API. This class cuts operations into tasks; the arithmetic is in its neighbours.
+///
+/// Where a task begins and ends depends on sizes alone, never on the number of threads.
+public final class VectorKernels implements Kernels {
+  /// Floats that are worth handing to another thread; a multiple of every vector's lanes.
+  private static final int CHUNK = 1 << 14;
+
+  private final Workers workers;
+  private final ScratchPool scratch = new ScratchPool();
+  private final Product product;
+  private final Attention attention;
+
+  public VectorKernels(Workers workers) {
+    this.workers = workers;
+    product = new Product(workers, scratch);
+    attention = new Attention(workers, scratch);
+  }
+
+  /// Width of the vectors in use, in bits.
+  public static int bits() {
+    return Simd.F.vectorBitSize();
+  }
+
+  @Override
+  public String name() {
+    return "vector";
+  }
+
+  @Override
+  public int threads() {
+    return workers.threads();
+  }
+
+  @Override
+  public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, int m) {
+    if (out.byteSize() > 0) product.linear(x, weight, bias, activation, residual, out, m);
+  }
+
+  @Override
+  public void matmul(Matrices a, Matrices b, Matrices out, float scale) {
+    if (!out.isEmpty()) product.matmul(a, b, out, scale);
+  }
+
+  @Override
+  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+    if (!out.isEmpty()) attention.run(q, k, v, out, scale);
+  }
+
+  @Override
+  public void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
+    forEachRow(rows, cols, row -> Rows.softmax(x, out, (long) row * cols, cols));
+  }
+
+  @Override
+  public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+      int rows, int cols) {
+    forEachRow(rows, cols, row -> Rows.layerNorm(x, gamma, beta, eps, out, (long) row * cols, cols));
+  }
+
+  @Override
+  public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
+    forEachChunk(n, (from, to) -> Elements.activate(activation, x, out, from, to));
+  }
+
+  @Override
+  public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+    forEachPeriod(n, period, (from, to, at) -> Elements.add(a, b, at, out, from, to));
+  }
+
+  @Override
+  public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+    forEachPeriod(n, period, (from, to, at) -> Elements.multiply(a, b, at, out, from, to));
+  }
+
+  @Override
+  public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
+    forEachChunk(n, (from, to) -> Elements.scale(x, factor, out, from, to));
+  }
+
+  @Override
+  public void copy(Matrices from, Matrices to) {
+    if (from.isEmpty()) return;
+    workers.forEach(from.outer() * from.inner(), batch -> {
+      for (int row = 0; row < from.rows(); row++) Maps.copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
+    });
+  }
+
+  @Override
+  public void patches(MemorySegment planes, PatchGrid grid, MemorySegment out) {
+    if (out.byteSize() == 0) return;
+    workers.forEach(grid.batch() * grid.rows(), row -> Maps.patches(planes, grid, out, row / grid.rows(), row % grid.rows()));
+  }
+
+  @Override
+  public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    if (out.byteSize() == 0) return;
+    workers.forEach(batch * outHeight, row -> {
+      long from = (long) (row / outHeight) * height * width * channels, to = (long) row * outWidth * channels;
+      Maps.resizeRow(x, from, height, width, channels, out, to, row % outHeight, outHeight, outWidth, interpolation);
+    });
+  }
+
+  /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
+  @Override
+  public void close() {
+    scratch.close();
+    workers.close();
+  }
+
+  private interface Range {
+    void run(long from, long to);
+  }
+
+  private interface Repeated {
+    void run(long from, long to, long at);
+  }
+
+  private void forEachChunk(long n, Range range) {
+    workers.forEach(Math.toIntExact(Math.ceilDiv(n, (long) CHUNK)),
+        chunk -> range.run((long) chunk * CHUNK, Math.min(n, (chunk + 1L) * CHUNK)));
+  }
+
+  private void forEachRow(int rows, int cols, Workers.Task task) {
+    if (cols == 0) return;
+    int together = Math.max(1, CHUNK / cols);
+    workers.forEach(Math.ceilDiv(rows, together), group -> {
+      int end = Math.min(rows, (group + 1) * together);
+      for (int row = group * together; row < end; row++) task.run(row);
+    });
+  }
+
+  /// Chunks of `[0, n)` that do not cross a multiple of `period`, each with its position in the period.
+  private void forEachPeriod(long n, long period, Repeated range) {
+    if (n == 0) return;
+    forEachChunk(n, (begin, end) -> {
+      for (long from = begin; from < end; ) {
+        long at = from % period, to = Math.min(end, from + period - at);
+        range.run(from, to, at);
+        from = to;
+      }
+    });
+  }
+}

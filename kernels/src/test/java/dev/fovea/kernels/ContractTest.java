@@ -1,0 +1,101 @@
+package dev.fovea.kernels;
+
+import static dev.fovea.kernels.Buffers.empty;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// What [Kernels] refuses, with the message that says so, whatever the provider.
+class ContractTest {
+  private static void refused(String message, Runnable operation) {
+    assertThatThrownBy(operation::run).isInstanceOf(IllegalArgumentException.class).hasMessageContaining(message);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void wrongSizes(KernelProvider provider) {
+    try (var kernels = provider.open(Workers.threads(1))) {
+      var weight = Weight.rows(empty(6), 2, 3);
+      refused("x: expected 48 bytes for [4, 3], got 44", () -> kernels.linear(empty(11), weight, null, Activation.NONE, null, empty(8), 4));
+      refused("out: expected 32 bytes for [4, 2], got 36", () -> kernels.linear(empty(12), weight, null, Activation.NONE, null, empty(9), 4));
+      refused("bias: expected 8 bytes for [2], got 12", () -> kernels.linear(empty(12), weight, empty(3), Activation.NONE, null, empty(8), 4));
+      refused("residual: expected 32 bytes", () -> kernels.linear(empty(12), weight, null, Activation.NONE, empty(2), empty(8), 4));
+      refused("m: expected a size of at least 0, got -1", () -> kernels.linear(empty(0), weight, null, Activation.NONE, null, empty(0), -1));
+      refused("b: expected [1, 1, 3, 4], got [1, 1, 2, 4]", () -> kernels.matmul(Matrices.dense(empty(6), 1, 2, 3),
+          Matrices.dense(empty(8), 1, 2, 4), Matrices.dense(empty(8), 1, 2, 4), 1));
+      refused("period: expected a divisor of n = 7, got 2", () -> kernels.add(empty(7), empty(2), empty(7), 7, 2));
+      refused("gamma: expected 12 bytes", () -> kernels.layerNorm(empty(6), empty(2), null, 0, empty(6), 2, 3));
+      refused("planes: expected", () -> kernels.patches(empty(5), PatchGrid.patchify(1, 1, 4, 4, 2), empty(16)));
+      refused("column stride 1, got 2", () -> kernels.attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
+          Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(6), 1, 2, 3), 1));
+    }
+    refused("weight: expected 24 bytes for [2, 3] F32 in ROWS, got 20", () -> Weight.rows(empty(5), 2, 3));
+    refused("matrices: expected at least 24 bytes, got 20", () -> Matrices.dense(empty(5), 1, 2, 3));
+    refused("window 5x5 is larger than the picture 4x4", () -> PatchGrid.patchify(1, 3, 4, 4, 5));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void overlap(KernelProvider provider) {
+    try (var kernels = provider.open(Workers.threads(1))) {
+      var s = empty(64);
+      refused("out overlaps x", () -> kernels.linear(s.asSlice(0, 16), Weight.rows(empty(4), 2, 2), null, Activation.NONE, null, s.asSlice(12, 16), 2));
+      refused("out overlaps weight", () -> kernels.linear(empty(4), Weight.rows(s.asSlice(0, 16), 2, 2), null, Activation.NONE, null, s.asSlice(0, 16), 2));
+      refused("out overlaps x without being the same memory", () -> kernels.softmax(s.asSlice(0, 40), s.asSlice(4, 40), 2, 5));
+      refused("out overlaps residual", () -> kernels.linear(empty(4), Weight.rows(empty(4), 2, 2), null, Activation.NONE, s.asSlice(0, 16), s.asSlice(8, 16), 2));
+      refused("out overlaps an input", () -> kernels.copy(Matrices.dense(s.asSlice(0, 16), 1, 2, 2), Matrices.dense(s.asSlice(4, 16), 1, 2, 2)));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void heapAndReadOnlyMemory(KernelProvider provider) {
+    try (var kernels = provider.open(Workers.threads(1))) {
+      refused("x: expected native memory", () -> kernels.scale(MemorySegment.ofArray(new float[4]), 1, empty(4), 4));
+      refused("out: the segment is read-only", () -> kernels.scale(empty(4), 1, empty(4).asReadOnly(), 4));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void closedMemory(KernelProvider provider) {
+    try (var kernels = provider.open(Workers.threads(1))) {
+      var arena = Arena.ofShared();
+      var x = arena.allocate(4096);
+      arena.close();
+      assertThatThrownBy(() -> kernels.scale(x, 1, empty(1024), 1024)).isInstanceOf(IllegalStateException.class);
+      var weight = Weight.rows(empty(64 * 16), 64, 16);
+      assertThatThrownBy(() -> kernels.linear(x, weight, null, Activation.NONE, null, empty(64 * 64), 64)).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void closingTwiceIsHarmless(KernelProvider provider) {
+    var kernels = provider.open(Workers.threads(2));
+    kernels.close();
+    kernels.close();
+  }
+
+  @Test
+  void unknownName() {
+    refused("kernels 'cuda': expected one of auto, reference, vector", () -> KernelProvider.named("cuda", Workers.threads(1)));
+    refused("threads: expected at least 1, got 0", () -> Workers.threads(0));
+  }
+
+  /// Where SIMD is there, `auto` must be SIMD: a silent fall back would leave every other test green.
+  @Test
+  void vectorIsActive() {
+    assertThat(KernelProvider.VECTOR.reasonAgainst()).isEmpty();
+    try (var kernels = KernelProvider.named("auto", Workers.threads(1))) {
+      assertThat(kernels.name()).isEqualTo("vector");
+    }
+    assertThat(dev.fovea.kernels.vector.VectorKernels.bits()).isEqualTo(Integer.getInteger("fovea.vectorBits",
+        jdk.incubator.vector.FloatVector.SPECIES_PREFERRED.vectorBitSize())).isGreaterThanOrEqualTo(128);
+  }
+}

@@ -1,0 +1,266 @@
+package dev.fovea.kernels;
+
+import static dev.fovea.kernels.Buffers.copy;
+import static dev.fovea.kernels.Buffers.empty;
+import static dev.fovea.kernels.Buffers.floats;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.foreign.MemorySegment;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Every operation of the vector provider against the reference, at sizes around every vector width, with one thread and
+/// with three.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class KernelsTest {
+  private static final double TOLERANCE = 1e-12;
+
+  private Kernels reference;
+  private Kernels one;
+  private Kernels three;
+
+  @BeforeAll
+  void open() {
+    reference = KernelProvider.REFERENCE.open(Workers.all());
+    one = KernelProvider.VECTOR.open(Workers.threads(1));
+    three = KernelProvider.VECTOR.open(Workers.threads(3));
+  }
+
+  @AfterAll
+  void close() {
+    Stream.of(reference, one, three).forEach(Kernels::close);
+  }
+
+  /// Runs an operation that fills an `out` of `n` floats with each provider and compares.
+  private void compare(long n, BiConsumer<Kernels, MemorySegment> operation) {
+    compare(n, TOLERANCE, operation);
+  }
+
+  private void compare(long n, double tolerance, BiConsumer<Kernels, MemorySegment> operation) {
+    Function<Kernels, MemorySegment> run = kernels -> {
+      var out = empty(n);
+      operation.accept(kernels, out);
+      return out;
+    };
+    var expected = run.apply(reference);
+    var actual = run.apply(one);
+    assertThat(Buffers.normalizedError(actual, expected)).isLessThanOrEqualTo(tolerance);
+    assertThat(floats(run.apply(three))).isEqualTo(floats(actual));
+  }
+
+  /// Sizes about 4, 8 and 16 lanes and their doubles, primes, and a tile's rows.
+  private static final int[] SIZES = {0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 14, 15, 16, 17, 31, 32, 33, 61};
+
+  static Stream<int[]> productShapes() {
+    var odd = java.util.Arrays.stream(SIZES).boxed().flatMap(m -> Stream.of(new int[] {m, 33, 17}, new int[] {5, m, 13},
+        new int[] {15, 19, m}));
+    var real = Stream.of(new int[] {197, 192, 192}, new int[] {197, 576, 192}, new int[] {50, 64, 768}, new int[] {1, 1000, 768},
+        new int[] {20, 33, 1027}, new int[] {29, 40, 3072});
+    return Stream.concat(odd, real);
+  }
+
+  @ParameterizedTest
+  @MethodSource("productShapes")
+  void linear(int[] shape) {
+    int m = shape[0], n = shape[1], k = shape[2];
+    var buffers = new Buffers(1);
+    var x = buffers.normal((long) m * k);
+    var rows = Weight.rows(buffers.normal((long) n * k), n, k);
+    var bias = buffers.normal(n);
+    var residual = buffers.normal((long) m * n);
+    for (var layout : Weight.Layout.values()) {
+      for (var type : Weight.Type.values()) {
+        var weight = Weights.convert(rows, type, layout);
+        compare((long) m * n, (kernels, out) -> kernels.linear(x, weight, null, Activation.NONE, null, out, m));
+        compare((long) m * n, (kernels, out) -> kernels.linear(x, weight, bias, Activation.GELU, residual, out, m));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("productShapes")
+  void linearInPlaceOfItsResidual(int[] shape) {
+    int m = shape[0], n = shape[1], k = shape[2];
+    var buffers = new Buffers(2);
+    var x = buffers.normal((long) m * k);
+    var weight = Weight.rows(buffers.normal((long) n * k), n, k);
+    var residual = buffers.normal((long) m * n);
+    compare((long) m * n, (kernels, out) -> kernels.linear(x, weight, null, Activation.SILU, out.copyFrom(residual), out, m));
+  }
+
+  @ParameterizedTest
+  @MethodSource("productShapes")
+  void matmul(int[] shape) {
+    int m = shape[0], n = shape[1], k = shape[2];
+    var buffers = new Buffers(3);
+    var a = Matrices.dense(buffers.normal(6L * m * k), 6, m, k);
+    var b = Matrices.dense(buffers.normal(6L * k * n), 6, k, n);
+    var bt = Matrices.dense(buffers.normal(6L * k * n), 6, n, k).transposed();
+    var at = Matrices.dense(buffers.normal(6L * m * k), 6, k, m).transposed();
+    for (var left : new Matrices[] {a, at})
+      for (var right : new Matrices[] {b, bt}) {
+        compare(6L * m * n, (kernels, out) -> kernels.matmul(left, right, Matrices.dense(out, 6, m, n), 0.37f));
+        compare(6L * m * n, (kernels, out) -> kernels.matmul(left, right, Matrices.dense(out, 6, n, m).transposed(), 1));
+      }
+  }
+
+  static Stream<int[]> attentionShapes() {
+    var odd = java.util.Arrays.stream(SIZES).boxed().flatMap(n -> Stream.of(new int[] {n, 33, 16}, new int[] {17, n, 8},
+        new int[] {6, 19, n}));
+    var real = Stream.of(new int[] {197, 197, 64}, new int[] {60, 577, 64}, new int[] {20, 1031, 40}, new int[] {70, 513, 80},
+        new int[] {3, 5, 1100});
+    return Stream.concat(odd, real);
+  }
+
+  /// q, k and v as the heads of one fused projection `[B, N, 3, H, D]`, as models have them.
+  @ParameterizedTest
+  @MethodSource("attentionShapes")
+  void attention(int[] shape) {
+    int queries = shape[0], keys = shape[1], d = shape[2], batch = 2, heads = 3;
+    int tokens = Math.max(queries, keys);
+    var qkv = new Buffers(4).normal((long) batch * tokens * 3 * heads * d);
+    long row = 3L * heads * d;
+    var q = head(qkv, 0, batch, heads, queries, d, tokens, row);
+    var k = head(qkv, 1, batch, heads, keys, d, tokens, row);
+    var v = head(qkv, 2, batch, heads, keys, d, tokens, row);
+    compare((long) batch * queries * heads * d, (kernels, out) -> kernels.attention(q, k, v,
+        new Matrices(out, batch, heads, queries, d, (long) queries * heads * d, d, (long) heads * d, 1), (float) (1 / Math.sqrt(Math.max(1, d)))));
+  }
+
+  private static Matrices head(MemorySegment qkv, int which, int batch, int heads, int rows, int d, int tokens, long row) {
+    if (qkv.byteSize() == 0) return new Matrices(qkv, batch, heads, rows, d, 0, 0, 0, 1);
+    return new Matrices(qkv.asSlice(4L * which * heads * d), batch, heads, rows, d, tokens * row, d, row, 1);
+  }
+
+  /// Scores that grow from block to block force every rescaling; scores of 1e4 apart leave one key alone. A score's own
+  /// rounding error, which grows with it, is the exponent's error, so that the tolerance grows with its square.
+  @ParameterizedTest
+  @ValueSource(floats = {0.01f, 1, 30, 1e4f})
+  void attentionWithRisingScores(float step) {
+    int keys = 1500, d = 16;
+    var q = Buffers.empty(20L * d);
+    var k = Buffers.empty((long) keys * d);
+    for (int i = 0; i < 20 * d; i++) Buffers.set(q, i, 1f / d);
+    for (int i = 0; i < keys * d; i++) Buffers.set(k, i, i / d * step / keys);
+    var v = Matrices.dense(new Buffers(5).normal((long) keys * d), 1, keys, d);
+    compare(20L * d, TOLERANCE * Math.max(1, step * step), (kernels, out) -> kernels.attention(Matrices.dense(q, 1, 20, d), Matrices.dense(k, 1, keys, d), v,
+        Matrices.dense(out, 1, 20, d), 1));
+  }
+
+  static Stream<int[]> rows() {
+    var odd = java.util.Arrays.stream(SIZES).boxed().flatMap(n -> Stream.of(new int[] {n, 7}, new int[] {5, n}));
+    return Stream.concat(odd, Stream.of(new int[] {197, 768}, new int[] {12, 3072}, new int[] {577, 577}, new int[] {3, 20011}));
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void softmax(int[] shape) {
+    int rows = shape[0], cols = shape[1];
+    var x = new Buffers(6).normal((long) rows * cols);
+    compare((long) rows * cols, (kernels, out) -> kernels.softmax(x, out, rows, cols));
+    compare((long) rows * cols, (kernels, out) -> kernels.softmax(out.copyFrom(x), out, rows, cols));
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void layerNorm(int[] shape) {
+    int rows = shape[0], cols = shape[1];
+    var buffers = new Buffers(7);
+    var x = buffers.normal((long) rows * cols);
+    var gamma = buffers.normal(cols);
+    var beta = buffers.normal(cols);
+    compare((long) rows * cols, (kernels, out) -> kernels.layerNorm(x, gamma, beta, 1e-6f, out, rows, cols));
+    compare((long) rows * cols, (kernels, out) -> kernels.layerNorm(x, gamma, null, 1e-12f, out, rows, cols));
+    compare((long) rows * cols, (kernels, out) -> kernels.layerNorm(out.copyFrom(x), gamma, beta, 1e-6f, out, rows, cols));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 1009, 100_003})
+  void elementWise(long n) {
+    var buffers = new Buffers(8);
+    var a = buffers.normal(n);
+    var b = buffers.normal(n);
+    for (var activation : Activation.values()) {
+      compare(n, (kernels, out) -> kernels.activate(activation, a, out, n));
+      compare(n, (kernels, out) -> kernels.activate(activation, out.copyFrom(a), out, n));
+    }
+    compare(n, (kernels, out) -> kernels.add(a, b, out, n, n));
+    compare(n, (kernels, out) -> kernels.multiply(a, b, out, n, n));
+    compare(n, (kernels, out) -> kernels.scale(a, -1.7f, out, n));
+    for (int period : new int[] {1, 3, 17, 1000}) {
+      long whole = n * period;
+      var x = buffers.normal(whole);
+      var y = buffers.normal(period);
+      compare(whole, (kernels, out) -> kernels.add(x, y, out, whole, period));
+      compare(whole, (kernels, out) -> kernels.multiply(out.copyFrom(x), y, out, whole, period));
+      if (n > 10_000) break;
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void copies(int[] shape) {
+    int rows = shape[0], cols = shape[1];
+    var x = new Buffers(9).normal(2L * rows * cols);
+    compare(2L * rows * cols, (kernels, out) -> kernels.copy(Matrices.dense(x, 2, rows, cols), Matrices.dense(out, 2, rows, cols)));
+    compare(2L * rows * cols, (kernels, out) -> kernels.copy(Matrices.dense(x, 2, rows, cols),
+        Matrices.dense(out, 2, cols, rows).transposed()));
+  }
+
+  static Stream<PatchGrid> grids() {
+    return Stream.of(PatchGrid.patchify(2, 3, 32, 48, 16), PatchGrid.patchify(1, 3, 28, 14, 14), PatchGrid.patchify(0, 3, 8, 8, 8),
+        new PatchGrid(1, 3, 37, 41, 7, 7, 4, 4, 3, 3), new PatchGrid(2, 5, 11, 13, 3, 3, 2, 2, 1, 1),
+        new PatchGrid(1, 1, 5, 4, 5, 2, 1, 3, 4, 5), new PatchGrid(1, 2, 3, 3, 1, 1, 1, 1, 0, 0), PatchGrid.patchify(1, 3, 35, 33, 16));
+  }
+
+  @ParameterizedTest
+  @MethodSource("grids")
+  void patches(PatchGrid g) {
+    var planes = new Buffers(10).normal((long) g.batch() * g.channels() * g.height() * g.width());
+    compare((long) g.batch() * g.rows() * g.cols() * g.patchSize(), (kernels, out) -> kernels.patches(planes, g, out));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 8, 16, 48, 61})
+  void resize(int channels) {
+    var x = new Buffers(11).normal(2L * 7 * 5 * channels);
+    for (var interpolation : Interpolation.values())
+      for (int[] to : new int[][] {{7, 5}, {14, 10}, {3, 4}, {1, 1}, {23, 2}})
+        compare(2L * to[0] * to[1] * channels, (kernels, out) ->
+            kernels.resize(x, 2, 7, 5, channels, out, to[0], to[1], interpolation));
+  }
+
+  /// The interpolation's own oracle: PyTorch 2's `interpolate([[0, 1, 4, 9]], size=…)`, worked by hand from its formula.
+  @Test
+  void resizeToKnownValues() {
+    var x = Buffers.of(0, 1, 4, 9);
+    var out = empty(2);
+    reference.resize(x, 1, 1, 4, 1, out, 1, 2, Interpolation.BILINEAR);
+    assertThat(floats(out)).containsExactly(0.5f, 6.5f);
+    reference.resize(x, 1, 1, 4, 1, out, 1, 2, Interpolation.BICUBIC);
+    // Taps at distance 1.5, 0.5, 0.5, 1.5 weigh -0.09375, 0.59375, 0.59375, -0.09375.
+    assertThat(floats(out)).containsExactly(-0.09375f * 0 + 0.59375f * 0 + 0.59375f * 1 - 0.09375f * 4,
+        -0.09375f * 1 + 0.59375f * 4 + 0.59375f * 9 - 0.09375f * 9);
+  }
+
+  @Test
+  void inputsStayAndGuardsStay() {
+    var buffers = new Buffers(12);
+    var x = buffers.normal(15 * 17);
+    var before = copy(x);
+    var weight = Weight.rows(buffers.normal(9 * 17), 9, 17);
+    assertThat(Buffers.keepsGuards(15 * 9, out -> three.linear(x, weight, null, Activation.GELU, null, out, 15))).isTrue();
+    assertThat(Buffers.keepsGuards(15 * 17, out -> three.softmax(x, out, 15, 17))).isTrue();
+    assertThat(Buffers.keepsGuards(15 * 17, out -> three.activate(Activation.GELU, x, out, 15 * 17))).isTrue();
+    assertThat(Buffers.keepsGuards(15 * 17, out -> three.layerNorm(x, buffers.normal(17), null, 0, out, 15, 17))).isTrue();
+    assertThat(floats(x)).isEqualTo(floats(before));
+  }
+}
