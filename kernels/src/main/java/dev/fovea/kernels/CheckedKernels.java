@@ -26,6 +26,8 @@ final class CheckedKernels implements Kernels {
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     Check.size("m", m);
     Check.segment("x", x, 4L * m * weight.k(), shape(m, weight.k()));
+    Check.segment("weight", weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()),
+        shape(weight.n(), weight.k()) + " " + weight.type() + " in " + weight.layout());
     output(out, 4L * m * weight.n(), shape(m, weight.n()));
     Check.apart("x", x, out);
     Check.apart("weight", weight.segment(), out);
@@ -168,8 +170,16 @@ final class CheckedKernels implements Kernels {
   }
 
   private static void output(Matrices out, Matrices... inputs) {
+    Check.atLeast("out", out.segment(), 4 * out.extent());
     Check.writable(out.segment());
-    for (var in : inputs) Check.apart("an input", in.segment(), out.segment());
+    for (var in : inputs) {
+      Check.atLeast("an input", in.segment(), 4 * in.extent());
+      Check.apart("an input", extent(in), extent(out));
+    }
+  }
+
+  private static MemorySegment extent(Matrices m) {
+    return m.segment().asSlice(0, 4 * m.extent());
   }
 
   private static void batch(String name, Matrices m, int outer, int inner, int rows, int cols) {

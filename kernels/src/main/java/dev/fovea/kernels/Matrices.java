@@ -12,14 +12,13 @@ import java.lang.foreign.MemorySegment;
 public record Matrices(MemorySegment segment, int outer, int inner, int rows, int cols,
     long outerStride, long innerStride, long rowStride, long colStride) {
 
-  /// @throws IllegalArgumentException if a size or stride is negative, or `segment` is not native or too small
+  /// @throws IllegalArgumentException if a size or stride is negative; the memory is checked where it is used
   public Matrices {
     if (outer < 0 || inner < 0 || rows < 0 || cols < 0)
       throw new IllegalArgumentException("matrices: negative size in [" + outer + ", " + inner + ", " + rows + ", " + cols + "]");
     if (outerStride < 0 || innerStride < 0 || rowStride < 0 || colStride < 0)
       throw new IllegalArgumentException("matrices: negative stride in [" + outerStride + ", " + innerStride + ", " + rowStride
           + ", " + colStride + "]");
-    Check.atLeast("matrices", segment, 4 * extent(outer, inner, rows, cols, outerStride, innerStride, rowStride, colStride));
   }
 
   /// `count` matrices one after the other, rows one after the other.
@@ -47,8 +46,8 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
     return outer == 0 || inner == 0 || rows == 0 || cols == 0;
   }
 
-  private static long extent(int outer, int inner, int rows, int cols, long so, long si, long sr, long sc) {
-    if (outer == 0 || inner == 0 || rows == 0 || cols == 0) return 0;
-    return 1 + (outer - 1) * so + (inner - 1) * si + (rows - 1) * sr + (cols - 1) * sc;
+  /// Floats from the first element to the end of the last.
+  public long extent() {
+    return isEmpty() ? 0 : 1 + index(outer - 1, inner - 1, rows - 1, cols - 1);
   }
 }

@@ -40,9 +40,10 @@ public record Weight(MemorySegment segment, Type type, Layout layout, int n, int
     ROWS, PANELS
   }
 
-  /// @throws IllegalArgumentException if `segment` is not native memory of the size that the shape needs
+  /// @throws IllegalArgumentException if a size is negative; the memory is checked where it is used
   public Weight {
-    Check.segment("weight", segment, bytes(type, layout, n, k), "[" + n + ", " + k + "] " + type + " in " + layout);
+    Check.size("n", n);
+    Check.size("k", k);
   }
 
   /// Float32 rows, as PyTorch keeps them.

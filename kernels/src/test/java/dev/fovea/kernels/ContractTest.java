@@ -29,13 +29,16 @@ class ContractTest {
       refused("b: expected [1, 1, 3, 4], got [1, 1, 2, 4]", () -> kernels.matmul(Matrices.dense(empty(6), 1, 2, 3),
           Matrices.dense(empty(8), 1, 2, 4), Matrices.dense(empty(8), 1, 2, 4), 1));
       refused("period: expected a divisor of n = 7, got 2", () -> kernels.add(empty(7), empty(2), empty(7), 7, 2));
+      refused("weight: expected 24 bytes for [2, 3] F32 in ROWS, got 20", () ->
+          kernels.linear(empty(12), Weight.rows(empty(5), 2, 3), null, Activation.NONE, null, empty(8), 4));
+      refused("an input: expected at least 24 bytes, got 20", () ->
+          kernels.copy(Matrices.dense(empty(5), 1, 2, 3), Matrices.dense(empty(6), 1, 2, 3)));
       refused("gamma: expected 12 bytes", () -> kernels.layerNorm(empty(6), empty(2), null, 0, empty(6), 2, 3));
       refused("planes: expected", () -> kernels.patches(empty(5), PatchGrid.patchify(1, 1, 4, 4, 2), empty(16)));
       refused("column stride 1, got 2", () -> kernels.attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
           Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(6), 1, 2, 3), 1));
     }
-    refused("weight: expected 24 bytes for [2, 3] F32 in ROWS, got 20", () -> Weight.rows(empty(5), 2, 3));
-    refused("matrices: expected at least 24 bytes, got 20", () -> Matrices.dense(empty(5), 1, 2, 3));
+    refused("n: expected a size of at least 0, got -2", () -> Weight.rows(empty(6), -2, 3));
     refused("window 5x5 is larger than the picture 4x4", () -> PatchGrid.patchify(1, 3, 4, 4, 5));
   }
 

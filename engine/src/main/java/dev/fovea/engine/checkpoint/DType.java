@@ -1,0 +1,17 @@
+package dev.fovea.engine.checkpoint;
+
+/// How an element of a stored tensor is written, little-endian; the names are the safetensors format's.
+public enum DType {
+  F64(8), F32(4), F16(2), BF16(2), I64(8), I32(4), I16(2), I8(1), U8(1), BOOL(1);
+
+  private final int bytes;
+
+  DType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /// Size of an element.
+  public int bytes() {
+    return bytes;
+  }
+}

@@ -1,0 +1,184 @@
+package dev.fovea.engine.checkpoint;
+
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import java.io.IOException;
+import java.io.StringReader;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The header of a safetensors file, with every rule of the format checked: eight bytes of length, JSON, then the tensors'
+/// bytes without holes (`docs/source/index.mdx` and `safetensors/src/tensor.rs` of the safetensors project).
+///
+/// @param tensors by name, in the order of their bytes
+record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> metadata) {
+  static final String METADATA = "__metadata__";
+  static final int LENGTH_BYTES = 8;
+  /// The format's own limit, which keeps a hostile header from taking all memory.
+  static final long MAX_BYTES = 100_000_000;
+
+  private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /// An entry of the header; offsets count from the end of the header.
+  private record Entry(String name, DType dtype, List<Long> shape, long begin, long end) {}
+
+  /// @throws CheckpointException if a rule is broken
+  static SafetensorsHeader parse(String file, MemorySegment bytes) {
+    return new Parser(file, bytes).parse();
+  }
+
+  private static final class Parser {
+    private final String file;
+    private final MemorySegment bytes;
+    private final Map<String, Entry> entries = new LinkedHashMap<>();
+    private final Map<String, String> metadata = new LinkedHashMap<>();
+
+    Parser(String file, MemorySegment bytes) {
+      this.file = file;
+      this.bytes = bytes;
+    }
+
+    private CheckpointException broken(String why) {
+      return new CheckpointException(file + ": not a valid safetensors file: " + why);
+    }
+
+    SafetensorsHeader parse() {
+      if (bytes.byteSize() < LENGTH_BYTES)
+        throw broken(bytes.byteSize() == 0 ? "it is empty" : "it has " + bytes.byteSize() + " bytes, fewer than the 8 of the header's length");
+      long length = bytes.get(LENGTH, 0);
+      if (length < 0 || length > MAX_BYTES)
+        throw broken("its first 8 bytes give a header of " + Long.toUnsignedString(length) + " bytes, more than " + MAX_BYTES);
+      if (length > bytes.byteSize() - LENGTH_BYTES)
+        throw broken("the header has " + length + " bytes, the file only " + (bytes.byteSize() - LENGTH_BYTES) + " more");
+      readJson(text(bytes.asSlice(LENGTH_BYTES, length)));
+      return new SafetensorsHeader(tensors(bytes.asSlice(LENGTH_BYTES + length)), Map.copyOf(metadata));
+    }
+
+    private String text(MemorySegment header) {
+      try {
+        return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.toArray(ValueLayout.JAVA_BYTE))).toString();
+      } catch (CharacterCodingException e) {
+        throw broken("the header is not UTF-8");
+      }
+    }
+
+    private void readJson(String text) {
+      if (!text.startsWith("{")) throw broken("the header does not begin with '{'");
+      try (var json = new JsonReader(new StringReader(text))) {
+        json.setNestingLimit(16);
+        json.beginObject();
+        while (json.hasNext()) {
+          var name = json.nextName();
+          if (name.equals(METADATA)) readMetadata(json);
+          else if (entries.put(name, readEntry(name, json)) != null) throw broken("there are two tensors '" + name + "'");
+        }
+        json.endObject();
+        if (json.peek() != JsonToken.END_DOCUMENT) throw broken("something follows the header's JSON");
+      } catch (IOException | IllegalStateException | NumberFormatException e) {
+        throw new CheckpointException(file + ": not a valid safetensors file: the header is not the JSON that was expected: "
+            + String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
+      }
+    }
+
+    private void readMetadata(JsonReader json) throws IOException {
+      if (!metadata.isEmpty()) throw broken("there are two " + METADATA);
+      json.beginObject();
+      while (json.hasNext()) {
+        var key = json.nextName();
+        if (json.peek() != JsonToken.STRING) throw broken(METADATA + " '" + key + "' is not a string");
+        if (metadata.put(key, json.nextString()) != null) throw broken("there are two " + METADATA + " '" + key + "'");
+      }
+      json.endObject();
+    }
+
+    private Entry readEntry(String name, JsonReader json) throws IOException {
+      DType dtype = null;
+      List<Long> shape = null, offsets = null;
+      json.beginObject();
+      while (json.hasNext()) {
+        var key = json.nextName();
+        switch (key) {
+          case "dtype" -> {
+            if (dtype != null) throw broken("tensor '" + name + "' has two dtypes");
+            dtype = dtype(name, json.nextString());
+          }
+          case "shape" -> {
+            if (shape != null) throw broken("tensor '" + name + "' has two shapes");
+            shape = numbers(name, "shape", json);
+          }
+          case "data_offsets" -> {
+            if (offsets != null) throw broken("tensor '" + name + "' has two data_offsets");
+            offsets = numbers(name, "data_offsets", json);
+          }
+          default -> throw broken("tensor '" + name + "' has an unknown entry '" + key + "'");
+        }
+      }
+      json.endObject();
+      if (dtype == null || shape == null || offsets == null)
+        throw broken("tensor '" + name + "' has no " + (dtype == null ? "dtype" : shape == null ? "shape" : "data_offsets"));
+      if (offsets.size() != 2) throw broken("tensor '" + name + "': expected 2 data_offsets, got " + offsets);
+      return new Entry(name, dtype, shape, offsets.get(0), offsets.get(1));
+    }
+
+    private DType dtype(String name, String dtype) {
+      try {
+        return DType.valueOf(dtype);
+      } catch (IllegalArgumentException e) {
+        throw broken("tensor '" + name + "': expected a dtype of " + List.of(DType.values()) + ", got " + dtype);
+      }
+    }
+
+    private List<Long> numbers(String name, String what, JsonReader json) throws IOException {
+      var numbers = new ArrayList<Long>();
+      json.beginArray();
+      while (json.hasNext()) {
+        if (json.peek() != JsonToken.NUMBER) throw broken("tensor '" + name + "': " + what + " holds something that is no number");
+        var number = json.nextString();
+        if (!number.matches("[0-9]{1,18}")) throw broken("tensor '" + name + "': " + what + " holds " + number);
+        numbers.add(Long.parseLong(number));
+      }
+      json.endArray();
+      return List.copyOf(numbers);
+    }
+
+    private Map<String, StoredTensor> tensors(MemorySegment buffer) {
+      var ordered = new ArrayList<>(entries.values());
+      ordered.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
+      var tensors = new LinkedHashMap<String, StoredTensor>();
+      long end = 0;
+      for (var entry : ordered) {
+        if (entry.begin < end) throw broken("tensor '" + entry.name + "' overlaps the one before it at byte " + entry.begin);
+        if (entry.begin > end) throw broken("there is a hole of " + (entry.begin - end) + " bytes before tensor '" + entry.name + "'");
+        if (entry.end < entry.begin) throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + ", before its begin " + entry.begin);
+        long size = size(entry);
+        if (entry.end - entry.begin != size)
+          throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " needs " + size + " bytes, data_offsets give " + (entry.end - entry.begin));
+        if (entry.end > buffer.byteSize())
+          throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + " of " + buffer.byteSize() + "; is the file truncated?");
+        end = entry.end;
+        tensors.put(entry.name, new StoredTensor(entry.name, entry.dtype, entry.shape, buffer.asSlice(entry.begin, size)));
+      }
+      if (end != buffer.byteSize()) throw broken((buffer.byteSize() - end) + " bytes follow the last tensor");
+      return java.util.Collections.unmodifiableMap(tensors);
+    }
+
+    private long size(Entry entry) {
+      long size = entry.dtype.bytes();
+      try {
+        for (long d : entry.shape) size = Math.multiplyExact(size, d);
+        return size;
+      } catch (ArithmeticException e) {
+        throw broken("tensor '" + entry.name + "': the size of " + entry.shape + " does not fit in 64 bits");
+      }
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package dev.fovea.engine.checkpoint;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/// A tensor as a checkpoint holds it.
+///
+/// @param data its bytes, as long as the checkpoint is open
+public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySegment data) {
+  private static final ValueLayout.OfDouble F64 = JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfFloat F32 = JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort I16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong I64 = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
+  /// Number of elements.
+  public long size() {
+    return data.byteSize() / dtype.bytes();
+  }
+
+  /// Element `i` in the order of the shape, as a float; 64-bit numbers are rounded, `true` is 1.
+  public float floatAt(long i) {
+    return switch (dtype) {
+      case F64 -> (float) data.get(F64, i * 8);
+      case F32 -> data.get(F32, i * 4);
+      case F16 -> Float.float16ToFloat(data.get(I16, i * 2));
+      case BF16 -> Float.intBitsToFloat(data.get(I16, i * 2) << 16);
+      case I64, I32, I16, I8, U8, BOOL -> (float) longAt(i);
+    };
+  }
+
+  /// Element `i` of a tensor of integers.
+  ///
+  /// @throws CheckpointException if the elements are floating-point numbers
+  public long longAt(long i) {
+    return switch (dtype) {
+      case I64 -> data.get(I64, i * 8);
+      case I32 -> data.get(I32, i * 4);
+      case I16 -> data.get(I16, i * 2);
+      case I8 -> data.get(ValueLayout.JAVA_BYTE, i);
+      case U8, BOOL -> data.get(ValueLayout.JAVA_BYTE, i) & 0xff;
+      case F64, F32, F16, BF16 -> throw new CheckpointException("tensor '" + name + "': expected integers, got " + dtype);
+    };
+  }
+
+  /// All elements as floats.
+  ///
+  /// @throws CheckpointException if there are more than an array can hold
+  public float[] toFloats() {
+    if (size() > Integer.MAX_VALUE - 8) throw new CheckpointException("tensor '" + name + "': " + size() + " elements are too many for an array");
+    var values = new float[(int) size()];
+    for (int i = 0; i < values.length; i++) values[i] = floatAt(i);
+    return values;
+  }
+}

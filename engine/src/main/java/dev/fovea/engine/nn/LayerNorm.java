@@ -1,0 +1,21 @@
+package dev.fovea.engine.nn;
+
+import dev.fovea.engine.tensor.Tensor;
+
+/// Normalises the last dimension to mean 0 and variance 1, then scales and shifts it (Ba, Kiros and Hinton, 2016).
+///
+/// @param weight `[C]`
+/// @param bias `[C]`
+public record LayerNorm(Tensor weight, Tensor bias, float eps) {
+  /// `[…, C]` → `[…, C]`.
+  ///
+  /// @throws IllegalArgumentException if the last dimension of `x` is not `C`
+  public Tensor forward(Tensor x) {
+    int cols = x.dim(-1);
+    if (cols != weight.dim(0)) throw new IllegalArgumentException("layer norm: expected " + weight + " features, got " + x);
+    var out = x.allocate(x.shape());
+    x.workspace().kernels().layerNorm(x.segment(), weight.segment(), bias.segment(), eps, out.segment(),
+        Math.toIntExact(x.size() / cols), cols);
+    return out;
+  }
+}

@@ -1,0 +1,31 @@
+package dev.fovea.engine.nn;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Weight;
+import org.jetbrains.annotations.Nullable;
+
+/// `x · Wᵀ + b` over the last dimension.
+///
+/// @param weight `[out, in]`
+/// @param bias `[out]`, or null for none
+public record Linear(Weight weight, @Nullable Tensor bias) {
+  /// `[…, in]` → `[…, out]`.
+  public Tensor forward(Tensor x) {
+    return forward(x, Activation.NONE);
+  }
+
+  /// `activation(x · Wᵀ + b)`: `[…, in]` → `[…, out]`.
+  ///
+  /// @throws IllegalArgumentException if the last dimension of `x` is not `in`
+  public Tensor forward(Tensor x, Activation activation) {
+    if (x.dim(-1) != weight.k())
+      throw new IllegalArgumentException("linear: expected " + weight.k() + " features in the last dimension, got " + x);
+    var shape = x.shape();
+    shape[shape.length - 1] = weight.n();
+    var out = x.allocate(shape);
+    int rows = weight.k() == 0 ? 0 : Math.toIntExact(x.size() / weight.k());
+    x.workspace().kernels().linear(x.segment(), weight, bias == null ? null : bias.segment(), activation, null, out.segment(), rows);
+    return out;
+  }
+}

@@ -1,0 +1,118 @@
+package dev.fovea.engine.tensor;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.PatchGrid;
+import dev.fovea.kernels.Weight;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.jetbrains.annotations.Nullable;
+
+/// Shows every operation to an observer, then performs it; without a target, only shows it.
+final class ObservedKernels implements Kernels {
+  private final @Nullable Kernels target;
+  private final Consumer<Operation> observer;
+
+  ObservedKernels(@Nullable Kernels target, Consumer<Operation> observer) {
+    this.target = target;
+    this.observer = observer;
+  }
+
+  @Override
+  public String name() {
+    return target == null ? "recorder" : target.name();
+  }
+
+  @Override
+  public int threads() {
+    return target == null ? 1 : target.threads();
+  }
+
+  /// @return whether to perform the operation
+  private boolean shown(String name, List<Integer> shape, long macs, @Nullable MemorySegment... buffers) {
+    observer.accept(new Operation(name, shape, macs, Stream.of(buffers).filter(Objects::nonNull).toList()));
+    return target != null;
+  }
+
+  @Override
+  public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, int m) {
+    if (shown("linear", List.of(m, weight.n(), weight.k()), (long) m * weight.n() * weight.k(), x, weight.segment(), bias, residual, out))
+      target.linear(x, weight, bias, activation, residual, out, m);
+  }
+
+  @Override
+  public void matmul(Matrices a, Matrices b, Matrices out, float scale) {
+    long batch = (long) a.outer() * a.inner();
+    if (shown("matmul", List.of((int) batch, a.rows(), b.cols(), a.cols()), batch * a.rows() * b.cols() * a.cols(),
+        a.segment(), b.segment(), out.segment()))
+      target.matmul(a, b, out, scale);
+  }
+
+  @Override
+  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+    long heads = (long) q.outer() * q.inner();
+    if (shown("attention", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * (q.cols() + v.cols()),
+        q.segment(), k.segment(), v.segment(), out.segment()))
+      target.attention(q, k, v, out, scale);
+  }
+
+  @Override
+  public void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
+    if (shown("softmax", List.of(rows, cols), 0, x, out)) target.softmax(x, out, rows, cols);
+  }
+
+  @Override
+  public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+      int rows, int cols) {
+    if (shown("layerNorm", List.of(rows, cols), 0, x, gamma, beta, out)) target.layerNorm(x, gamma, beta, eps, out, rows, cols);
+  }
+
+  @Override
+  public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
+    if (shown("activate", List.of((int) n), 0, x, out)) target.activate(activation, x, out, n);
+  }
+
+  @Override
+  public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+    if (shown("add", List.of((int) n, (int) period), 0, a, b, out)) target.add(a, b, out, n, period);
+  }
+
+  @Override
+  public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+    if (shown("multiply", List.of((int) n, (int) period), 0, a, b, out)) target.multiply(a, b, out, n, period);
+  }
+
+  @Override
+  public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
+    if (shown("scale", List.of((int) n), 0, x, out)) target.scale(x, factor, out, n);
+  }
+
+  @Override
+  public void copy(Matrices from, Matrices to) {
+    if (shown("copy", List.of(from.outer(), from.inner(), from.rows(), from.cols()), 0, from.segment(), to.segment()))
+      target.copy(from, to);
+  }
+
+  @Override
+  public void patches(MemorySegment planes, PatchGrid grid, MemorySegment out) {
+    if (shown("patches", List.of(grid.batch(), grid.rows(), grid.cols(), grid.patchSize()), 0, planes, out))
+      target.patches(planes, grid, out);
+  }
+
+  @Override
+  public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    if (shown("resize", List.of(batch, height, width, channels, outHeight, outWidth), 0, x, out))
+      target.resize(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  }
+
+  /// The target belongs to whoever made it.
+  @Override
+  public void close() {}
+}

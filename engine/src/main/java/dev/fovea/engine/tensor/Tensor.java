@@ -1,0 +1,345 @@
+package dev.fovea.engine.tensor;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Matrices;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
+
+/// Float32 numbers in native memory, seen in a shape.
+///
+/// A view (`reshape`, `slice`, `select`, `transposed`) shares its tensor's memory. An operation (`plus`, `softmax`, …)
+/// writes a new tensor into the [Workspace] of the tensor it is called on; a tensor without one, such as a weight, can only
+/// be an argument.
+///
+/// Using a tensor after its memory is closed throws [IllegalStateException].
+public final class Tensor {
+  /// Alignment of tensors that own their memory: a cache line, and the widest vector.
+  private static final long ALIGNMENT = 64;
+
+  private final @Nullable Workspace workspace;
+  private final MemorySegment base;
+  private final long offset;
+  private final int[] shape;
+  private final long[] strides;
+
+  private Tensor(@Nullable Workspace workspace, MemorySegment base, long offset, int[] shape, long[] strides) {
+    this.workspace = workspace;
+    this.base = base;
+    this.offset = offset;
+    this.shape = shape;
+    this.strides = strides;
+  }
+
+  /// A tensor over memory that someone else owns.
+  ///
+  /// @throws IllegalArgumentException if `segment` is not native memory of the size that `shape` needs
+  public static Tensor over(MemorySegment segment, int... shape) {
+    long bytes = 4 * size(shape);
+    if (!segment.isNative()) throw new IllegalArgumentException("tensor: expected native memory, got a segment on the heap");
+    if (segment.byteSize() != bytes)
+      throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + bytes + " bytes, got " + segment.byteSize());
+    return dense(null, segment, shape);
+  }
+
+  /// A tensor of zeros whose memory lives as long as `arena`.
+  public static Tensor zeros(Arena arena, int... shape) {
+    return dense(null, arena.allocate(4 * size(shape), ALIGNMENT), shape);
+  }
+
+  /// A copy of `values` whose memory lives as long as `arena`.
+  ///
+  /// @throws IllegalArgumentException if the number of values is not what `shape` needs
+  public static Tensor of(Arena arena, float[] values, int... shape) {
+    if (values.length != size(shape))
+      throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + size(shape) + " values, got " + values.length);
+    var tensor = zeros(arena, shape);
+    MemorySegment.copy(values, 0, tensor.base, JAVA_FLOAT_UNALIGNED, 0, values.length);
+    return tensor;
+  }
+
+  /// A tensor that has a shape and no memory, for counting what a model would do.
+  public static Tensor shapeOnly(int... shape) {
+    return virtual(null, 0, shape);
+  }
+
+  /// A tensor without memory in a pass that is being recorded: its segment is an address of length zero.
+  ///
+  /// @param address where it pretends to lie
+  static Tensor virtual(@Nullable Workspace workspace, long address, int... shape) {
+    return dense(workspace, MemorySegment.ofAddress(address), shape);
+  }
+
+  static Tensor dense(@Nullable Workspace workspace, MemorySegment segment, int... shape) {
+    return new Tensor(workspace, segment, 0, shape.clone(), denseStrides(shape));
+  }
+
+  /// The same memory, with results of operations going to `workspace`.
+  Tensor in(Workspace workspace) {
+    return new Tensor(workspace, base, offset, shape, strides);
+  }
+
+  // Shape
+
+  /// Sizes of the dimensions, outermost first.
+  public int[] shape() {
+    return shape.clone();
+  }
+
+  /// Number of dimensions.
+  public int rank() {
+    return shape.length;
+  }
+
+  /// Size of dimension `i`; a negative `i` counts from the last.
+  public int dim(int i) {
+    return shape[i < 0 ? i + shape.length : i];
+  }
+
+  /// Number of elements.
+  public long size() {
+    return size(shape);
+  }
+
+  private static long size(int[] shape) {
+    long size = 1;
+    for (int d : shape) {
+      if (d < 0) throw new IllegalArgumentException("negative dimension in " + Arrays.toString(shape));
+      size = Math.multiplyExact(size, (long) d);
+    }
+    return size;
+  }
+
+  private static long[] denseStrides(int[] shape) {
+    var strides = new long[shape.length];
+    long stride = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      strides[i] = stride;
+      stride *= shape[i];
+    }
+    return strides;
+  }
+
+  /// Whether the elements lie one after the other in the order of the shape.
+  public boolean isContiguous() {
+    long stride = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      if (shape[i] > 1 && strides[i] != stride) return false;
+      stride *= shape[i];
+    }
+    return true;
+  }
+
+  // Memory
+
+  /// The elements' memory.
+  ///
+  /// @throws IllegalStateException if the tensor is not contiguous
+  public MemorySegment segment() {
+    if (!isContiguous()) throw new IllegalStateException("tensor " + this + " is not contiguous");
+    return at(4 * size());
+  }
+
+  /// `bytes` bytes from the first element.
+  private MemorySegment at(long bytes) {
+    return isVirtual() ? MemorySegment.ofAddress(base.address() + 4 * offset) : base.asSlice(4 * offset, bytes);
+  }
+
+  private boolean isVirtual() {
+    return base.byteSize() == 0;
+  }
+
+  /// The two last dimensions as a batch of matrices over the two before them.
+  ///
+  /// @throws IllegalStateException if there are fewer than two or more than four dimensions
+  public Matrices matrices() {
+    int r = rank();
+    if (r < 2 || r > 4) throw new IllegalStateException("tensor " + this + ": expected 2 to 4 dimensions");
+    int outer = r == 4 ? shape[0] : 1, inner = r >= 3 ? shape[r - 3] : 1;
+    long outerStride = r == 4 ? strides[0] : 0, innerStride = r >= 3 ? strides[r - 3] : 0;
+    long last = 0;
+    for (int i = 0; i < r; i++) last += (shape[i] - 1) * strides[i];
+    return new Matrices(at(size() == 0 ? 0 : 4 * (last + 1)), outer, inner, shape[r - 2], shape[r - 1], outerStride, innerStride,
+        strides[r - 2], strides[r - 1]);
+  }
+
+  /// One element.
+  ///
+  /// @throws IndexOutOfBoundsException if an index is outside the shape
+  public float get(int... index) {
+    long at = offset;
+    if (index.length != rank()) throw new IndexOutOfBoundsException(Arrays.toString(index) + " in " + this);
+    for (int i = 0; i < index.length; i++) {
+      if (index[i] < 0 || index[i] >= shape[i]) throw new IndexOutOfBoundsException(Arrays.toString(index) + " in " + this);
+      at += index[i] * strides[i];
+    }
+    return base.get(JAVA_FLOAT_UNALIGNED, 4 * at);
+  }
+
+  /// A copy of all elements, in the order of the shape.
+  public float[] toArray() {
+    var values = new float[Math.toIntExact(size())];
+    if (isContiguous()) {
+      MemorySegment.copy(segment(), JAVA_FLOAT_UNALIGNED, 0, values, 0, values.length);
+      return values;
+    }
+    for (int i = 0; i < values.length; i++) {
+      long at = offset;
+      int rest = i;
+      for (int d = rank() - 1; d >= 0; d--) {
+        at += rest % shape[d] * strides[d];
+        rest /= shape[d];
+      }
+      values[i] = base.get(JAVA_FLOAT_UNALIGNED, 4 * at);
+    }
+    return values;
+  }
+
+  // Views
+
+  /// The same elements in another shape of the same size.
+  ///
+  /// @throws IllegalArgumentException if the sizes differ
+  /// @throws IllegalStateException if this tensor is not contiguous
+  public Tensor reshape(int... shape) {
+    if (size(shape) != size())
+      throw new IllegalArgumentException("reshape: " + this + " has " + size() + " elements, " + Arrays.toString(shape) + " " + size(shape));
+    if (!isContiguous()) throw new IllegalStateException("reshape: tensor " + this + " is not contiguous");
+    return new Tensor(workspace, base, offset, shape.clone(), denseStrides(shape));
+  }
+
+  /// The part `[from, to)` of dimension `dim`.
+  ///
+  /// @throws IndexOutOfBoundsException if the part is not inside
+  public Tensor slice(int dim, int from, int to) {
+    if (from < 0 || from > to || to > shape[dim])
+      throw new IndexOutOfBoundsException("slice [" + from + ", " + to + ") of dimension " + dim + " of " + this);
+    var part = shape.clone();
+    part[dim] = to - from;
+    return new Tensor(workspace, base, offset + from * strides[dim], part, strides);
+  }
+
+  /// The part at `index` of dimension `dim`, which disappears.
+  public Tensor select(int dim, int index) {
+    var part = slice(dim, index, index + 1);
+    var keep = IntStream.range(0, rank()).filter(i -> i != dim).toArray();
+    return new Tensor(workspace, base, part.offset, pick(shape, keep), Arrays.stream(keep).mapToLong(i -> strides[i]).toArray());
+  }
+
+  /// The same elements with two dimensions exchanged.
+  public Tensor transposed(int a, int b) {
+    var order = IntStream.range(0, rank()).map(i -> i == a ? b : i == b ? a : i).toArray();
+    return new Tensor(workspace, base, offset, pick(shape, order), Arrays.stream(order).mapToLong(i -> strides[i]).toArray());
+  }
+
+  private static int[] pick(int[] values, int[] indices) {
+    return Arrays.stream(indices).map(i -> values[i]).toArray();
+  }
+
+  // Operations
+
+  /// The workspace that results go to.
+  ///
+  /// @throws IllegalStateException if there is none
+  public Workspace workspace() {
+    if (workspace == null) throw new IllegalStateException("tensor " + this + " belongs to no workspace: it can be an argument only");
+    return workspace;
+  }
+
+  /// A new tensor beside this one, with undefined contents.
+  public Tensor allocate(int... shape) {
+    return workspace().allocate(shape);
+  }
+
+  private Kernels kernels() {
+    return workspace().kernels();
+  }
+
+  /// This tensor if it is contiguous, else a copy that is.
+  public Tensor contiguous() {
+    if (isContiguous()) return this;
+    var copy = allocate(shape);
+    copy.set(this);
+    return copy;
+  }
+
+  /// Copies `values`, of the same shape, into this tensor.
+  public void set(Tensor values) {
+    if (!Arrays.equals(shape, values.shape)) throw new IllegalArgumentException("set: expected " + this + ", got " + values);
+    switch (rank()) {
+      case 0, 1 -> reshapeToMatrix().set(values.reshapeToMatrix());
+      case 2, 3, 4 -> kernels().copy(values.matrices(), matrices());
+      default -> {
+        for (int i = 0; i < shape[0]; i++) select(0, i).set(values.select(0, i));
+      }
+    }
+  }
+
+  private Tensor reshapeToMatrix() {
+    long stride = rank() == 0 ? 1 : strides[0];
+    return new Tensor(workspace, base, offset, new int[] {rank() == 0 ? 1 : shape[0], 1}, new long[] {stride, 1});
+  }
+
+  /// The sum; `other` has this shape, or its last dimensions and repeats over the first.
+  public Tensor plus(Tensor other) {
+    repeats(other);
+    var out = allocate(shape);
+    kernels().add(segment(), other.segment(), out.segment(), size(), other.size());
+    return out;
+  }
+
+  /// The product, element by element; `other` has this shape, or its last dimensions and repeats over the first.
+  public Tensor times(Tensor other) {
+    repeats(other);
+    var out = allocate(shape);
+    kernels().multiply(segment(), other.segment(), out.segment(), size(), other.size());
+    return out;
+  }
+
+  private void repeats(Tensor other) {
+    int first = rank() - other.rank();
+    if (first < 0 || !Arrays.equals(shape, first, rank(), other.shape, 0, other.rank()))
+      throw new IllegalArgumentException("expected the last dimensions of " + this + ", got " + other);
+  }
+
+  /// Every element times `factor`.
+  public Tensor times(float factor) {
+    var out = allocate(shape);
+    kernels().scale(segment(), factor, out.segment(), size());
+    return out;
+  }
+
+  /// `activation` of every element.
+  public Tensor activate(Activation activation) {
+    var out = allocate(shape);
+    kernels().activate(activation, segment(), out.segment(), size());
+    return out;
+  }
+
+  /// Softmax over the last dimension.
+  public Tensor softmax() {
+    var out = allocate(shape);
+    int cols = dim(-1);
+    kernels().softmax(segment(), out.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols);
+    return out;
+  }
+
+  /// `scale · this · other`, matrix by matrix over the leading dimensions.
+  public Tensor matmul(Tensor other, float scale) {
+    var outShape = shape.clone();
+    outShape[rank() - 1] = other.dim(-1);
+    var out = allocate(outShape);
+    kernels().matmul(matrices(), other.matrices(), out.matrices(), scale);
+    return out;
+  }
+
+  @Override
+  public String toString() {
+    return Arrays.toString(shape);
+  }
+}

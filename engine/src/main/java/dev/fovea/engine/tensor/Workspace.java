@@ -1,0 +1,133 @@
+package dev.fovea.engine.tensor;
+
+import dev.fovea.kernels.Kernels;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jetbrains.annotations.Nullable;
+
+/// The memory of a model's forward passes, sized once and reused.
+///
+/// The first pass of a kind runs twice: once over tensors that have no memory, to learn which exist at the same time, and
+/// once for real, each tensor at the place that the [Plan] gives it. Further passes allocate nothing off the heap. Models do
+/// not know about it.
+///
+/// The tensors that a pass returns stay valid until the next pass, or until [#close()]. One thread uses a workspace at a
+/// time. While a pass runs, [Progress] is told of every operation, and interrupting the thread ends the pass before the next
+/// operation with a [CancelledException].
+public final class Workspace implements AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
+  private final Kernels observed;
+  private final Progress progress;
+  private final Map<List<Object>, Plan> plans = new HashMap<>();
+  private Arena arena = Arena.ofShared();
+  private MemorySegment memory = MemorySegment.NULL;
+  private boolean closed;
+
+  /// The pass that is running, as the two ways to run it see it.
+  private @Nullable Recorder recorder;
+  private @Nullable Plan plan;
+  private int nextBuffer;
+  private long doneMacs;
+
+  /// @param kernels what computes; stays open when the workspace closes
+  public Workspace(Kernels kernels, Progress progress) {
+    this(progress, kernels);
+  }
+
+  private Workspace(Progress progress, @Nullable Kernels kernels) {
+    this.progress = progress;
+    observed = new ObservedKernels(kernels, this::beforeOperation);
+  }
+
+  public Workspace(Kernels kernels) {
+    this(kernels, Progress.NONE);
+  }
+
+  /// Runs a forward pass.
+  ///
+  /// @param kind with the input's shape, names the pass: the same kind performs the same operations
+  /// @param forward computes from the input, on tensors alone; it may not look at their contents
+  /// @param outputs the tensors of a result that must outlive the pass
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if the workspace is closed or a pass is running
+  public <R> R run(Object kind, Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+    if (closed) throw new IllegalStateException("the workspace is closed");
+    if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
+    var key = List.of(kind, List.of(input.toString()));
+    var known = plans.get(key);
+    if (known == null) plans.put(key, known = record(input, forward, outputs).plan());
+    reserve(known.bytes());
+    plan = known;
+    nextBuffer = 0;
+    doneMacs = 0;
+    try {
+      return forward.apply(input.in(this));
+    } finally {
+      plan = null;
+    }
+  }
+
+  /// What a forward pass would do on an input of this shape, without doing it and without memory.
+  public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs, int... inputShape) {
+    try (var workspace = new Workspace(Progress.NONE, null)) {
+      return workspace.record(Tensor.shapeOnly(inputShape), forward, outputs);
+    }
+  }
+
+  private <R> Recording record(Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+    recorder = new Recorder(this);
+    try {
+      return recorder.recording(outputs.apply(forward.apply(input.in(this))));
+    } finally {
+      recorder = null;
+    }
+  }
+
+  /// Bytes that the workspace holds.
+  public long bytes() {
+    return memory.byteSize();
+  }
+
+  /// The kernels that tensors of this workspace compute with.
+  public Kernels kernels() {
+    return recorder != null ? recorder.kernels() : observed;
+  }
+
+  /// A tensor of the running pass, with undefined contents.
+  ///
+  /// @throws IllegalStateException if no pass is running
+  public Tensor allocate(int... shape) {
+    if (recorder != null) return recorder.allocate(shape);
+    if (plan == null) throw new IllegalStateException("a tensor can be computed in a pass only, see Workspace.run");
+    var place = plan.place(nextBuffer++, shape);
+    return Tensor.dense(this, memory.asSlice(place.offset(), place.bytes()), shape);
+  }
+
+  private void beforeOperation(Operation operation) {
+    if (Thread.currentThread().isInterrupted()) throw new CancelledException();
+    if (plan == null) throw new IllegalStateException("a tensor can be computed in a pass only, see Workspace.run");
+    doneMacs += operation.macs();
+    progress.advanced(doneMacs, plan.macs());
+  }
+
+  private void reserve(long bytes) {
+    if (memory.byteSize() >= bytes) return;
+    arena.close();
+    arena = Arena.ofShared();
+    memory = arena.allocate(bytes, ALIGNMENT);
+  }
+
+  /// Frees the memory; closing twice is harmless.
+  @Override
+  public void close() {
+    if (closed) return;
+    closed = true;
+    arena.close();
+  }
+}

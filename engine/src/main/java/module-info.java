@@ -1,0 +1,13 @@
+/// Tensors, layers, checkpoints and pictures: what models are written with.
+module dev.fovea.engine {
+  requires static org.jetbrains.annotations;
+  requires transitive dev.fovea.kernels;
+  requires transitive com.google.gson;
+  requires java.desktop;
+  requires com.twelvemonkeys.imageio.metadata;
+
+  exports dev.fovea.engine.checkpoint;
+  exports dev.fovea.engine.image;
+  exports dev.fovea.engine.nn;
+  exports dev.fovea.engine.tensor;
+}
