@@ -1,0 +1,86 @@
+package dev.fovea.engine.checkpoint;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Weight;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+
+/// The parameters of a checkpoint. What the kernels can read stays in the mapped file; the rest is copied once.
+public final class CheckpointWeights implements WeightSource {
+  private final Checkpoint checkpoint;
+  private final Arena arena;
+
+  /// @param arena owns what has to be copied
+  public CheckpointWeights(Checkpoint checkpoint, Arena arena) {
+    this.checkpoint = checkpoint;
+    this.arena = arena;
+  }
+
+  /// The shape in which a matrix `[n, k]` is stored in panels.
+  public static List<Long> panelShape(int n, int k) {
+    return List.of((long) Weight.panels(n), (long) k, (long) Weight.PANEL);
+  }
+
+  @Override
+  public Set<String> names() {
+    return checkpoint.tensors().keySet();
+  }
+
+  @Override
+  public String description() {
+    return checkpoint.name();
+  }
+
+  @Override
+  public Tensor tensor(String name, Initial initial, int... shape) {
+    var stored = find(name, Arrays.toString(shape));
+    if (!stored.shape().equals(Arrays.stream(shape).mapToObj(i -> (long) i).toList()))
+      throw new MismatchException("'" + name + "': expected " + Arrays.toString(shape) + ", got " + stored.shape());
+    boolean mapped = stored.dtype() == DType.F32 && isAligned(stored.data(), 4) && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
+    return mapped ? Tensor.over(stored.data(), shape) : Tensor.over(widened(stored), shape);
+  }
+
+  @Override
+  public Weight matrix(String name, int n, int k) {
+    var stored = find(name, "[" + n + ", " + k + "]");
+    if (stored.shape().equals(panelShape(n, k))) return panels(name, stored, n, k);
+    if (!stored.shape().equals(List.of((long) n, (long) k)))
+      throw new MismatchException("'" + name + "': expected [" + n + ", " + k + "], got " + stored.shape());
+    var packed = arena.allocate(Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k), 64);
+    Weight.pack(widened(stored), packed, n, k);
+    return new Weight(packed, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+  }
+
+  private static Weight panels(String name, StoredTensor stored, int n, int k) {
+    var type = switch (stored.dtype()) {
+      case F32 -> Weight.Type.F32;
+      case F16 -> Weight.Type.F16;
+      case BF16 -> Weight.Type.BF16;
+      case F64, I64, I32, I16, I8, U8, BOOL ->
+          throw new MismatchException("'" + name + "': expected F32, F16 or BF16 in panels, got " + stored.dtype());
+    };
+    return new Weight(stored.data(), type, Weight.Layout.PANELS, n, k);
+  }
+
+  private StoredTensor find(String name, String shape) {
+    var stored = checkpoint.tensors().get(name);
+    if (stored == null) throw new MismatchException("'" + name + "': missing, expected " + shape);
+    return stored;
+  }
+
+  private MemorySegment widened(StoredTensor stored) {
+    var floats = arena.allocate(4 * stored.size(), 64);
+    for (long i = 0; i < stored.size(); i++) floats.setAtIndex(JAVA_FLOAT, i, stored.floatAt(i));
+    return floats;
+  }
+
+  private static boolean isAligned(MemorySegment segment, int bytes) {
+    return segment.address() % bytes == 0;
+  }
+}

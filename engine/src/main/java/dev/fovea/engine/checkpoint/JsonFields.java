@@ -1,0 +1,112 @@
+package dev.fovea.engine.checkpoint;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Reads a JSON object field by field; each error names the file and the field.
+///
+/// @param where what error messages call the object
+public record JsonFields(String where, JsonObject json) {
+  /// @throws CheckpointException if `text` is no JSON object
+  public static JsonFields parse(String where, String text) {
+    try {
+      return new JsonFields(where, JsonParser.parseString(text).getAsJsonObject());
+    } catch (JsonParseException | IllegalStateException e) {
+      throw new CheckpointException(where + ": expected a JSON object", e);
+    }
+  }
+
+  /// Whether there is a field that is not null.
+  public boolean has(String field) {
+    return json.has(field) && !json.get(field).isJsonNull();
+  }
+
+  private JsonElement get(String field, String expected) {
+    if (!has(field)) throw new CheckpointException(where + ": '" + field + "' is missing, expected " + expected);
+    return json.get(field);
+  }
+
+  private CheckpointException wrong(String field, String expected) {
+    return new CheckpointException(where + ": '" + field + "': expected " + expected + ", got " + json.get(field));
+  }
+
+  public int integer(String field) {
+    try {
+      return get(field, "an integer").getAsBigDecimal().intValueExact();
+    } catch (IllegalStateException | NumberFormatException | ArithmeticException | UnsupportedOperationException e) {
+      throw wrong(field, "an integer");
+    }
+  }
+
+  public int integer(String field, int otherwise) {
+    return has(field) ? integer(field) : otherwise;
+  }
+
+  public float number(String field) {
+    try {
+      return get(field, "a number").getAsFloat();
+    } catch (IllegalStateException | NumberFormatException | UnsupportedOperationException e) {
+      throw wrong(field, "a number");
+    }
+  }
+
+  public float number(String field, float otherwise) {
+    return has(field) ? number(field) : otherwise;
+  }
+
+  public boolean bool(String field, boolean otherwise) {
+    if (!has(field)) return otherwise;
+    if (!(json.get(field) instanceof com.google.gson.JsonPrimitive p) || !p.isBoolean()) throw wrong(field, "true or false");
+    return p.getAsBoolean();
+  }
+
+  public String string(String field) {
+    if (!(get(field, "a string") instanceof com.google.gson.JsonPrimitive p) || !p.isString()) throw wrong(field, "a string");
+    return p.getAsString();
+  }
+
+  public JsonFields object(String field) {
+    if (!(get(field, "an object") instanceof JsonObject object)) throw wrong(field, "an object");
+    return new JsonFields(where + ": " + field, object);
+  }
+
+  /// An array of numbers.
+  public float[] numbers(String field) {
+    try {
+      var array = get(field, "an array of numbers").getAsJsonArray();
+      var values = new float[array.size()];
+      for (int i = 0; i < values.length; i++) values[i] = array.get(i).getAsFloat();
+      return values;
+    } catch (IllegalStateException | NumberFormatException | UnsupportedOperationException e) {
+      throw wrong(field, "an array of numbers");
+    }
+  }
+
+  /// A size: `[height, width]`, one number for both, or an array of two.
+  public int[] heightAndWidth(String field) {
+    if (get(field, "an integer or two").isJsonArray()) {
+      var values = numbers(field);
+      if (values.length != 2) throw wrong(field, "an integer or two");
+      return new int[] {(int) values[0], (int) values[1]};
+    }
+    int both = integer(field);
+    return new int[] {both, both};
+  }
+
+  /// Parses an array of strings.
+  ///
+  /// @throws CheckpointException if `text` is something else
+  public static List<String> strings(String where, String text) {
+    try {
+      var strings = new ArrayList<String>();
+      for (var element : JsonParser.parseString(text).getAsJsonArray()) strings.add(element.getAsString());
+      return List.copyOf(strings);
+    } catch (JsonParseException | IllegalStateException | UnsupportedOperationException e) {
+      throw new CheckpointException(where + ": expected a JSON array of strings", e);
+    }
+  }
+}

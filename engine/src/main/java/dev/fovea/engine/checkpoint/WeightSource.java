@@ -1,0 +1,63 @@
+package dev.fovea.engine.checkpoint;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Weight;
+import java.util.Set;
+
+/// Where a model's parameters come from: a file, or a generator of parameters of any shape.
+public interface WeightSource {
+  /// What a generator gives a parameter.
+  enum Initial {
+    RANDOM, ONES
+  }
+
+  /// The names of all parameters, each of which must be used; empty for a generator.
+  Set<String> names();
+
+  /// What error messages call the source.
+  String description();
+
+  /// A float32 tensor.
+  ///
+  /// @throws MismatchException if it is missing or has another shape
+  Tensor tensor(String name, Initial initial, int... shape);
+
+  /// The matrix `[n, k]` of a linear map.
+  ///
+  /// @throws MismatchException if it is missing or has another shape
+  Weight matrix(String name, int n, int k);
+
+  /// Thrown when a parameter is not what the model expects; [Weights#bind] collects these.
+  final class MismatchException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    MismatchException(String message) {
+      super(message, null, false, false);
+    }
+  }
+
+  /// Parameters that have shapes and no memory, for counting.
+  static WeightSource shapesOnly() {
+    return new WeightSource() {
+      @Override
+      public Set<String> names() {
+        return Set.of();
+      }
+
+      @Override
+      public String description() {
+        return "shapes";
+      }
+
+      @Override
+      public Tensor tensor(String name, Initial initial, int... shape) {
+        return Tensor.shapeOnly(shape);
+      }
+
+      @Override
+      public Weight matrix(String name, int n, int k) {
+        return new Weight(java.lang.foreign.MemorySegment.NULL, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+      }
+    };
+  }
+}

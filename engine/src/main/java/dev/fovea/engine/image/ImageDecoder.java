@@ -1,0 +1,127 @@
+package dev.fovea.engine.image;
+
+import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.awt.image.IndexColorModel;
+import java.awt.image.Raster;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.util.Iterator;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
+
+/// Turns a file's bytes into [Picture]s: the JDK's readers for PNG and GIF, TwelveMonkeys' for the rest.
+///
+/// Samples are taken as they are stored, without colour management, as PIL's `convert("RGB")` does: what a model was
+/// trained on.
+final class ImageDecoder {
+  /// The largest picture that is decoded, in pixels: 300 MB of samples. A small file can claim any size.
+  static final long MAX_PIXELS = 100_000_000;
+
+  private ImageDecoder() {}
+
+  static Picture decode(String name, byte[] bytes) {
+    if (bytes.length == 0) throw new ImageException(name + ": not a picture: the file is empty");
+    ImageReader reader = null;
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+      reader = reader(name, in);
+      reader.setInput(in, true, false);
+      int width = reader.getWidth(0), height = reader.getHeight(0);
+      if (width < 1 || height < 1) throw new ImageException(name + ": the picture is empty: " + width + "x" + height);
+      if ((long) width * height > MAX_PIXELS)
+        throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS + " that are decoded");
+      var rgb = new byte[Math.toIntExact(3L * width * height)];
+      if (isFourChannelJpeg(reader, bytes)) cmyk(reader.readRaster(0, null), rgb, width, height);
+      else samples(reader.read(0), rgb, width, height);
+      return Orientation.of(bytes).apply(new Picture(name, width, height, rgb));
+    } catch (ImageException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
+      // The readers meet broken files with exceptions of every kind.
+      throw new ImageException(name + ": not a readable picture: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
+    } catch (OutOfMemoryError e) {
+      throw new ImageException(name + ": there is not enough memory to decode the picture", e);
+    } finally {
+      if (reader != null) reader.dispose();
+    }
+  }
+
+  private static ImageReader reader(String name, ImageInputStream in) {
+    Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
+    while (readers.hasNext()) {
+      var reader = readers.next();
+      var format = formatName(reader);
+      if (format.matches("(?i)png|jpe?g|webp|bmp|gif")) return reader;
+      reader.dispose();
+    }
+    throw new ImageException(name + ": not a picture: expected PNG, JPEG, WebP, BMP or GIF");
+  }
+
+  private static String formatName(ImageReader reader) {
+    try {
+      return reader.getFormatName();
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static void samples(BufferedImage image, byte[] rgb, int width, int height) {
+    if (image.getColorModel() instanceof ComponentColorModel model && isInteger(model) && model.getNumComponents() <= 4) {
+      components(image.getRaster(), shift(model), rgb, width, height);
+      return;
+    }
+    int[] row = new int[width];
+    for (int y = 0, to = 0; y < height; y++) {
+      if (image.getColorModel() instanceof IndexColorModel palette) {
+        image.getRaster().getSamples(0, y, width, 1, 0, row);
+        for (int x = 0; x < width; x++) row[x] = palette.getRGB(row[x]);
+      } else {
+        image.getRGB(0, y, width, 1, row, 0, width);
+      }
+      for (int pixel : row) {
+        rgb[to++] = (byte) (pixel >> 16);
+        rgb[to++] = (byte) (pixel >> 8);
+        rgb[to++] = (byte) pixel;
+      }
+    }
+  }
+
+  private static boolean isInteger(ComponentColorModel model) {
+    return model.getTransferType() == DataBuffer.TYPE_BYTE || model.getTransferType() == DataBuffer.TYPE_USHORT;
+  }
+
+  private static int shift(ComponentColorModel model) {
+    return model.getTransferType() == DataBuffer.TYPE_USHORT ? 8 : 0;
+  }
+
+  /// Grey, grey and alpha, RGB, or RGB and alpha, sample by sample.
+  private static void components(Raster raster, int shift, byte[] rgb, int width, int height) {
+    int bands = raster.getNumBands();
+    int[] row = new int[width * bands];
+    for (int y = 0, to = 0; y < height; y++) {
+      raster.getPixels(raster.getMinX(), raster.getMinY() + y, width, 1, row);
+      for (int x = 0; x < width; x++)
+        for (int c = 0; c < 3; c++) rgb[to++] = (byte) (row[x * bands + (bands < 3 ? 0 : c)] >> shift);
+    }
+  }
+
+  /// Whether the frame header of a JPEG names four components.
+  private static boolean isFourChannelJpeg(ImageReader reader, byte[] bytes) {
+    if (!formatName(reader).matches("(?i)jpe?g")) return false;
+    var frame = JpegFrame.of(bytes);
+    return frame != null && frame.components() == 4;
+  }
+
+  /// Ink to light as PIL does: `light = (255 - k) · (255 - ink) / 255`. Adobe's files hold inverted ink.
+  private static void cmyk(Raster raster, byte[] rgb, int width, int height) {
+    int[] row = new int[width * 4];
+    for (int y = 0, to = 0; y < height; y++) {
+      raster.getPixels(0, y, width, 1, row);
+      for (int x = 0; x < width; x++)
+        for (int c = 0; c < 3; c++) rgb[to++] = (byte) Math.round((255 - row[x * 4 + 3]) * (255 - row[x * 4 + c]) / 255f);
+    }
+  }
+}

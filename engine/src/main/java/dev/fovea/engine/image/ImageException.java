@@ -1,0 +1,14 @@
+package dev.fovea.engine.image;
+
+/// Thrown when a picture cannot be read or used. The message is one line that names the picture.
+public final class ImageException extends RuntimeException {
+  private static final long serialVersionUID = 1;
+
+  public ImageException(String message) {
+    super(message);
+  }
+
+  public ImageException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,41 @@
+package dev.fovea.engine.image;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/// A picture of 8-bit red, green and blue.
+///
+/// @param name what error messages call it
+/// @param rgb `[height][width][3]`; not to be changed
+public record Picture(String name, int width, int height, byte[] rgb) {
+  /// @throws IllegalArgumentException if `rgb` has another size
+  public Picture {
+    if (width < 1 || height < 1 || rgb.length != 3L * width * height)
+      throw new IllegalArgumentException("picture " + width + "x" + height + ": expected " + 3L * width * height + " bytes, got " + rgb.length);
+  }
+
+  /// Reads a PNG, JPEG, WebP, BMP or GIF file (its first frame), turned upright as its EXIF orientation says. Alpha is
+  /// dropped, grey and palettes are spread to three channels, of 16 bit the upper 8 are kept.
+  ///
+  /// @throws ImageException if there is no such file, or it is no picture, broken, or larger than [ImageDecoder#MAX_PIXELS]
+  public static Picture read(Path file) {
+    if (Files.isDirectory(file)) throw new ImageException(file + ": expected a picture, got a directory");
+    try {
+      return ImageDecoder.decode(file.toString(), Files.readAllBytes(file));
+    } catch (NoSuchFileException e) {
+      throw new ImageException(file + ": no such file", e);
+    } catch (IOException e) {
+      throw new ImageException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /// Decodes a picture that is in memory.
+  ///
+  /// @param name what error messages call it
+  /// @throws ImageException as [#read(Path)]
+  public static Picture decode(String name, byte[] bytes) {
+    return ImageDecoder.decode(name, bytes);
+  }
+}
