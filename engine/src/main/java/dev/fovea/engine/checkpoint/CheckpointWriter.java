@@ -34,6 +34,9 @@ public final class CheckpointWriter {
   private final Map<String, Entry> entries = new TreeMap<>();
   private final Map<String, String> metadata = new TreeMap<>();
 
+  /// A file without tensors and metadata yet.
+  public CheckpointWriter() {}
+
   /// Adds a metadata entry.
   public CheckpointWriter metadata(String key, String value) {
     metadata.put(key, value);

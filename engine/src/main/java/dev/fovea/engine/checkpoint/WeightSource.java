@@ -31,7 +31,7 @@ public interface WeightSource {
   final class MismatchException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    MismatchException(String message) {
+    public MismatchException(String message) {
       super(message, null, false, false);
     }
   }

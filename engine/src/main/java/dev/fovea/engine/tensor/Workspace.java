@@ -23,7 +23,7 @@ public final class Workspace implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
   private final Kernels observed;
-  private final Progress progress;
+  private Progress progress;
   private final Map<List<Object>, Plan> plans = new HashMap<>();
   private Arena arena = Arena.ofShared();
   private MemorySegment memory = MemorySegment.NULL;
@@ -87,6 +87,11 @@ public final class Workspace implements AutoCloseable {
     } finally {
       recorder = null;
     }
+  }
+
+  /// Tells `progress` instead of whom was told so far.
+  public void listen(Progress progress) {
+    this.progress = progress;
   }
 
   /// Bytes that the workspace holds.

@@ -1,0 +1,161 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWeights;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Workers;
+import dev.fovea.models.vit.ViT;
+import dev.fovea.models.vit.ViTConfig;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// A model file that says what a picture shows.
+///
+/// It may be shared by any number of threads; each call borrows a workspace, of which there are as many as there were ever
+/// calls at once. Close it when no call is running.
+public final class ImageClassifier implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final Arena arena;
+  private final Kernels kernels;
+  private final boolean ownsKernels;
+  private final ViT model;
+  private final long parameters;
+  private final Preprocessing preprocessing;
+  private final List<String> labels;
+  private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
+  private boolean closed;
+
+  private ImageClassifier(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
+    this.checkpoint = checkpoint;
+    this.kernels = kernels;
+    this.ownsKernels = ownsKernels;
+    arena = Arena.ofShared();
+    try {
+      var header = ModelHeader.of(checkpoint);
+      if (!header.family().equals("vit"))
+        throw new CheckpointException(checkpoint.name() + ": expected a model that classifies pictures (family vit), got family " + header.family());
+      var config = ViTConfig.of(header.config(), header.config().integer("num_labels"));
+      if (header.labels().size() != config.numClasses())
+        throw new CheckpointException(checkpoint.name() + ": expected " + config.numClasses() + " labels, got " + header.labels().size());
+      labels = header.labels();
+      preprocessing = Preprocessing.of(header.preprocessing());
+      var bound = Weights.bind(new CheckpointWeights(checkpoint, arena), w -> ViT.load(config, w));
+      model = bound.model();
+      parameters = bound.parameters();
+    } catch (RuntimeException e) {
+      arena.close();
+      checkpoint.close();
+      if (ownsKernels) kernels.close();
+      throw e;
+    }
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @throws CheckpointException if there is no such file, or it is not a model that classifies pictures
+  public static ImageClassifier open(Path file) {
+    var checkpoint = Checkpoint.open(file);
+    return new ImageClassifier(checkpoint, KernelProvider.auto(Workers.all()), true);
+  }
+
+  /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.
+  ///
+  /// @throws CheckpointException if it is not a model that classifies pictures
+  public static ImageClassifier of(Checkpoint checkpoint, Kernels kernels) {
+    return new ImageClassifier(checkpoint, kernels, false);
+  }
+
+  /// The likeliest classes of a picture file, likeliest first.
+  ///
+  /// @throws ImageException if the file is no picture, or too small or too long
+  public List<Classification> classify(Path picture) {
+    return classify(Picture.read(picture), labels.size(), Progress.NONE);
+  }
+
+  /// The `top` likeliest classes of a picture, likeliest first.
+  ///
+  /// @throws ImageException if the picture is too small or too long
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws IllegalStateException if the classifier is closed
+  public List<Classification> classify(Picture picture, int top, Progress progress) {
+    var input = preprocessing.apply(picture, model.config().patchSize());
+    float[] scores = scores(input, progress);
+    return IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble(i -> -scores[i])).limit(top)
+        .map(i -> new Classification(i, labels.get(i), scores[i])).toList();
+  }
+
+  private float[] scores(Preprocessing.Input input, Progress progress) {
+    var workspace = borrow();
+    try (var inputArena = Arena.ofShared()) {
+      var image = Tensor.of(inputArena, input.values(), 1, 3, input.height(), input.width());
+      workspace.listen(progress);
+      return checkpoint.reading(() -> workspace.run("scores", image,
+          x -> model.forward(x, ViT.Keep.LOGITS).logits().softmax(), List::of).toArray());
+    } finally {
+      giveBack(workspace);
+    }
+  }
+
+  /// The model behind this classifier.
+  public ViT model() {
+    return model;
+  }
+
+  /// How many numbers the model has.
+  public long parameters() {
+    return parameters;
+  }
+
+  /// Names of the classes, in order.
+  public List<String> labels() {
+    return labels;
+  }
+
+  private Workspace borrow() {
+    synchronized (idle) {
+      if (closed) throw new IllegalStateException(checkpoint.name() + ": the classifier is closed");
+      var workspace = idle.pollLast();
+      return workspace == null ? new Workspace(kernels) : workspace;
+    }
+  }
+
+  private void giveBack(Workspace workspace) {
+    workspace.listen(Progress.NONE);
+    synchronized (idle) {
+      if (closed) workspace.close();
+      else idle.addLast(workspace);
+    }
+  }
+
+  /// Closes the model file; closing twice is harmless.
+  @Override
+  public void close() {
+    List<Workspace> toClose;
+    synchronized (idle) {
+      if (closed) return;
+      closed = true;
+      toClose = new ArrayList<>(idle);
+    }
+    toClose.forEach(Workspace::close);
+    checkpoint.close();
+    arena.close();
+    if (ownsKernels) kernels.close();
+  }
+}

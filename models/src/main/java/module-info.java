@@ -1,0 +1,8 @@
+/// The published models, a package a family.
+module dev.fovea.models {
+  requires static org.jetbrains.annotations;
+  requires transitive dev.fovea.engine;
+
+  exports dev.fovea.models;
+  exports dev.fovea.models.vit;
+}
