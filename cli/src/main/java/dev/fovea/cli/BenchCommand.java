@@ -1,0 +1,106 @@
+package dev.fovea.cli;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.MachineProbe;
+import dev.fovea.models.ModelRun;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "bench", description = "Measure how fast a model runs, beside what the processor could do.")
+final class BenchCommand implements Callable<Integer> {
+  @ArgGroup(multiplicity = "1")
+  private Subject subject;
+
+  static final class Subject {
+    @Parameters(paramLabel = "MODEL", description = "A model file.")
+    private Path model;
+
+    @Option(names = "--preset", paramLabel = "NAME", description = "A published size with random weights, such as vit-base-patch16-224.")
+    private String preset;
+  }
+
+  @Mixin
+  private KernelOptions kernelOptions;
+
+  @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Pictures in a pass (default: 1).")
+  private int batch;
+
+  @Option(names = "--runs", paramLabel = "N", defaultValue = "10", description = "Passes to measure (default: 10).")
+  private int runs;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  private record Report(String model, String kernels, int threads, int batch, double median_ms, double min_ms, double gflops,
+      double peak_gflops, double share_of_peak, double peak_rss_mib) {}
+
+  @Override
+  public Integer call() {
+    if (batch < 1 || batch > 4096) throw new Fovea.UsageException("--batch: expected 1 to 4096, got " + batch);
+    if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
+    try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : Checkpoint.open(subject.model)) {
+      var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
+      var report = measure(model, arena);
+      Output.write(json ? Output.json(report) : text(report), null);
+    }
+    return Fovea.GOOD;
+  }
+
+  private ModelRun preset(Arena arena) {
+    try {
+      return ModelRun.preset(subject.preset, arena);
+    } catch (IllegalArgumentException e) {
+      throw new Fovea.UsageException("--" + e.getMessage());
+    }
+  }
+
+  private Report measure(ModelRun model, Arena arena) {
+    long macs = model.dryRun(batch).macs();
+    var random = new SplittableRandom(1);
+    var shape = model.inputShape(batch);
+    var pixels = new float[Math.toIntExact(Arrays.stream(shape).asLongStream().reduce(1, Math::multiplyExact))];
+    for (int i = 0; i < pixels.length; i++) pixels[i] = (float) random.nextDouble(-1, 1);
+    var input = Tensor.of(arena, pixels, shape);
+    try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
+      for (int i = 0; i < Math.min(runs, 5); i++) model.logits(workspace, input);   // C2 compiles meanwhile
+      var millis = new double[runs];
+      for (int i = 0; i < runs; i++) {
+        long start = System.nanoTime();
+        model.logits(workspace, input);
+        millis[i] = (System.nanoTime() - start) / 1e6;
+      }
+      Arrays.sort(millis);
+      double median = (millis[(runs - 1) / 2] + millis[runs / 2]) / 2;
+      double peak = MachineProbe.peakGflops() * kernels.threads(), gflops = 2 * macs / median / 1e6;
+      return new Report(model.name(), kernels.name(), kernels.threads(), batch, median, millis[0], gflops, peak, gflops / peak, peakRss());
+    }
+  }
+
+  /// Peak resident memory as Linux reports it; NaN elsewhere.
+  private static double peakRss() {
+    try {
+      for (var line : Files.readAllLines(Path.of("/proc/self/status")))
+        if (line.startsWith("VmHWM:")) return Long.parseLong(line.replaceAll("\\D", "")) / 1024.0;
+    } catch (IOException e) {
+      // Not Linux.
+    }
+    return Double.NaN;
+  }
+
+  private static String text(Report r) {
+    return String.format("%s, %s kernels, %d thread%s, batch %d%n  median %.1f ms, minimum %.1f ms%n  %.0f GFLOP/s, %.0f %% of the measured FMA peak of %.0f GFLOP/s%n  peak resident memory %.0f MiB%n",
+        r.model, r.kernels, r.threads, r.threads == 1 ? "" : "s", r.batch, r.median_ms, r.min_ms, r.gflops, 100 * r.share_of_peak, r.peak_gflops, r.peak_rss_mib);
+  }
+}

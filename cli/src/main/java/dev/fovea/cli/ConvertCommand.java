@@ -1,0 +1,29 @@
+package dev.fovea.cli;
+
+import dev.fovea.converter.Converter;
+import dev.fovea.kernels.Weight;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "convert", description = "Turn a published checkpoint into one model file.")
+final class ConvertCommand implements Callable<Integer> {
+  @Parameters(paramLabel = "SOURCE", description = "A Hugging Face folder, or the safetensors file in it.")
+  private Path source;
+
+  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", required = true, description = "The file to write.")
+  private Path output;
+
+  @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
+  private Weight.Type dtype;
+
+  @Override
+  public Integer call() {
+    var report = Converter.convert(source, output, dtype);
+    System.out.printf("%s: %s, %,d parameters%n", output, report.family(), report.parameters());
+    report.dropped().forEach(name -> System.out.println("left out: " + name));
+    return Fovea.GOOD;
+  }
+}

@@ -1,0 +1,53 @@
+package dev.fovea.cli;
+
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.models.ModelRun;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "inspect", description = "Show a model's family, configuration, size and tensors.")
+final class InspectCommand implements Callable<Integer> {
+  @Parameters(paramLabel = "MODEL", description = "A model file.")
+  private Path model;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  private record TensorRow(String name, String dtype, List<Long> shape) {}
+
+  private record Report(String family, JsonObject config, JsonObject preprocessing, int labels, long parameters, long macs,
+      List<TensorRow> tensors) {}
+
+  @Override
+  public Integer call() {
+    try (var checkpoint = Checkpoint.open(model); var arena = Arena.ofShared()) {
+      var header = ModelHeader.of(checkpoint);
+      var run = checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
+      var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
+          run.parameters(), run.dryRun(1).macs(), rows(checkpoint.tensors().values()));
+      Output.write(json ? Output.json(report) : text(report), null);
+    }
+    return Fovea.GOOD;
+  }
+
+  private static List<TensorRow> rows(Collection<StoredTensor> tensors) {
+    return tensors.stream().map(t -> new TensorRow(t.name(), t.dtype().name(), t.shape())).toList();
+  }
+
+  private static String text(Report r) {
+    var text = new StringBuilder();
+    text.append(String.format("family       %s%nparameters   %,d%nGMACs        %.2f at the default input%nlabels       %d%nconfig       %s%npreprocess   %s%n",
+        r.family, r.parameters, r.macs / 1e9, r.labels, r.config, r.preprocessing));
+    for (var t : r.tensors) text.append(String.format("%-32s %-5s %s%n", t.name, t.dtype, t.shape));
+    return text.toString();
+  }
+}

@@ -1,0 +1,49 @@
+package dev.fovea.cli;
+
+import java.io.PrintStream;
+import java.util.Locale;
+
+/// What is known of the terminal, and a progress bar on it.
+final class Terminal {
+  private Terminal() {}
+
+  static boolean isStdout() {
+    return System.console() != null && System.console().isTerminal();
+  }
+
+  /// The launcher knows; Java has no way to ask.
+  static boolean isStderr() {
+    return Boolean.getBoolean("fovea.stderrTerminal");
+  }
+
+  /// A bar on stderr for work that takes longer than a second, where a person is watching.
+  ///
+  /// Written here because the pure-Java libraries for it bring a terminal library with native code.
+  static final class ProgressBar implements AutoCloseable {
+    private static final long DELAY = 1_000_000_000, INTERVAL = 100_000_000;
+    private static final int WIDTH = 30;
+
+    private final PrintStream out = System.err;
+    private final boolean shown = isStderr();
+    private final long start = System.nanoTime();
+    private long last = start + DELAY - INTERVAL;
+    private boolean drawn;
+
+    /// @param share of the work that is done, in `[0, 1]`
+    void update(double share, String what) {
+      long now = System.nanoTime();
+      if (!shown || now - last < INTERVAL) return;
+      last = now;
+      drawn = true;
+      int full = (int) (share * WIDTH);
+      out.printf(Locale.ROOT, "\r\033[K%3.0f%% [%s%s] %s", 100 * share, "#".repeat(full), " ".repeat(WIDTH - full), what);
+      out.flush();
+    }
+
+    @Override
+    public void close() {
+      if (drawn) out.print("\r\033[K");
+      out.flush();
+    }
+  }
+}

@@ -1,0 +1,8 @@
+/// The `fovea` program.
+module dev.fovea.cli {
+  requires static org.jetbrains.annotations;
+  requires dev.fovea.converter;
+  requires info.picocli;
+
+  opens dev.fovea.cli to info.picocli;
+}

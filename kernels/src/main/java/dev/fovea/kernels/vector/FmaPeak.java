@@ -1,0 +1,37 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.all;
+
+import jdk.incubator.vector.FloatVector;
+
+/// The machine's best: a loop of nothing but fused multiply-adds, in enough chains to hide their latency.
+public final class FmaPeak {
+  private static final int STEPS = 2_000_000, CHAINS = 12, ROUNDS = 12;
+
+  /// Keeps the result alive.
+  private static volatile float sink;
+
+  private FmaPeak() {}
+
+  /// The best of several rounds, in GFLOP/s, after C2 has compiled the loop.
+  public static double gflops() {
+    double best = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+      long start = System.nanoTime();
+      sink = round();
+      best = Math.max(best, 2.0 * CHAINS * LANES * STEPS / (System.nanoTime() - start));
+    }
+    return best;
+  }
+
+  private static float round() {
+    FloatVector x = all(0.99999f), y = all(1e-5f);
+    FloatVector a = y, b = y, c = y, d = y, e = y, f = y, g = y, h = y, i = y, j = y, k = y, l = y;
+    for (int n = 0; n < STEPS; n++) {
+      a = a.fma(x, y); b = b.fma(x, y); c = c.fma(x, y); d = d.fma(x, y); e = e.fma(x, y); f = f.fma(x, y);
+      g = g.fma(x, y); h = h.fma(x, y); i = i.fma(x, y); j = j.fma(x, y); k = k.fma(x, y); l = l.fma(x, y);
+    }
+    return Simd.sum(a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l));
+  }
+}
