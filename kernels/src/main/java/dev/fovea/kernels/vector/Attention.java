@@ -3,11 +3,16 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
 import static dev.fovea.kernels.vector.MicroKernel.STRIDE;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.all;
 
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Attention without the `N × N` matrix: a tile of queries meets the keys block by block, and what was summed before is
 /// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",
@@ -44,8 +49,8 @@ final class Attention {
       });
       workers.forEach(heads * groups, task -> {
         int head = task / groups, first = task % groups * TILES;
-        try (var space = scratch.borrow(Group.size(q.cols(), v.cols()))) {
-          var group = new Group(space.segment(), panels, head * perHead, k.rows(), StepCut.of(q.cols()), v.cols());
+        try (var space = scratch.borrowArray(Group.size(q.cols(), v.cols()))) {
+          var group = new Group(space.floats(), panels, head * perHead, k.rows(), StepCut.of(q.cols()), v.cols());
           for (int t = first; t < Math.min(first + TILES, rows.count()); t++)
             group.add(q, head / q.inner(), head % q.inner(), rows.start(t), rows.rows(t), scale);
           group.meetKeys();
@@ -57,14 +62,14 @@ final class Attention {
 
   /// Some tiles of queries of one head, with what each has summed so far.
   ///
-  /// Scratch memory, in floats: the scores of one tile, then for each tile its queries, its output rows, and its rows'
-  /// running maximum and sum.
+  /// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
+  /// its rows' running maxima and sums, last a tile of room for products that are to be added.
   private static final class Group {
     private static final int SCORES = MAX_ROWS * STRIDE;
     /// Keys in a block: as many as a row of scores can hold.
     private static final int BLOCK = MicroKernel.MAX_STEPS;
 
-    private final MemorySegment s;
+    private final float[] s;
     private final MemorySegment panels;
     private final long keys;
     private final int keyCount;
@@ -74,7 +79,7 @@ final class Attention {
     private final int[] start = new int[TILES], rows = new int[TILES];
     private int tiles;
 
-    Group(MemorySegment s, MemorySegment panels, long keys, int keyCount, StepCut depth, int outCols) {
+    Group(float[] s, MemorySegment panels, long keys, int keyCount, StepCut depth, int outCols) {
       this.s = s;
       this.panels = panels;
       this.keys = keys;
@@ -84,44 +89,40 @@ final class Attention {
       outStride = Math.ceilDiv(outCols, WIDTH) * WIDTH;
     }
 
-    static long size(int depth, int outCols) {
-      long stride = (long) Math.ceilDiv(outCols, WIDTH) * WIDTH;
-      return SCORES + TILES * ((long) StepCut.of(depth).count() * SCORES + MAX_ROWS * stride + 2 * MAX_ROWS);
+    static int size(int depth, int outCols) {
+      int stride = Math.ceilDiv(outCols, WIDTH) * WIDTH;
+      return SCORES * (1 + TILES * StepCut.of(depth).count()) + TILES * MAX_ROWS * (stride + 2) + MAX_ROWS * WIDTH;
     }
 
-    private long queries(int tile) {
-      return SCORES + RowTiles.position(depth, tile, 0);
+    private int queries(int tile, int piece) {
+      return SCORES + RowTiles.position(depth, tile, piece);
     }
 
-    private long output(int tile) {
-      return queries(TILES) + (long) tile * MAX_ROWS * outStride;
+    private int output(int tile) {
+      return queries(TILES, 0) + tile * MAX_ROWS * outStride;
     }
 
     /// Where the maxima of a tile's rows lie; their sums follow.
-    private long state(int tile) {
-      return output(TILES) + (long) tile * 2 * MAX_ROWS;
+    private int state(int tile) {
+      return output(TILES) + tile * 2 * MAX_ROWS;
     }
 
     void add(Matrices q, int o, int i, int row, int count, float scale) {
       start[tiles] = row;
       rows[tiles] = count;
-      var own = s.asSlice(queries(tiles) * 4, 4L * depth.count() * SCORES);
-      RowTiles.fill(q, o, i, row, count, depth, own, 0);
-      for (int piece = 0; piece < depth.count(); piece++)
-        for (int r = 0; r < count; r++) {
-          long at = RowTiles.position(depth, 0, piece) + (long) r * STRIDE;
-          Elements.scale(own, scale, own, at, at + depth.length(piece));
-        }
-      for (int r = 0; r < MAX_ROWS; r++) {
-        Simd.put(s, state(tiles) + r, Float.NEGATIVE_INFINITY);
-        Simd.put(s, state(tiles) + MAX_ROWS + r, 0);
-      }
+      RowTiles.fill(q, o, i, row, count, depth, s, SCORES, tiles);
+      scale(queries(tiles, 0), queries(tiles + 1, 0), scale);
+      Arrays.fill(s, state(tiles), state(tiles) + MAX_ROWS, Float.NEGATIVE_INFINITY);
+      Arrays.fill(s, state(tiles) + MAX_ROWS, state(tiles + 1), 0);
+      Arrays.fill(s, output(tiles), output(tiles + 1), 0);
       tiles++;
     }
 
+    private void scale(int from, int to, float factor) {
+      for (int i = from; i < to; i++) s[i] *= factor;
+    }
+
     void meetKeys() {
-      if (keyCount == 0)
-        for (int t = 0; t < tiles; t++) s.asSlice(output(t) * 4, 4L * MAX_ROWS * outStride).fill((byte) 0);
       for (int first = 0; first < keyCount; first += BLOCK) {
         int count = Math.min(BLOCK, keyCount - first);
         for (int t = 0; t < tiles; t++) {
@@ -134,52 +135,78 @@ final class Attention {
 
     /// `q · kᵀ` for a block of keys.
     private void scores(int tile, int first, int count) {
-      int height = MicroKernel.height(rows[tile]);
       for (int key = 0; key < count; key += WIDTH) {
         long panel = keys + (long) (first + key) / WIDTH * depth.steps() * WIDTH;
-        for (int piece = 0; piece < depth.count(); piece++) {
-          long w = panel + (long) depth.start(piece) * WIDTH;
-          MicroKernel.run(height, s, queries(tile) + RowTiles.position(depth, 0, piece), panels, w, w + LANES, WIDTH,
-              depth.length(piece), s, key, STRIDE, piece > 0);
-        }
+        for (int piece = 0; piece < depth.count(); piece++)
+          multiply(rows[tile], queries(tile, piece), panel + (long) depth.start(piece) * WIDTH, depth.length(piece), key, STRIDE, piece > 0);
       }
     }
 
     /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum.
     private void softmax(int tile, int first, int count) {
       for (int r = 0; r < rows[tile]; r++) {
-        long max = state(tile) + r, sum = max + MAX_ROWS, row = (long) r * STRIDE;
-        float before = Simd.at(s, max), now = Math.max(before, Rows.max(s, row, count));
+        int max = state(tile) + r, sum = max + MAX_ROWS, row = r * STRIDE;
+        float before = s[max], now = Math.max(before, max(row, count));
         // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
-        float block = Rows.expOfDifference(s, now == Float.NEGATIVE_INFINITY ? 0 : now, s, row, count);
+        float block = expOfDifference(row, count, now == Float.NEGATIVE_INFINITY ? 0 : now);
         float keep = before == now ? 1 : (float) Math.exp(before - now);
-        Simd.put(s, max, now);
-        Simd.put(s, sum, Simd.at(s, sum) * keep + block);
-        if (first > 0 && keep != 1) {
-          long out = output(tile) + (long) r * outStride;
-          Elements.scale(s, keep, s, out, out + outStride);
-        }
+        s[max] = now;
+        s[sum] = s[sum] * keep + block;
+        if (first > 0 && keep != 1) scale(output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
       }
+    }
+
+    private float max(int from, int n) {
+      int i = from, to = from + n, end = to - n % LANES;
+      var max = all(Float.NEGATIVE_INFINITY);
+      for (; i < end; i += LANES) max = max.max(FloatVector.fromArray(F, s, i));                       // body
+      float result = max.reduceLanes(VectorOperators.MAX);
+      for (; i < to; i++) result = Math.max(result, s[i]);                                             // tail
+      return result;
+    }
+
+    private float expOfDifference(int from, int n, float max) {
+      int i = from, to = from + n, end = to - n % LANES;
+      var sum = all(0f);
+      for (; i < end; i += LANES) {                                                                    // body
+        var e = VectorMath.exp(FloatVector.fromArray(F, s, i).sub(max));
+        e.intoArray(s, i);
+        sum = sum.add(e);
+      }
+      if (i < to) {                                                                                    // tail
+        var tail = Simd.first(to - i);
+        var e = VectorMath.exp(FloatVector.fromArray(F, s, i, tail).sub(max));
+        e.intoArray(s, i, tail);
+        sum = sum.add(e, tail);
+      }
+      return Simd.sum(sum);
     }
 
     /// Adds the block's weights times its values to the output rows.
     private void values(int tile, int first, int count) {
-      int height = MicroKernel.height(rows[tile]);
       long values = keys + (long) Math.ceilDiv(keyCount, WIDTH) * depth.steps() * WIDTH;
       for (int col = 0; col < outCols; col += WIDTH) {
         long w = values + (long) col / WIDTH * keyCount * WIDTH + (long) first * WIDTH;
-        MicroKernel.run(height, s, 0, panels, w, w + LANES, WIDTH, count, s, output(tile) + col, outStride, first > 0);
+        multiply(rows[tile], 0, w, count, output(tile) + col, outStride, first > 0);
       }
+    }
+
+    /// Multiplies rows of the array by a panel, and stores or adds the product.
+    private void multiply(int rows, int x, long w, int steps, int out, int stride, boolean add) {
+      int height = MicroKernel.height(rows), later = state(TILES);
+      MicroKernel.run(height, s, x, panels, w, w + LANES, WIDTH, steps, s, add ? later : out, add ? WIDTH : stride);
+      if (add)
+        for (int r = 0; r < rows; r++)
+          for (int c = 0; c < WIDTH; c++) s[out + r * stride + c] += s[later + r * WIDTH + c];
     }
 
     /// Divides by the sums.
     void write(Matrices out, int o, int i) {
       for (int t = 0; t < tiles; t++)
         for (int r = 0; r < rows[t]; r++) {
-          long from = output(t) + (long) r * outStride, to = out.index(o, i, start[t] + r, 0);
-          float scale = keyCount == 0 ? 0 : 1 / Simd.at(s, state(t) + MAX_ROWS + r);
-          Elements.scale(s, scale, s, from, from + outCols);
-          MemorySegment.copy(s, from * 4, out.segment(), to * 4, 4L * outCols);
+          int from = output(t) + r * outStride;
+          if (keyCount > 0) scale(from, from + outCols, 1 / s[state(t) + MAX_ROWS + r]);
+          MemorySegment.copy(s, from, out.segment(), Simd.FLOAT, 4 * out.index(o, i, start[t] + r, 0), outCols);
         }
     }
   }

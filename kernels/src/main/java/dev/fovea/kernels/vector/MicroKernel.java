@@ -1,9 +1,9 @@
 package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.Simd.F;
-import static dev.fovea.kernels.vector.Simd.FLOAT;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
+import static dev.fovea.kernels.vector.Simd.guard;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -18,6 +18,11 @@ import jdk.incubator.vector.FloatVector;
 /// The rows of `x` lie [#STRIDE] floats apart. That this is a constant matters: one register then addresses all of them,
 /// and C2 proves the bounds once for the loop. Measured at 512 bit against the machine's FMA peak (`benchmarks/NOTES.md`):
 /// constant stride 99 %, `x` interleaved as in GotoBLAS 97 %, stride in a variable 52 %.
+///
+/// There is not one helper method in the loops, and that matters most: beyond 18,000 nodes C2 inlines nothing but the
+/// JDK's own methods, whose annotation forces it to, and a kernel of 14 rows is beyond. A vector that is handed to a method
+/// which was not inlined is boxed, at a fortieth of the speed. For the same reason `x` and the sums lie in arrays on the
+/// heap, whose accesses are small, and only `w` in native memory.
 final class MicroKernel {
   /// Floats from one row of `x` to the next. No power of two, so that rows do not compete for the same cache sets.
   static final int STRIDE = 528;
@@ -28,192 +33,179 @@ final class MicroKernel {
   /// Rows of the largest tile: what the registers hold. Vectors of 128 bit are taken for NEON's, of 256 bit for AVX2's.
   static final int MAX_ROWS = LANES == 8 ? 6 : 14;
 
-  private static final long ROW = 4L * STRIDE;
-
-  private MicroKernel() {}
+    private MicroKernel() {}
 
   /// The smallest tile with at least `rows` rows.
   static int height(int rows) {
     return rows <= 2 ? rows : rows <= 5 ? 5 : rows == 6 ? 6 : rows <= 13 ? 13 : 14;
   }
 
-  /// `out = x · w`, or `out += x · w` for the later pieces of a longer product.
+  /// `out = x · w`.
   ///
   /// Positions count floats. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and one at `w1 + i · wStep`.
   ///
   /// @param height rows of the tile: 14, 13, 6, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
-  static void run(int height, MemorySegment x, long x0, MemorySegment w, long w0, long w1, long wStep, int steps,
-      MemorySegment out, long out0, long outStride, boolean add) {
-    long xa = x0 * 4, wa = w0 * 4, wb = w1 * 4, ws = wStep * 4, o = out0 * 4, os = outStride * 4;
+  static void run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, long wStep, int steps,
+      float[] out, int out0, int outStride) {
+    long wa = w0 * 4, wb = w1 * 4, ws = wStep * 4;
     switch (height) {
-      case 14 -> rows14(x, xa, w, wa, wb, ws, steps, out, o, os, add);
-      case 13 -> rows13(x, xa, w, wa, wb, ws, steps, out, o, os, add);
-      case 6 -> rows6(x, xa, w, wa, wb, ws, steps, out, o, os, add);
-      case 5 -> rows5(x, xa, w, wa, wb, ws, steps, out, o, os, add);
-      case 2 -> rows2(x, xa, w, wa, wb, ws, steps, out, o, os, add);
-      case 1 -> rows1(x, xa, w, wa, wb, ws, steps, out, o, os, add);
+      case 14 -> rows14(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
+      case 13 -> rows13(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
+      case 6 -> rows6(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
+      case 5 -> rows5(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
+      case 2 -> rows2(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
+      case 1 -> rows1(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
       default -> throw new IllegalArgumentException("no tile of " + height + " rows");
     }
   }
 
-  private static FloatVector load(MemorySegment s, long offset) {
-    return FloatVector.fromMemorySegment(F, s, offset, ORDER);
-  }
-
-  private static FloatVector all(MemorySegment x, long offset) {
-    return FloatVector.broadcast(F, x.get(FLOAT, offset));
-  }
-
-  private static void store(FloatVector a, FloatVector b, MemorySegment out, long offset, boolean add) {
-    if (add) {
-      a = a.add(load(out, offset));
-      b = b.add(load(out, offset + 4L * LANES));
-    }
-    a.intoMemorySegment(out, offset, ORDER);
-    b.intoMemorySegment(out, offset + 4L * LANES, ORDER);
-  }
-
-  private static void rows14(MemorySegment x, long xo, MemorySegment w, long wa, long wb, long ws, int steps,
-      MemorySegment out, long o, long os, boolean add) {
+  private static void rows14(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os) {
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero,
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero, a13 = zero, b13 = zero;
+    guard(w);
     for (int i = 0; i < steps; i++) {
-      FloatVector u = load(w, wa + i * ws), v = load(w, wb + i * ws), s;
-      s = all(x, xo + i * 4L); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
-      s = all(x, xo + i * 4L + ROW); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
-      s = all(x, xo + i * 4L + 2 * ROW); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
-      s = all(x, xo + i * 4L + 3 * ROW); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
-      s = all(x, xo + i * 4L + 4 * ROW); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
-      s = all(x, xo + i * 4L + 5 * ROW); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
-      s = all(x, xo + i * 4L + 6 * ROW); a6 = s.fma(u, a6); b6 = s.fma(v, b6);
-      s = all(x, xo + i * 4L + 7 * ROW); a7 = s.fma(u, a7); b7 = s.fma(v, b7);
-      s = all(x, xo + i * 4L + 8 * ROW); a8 = s.fma(u, a8); b8 = s.fma(v, b8);
-      s = all(x, xo + i * 4L + 9 * ROW); a9 = s.fma(u, a9); b9 = s.fma(v, b9);
-      s = all(x, xo + i * 4L + 10 * ROW); a10 = s.fma(u, a10); b10 = s.fma(v, b10);
-      s = all(x, xo + i * 4L + 11 * ROW); a11 = s.fma(u, a11); b11 = s.fma(v, b11);
-      s = all(x, xo + i * 4L + 12 * ROW); a12 = s.fma(u, a12); b12 = s.fma(v, b12);
-      s = all(x, xo + i * 4L + 13 * ROW); a13 = s.fma(u, a13); b13 = s.fma(v, b13);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+      s = FloatVector.broadcast(F, x[x0 + i + 6 * STRIDE]); a6 = s.fma(u, a6); b6 = s.fma(v, b6);
+      s = FloatVector.broadcast(F, x[x0 + i + 7 * STRIDE]); a7 = s.fma(u, a7); b7 = s.fma(v, b7);
+      s = FloatVector.broadcast(F, x[x0 + i + 8 * STRIDE]); a8 = s.fma(u, a8); b8 = s.fma(v, b8);
+      s = FloatVector.broadcast(F, x[x0 + i + 9 * STRIDE]); a9 = s.fma(u, a9); b9 = s.fma(v, b9);
+      s = FloatVector.broadcast(F, x[x0 + i + 10 * STRIDE]); a10 = s.fma(u, a10); b10 = s.fma(v, b10);
+      s = FloatVector.broadcast(F, x[x0 + i + 11 * STRIDE]); a11 = s.fma(u, a11); b11 = s.fma(v, b11);
+      s = FloatVector.broadcast(F, x[x0 + i + 12 * STRIDE]); a12 = s.fma(u, a12); b12 = s.fma(v, b12);
+      s = FloatVector.broadcast(F, x[x0 + i + 13 * STRIDE]); a13 = s.fma(u, a13); b13 = s.fma(v, b13);
     }
-    store(a0, b0, out, o, add);
-    store(a1, b1, out, o + os, add);
-    store(a2, b2, out, o + 2 * os, add);
-    store(a3, b3, out, o + 3 * os, add);
-    store(a4, b4, out, o + 4 * os, add);
-    store(a5, b5, out, o + 5 * os, add);
-    store(a6, b6, out, o + 6 * os, add);
-    store(a7, b7, out, o + 7 * os, add);
-    store(a8, b8, out, o + 8 * os, add);
-    store(a9, b9, out, o + 9 * os, add);
-    store(a10, b10, out, o + 10 * os, add);
-    store(a11, b11, out, o + 11 * os, add);
-    store(a12, b12, out, o + 12 * os, add);
-    store(a13, b13, out, o + 13 * os, add);
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
+    a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
+    a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
+    a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
+    a5.intoArray(out, o + 5 * os); b5.intoArray(out, o + 5 * os + LANES);
+    a6.intoArray(out, o + 6 * os); b6.intoArray(out, o + 6 * os + LANES);
+    a7.intoArray(out, o + 7 * os); b7.intoArray(out, o + 7 * os + LANES);
+    a8.intoArray(out, o + 8 * os); b8.intoArray(out, o + 8 * os + LANES);
+    a9.intoArray(out, o + 9 * os); b9.intoArray(out, o + 9 * os + LANES);
+    a10.intoArray(out, o + 10 * os); b10.intoArray(out, o + 10 * os + LANES);
+    a11.intoArray(out, o + 11 * os); b11.intoArray(out, o + 11 * os + LANES);
+    a12.intoArray(out, o + 12 * os); b12.intoArray(out, o + 12 * os + LANES);
+    a13.intoArray(out, o + 13 * os); b13.intoArray(out, o + 13 * os + LANES);
   }
 
-  private static void rows13(MemorySegment x, long xo, MemorySegment w, long wa, long wb, long ws, int steps,
-      MemorySegment out, long o, long os, boolean add) {
+  private static void rows13(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os) {
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero,
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero;
+    guard(w);
     for (int i = 0; i < steps; i++) {
-      FloatVector u = load(w, wa + i * ws), v = load(w, wb + i * ws), s;
-      s = all(x, xo + i * 4L); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
-      s = all(x, xo + i * 4L + ROW); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
-      s = all(x, xo + i * 4L + 2 * ROW); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
-      s = all(x, xo + i * 4L + 3 * ROW); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
-      s = all(x, xo + i * 4L + 4 * ROW); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
-      s = all(x, xo + i * 4L + 5 * ROW); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
-      s = all(x, xo + i * 4L + 6 * ROW); a6 = s.fma(u, a6); b6 = s.fma(v, b6);
-      s = all(x, xo + i * 4L + 7 * ROW); a7 = s.fma(u, a7); b7 = s.fma(v, b7);
-      s = all(x, xo + i * 4L + 8 * ROW); a8 = s.fma(u, a8); b8 = s.fma(v, b8);
-      s = all(x, xo + i * 4L + 9 * ROW); a9 = s.fma(u, a9); b9 = s.fma(v, b9);
-      s = all(x, xo + i * 4L + 10 * ROW); a10 = s.fma(u, a10); b10 = s.fma(v, b10);
-      s = all(x, xo + i * 4L + 11 * ROW); a11 = s.fma(u, a11); b11 = s.fma(v, b11);
-      s = all(x, xo + i * 4L + 12 * ROW); a12 = s.fma(u, a12); b12 = s.fma(v, b12);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+      s = FloatVector.broadcast(F, x[x0 + i + 6 * STRIDE]); a6 = s.fma(u, a6); b6 = s.fma(v, b6);
+      s = FloatVector.broadcast(F, x[x0 + i + 7 * STRIDE]); a7 = s.fma(u, a7); b7 = s.fma(v, b7);
+      s = FloatVector.broadcast(F, x[x0 + i + 8 * STRIDE]); a8 = s.fma(u, a8); b8 = s.fma(v, b8);
+      s = FloatVector.broadcast(F, x[x0 + i + 9 * STRIDE]); a9 = s.fma(u, a9); b9 = s.fma(v, b9);
+      s = FloatVector.broadcast(F, x[x0 + i + 10 * STRIDE]); a10 = s.fma(u, a10); b10 = s.fma(v, b10);
+      s = FloatVector.broadcast(F, x[x0 + i + 11 * STRIDE]); a11 = s.fma(u, a11); b11 = s.fma(v, b11);
+      s = FloatVector.broadcast(F, x[x0 + i + 12 * STRIDE]); a12 = s.fma(u, a12); b12 = s.fma(v, b12);
     }
-    store(a0, b0, out, o, add);
-    store(a1, b1, out, o + os, add);
-    store(a2, b2, out, o + 2 * os, add);
-    store(a3, b3, out, o + 3 * os, add);
-    store(a4, b4, out, o + 4 * os, add);
-    store(a5, b5, out, o + 5 * os, add);
-    store(a6, b6, out, o + 6 * os, add);
-    store(a7, b7, out, o + 7 * os, add);
-    store(a8, b8, out, o + 8 * os, add);
-    store(a9, b9, out, o + 9 * os, add);
-    store(a10, b10, out, o + 10 * os, add);
-    store(a11, b11, out, o + 11 * os, add);
-    store(a12, b12, out, o + 12 * os, add);
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
+    a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
+    a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
+    a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
+    a5.intoArray(out, o + 5 * os); b5.intoArray(out, o + 5 * os + LANES);
+    a6.intoArray(out, o + 6 * os); b6.intoArray(out, o + 6 * os + LANES);
+    a7.intoArray(out, o + 7 * os); b7.intoArray(out, o + 7 * os + LANES);
+    a8.intoArray(out, o + 8 * os); b8.intoArray(out, o + 8 * os + LANES);
+    a9.intoArray(out, o + 9 * os); b9.intoArray(out, o + 9 * os + LANES);
+    a10.intoArray(out, o + 10 * os); b10.intoArray(out, o + 10 * os + LANES);
+    a11.intoArray(out, o + 11 * os); b11.intoArray(out, o + 11 * os + LANES);
+    a12.intoArray(out, o + 12 * os); b12.intoArray(out, o + 12 * os + LANES);
   }
 
-  private static void rows6(MemorySegment x, long xo, MemorySegment w, long wa, long wb, long ws, int steps,
-      MemorySegment out, long o, long os, boolean add) {
+  private static void rows6(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os) {
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero;
+    guard(w);
     for (int i = 0; i < steps; i++) {
-      FloatVector u = load(w, wa + i * ws), v = load(w, wb + i * ws), s;
-      s = all(x, xo + i * 4L); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
-      s = all(x, xo + i * 4L + ROW); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
-      s = all(x, xo + i * 4L + 2 * ROW); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
-      s = all(x, xo + i * 4L + 3 * ROW); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
-      s = all(x, xo + i * 4L + 4 * ROW); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
-      s = all(x, xo + i * 4L + 5 * ROW); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
     }
-    store(a0, b0, out, o, add);
-    store(a1, b1, out, o + os, add);
-    store(a2, b2, out, o + 2 * os, add);
-    store(a3, b3, out, o + 3 * os, add);
-    store(a4, b4, out, o + 4 * os, add);
-    store(a5, b5, out, o + 5 * os, add);
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
+    a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
+    a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
+    a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
+    a5.intoArray(out, o + 5 * os); b5.intoArray(out, o + 5 * os + LANES);
   }
 
-  private static void rows5(MemorySegment x, long xo, MemorySegment w, long wa, long wb, long ws, int steps,
-      MemorySegment out, long o, long os, boolean add) {
+  private static void rows5(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os) {
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero;
+    guard(w);
     for (int i = 0; i < steps; i++) {
-      FloatVector u = load(w, wa + i * ws), v = load(w, wb + i * ws), s;
-      s = all(x, xo + i * 4L); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
-      s = all(x, xo + i * 4L + ROW); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
-      s = all(x, xo + i * 4L + 2 * ROW); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
-      s = all(x, xo + i * 4L + 3 * ROW); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
-      s = all(x, xo + i * 4L + 4 * ROW); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
     }
-    store(a0, b0, out, o, add);
-    store(a1, b1, out, o + os, add);
-    store(a2, b2, out, o + 2 * os, add);
-    store(a3, b3, out, o + 3 * os, add);
-    store(a4, b4, out, o + 4 * os, add);
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
+    a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
+    a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
+    a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
   }
 
-  private static void rows2(MemorySegment x, long xo, MemorySegment w, long wa, long wb, long ws, int steps,
-      MemorySegment out, long o, long os, boolean add) {
+  private static void rows2(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os) {
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F), b1 = FloatVector.zero(F);
+    guard(w);
     for (int i = 0; i < steps; i++) {
-      FloatVector u = load(w, wa + i * ws), v = load(w, wb + i * ws), s;
-      s = all(x, xo + i * 4L); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
-      s = all(x, xo + i * 4L + ROW); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
     }
-    store(a0, b0, out, o, add);
-    store(a1, b1, out, o + os, add);
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
   }
 
-  private static void rows1(MemorySegment x, long xo, MemorySegment w, long wa, long wb, long ws, int steps,
-      MemorySegment out, long o, long os, boolean add) {
+  private static void rows1(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os) {
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F);
+    guard(w);
     for (int i = 0; i < steps; i++) {
-      FloatVector u = load(w, wa + i * ws), v = load(w, wb + i * ws), s;
-      s = all(x, xo + i * 4L); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
     }
-    store(a0, b0, out, o, add);
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
   }
 }

@@ -42,8 +42,8 @@ final class Product {
     int panels = Math.ceilDiv(weight.n(), WIDTH);
     int tilesInBlock = Math.clamp(ROW_BLOCK / Math.max(1, MAX_ROWS * weight.k()), 1, Math.max(1, rows.count()));
     int blocks = Math.ceilDiv(rows.count(), tilesInBlock);
-    try (var packed = scratch.borrow(RowTiles.size(rows, steps))) {
-      var tiles = packed.segment();
+    try (var packed = scratch.borrowArray(RowTiles.size(rows, steps))) {
+      var tiles = packed.floats();
       var left = Matrices.dense(x, 1, m, weight.k());
       workers.forEach(rows.count(), tile -> RowTiles.fill(left, 0, 0, rows.start(tile), rows.rows(tile), steps, tiles, tile));
       workers.forEach(blocks * panels, task -> {
@@ -55,10 +55,10 @@ final class Product {
   }
 
   /// The columns `col … col + WIDTH - 1` of the tiles `[from, to)`.
-  private void columns(MemorySegment tiles, RowCut rows, StepCut steps, int from, int to, Weight weight, int col,
+  private void columns(float[] tiles, RowCut rows, StepCut steps, int from, int to, Weight weight, int col,
       @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
     boolean streamed = weight.layout() == Weight.Layout.PANELS && weight.type() == Weight.Type.F32;
-    try (var space = scratch.borrow(TILE + (streamed ? 0 : (long) weight.k() * WIDTH))) {
+    try (var space = scratch.borrow(TILE + (streamed ? 0 : (long) weight.k() * WIDTH)); var sums = scratch.borrowArray(2 * TILE)) {
       var tile = space.segment();
       MemorySegment w = weight.segment();
       long w0, w1, step = Weight.PANEL;
@@ -77,11 +77,18 @@ final class Product {
         for (int piece = 0; piece < steps.count(); piece++) {
           long start = steps.start(piece) * step;
           MicroKernel.run(height, tiles, RowTiles.position(steps, t, piece), w, w0 + start, w1 + start, step,
-              steps.length(piece), tile, 0, WIDTH, piece > 0);
+              steps.length(piece), sums.floats(), piece == 0 ? 0 : TILE, WIDTH);
+          if (piece > 0) addLater(sums.floats());
         }
+        MemorySegment.copy(sums.floats(), 0, tile, Simd.FLOAT, 0, TILE);
         finish(tile, rows.rows(t), bias, activation, residual, out, rows.start(t), col, weight.n());
       }
     }
+  }
+
+  /// Adds the second tile to the first: the sums of a longer product's pieces.
+  private static void addLater(float[] tiles) {
+    for (int i = 0; i < TILE; i++) tiles[i] += tiles[TILE + i];
   }
 
   /// Bias, activation and residual on a tile that is still in the first-level cache, then into `out`.
@@ -116,30 +123,33 @@ final class Product {
     workers.forEach(a.outer() * a.inner() * panels, task -> {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
-      long right = RowTiles.size(one, steps) + TILE;
-      try (var space = scratch.borrow(right + (long) b.rows() * WIDTH)) {
+      long right = TILE;
+      try (var space = scratch.borrow(right + (long) b.rows() * WIDTH); var left = scratch.borrowArray(RowTiles.size(one, steps));
+          var products = scratch.borrowArray(2 * TILE)) {
+        float[] tiles = left.floats(), sums = products.floats();
         var s = space.segment();
-        long tile = RowTiles.size(one, steps);
         Panels.fill(b, o, i, col, s, right);
         for (int t = 0; t < rows.count(); t++) {
-          RowTiles.fill(a, o, i, rows.start(t), rows.rows(t), steps, s, 0);
+          RowTiles.fill(a, o, i, rows.start(t), rows.rows(t), steps, tiles, 0);
           for (int piece = 0; piece < steps.count(); piece++) {
             long start = right + (long) steps.start(piece) * WIDTH;
-            MicroKernel.run(MicroKernel.height(rows.rows(t)), s, RowTiles.position(steps, 0, piece), s, start, start + LANES,
-                WIDTH, steps.length(piece), s, tile, WIDTH, piece > 0);
+            MicroKernel.run(MicroKernel.height(rows.rows(t)), tiles, RowTiles.position(steps, 0, piece), s, start, start + LANES,
+                WIDTH, steps.length(piece), sums, piece == 0 ? 0 : TILE, WIDTH);
+            if (piece > 0) addLater(sums);
           }
-          Elements.scale(s, scale, s, tile, tile + TILE);
-          spread(s, tile, rows.rows(t), out, o, i, rows.start(t), col);
+          MemorySegment.copy(sums, 0, s, Simd.FLOAT, 0, TILE);
+          Elements.scale(s, scale, s, 0, TILE);
+          spread(s, rows.rows(t), out, o, i, rows.start(t), col);
         }
       }
     });
   }
 
-  private static void spread(MemorySegment s, long tile, int rows, Matrices out, int o, int i, int row, int col) {
+  private static void spread(MemorySegment s, int rows, Matrices out, int o, int i, int row, int col) {
     int cols = Math.min(WIDTH, out.cols() - col);
     guard(out.segment());
     for (int r = 0; r < rows; r++) {
-      long from = tile + (long) r * WIDTH, to = out.index(o, i, row + r, col);
+      long from = (long) r * WIDTH, to = out.index(o, i, row + r, col);
       if (out.colStride() == 1) copyRow(s, from, null, out.segment(), to, cols);
       else for (int c = 0; c < cols; c++) Simd.put(out.segment(), to + c * out.colStride(), Simd.at(s, from + c));
     }

@@ -3,15 +3,13 @@ package dev.fovea.kernels.vector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.List;
 
 /// Native memory that operations borrow and give back, so that the next operation of the same size allocates nothing.
 final class ScratchPool implements AutoCloseable {
   private static final int ALIGNMENT = 64;
 
   private final ArrayDeque<Scratch> free = new ArrayDeque<>();
-  private final List<Scratch> all = new ArrayList<>();
+  private final ArrayDeque<Loan> freeArrays = new ArrayDeque<>();
   private boolean closed;
 
   /// At least `floats` floats, until the scratch is closed. The contents are what the last user left.
@@ -20,10 +18,7 @@ final class ScratchPool implements AutoCloseable {
   synchronized Scratch borrow(long floats) {
     if (closed) throw new IllegalStateException("the kernels are closed");
     var scratch = free.pollLast();
-    if (scratch == null) {
-      scratch = new Scratch();
-      all.add(scratch);
-    }
+    if (scratch == null) scratch = new Scratch();
     scratch.grow(4 * floats);
     return scratch;
   }
@@ -39,7 +34,34 @@ final class ScratchPool implements AutoCloseable {
     closed = true;
     free.forEach(Scratch::free);
     free.clear();
-    all.clear();
+    freeArrays.clear();
+  }
+
+  /// An array of at least `n` floats, until the loan is closed. The contents are what the last user left.
+  synchronized Loan borrowArray(int n) {
+    if (closed) throw new IllegalStateException("the kernels are closed");
+    var loan = freeArrays.pollLast();
+    if (loan == null) loan = new Loan();
+    if (loan.floats.length < n) loan.floats = new float[n];
+    return loan;
+  }
+
+  private synchronized void giveBack(Loan loan) {
+    if (!closed) freeArrays.addLast(loan);
+  }
+
+  /// An array on loan.
+  final class Loan implements AutoCloseable {
+    private float[] floats = new float[0];
+
+    float[] floats() {
+      return floats;
+    }
+
+    @Override
+    public void close() {
+      giveBack(this);
+    }
   }
 
   /// A piece of memory on loan.
