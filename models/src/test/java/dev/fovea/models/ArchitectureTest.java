@@ -1,0 +1,78 @@
+package dev.fovea.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.lang.module.ModuleDescriptor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/// Who may depend on whom, what is exported, and what may not appear where.
+class ArchitectureTest {
+  private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+
+  private static ModuleDescriptor descriptor(String module) {
+    return ModuleLayer.boot().findModule(module).orElseThrow().getDescriptor();
+  }
+
+  private static Set<String> own(String module) {
+    return descriptor(module).requires().stream().map(ModuleDescriptor.Requires::name).filter(n -> n.startsWith("dev.fovea")).collect(Collectors.toSet());
+  }
+
+  @Test
+  void modulesDependInOneDirection() {
+    assertThat(own("dev.fovea.kernels")).isEmpty();
+    assertThat(own("dev.fovea.engine")).containsExactly("dev.fovea.kernels");
+    assertThat(own("dev.fovea.models")).containsExactly("dev.fovea.engine");
+  }
+
+  @Test
+  void onlyKernelsReadTheVectorApi() {
+    for (var module : new String[] {"dev.fovea.engine", "dev.fovea.models"})
+      assertThat(descriptor(module).requires()).noneMatch(r -> r.name().equals("jdk.incubator.vector"));
+  }
+
+  @Test
+  void exports() {
+    assertThat(exported("dev.fovea.kernels")).containsExactly("dev.fovea.kernels");
+    assertThat(exported("dev.fovea.engine")).containsExactlyInAnyOrder("dev.fovea.engine.checkpoint", "dev.fovea.engine.image",
+        "dev.fovea.engine.nn", "dev.fovea.engine.tensor");
+    assertThat(exported("dev.fovea.models")).containsExactlyInAnyOrder("dev.fovea.models", "dev.fovea.models.vit");
+  }
+
+  private static Set<String> exported(String module) {
+    return descriptor(module).exports().stream().map(ModuleDescriptor.Exports::source).collect(Collectors.toSet());
+  }
+
+  @Test
+  void vectorsStayInOnePackage() throws IOException {
+    assertNothingSays("jdk.incubator.vector", Set.of("dev/fovea/kernels/vector/", "module-info.java", "KernelProvider.java"));
+    assertNothingSays("sun.misc.Unsafe", Set.of());
+  }
+
+  /// A model is written with tensors: no segment, no file channel, no vector.
+  @Test
+  void modelPackagesHoldModels() throws IOException {
+    for (var word : new String[] {"MemorySegment", "FileChannel", "java.nio.ByteBuffer"})
+      for (var file : sources("models/src/main")) assertThat(Files.readString(file)).as(file + ": " + word).doesNotContain(word);
+  }
+
+  private static void assertNothingSays(String word, Set<String> except) throws IOException {
+    for (var module : Map.of("kernels", 1, "engine", 1, "models", 1, "weights-converter", 1, "cli", 1).keySet())
+      for (var file : sources(module + "/src/main"))
+        if (except.stream().noneMatch(file.toString().replace('\\', '/')::contains))
+          assertThat(Files.readString(file)).as(file + ": " + word).doesNotContain(word);
+  }
+
+  private static Set<Path> sources(String folder) throws IOException {
+    try (var files = Files.walk(ROOT.resolve(folder))) {
+      var sources = files.filter(f -> f.toString().endsWith(".java")).collect(Collectors.toSet());
+      assertThat(sources).as(folder).isNotEmpty();
+      return sources;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+package dev.fovea.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.Arena;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The published sizes: exact parameter counts, and multiply-accumulates counted from the operations performed.
+class PresetsTest {
+  @ParameterizedTest
+  @CsvSource({"vit-tiny-patch16-224, 5717416, 1.25", "vit-small-patch16-224, 22050664, 4.60", "vit-base-patch16-224, 86567656, 17.56",
+      "vit-large-patch16-224, 304326632, 61.55"})
+  void countsArePublishedOnes(String preset, long parameters, double gmacs) {
+    var run = ModelRun.shapesOfPreset(preset);
+    assertThat(run.parameters()).isEqualTo(parameters);
+    assertThat(run.dryRun(1).macs() / 1e9).isCloseTo(gmacs, within(0.01 * gmacs));
+    assertThat(run.dryRun(3).macs()).isEqualTo(3 * run.dryRun(1).macs());
+  }
+
+  /// 577 tokens instead of 197: the base model's parameters and 380 positions more.
+  @Test
+  void baseAt384() {
+    assertThat(ModelRun.shapesOfPreset("vit-base-patch16-384").parameters()).isEqualTo(86_567_656 + 380 * 768);
+  }
+
+  @Test
+  void randomWeightsRunAndThePlanReusesMemory() {
+    try (var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var workspace = new Workspace(kernels)) {
+      var run = ModelRun.preset("vit-tiny-patch16-224", arena);
+      var logits = run.logits(workspace, Tensor.zeros(arena, run.inputShape(1)));
+      assertThat(logits.shape()).containsExactly(1, 1000);
+      for (float x : logits.toArray()) assertThat(x).isFinite();
+      // 12 blocks of about 2.1 MB each would be 25 MB without reuse.
+      assertThat(workspace.bytes()).isLessThan(6 << 20);
+    }
+  }
+
+  @Test
+  void anUnknownPresetIsNamed() {
+    assertThatThrownBy(() -> ModelRun.shapesOfPreset("vit-huge")).isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'vit-huge'").hasMessageContaining("vit-base-patch16-224");
+  }
+}

@@ -1,0 +1,104 @@
+package dev.fovea.converter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import dev.fovea.models.ModelRun;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Published folders, converted and run, against the reference implementation's float64 results.
+class ViTGoldenTest {
+  private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
+
+  @TempDir
+  private Path folder;
+
+  private Path convert(String golden, Weight.Type type) {
+    var file = folder.resolve(golden + "." + type + ".safetensors");
+    Converter.convert(FIXTURES.resolve(golden), file, type);
+    return file;
+  }
+
+  private static List<ModelRun.Comparison> run(Path model, String golden, KernelProvider provider, int threads) {
+    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"));
+        var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(threads))) {
+      return ModelRun.of(checkpoint, arena).compare(reference, kernels);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias"})
+  void everyOutput(String golden) throws IOException {
+    var outputs = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject().getAsJsonObject("outputs");
+    var model = convert(golden, Weight.Type.F32);
+    for (var provider : KernelProvider.values()) {
+      var one = run(model, golden, provider, 1);
+      assertThat(one).hasSize(outputs.size());
+      for (var c : one) {
+        var expected = outputs.getAsJsonObject(c.name());
+        double allowed = 3e-6 * Math.max(1, expected.get("max_abs").getAsDouble()) + 4 * expected.get("reference_float32_error").getAsDouble();
+        assertThat(c.maxError()).as(provider + " " + c.name()).isLessThanOrEqualTo(allowed);
+      }
+      var two = run(model, golden, provider, 2);
+      for (int i = 0; i < one.size(); i++) assertThat(two.get(i).maxError()).isEqualTo(one.get(i).maxError());
+    }
+  }
+
+  /// The checkpoint that was published in float16 is the float32 one rounded; so are our own 16-bit forms.
+  @Test
+  void halfPrecision() {
+    for (var c : run(convert("vit-tiny.f16", Weight.Type.F16), "vit-tiny", KernelProvider.VECTOR, 2))
+      assertThat(c.maxError()).as(c.name()).isLessThan(4e-3 * Math.max(1, c.maxAbs()));
+    for (var c : run(convert("vit-tiny", Weight.Type.BF16), "vit-tiny", KernelProvider.VECTOR, 2))
+      assertThat(c.maxError()).as(c.name()).isLessThan(4e-2 * Math.max(1, c.maxAbs()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias"})
+  void preprocessedPictures(String golden) {
+    try (var checkpoint = Checkpoint.open(convert(golden, Weight.Type.F32)); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"))) {
+      var input = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).apply(Picture.read(FIXTURES.resolve(golden).resolve("image.png")), 1);
+      var expected = reference.tensor("input.pixel_values").toFloats();
+      // Samples of one 255th are 2/255 apart after the normalisation to [-1, 1].
+      for (int i = 0; i < input.values().length; i++) assertThat(input.values()[i]).as("value " + i).isBetween(expected[i] - 1e-5f, expected[i] + 1e-5f);
+    }
+  }
+
+  @Test
+  void deterministicBytes() throws IOException {
+    var first = Files.readAllBytes(convert("vit-tiny", Weight.Type.F32));
+    assertThat(Files.readAllBytes(convert("vit-tiny", Weight.Type.F32))).isEqualTo(first);
+  }
+
+  @Test
+  void everyProblemInOneError() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
+    Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json"))
+        .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4").replace("\"intermediate_size\": 96", "\"intermediate_size\": 95"));
+    var target = folder.resolve("out.safetensors");
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("vit.encoder.layer.3.layernorm_before.weight': missing")
+        .hasMessageContaining("vit.encoder.layer.0.intermediate.dense.weight': expected mlp.fc1.weight".replace("mlp", "blocks.0.mlp"));
+    assertThat(target).doesNotExist();
+    Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("16 tensors have no place in the model");
+  }
+}
