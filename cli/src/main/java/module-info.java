@@ -4,5 +4,5 @@ module dev.fovea.cli {
   requires dev.fovea.converter;
   requires info.picocli;
 
-  opens dev.fovea.cli to info.picocli;
+  opens dev.fovea.cli to info.picocli, com.google.gson;
 }

@@ -4,6 +4,9 @@ import java.lang.foreign.MemorySegment;
 
 /// What every provider may rely on: native buffers, of the right size, that do not overlap where they must not.
 final class Check {
+  /// The one buffer that may lie in a mapped file: providers know how to read it safely.
+  static final String WEIGHT = "weight";
+
   private Check() {}
 
   /// `name` is native memory of exactly `bytes` bytes.
@@ -23,6 +26,8 @@ final class Check {
   private static void nativeMemory(String name, MemorySegment segment) {
     if (!segment.isNative())
       throw new IllegalArgumentException(name + ": expected native memory, got a segment on the heap");
+    if (segment.isMapped() && !name.equals(WEIGHT))
+      throw new IllegalArgumentException(name + ": expected plain memory, got a mapped file, which only a weight may be; copy it first");
     if (!segment.scope().isAlive()) throw new IllegalStateException(name + ": its memory is closed");
   }
 

@@ -26,7 +26,7 @@ final class CheckedKernels implements Kernels {
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     Check.size("m", m);
     Check.segment("x", x, 4L * m * weight.k(), shape(m, weight.k()));
-    Check.segment("weight", weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()),
+    Check.segment(Check.WEIGHT, weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()),
         shape(weight.n(), weight.k()) + " " + weight.type() + " in " + weight.layout());
     output(out, 4L * m * weight.n(), shape(m, weight.n()));
     Check.apart("x", x, out);

@@ -15,7 +15,8 @@ import org.jetbrains.annotations.Nullable;
 /// Kernels are safe for use by many threads at once. Results do not depend on the number of threads, bit for bit.
 ///
 /// Every operation throws [IllegalArgumentException] when a buffer is not native, has the wrong size or overlaps where it
-/// may not, and [IllegalStateException] when a buffer's arena or these kernels are closed.
+/// may not, and [IllegalStateException] when a buffer's arena or these kernels are closed. Buffers come
+/// from shared or automatic arenas: with more than one thread, a confined arena's throw [WrongThreadException].
 public interface Kernels extends AutoCloseable {
   /// The provider's name, as [KernelProvider] knows it.
   String name();

@@ -12,6 +12,9 @@ import java.lang.foreign.MemorySegment;
 /// | [Layout#ROWS] | `[N][K]`, as PyTorch's `Linear.weight` | published checkpoints |
 /// | [Layout#PANELS] | `[⌈N/16⌉][K][16]`, the last panel filled up with zeros | the converter, so that kernels stream it |
 ///
+/// It may lie in a mapped file, which no other buffer may: a file that another program truncates then ends in an
+/// [InternalError] and not in a crash of Java.
+///
 /// @param segment native memory of exactly [#bytes(Type, Layout, int, int)] bytes
 /// @param n output features
 /// @param k input features

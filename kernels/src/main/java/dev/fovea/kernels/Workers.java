@@ -133,6 +133,8 @@ public final class Workers implements AutoCloseable {
     helping.incrementAndGet();
     try {
       work();
+    } catch (Throwable e) {
+      failure = e;   // An error of the virtual machine's may arrive late, outside a task.
     } finally {
       if (helping.decrementAndGet() == 0) LockSupport.unpark(waiting);
     }

@@ -6,12 +6,13 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 
-/// The parameters of a checkpoint. What the kernels can read stays in the mapped file; the rest is copied once.
+/// The parameters of a checkpoint. Matrices in panels, nearly all of a model, stay in the mapped file. The rest is copied
+/// once: so every kernel but the product sees one kind of memory, and a file that is truncated meanwhile meets only the
+/// product, which is guarded.
 public final class CheckpointWeights implements WeightSource {
   private final Checkpoint checkpoint;
   private final Arena arena;
@@ -42,8 +43,7 @@ public final class CheckpointWeights implements WeightSource {
     var stored = find(name, Arrays.toString(shape));
     if (!stored.shape().equals(Arrays.stream(shape).mapToObj(i -> (long) i).toList()))
       throw new MismatchException("'" + name + "': expected " + Arrays.toString(shape) + ", got " + stored.shape());
-    boolean mapped = stored.dtype() == DType.F32 && isAligned(stored.data(), 4) && ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
-    return mapped ? Tensor.over(stored.data(), shape) : Tensor.over(widened(stored), shape);
+    return Tensor.over(widened(stored, arena), shape);
   }
 
   @Override
@@ -53,7 +53,9 @@ public final class CheckpointWeights implements WeightSource {
     if (!stored.shape().equals(List.of((long) n, (long) k)))
       throw new MismatchException("'" + name + "': expected [" + n + ", " + k + "], got " + stored.shape());
     var packed = arena.allocate(Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k), 64);
-    Weight.pack(widened(stored), packed, n, k);
+    try (var temporary = Arena.ofConfined()) {
+      Weight.pack(widened(stored, temporary), packed, n, k);
+    }
     return new Weight(packed, Weight.Type.F32, Weight.Layout.PANELS, n, k);
   }
 
@@ -74,13 +76,9 @@ public final class CheckpointWeights implements WeightSource {
     return stored;
   }
 
-  private MemorySegment widened(StoredTensor stored) {
+  private static MemorySegment widened(StoredTensor stored, Arena arena) {
     var floats = arena.allocate(4 * stored.size(), 64);
     for (long i = 0; i < stored.size(); i++) floats.setAtIndex(JAVA_FLOAT, i, stored.floatAt(i));
     return floats;
-  }
-
-  private static boolean isAligned(MemorySegment segment, int bytes) {
-    return segment.address() % bytes == 0;
   }
 }

@@ -49,7 +49,10 @@ public final class CheckpointWriter {
   /// @throws IllegalArgumentException if there is one of that name already
   public CheckpointWriter tensor(String name, DType dtype, long[] shape, Supplier<MemorySegment> contents) {
     long bytes = dtype.bytes();
-    for (long d : shape) bytes = Math.multiplyExact(bytes, d);
+    for (long d : shape) {
+      if (d < 0) throw new IllegalArgumentException("tensor '" + name + "': negative size in " + java.util.Arrays.toString(shape));
+      bytes = Math.multiplyExact(bytes, d);
+    }
     if (name.equals(SafetensorsHeader.METADATA) || entries.putIfAbsent(name, new Entry(dtype, shape.clone(), bytes, contents)) != null)
       throw new IllegalArgumentException("there are two tensors '" + name + "'");
     return this;

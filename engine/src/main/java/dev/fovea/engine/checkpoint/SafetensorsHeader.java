@@ -1,5 +1,6 @@
 package dev.fovea.engine.checkpoint;
 
+import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
@@ -41,6 +42,7 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
     private final MemorySegment bytes;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
+    private boolean metadataSeen;
 
     Parser(String file, MemorySegment bytes) {
       this.file = file;
@@ -48,7 +50,8 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
     }
 
     private CheckpointException broken(String why) {
-      return new CheckpointException(file + ": not a valid safetensors file: " + why);
+      // Names come from the file, and may hold anything; the message stays one line.
+      return new CheckpointException(file + ": not a valid safetensors file: " + why.replaceAll("\\p{Cntrl}", "?"));
     }
 
     SafetensorsHeader parse() {
@@ -74,6 +77,7 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
     private void readJson(String text) {
       if (!text.startsWith("{")) throw broken("the header does not begin with '{'");
       try (var json = new JsonReader(new StringReader(text))) {
+        json.setStrictness(Strictness.STRICT);
         json.setNestingLimit(16);
         json.beginObject();
         while (json.hasNext()) {
@@ -90,7 +94,8 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
     }
 
     private void readMetadata(JsonReader json) throws IOException {
-      if (!metadata.isEmpty()) throw broken("there are two " + METADATA);
+      if (metadataSeen) throw broken("there are two " + METADATA);
+      metadataSeen = true;
       json.beginObject();
       while (json.hasNext()) {
         var key = json.nextName();

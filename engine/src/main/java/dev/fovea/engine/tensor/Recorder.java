@@ -59,7 +59,7 @@ final class Recorder {
   }
 
   Recording recording(Collection<Tensor> outputs) {
-    for (var output : outputs) use(output.isContiguous() ? output.segment().address() : output.matrices().segment().address(), Integer.MAX_VALUE);
+    for (var output : outputs) use(output.address(), Integer.MAX_VALUE);
     var plan = Plan.of(buffers.stream().map(b -> new Plan.Buffer(b.bytes, b.from, b.to)).toList(),
         operations.stream().mapToLong(Operation::macs).sum());
     return new Recording(List.copyOf(operations), plan);

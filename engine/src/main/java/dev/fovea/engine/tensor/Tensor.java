@@ -280,6 +280,16 @@ public final class Tensor {
     }
   }
 
+  /// Shape and strides, in words.
+  String layout() {
+    return Arrays.toString(shape) + Arrays.toString(strides);
+  }
+
+  /// Address of the first element.
+  long address() {
+    return base.address() + 4 * offset;
+  }
+
   private Tensor reshapeToMatrix() {
     long stride = rank() == 0 ? 1 : strides[0];
     return new Tensor(workspace, base, offset, new int[] {rank() == 0 ? 1 : shape[0], 1}, new long[] {stride, 1});

@@ -59,7 +59,7 @@ public final class Workspace implements AutoCloseable {
   public <R> R run(Object kind, Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
     if (closed) throw new IllegalStateException("the workspace is closed");
     if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
-    var key = List.of(kind, List.of(input.toString()));
+    var key = List.of(kind, input.layout());
     var known = plans.get(key);
     if (known == null) plans.put(key, known = record(input, forward, outputs).plan());
     reserve(known.bytes());

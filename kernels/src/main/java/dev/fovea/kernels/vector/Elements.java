@@ -3,7 +3,6 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.body;
 import static dev.fovea.kernels.vector.Simd.first;
-import static dev.fovea.kernels.vector.Simd.guard;
 import static dev.fovea.kernels.vector.Simd.load;
 import static dev.fovea.kernels.vector.Simd.store;
 
@@ -53,7 +52,6 @@ final class Elements {
 
   /// `out[i] = a[i] + b[bFrom + i - from]`.
   static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
-    guard(b);
     long i = from, end = from + body(to - from), shift = bFrom - from;
     for (; i < end; i += LANES) store(load(a, i).add(load(b, i + shift)), out, i);                     // body
     if (i < to) {                                                                                      // tail
@@ -64,7 +62,6 @@ final class Elements {
 
   /// `out[i] = a[i] · b[bFrom + i - from]`.
   static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
-    guard(b);
     long i = from, end = from + body(to - from), shift = bFrom - from;
     for (; i < end; i += LANES) store(load(a, i).mul(load(b, i + shift)), out, i);                     // body
     if (i < to) {                                                                                      // tail

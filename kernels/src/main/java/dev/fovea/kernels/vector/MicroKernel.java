@@ -3,7 +3,6 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
-import static dev.fovea.kernels.vector.Simd.guard;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -68,7 +67,6 @@ final class MicroKernel {
         a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero,
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero, a13 = zero, b13 = zero;
-    guard(w);
     for (int i = 0; i < steps; i++) {
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -109,7 +107,6 @@ final class MicroKernel {
         a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero,
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero;
-    guard(w);
     for (int i = 0; i < steps; i++) {
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -146,7 +143,6 @@ final class MicroKernel {
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero;
-    guard(w);
     for (int i = 0; i < steps; i++) {
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -169,7 +165,6 @@ final class MicroKernel {
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero;
-    guard(w);
     for (int i = 0; i < steps; i++) {
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -188,7 +183,6 @@ final class MicroKernel {
   private static void rows2(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
       float[] out, int o, int os) {
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F), b1 = FloatVector.zero(F);
-    guard(w);
     for (int i = 0; i < steps; i++) {
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -201,7 +195,6 @@ final class MicroKernel {
   private static void rows1(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
       float[] out, int o, int os) {
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F);
-    guard(w);
     for (int i = 0; i < steps; i++) {
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);

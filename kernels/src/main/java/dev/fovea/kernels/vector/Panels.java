@@ -28,26 +28,54 @@ final class Panels {
 
   private Panels() {}
 
-  /// Columns `col … col + WIDTH - 1` of `weightᵀ`, widened to float32.
-  static void fill(Weight weight, int col, MemorySegment panel) {
-    if (weight.layout() == Weight.Layout.PANELS && weight.type() != Weight.Type.F32) {
-      widen(weight, col, panel, 0);
-      if (col + LANES < Weight.panels(weight.n()) * Weight.PANEL) widen(weight, col + LANES, panel, LANES);
-      return;
+  /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · step` and one at
+  /// `second + i · step`.
+  record Panel(MemorySegment segment, long first, long second, long step) {}
+
+  /// Floats of scratch memory that [#of] needs.
+  static long scratch(Weight weight) {
+    return 2L * weight.k() * Math.max(WIDTH, Weight.PANEL);
+  }
+
+  /// Columns `col … col + WIDTH - 1` of `weightᵀ`: where they lie, if that is float32 in panels in plain memory; else in
+  /// `scratch`.
+  ///
+  /// What lies in a mapped file is copied before a vector touches it. Another program may truncate the file; HotSpot turns
+  /// the fault of a copy into an exception, and that of a vector load into a crash.
+  static Panel of(Weight weight, int col, MemorySegment scratch) {
+    if (weight.layout() == Weight.Layout.ROWS) {
+      pack(weight, col, scratch);
+      return new Panel(scratch, 0, LANES, WIDTH);
     }
+    boolean hasSecond = col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
+    long first = weight.index(col, 0), second = hasSecond ? weight.index(col + LANES, 0) : first;
+    var source = weight.segment();
+    if (source.isMapped()) {
+      long begin = weight.index(col / Weight.PANEL * Weight.PANEL, 0), size = (long) weight.k() * Weight.PANEL * (second - begin >= (long) weight.k() * Weight.PANEL ? 2 : 1);
+      var copy = scratch.asSlice(scratch.byteSize() / 2);
+      MemorySegment.copy(source, begin * weight.type().bytes(), copy, 0, size * weight.type().bytes());
+      source = copy;
+      first -= begin;
+      second -= begin;
+    }
+    if (weight.type() == Weight.Type.F32) return new Panel(source, first, second, Weight.PANEL);
+    boolean bfloat = weight.type() == Weight.Type.BF16;
+    widen(source, first, bfloat, weight.k(), scratch, 0);
+    widen(source, second, bfloat, weight.k(), scratch, LANES);
+    return new Panel(scratch, 0, LANES, WIDTH);
+  }
+
+  /// Transposes rows of a weight that nobody has packed before.
+  private static void pack(Weight weight, int col, MemorySegment panel) {
     int cols = Math.min(WIDTH, weight.n() - col);
     for (int c = 0; c < WIDTH; c++)
       for (int k = 0; k < weight.k(); k++)
         Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k) : 0);
   }
 
-  /// One vector of columns of a weight that is stored in panels of 16-bit floats.
-  private static void widen(Weight weight, int col, MemorySegment panel, int at) {
-    var shorts = weight.segment();
-    Simd.guard(shorts);
-    long from = weight.index(col, 0);
-    boolean bfloat = weight.type() == Weight.Type.BF16;
-    for (int k = 0; k < weight.k(); k++) {
+  /// One vector of columns that are stored in panels of 16-bit floats.
+  private static void widen(MemorySegment shorts, long from, boolean bfloat, int steps, MemorySegment panel, int at) {
+    for (int k = 0; k < steps; k++) {
       var bits = ShortVector.fromMemorySegment(HALF, shorts, (from + (long) k * Weight.PANEL) * 2, ORDER)
           .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0).reinterpretAsInts();
       var wide = bfloat ? bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : widenF16(bits);

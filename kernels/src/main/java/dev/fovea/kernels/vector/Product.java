@@ -4,7 +4,6 @@ import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.first;
-import static dev.fovea.kernels.vector.Simd.guard;
 import static dev.fovea.kernels.vector.Simd.load;
 import static dev.fovea.kernels.vector.Simd.store;
 
@@ -57,21 +56,11 @@ final class Product {
   /// The columns `col … col + WIDTH - 1` of the tiles `[from, to)`.
   private void columns(float[] tiles, RowCut rows, StepCut steps, int from, int to, Weight weight, int col,
       @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
-    boolean streamed = weight.layout() == Weight.Layout.PANELS && weight.type() == Weight.Type.F32;
-    try (var space = scratch.borrow(TILE + (streamed ? 0 : (long) weight.k() * WIDTH)); var sums = scratch.borrowArray(2 * TILE)) {
+    try (var space = scratch.borrow(TILE + Panels.scratch(weight)); var sums = scratch.borrowArray(2 * TILE)) {
       var tile = space.segment();
-      MemorySegment w = weight.segment();
-      long w0, w1, step = Weight.PANEL;
-      if (streamed) {
-        w0 = weight.index(col, 0);
-        w1 = col + LANES < Weight.panels(weight.n()) * Weight.PANEL ? weight.index(col + LANES, 0) : w0;
-      } else {
-        w = tile.asSlice(4L * TILE);
-        Panels.fill(weight, col, w);
-        w0 = 0;
-        w1 = LANES;
-        step = WIDTH;
-      }
+      var panel = Panels.of(weight, col, tile.asSlice(4L * TILE));
+      var w = panel.segment();
+      long w0 = panel.first(), w1 = panel.second(), step = panel.step();
       for (int t = from; t < to; t++) {
         int height = MicroKernel.height(rows.rows(t));
         for (int piece = 0; piece < steps.count(); piece++) {
@@ -147,7 +136,6 @@ final class Product {
 
   private static void spread(MemorySegment s, int rows, Matrices out, int o, int i, int row, int col) {
     int cols = Math.min(WIDTH, out.cols() - col);
-    guard(out.segment());
     for (int r = 0; r < rows; r++) {
       long from = (long) r * WIDTH, to = out.index(o, i, row + r, col);
       if (out.colStride() == 1) copyRow(s, from, null, out.segment(), to, cols);

@@ -86,12 +86,4 @@ final class Simd {
     if (LANES >= 16) v = v.add(v.rearrange(BY_8));
     return v.lane(0);
   }
-
-  /// Makes the calling kernel survive a mapped file that shrinks: HotSpot turns the fault into an [InternalError] only
-  /// where the compiled method also holds a plain access to memory, and a vector load alone is none.
-  ///
-  /// @return the first byte
-  static byte guard(MemorySegment mapped) {
-    return mapped.byteSize() == 0 ? 0 : mapped.get(ValueLayout.JAVA_BYTE, 0);
-  }
 }

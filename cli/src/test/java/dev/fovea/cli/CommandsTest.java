@@ -1,0 +1,123 @@
+package dev.fovea.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// The command line's contract: options, JSON fields, exit codes. What wrong use prints is in `.ci/wrong-use`.
+class CommandsTest {
+  private static final Path FIXTURE = Path.of("../weights-converter/src/test/resources/fixtures/vit-tiny");
+  private static final String PICTURE = FIXTURE.resolve("image.png").toString();
+
+  @TempDir
+  private Path folder;
+  private String model;
+
+  private record Run(int status, String out, String err) {
+    JsonObject json() {
+      return JsonParser.parseString(out).getAsJsonObject();
+    }
+  }
+
+  private static Run fovea(String... arguments) {
+    var out = new ByteArrayOutputStream();
+    var err = new ByteArrayOutputStream();
+    PrintStream realOut = System.out, realErr = System.err;
+    System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+    System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
+    try {
+      int status = Fovea.run(arguments);
+      return new Run(status, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    } finally {
+      System.setOut(realOut);
+      System.setErr(realErr);
+    }
+  }
+
+  @BeforeEach
+  void convert() {
+    model = folder.resolve("model.safetensors").toString();
+    assertThat(fovea("convert", FIXTURE.toString(), "-o", model)).returns(0, Run::status).returns("", Run::err);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "vector"})
+  void verify(String kernels) {
+    var reference = FIXTURE.resolve("reference.safetensors").toString();
+    var one = fovea("verify", model, "--against", reference, "--kernels", kernels, "--threads", "1", "--json").json();
+    assertThat(one.keySet()).containsExactly("family", "kernels", "threads", "outputs", "passed");
+    assertThat(one.get("passed").getAsBoolean()).isTrue();
+    assertThat(one.getAsJsonArray("outputs")).hasSize(8);
+    assertThat(one.getAsJsonArray("outputs").get(0).getAsJsonObject().keySet()).containsExactly("name", "shape", "max_abs", "max_error");
+    var two = fovea("verify", model, "--against", reference, "--kernels", kernels, "--threads", "2", "--json").json();
+    assertThat(two.get("outputs")).isEqualTo(one.get("outputs"));
+    assertThat(fovea("verify", model, "--against", reference, "--kernels", kernels, "--tolerance", "1e-12").status).isEqualTo(1);
+  }
+
+  @Test
+  void inspect() {
+    var report = fovea("inspect", model, "--json").json();
+    assertThat(report.get("family").getAsString()).isEqualTo("vit");
+    assertThat(report.get("parameters").getAsLong()).isEqualTo(67_643);
+    assertThat(report.get("macs").getAsLong()).isPositive();
+    assertThat(fovea("inspect", model).out).contains("blocks.2.mlp.fc2.weight").contains("67,643");
+  }
+
+  @Test
+  void bench() {
+    var report = fovea("bench", "--preset", "vit-tiny-patch16-224", "--runs", "2", "--threads", "1", "--json").json();
+    assertThat(report.keySet()).containsExactly("model", "kernels", "threads", "batch", "median_ms", "min_ms", "gflops", "peak_gflops",
+        "share_of_peak", "peak_rss_mib");
+    assertThat(report.get("model").getAsString()).isEqualTo("vit-tiny-patch16-224");
+    assertThat(fovea("bench", model, "--runs", "1", "--batch", "3").status).isZero();
+  }
+
+  @Test
+  void classify() throws IOException {
+    var answers = JsonParser.parseString(fovea("classify", model, PICTURE, FIXTURE.toString(), "--top", "2", "--json").out).getAsJsonArray();
+    assertThat(answers).hasSize(2);
+    assertThat(answers.get(0).getAsJsonObject().getAsJsonArray("classes")).hasSize(2);
+    var file = folder.resolve("answers.txt");
+    var input = System.in;
+    System.setIn(new ByteArrayInputStream(Files.readAllBytes(Path.of(PICTURE))));
+    try {
+      assertThat(fovea("classify", model, "-", "--top", "1", "-o", file.toString())).returns(0, Run::status).returns("", Run::out);
+    } finally {
+      System.setIn(input);
+    }
+    assertThat(Files.readString(file)).startsWith("-").contains("LABEL_");
+  }
+
+  @Test
+  void doctorAndDemoAndCompletion() {
+    assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");
+    assertThat(fovea("demo").out).contains("yellow ring");
+    assertThat(fovea("generate-completion").out).contains("complete -F");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "demo"})
+  void help(String command) {
+    assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
+    assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);
+  }
+
+  @Test
+  void debugShowsTheStackTrace() {
+    assertThat(fovea("inspect", "no-such-file", "--debug").err).contains("at dev.fovea").contains("fovea: no-such-file: no such file");
+    assertThat(fovea("inspect", "no-such-file").err.lines()).containsExactly("fovea: no-such-file: no such file");
+  }
+}

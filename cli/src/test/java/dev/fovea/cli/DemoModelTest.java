@@ -1,0 +1,145 @@
+package dev.fovea.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Workers;
+import dev.fovea.models.Classification;
+import dev.fovea.models.ImageClassifier;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The embedded ViT on the pictures that came with it, and the classifier as programs use it.
+@Timeout(120)
+class DemoModelTest {
+  private static final Path SINGLES = Path.of("src/test/resources/singles");
+
+  @TempDir
+  private Path folder;
+
+  private static byte[] model() throws IOException {
+    try (var in = DemoCommand.class.getResourceAsStream("demo/vit.safetensors")) {
+      return in.readAllBytes();
+    }
+  }
+
+  private static ImageClassifier open(Kernels kernels) throws IOException {
+    return ImageClassifier.of(Checkpoint.read("demo", model()), kernels);
+  }
+
+  private static List<Classification> classify(ImageClassifier classifier, String name) {
+    return classifier.classify(SINGLES.resolve(name));
+  }
+
+  /// The reference implementation's labels wherever it is sure, and its scores.
+  @Test
+  void answersAreTheReferences() throws IOException {
+    int right = 0, all = 0;
+    for (var provider : KernelProvider.values())
+      try (var kernels = provider.open(Workers.all()); var classifier = open(kernels)) {
+        for (var element : JsonParser.parseString(Files.readString(SINGLES.resolve("singles.json"))).getAsJsonArray()) {
+          var expected = element.getAsJsonObject();
+          var best = classify(classifier, expected.get("file").getAsString()).getFirst();
+          double score = expected.get("reference_score").getAsDouble();
+          if (score > 0.55) assertThat(best.label()).as(expected.toString()).isEqualTo(expected.get("reference_top1").getAsString());
+          assertThat((double) best.score()).as(expected.toString()).isCloseTo(score, within(0.002));
+          all++;
+          if (best.label().equals(expected.get("truth").getAsString())) right++;
+        }
+      }
+    assertThat(right).isEqualTo(22);
+    assertThat(all).isEqualTo(24);
+  }
+
+  @Test
+  void sixteenThreadsShareOneModel() throws Exception {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var classifier = open(kernels);
+        var pool = Executors.newFixedThreadPool(16)) {
+      var expected = new ArrayList<List<Classification>>();
+      for (int i = 0; i < 12; i++) expected.add(classify(classifier, "single-%02d.png".formatted(i)));
+      var calls = new ArrayList<Future<List<Classification>>>();
+      for (int i = 0; i < 160; i++) {
+        var name = "single-%02d.png".formatted(i % 12);
+        Callable<List<Classification>> call = () -> classify(classifier, name);
+        calls.add(pool.submit(call));
+      }
+      for (int i = 0; i < calls.size(); i++) assertThat(calls.get(i).get()).isEqualTo(expected.get(i % 12));
+    }
+  }
+
+  @Test
+  void aThousandClassificationsDoNotGrow() throws IOException {
+    if (!Files.exists(Path.of("/proc/self/status"))) return;   // Only Linux tells resident memory.
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var classifier = open(kernels)) {
+      var picture = Picture.read(SINGLES.resolve("single-00.png"));
+      for (int i = 0; i < 300; i++) classifier.classify(picture, 1, Progress.NONE);
+      System.gc();
+      long before = resident();
+      for (int i = 0; i < 1000; i++) classifier.classify(picture, 1, Progress.NONE);
+      System.gc();
+      assertThat(resident() - before).as("KiB more").isLessThan(40_000);
+    }
+  }
+
+  private static long resident() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmRSS"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum();
+  }
+
+  @Test
+  void progressAndCancellation() throws IOException {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var classifier = open(kernels)) {
+      var picture = Picture.read(SINGLES.resolve("single-00.png"));
+      var last = new AtomicLong();
+      classifier.classify(picture, 1, (done, total) -> {
+        assertThat(done).isBetween(last.get(), total);
+        last.set(done);
+      });
+      assertThat(last).hasPositiveValue();
+      var operations = new AtomicLong();
+      assertThatThrownBy(() -> classifier.classify(picture, 1, (_, _) -> {
+        if (operations.incrementAndGet() == 5) Thread.currentThread().interrupt();
+      })).isInstanceOf(CancelledException.class);
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(operations).hasValue(5);
+      assertThat(classifier.classify(picture, 1, Progress.NONE)).hasSize(1);
+    }
+  }
+
+  @Test
+  void useAfterCloseAndTruncation() throws IOException {
+    var file = Files.write(folder.resolve("demo.safetensors"), model());
+    var picture = Picture.read(SINGLES.resolve("single-00.png"));
+    var classifier = ImageClassifier.open(file);
+    classifier.classify(picture, 1, Progress.NONE);
+    try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.truncate(100_000);
+    }
+    assertThatThrownBy(() -> classifier.classify(picture, 1, Progress.NONE)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("demo.safetensors: was truncated while in use: expected 1541264 bytes, got 100000");
+    classifier.close();
+    classifier.close();
+    assertThatThrownBy(() -> classifier.classify(picture, 1, Progress.NONE)).isInstanceOf(IllegalStateException.class);
+  }
+}

@@ -1,0 +1,170 @@
+package dev.fovea.engine.checkpoint;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CheckpointWriterTest {
+  @TempDir
+  Path folder;
+  private Path file;
+
+  @BeforeEach
+  void name() {
+    file = folder.resolve("model.safetensors");
+  }
+
+  private List<Path> files() throws IOException {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    }
+  }
+
+  private static byte[] random(int n, long seed) {
+    var bytes = new byte[n];
+    new Random(seed).nextBytes(bytes);
+    return bytes;
+  }
+
+  private static CheckpointWriter all() {
+    var writer = new CheckpointWriter().metadata("b", "ü\"\\\n<'>").metadata("a", "1");
+    for (var dtype : DType.values()) {
+      writer.tensor("odd." + dtype, dtype, new long[] {3, 1, 5}, () -> Bytes.segment(random(15 * dtype.bytes(), dtype.ordinal())));
+      writer.tensor("line." + dtype, dtype, new long[] {64}, () -> Bytes.segment(random(64 * dtype.bytes(), 100 + dtype.ordinal())));
+      writer.tensor("scalar." + dtype, dtype, new long[0], () -> Bytes.segment(random(dtype.bytes(), 200 + dtype.ordinal())));
+      writer.tensor("none." + dtype, dtype, new long[] {2, 0}, () -> MemorySegment.NULL);
+    }
+    return writer;
+  }
+
+  @Test
+  void everyDtypeComesBack() {
+    all().write(file);
+    try (var checkpoint = Checkpoint.open(file)) {
+      assertThat(checkpoint.metadata()).isEqualTo(Map.of("a", "1", "b", "ü\"\\\n<'>"));
+      assertThat(checkpoint.tensors()).hasSize(4 * DType.values().length);
+      for (var dtype : DType.values()) {
+        var odd = checkpoint.tensor("odd." + dtype);
+        assertThat(odd.dtype()).isEqualTo(dtype);
+        assertThat(odd.shape()).isEqualTo(List.of(3L, 1L, 5L));
+        assertThat(odd.data().toArray(JAVA_BYTE)).isEqualTo(random(15 * dtype.bytes(), dtype.ordinal()));
+        assertThat(checkpoint.tensor("line." + dtype).data().toArray(JAVA_BYTE)).isEqualTo(random(64 * dtype.bytes(), 100 + dtype.ordinal()));
+        assertThat(checkpoint.tensor("scalar." + dtype).shape()).isEmpty();
+        assertThat(checkpoint.tensor("none." + dtype).size()).isZero();
+      }
+      assertThat(checkpoint.tensors().values().stream().mapToLong(t -> t.data().byteSize()).sum()).isEqualTo(all().bytes());
+    }
+  }
+
+  @Test
+  void tensorsAreAligned() throws IOException {
+    all().write(file);
+    var header = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+    assertThat((8 + header.getLong()) % 64).isZero();
+    try (var checkpoint = Checkpoint.open(file)) {
+      for (var tensor : checkpoint.tensors().values()) {
+        if (tensor.data().byteSize() % 64 == 0) assertThat(tensor.data().address() % 64).as(tensor.name()).isZero();
+        if (tensor.dtype() == DType.F32) assertThat(tensor.data().address() % 4).as(tensor.name()).isZero();
+      }
+    }
+  }
+
+  @Test
+  void theSameContentsGiveTheSameBytes() throws IOException {
+    all().write(file);
+    var other = folder.resolve("other");
+    all().write(other);
+    assertThat(Files.readAllBytes(other)).isEqualTo(Files.readAllBytes(file));
+
+    new CheckpointWriter().tensor("x", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 1))
+        .metadata("p", "1").metadata("q", "2").tensor("y", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 2)).write(file);
+    new CheckpointWriter().tensor("y", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 2))
+        .metadata("q", "2").metadata("p", "1").tensor("x", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 1)).write(other);
+    assertThat(Files.readAllBytes(other)).isEqualTo(Files.readAllBytes(file));
+  }
+
+  @Test
+  void largerThanAChunk() throws IOException {
+    var bytes = random((1 << 20) + 12345, 5);
+    new CheckpointWriter().tensor("x", DType.U8, new long[] {bytes.length}, () -> Bytes.segment(bytes)).write(file);
+    try (var checkpoint = Checkpoint.open(file)) {
+      assertThat(checkpoint.tensor("x").data().toArray(JAVA_BYTE)).isEqualTo(bytes);
+    }
+  }
+
+  @Test
+  void nothingAtAll() {
+    new CheckpointWriter().write(file);
+    try (var checkpoint = Checkpoint.open(file)) {
+      assertThat(checkpoint.tensors()).isEmpty();
+      assertThat(checkpoint.size()).isEqualTo(64);
+    }
+  }
+
+  @Test
+  void failedSupplierLeavesNothing() throws IOException {
+    Files.writeString(file, "old");
+    var writer = new CheckpointWriter().tensor("a", DType.U8, new long[] {2}, () -> Bytes.segment((byte) 1, (byte) 2))
+        .tensor("b", DType.U8, new long[] {2}, () -> {
+          throw new UnsupportedOperationException("no bytes");
+        });
+    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(UnsupportedOperationException.class).hasMessage("no bytes");
+    assertThat(files()).containsExactly(file);
+    assertThat(file).hasContent("old");
+  }
+
+  @Test
+  void wrongSizeLeavesNothing() throws IOException {
+    Files.writeString(file, "old");
+    for (int size : new int[] {0, 11, 13}) {
+      var writer = new CheckpointWriter().tensor("a", DType.F32, new long[] {3}, () -> Bytes.segment(new byte[size]));
+      assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class).hasMessageContaining(file.toString())
+          .hasMessageContaining("tensor 'a' needs 12 bytes").hasMessageContaining("got " + size);
+    }
+    assertThat(files()).containsExactly(file);
+    assertThat(file).hasContent("old");
+  }
+
+  @Test
+  void replacesAFileThatIsOpen() throws IOException {
+    new CheckpointWriter().tensor("a", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 1)).write(file);
+    try (var old = Checkpoint.open(file)) {
+      new CheckpointWriter().tensor("a", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 2)).write(file);
+      assertThat(old.tensor("a").longAt(0)).isEqualTo(1);
+      try (var replaced = Checkpoint.open(file)) {
+        assertThat(replaced.tensor("a").longAt(0)).isEqualTo(2);
+      }
+    }
+    assertThat(files()).containsExactly(file);
+  }
+
+  @Test
+  void noFolderAndDirectory() throws IOException {
+    var lost = folder.resolve("missing").resolve("x");
+    assertThatThrownBy(() -> all().write(lost)).isInstanceOf(CheckpointException.class).hasMessage(lost + ": there is no folder " + lost.getParent());
+    assertThatThrownBy(() -> all().write(folder)).isInstanceOf(CheckpointException.class).hasMessageContaining("got a directory");
+    assertThat(files()).isEmpty();
+  }
+
+  @Test
+  void twoTensorsOfOneName() {
+    var writer = new CheckpointWriter().tensor("a", DType.U8, new long[0], () -> Bytes.segment((byte) 1));
+    assertThatThrownBy(() -> writer.tensor("a", DType.U8, new long[0], () -> Bytes.segment((byte) 1)))
+        .isInstanceOf(IllegalArgumentException.class).hasMessage("there are two tensors 'a'");
+    assertThatThrownBy(() -> writer.tensor("__metadata__", DType.U8, new long[0], () -> Bytes.segment((byte) 1)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+}
