@@ -34,7 +34,8 @@ final class ImageDecoder {
       if ((long) width * height > MAX_PIXELS)
         throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS + " that are decoded");
       var rgb = new byte[Math.toIntExact(3L * width * height)];
-      if (isFourChannelJpeg(reader, bytes)) cmyk(reader.readRaster(0, null), rgb, width, height);
+      var frame = formatName(reader).matches("(?i)jpe?g") ? JpegFrame.of(bytes) : null;
+      if (frame != null && frame.components() == 4) cmyk(reader.readRaster(0, null), frame.isYcck(), rgb, width, height);
       else samples(reader.read(0), rgb, width, height);
       return Orientation.of(bytes).apply(new Picture(name, width, height, rgb));
     } catch (ImageException e) {
@@ -108,20 +109,24 @@ final class ImageDecoder {
     }
   }
 
-  /// Whether the frame header of a JPEG names four components.
-  private static boolean isFourChannelJpeg(ImageReader reader, byte[] bytes) {
-    if (!formatName(reader).matches("(?i)jpe?g")) return false;
-    var frame = JpegFrame.of(bytes);
-    return frame != null && frame.components() == 4;
-  }
-
-  /// Ink to light as PIL does: `light = (255 - k) · (255 - ink) / 255`. Adobe's files hold inverted ink.
-  private static void cmyk(Raster raster, byte[] rgb, int width, int height) {
+  /// Ink to light as PIL does, which takes every JPEG of four channels as inverted ink, for that is what programs write:
+  /// `light = (255 - ink) · (255 - black) / 255`.
+  private static void cmyk(Raster raster, boolean isYcck, byte[] rgb, int width, int height) {
     int[] row = new int[width * 4];
     for (int y = 0, to = 0; y < height; y++) {
       raster.getPixels(0, y, width, 1, row);
-      for (int x = 0; x < width; x++)
-        for (int c = 0; c < 3; c++) rgb[to++] = (byte) Math.round((255 - row[x * 4 + 3]) * (255 - row[x * 4 + c]) / 255f);
+      for (int x = 0; x < width; x++) {
+        if (isYcck) inkOfYcc(row, 4 * x);
+        for (int c = 0; c < 3; c++) rgb[to++] = (byte) Math.round(row[4 * x + 3] * row[4 * x + c] / 255f);
+      }
     }
+  }
+
+  /// JFIF's luma and chroma to inverted ink, in place.
+  private static void inkOfYcc(int[] row, int at) {
+    float luma = row[at], blue = row[at + 1] - 128, red = row[at + 2] - 128;
+    row[at] = 255 - Math.clamp(Math.round(luma + 1.402f * red), 0, 255);
+    row[at + 1] = 255 - Math.clamp(Math.round(luma - 0.344136f * blue - 0.714136f * red), 0, 255);
+    row[at + 2] = 255 - Math.clamp(Math.round(luma + 1.772f * blue), 0, 255);
   }
 }

@@ -15,6 +15,10 @@ record Orientation(int tag) {
   static Orientation of(byte[] bytes) {
     boolean jpeg = bytes.length > 4 && (bytes[0] & 0xff) == 0xff && (bytes[1] & 0xff) == 0xd8;
     for (int at = 2; jpeg && at + 10 < bytes.length && (bytes[at] & 0xff) == 0xff && (bytes[at + 1] & 0xff) != 0xda; ) {
+      if ((bytes[at + 1] & 0xff) == 0xff) {   // a fill byte
+        at++;
+        continue;
+      }
       int length = (bytes[at + 2] & 0xff) << 8 | bytes[at + 3] & 0xff;
       if ((bytes[at + 1] & 0xff) == 0xe1 && java.util.Arrays.equals(bytes, at + 4, at + 10, EXIF, 0, 6))
         return read(bytes, at + 10, Math.min(length - 8, bytes.length - at - 10));

@@ -41,19 +41,27 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   }
 
   private static Resize resize(JsonFields json) {
-    if (!json.json().get("size").isJsonObject()) {
-      int both = json.integer("size");
+    if (!(json.json().get("size") instanceof JsonObject)) {
+      int both = positive(json.integer("size"));
       return new Resize(both, both, 0);
     }
     var size = json.object("size");
-    return size.has("shortest_edge") ? new Resize(0, 0, size.integer("shortest_edge"))
-        : new Resize(size.integer("height"), size.integer("width"), 0);
+    return size.has("shortest_edge") ? new Resize(0, 0, positive(size.integer("shortest_edge")))
+        : new Resize(positive(size.integer("height")), positive(size.integer("width")), 0);
   }
 
   private static int[] crop(JsonFields json) {
-    if (!json.json().get("crop_size").isJsonObject()) return json.heightAndWidth("crop_size");
+    if (!(json.json().get("crop_size") instanceof JsonObject)) {
+      var both = json.heightAndWidth("crop_size");
+      return new int[] {positive(both[0]), positive(both[1])};
+    }
     var size = json.object("crop_size");
-    return new int[] {size.integer("height"), size.integer("width")};
+    return new int[] {positive(size.integer("height")), positive(size.integer("width"))};
+  }
+
+  private static int positive(int size) {
+    if (size < 1) throw new IllegalArgumentException("expected sizes of at least 1, got " + size);
+    return size;
   }
 
   /// The JSON that [#of] reads, for a square input with the usual normalisation to `[-1, 1]`.

@@ -1,0 +1,9 @@
+/// JMH benchmarks at shapes that real models have.
+module dev.fovea.benchmarks {
+  requires dev.fovea.models;
+  requires jmh.core;
+  requires jdk.unsupported;   // JMH's generated code reads it.
+
+  exports dev.fovea.benchmarks to jmh.core;
+  opens dev.fovea.benchmarks to jmh.core;
+}

@@ -1,0 +1,189 @@
+package dev.fovea.engine.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import org.jetbrains.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Resizing, cropping and normalising, and the JSON that asks for them.
+class PreprocessingTest {
+  private static final String MEAN_STD = "\"image_mean\":[0,0,0],\"image_std\":[1,1,1]";
+
+  /// Red tells the column, green the row, blue is 200.
+  private static Picture grid(int width, int height) {
+    var rgb = new byte[3 * width * height];
+    for (int y = 0, at = 0; y < height; y++)
+      for (int x = 0; x < width; x++) {
+        rgb[at++] = (byte) (x + 1);
+        rgb[at++] = (byte) (y + 1);
+        rgb[at++] = (byte) 200;
+      }
+    return new Picture("grid", width, height, rgb);
+  }
+
+  private static Preprocessing plain(Preprocessing.@Nullable Resize resize, int @Nullable ... crop) {
+    return new Preprocessing(resize, Resample.BILINEAR, crop, 1, new float[3], new float[] {1, 1, 1});
+  }
+
+  private static Preprocessing of(String json) {
+    return Preprocessing.of(JsonFields.parse("p.json", json));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"40,20,10,20,10", "20,40,10,10,20", "33,20,10,16,10", "20,33,10,10,16", "640,480,256,341,256", "20,20,30,30,30"})
+  void theShorterEdgeIsResizedAndTheLongerOneRoundedDown(int width, int height, int edge, int toWidth, int toHeight) {
+    var input = plain(new Preprocessing.Resize(0, 0, edge), (int[]) null).apply(grid(width, height), 1);
+    assertThat(input.width()).isEqualTo(toWidth);
+    assertThat(input.height()).isEqualTo(toHeight);
+    assertThat(input.values().length).isEqualTo(3 * toWidth * toHeight);
+  }
+
+  @Test
+  void anExactSizeIsHeightThenWidth() {
+    var input = plain(new Preprocessing.Resize(4, 6, 0), (int[]) null).apply(grid(10, 10), 1);
+    assertThat(input.height()).isEqualTo(4);
+    assertThat(input.width()).isEqualTo(6);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"10,8,4,4,3,2", "9,7,4,4,2,1", "8,8,8,8,0,0", "11,5,4,5,3,0"})
+  void theCentreIsCut(int width, int height, int cropWidth, int cropHeight, int left, int top) {
+    var input = plain(null, cropHeight, cropWidth).apply(grid(width, height), 1);
+    int area = cropWidth * cropHeight;
+    assertThat(input.width()).isEqualTo(cropWidth);
+    assertThat(input.height()).isEqualTo(cropHeight);
+    assertThat(input.values()[0]).isEqualTo(left + 1);
+    assertThat(input.values()[area]).isEqualTo(top + 1);
+    assertThat(input.values()[area - 1]).isEqualTo(left + cropWidth);
+    assertThat(input.values()[2 * area - 1]).isEqualTo(top + cropHeight);
+    assertThat(input.values()[2 * area]).isEqualTo(200);
+  }
+
+  @Test
+  void aResizedPictureIsCut() {
+    var input = plain(new Preprocessing.Resize(0, 0, 8), 6, 6).apply(grid(32, 16), 1);
+    assertThat(input.width()).isEqualTo(6);
+    assertThat(input.height()).isEqualTo(6);
+    assertThat(input.values()[0]).isEqualTo(Resample.BILINEAR.apply(grid(32, 16), 16, 8).rgb()[3 * (16 + 5)]);
+  }
+
+  /// Transformers pads by `ceil((crop - size) / 2)` above and on the left.
+  @Test
+  void aCropLargerThanThePictureIsPaddedWithBlack() {
+    var values = plain(null, 4, 5).apply(grid(2, 2), 1).values();
+    assertThat(values).isEqualTo(new float[] {
+        0, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 2, 2, 0, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 200, 200, 0, 0, 0, 200, 200, 0, 0, 0, 0, 0, 0});
+  }
+
+  @Test
+  void oneSidePaddedTheOtherCut() {
+    var values = plain(null, 3, 2).apply(grid(4, 1), 1).values();
+    assertThat(values).isEqualTo(new float[] {0, 0, 2, 3, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 200, 200, 0, 0});
+  }
+
+  @Test
+  void channelsAreNormalised() {
+    var picture = new Picture("p", 1, 1, new byte[] {(byte) 255, 0, 51});
+    var p = new Preprocessing(null, Resample.BICUBIC, null, 1 / 255f, new float[] {0.5f, 0.25f, 0.1f}, new float[] {0.5f, 0.5f, 0.2f});
+    var values = p.apply(picture, 1).values();
+    assertThat(values[0]).isEqualTo(1f, within(1e-6f));
+    assertThat(values[1]).isEqualTo(-0.5f, within(1e-6f));
+    assertThat(values[2]).isEqualTo(0.5f, within(1e-6f));
+  }
+
+  /// Padding is black before normalisation.
+  @Test
+  void paddingIsNormalised() {
+    var p = new Preprocessing(null, Resample.BICUBIC, new int[] {3, 3}, 1 / 255f, new float[] {0.5f, 0.5f, 0.5f}, new float[] {0.5f, 0.5f, 0.5f});
+    assertThat(p.apply(grid(1, 1), 1).values()[0]).isEqualTo(-1f, within(1e-6f));
+  }
+
+  @Test
+  void smallPicturesAreRefused() {
+    assertThatThrownBy(() -> plain(null, (int[]) null).apply(grid(8, 3), 4))
+        .isInstanceOf(ImageException.class).hasMessageContaining("grid").hasMessageContaining("8x3").hasMessageContaining("4x4");
+    assertThat(plain(null, (int[]) null).apply(grid(8, 4), 4).height()).isEqualTo(4);
+  }
+
+  @Test
+  void stripsAreRefused() {
+    var p = plain(new Preprocessing.Resize(2, 2, 0), (int[]) null);
+    assertThat(p.apply(grid(200, 1), 1).width()).isEqualTo(2);
+    assertThat(p.apply(grid(1, 200), 1).width()).isEqualTo(2);
+    assertThatThrownBy(() -> p.apply(grid(201, 1), 1)).isInstanceOf(ImageException.class).hasMessageContaining("200 : 1");
+    assertThatThrownBy(() -> p.apply(grid(1, 201), 1)).isInstanceOf(ImageException.class);
+  }
+
+  @Test
+  void theStandardIsSquareAndFromMinusOneToOne() {
+    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.standard(4)));
+    var input = p.apply(new Picture("p", 1, 1, new byte[] {0, (byte) 255, 0}), 1);
+    assertThat(input.width()).isEqualTo(4);
+    assertThat(input.height()).isEqualTo(4);
+    assertThat(input.values()[0]).isEqualTo(-1f, within(1e-6f));
+    assertThat(input.values()[16]).isEqualTo(1f, within(1e-6f));
+    assertThat(p.resample()).isEqualTo(Resample.BILINEAR);
+  }
+
+  @Test
+  void jsonWithShortestEdgeAndCrop() {
+    var p = of("{\"size\":{\"shortest_edge\":256},\"do_center_crop\":true,\"crop_size\":{\"height\":224,\"width\":192},\"resample\":3," + MEAN_STD + "}");
+    assertThat(p.resize()).isEqualTo(new Preprocessing.Resize(0, 0, 256));
+    assertThat(p.crop()).isEqualTo(new int[] {224, 192});
+    assertThat(p.resample()).isEqualTo(Resample.BICUBIC);
+    assertThat(p.rescale()).isEqualTo(1 / 255f);
+  }
+
+  @Test
+  void jsonWithPlainNumbers() {
+    var p = of("{\"size\":32,\"do_center_crop\":true,\"crop_size\":24,\"resample\":1,\"do_normalize\":false,\"do_rescale\":false}");
+    assertThat(p.resize()).isEqualTo(new Preprocessing.Resize(32, 32, 0));
+    assertThat(p.crop()).isEqualTo(new int[] {24, 24});
+    assertThat(p.resample()).isEqualTo(Resample.LANCZOS);
+    assertThat(p.rescale()).isEqualTo(1);
+    assertThat(p.std()).isEqualTo(new float[] {1, 1, 1});
+  }
+
+  @Test
+  void jsonWithoutResize() {
+    var p = of("{\"do_resize\":false,\"crop_size\":7," + MEAN_STD + "}");
+    assertThat(p.resize()).isNull();
+    assertThat(p.crop()).isNull();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 0, 4, 5, 99})
+  void unsupportedResampleCodesAreRefused(int code) {
+    assertThatThrownBy(() -> of("{\"size\":8,\"resample\":" + code + "," + MEAN_STD + "}"))
+        .isInstanceOf(CheckpointException.class).hasMessageStartingWith("p.json").hasMessageContaining("resample " + code);
+  }
+
+  /// Whatever is wrong with the file, the error is one that names it.
+  @ParameterizedTest
+  @ValueSource(strings = {
+      "{}", "{\"size\":null}", "{\"size\":\"x\"}", "{\"size\":{}}", "{\"size\":{\"height\":8}}", "{\"size\":[8,8]}",
+      "{\"size\":8,\"do_center_crop\":true}", "{\"size\":8,\"do_center_crop\":true,\"crop_size\":null}",
+      "{\"size\":8,\"do_center_crop\":true,\"crop_size\":[1,2,3]}", "{\"size\":8}", "{\"size\":8,\"image_mean\":[0,0,0]}",
+      "{\"size\":8,\"image_mean\":[0,0],\"image_std\":[1,1,1]}", "{\"size\":8,\"image_mean\":[0,0,0],\"image_std\":[1,0,1]}",
+      "{\"size\":8,\"do_resize\":1}"})
+  void wrongJson(String json) {
+    assertThatThrownBy(() -> of(json)).isInstanceOf(CheckpointException.class).hasMessageStartingWith("p.json");
+  }
+
+  /// Sizes that cannot be made are refused when they are read.
+  @ParameterizedTest
+  @ValueSource(strings = {"\"size\":0", "\"size\":-4", "\"size\":{\"shortest_edge\":0}", "\"size\":{\"shortest_edge\":-1}", "\"size\":{\"height\":0,\"width\":8}",
+      "\"size\":8,\"do_center_crop\":true,\"crop_size\":0", "\"size\":8,\"do_center_crop\":true,\"crop_size\":-1"})
+  void sizesBelowOneAreRefused(String size) {
+    assertThatThrownBy(() -> of("{" + size + "," + MEAN_STD + "}")).isInstanceOf(CheckpointException.class).hasMessageStartingWith("p.json");
+  }
+}
