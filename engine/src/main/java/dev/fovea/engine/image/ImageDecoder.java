@@ -8,6 +8,10 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Iterator;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
@@ -20,6 +24,8 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 final class ImageDecoder {
   /// The largest picture that is decoded, in pixels: 300 MB of samples. A small file can claim any size.
   static final long MAX_PIXELS = 100_000_000;
+
+  private static final int WEBP_SECONDS = 20;
 
   private ImageDecoder() {}
 
@@ -36,7 +42,7 @@ final class ImageDecoder {
       var rgb = new byte[Math.toIntExact(3L * width * height)];
       var frame = formatName(reader).matches("(?i)jpe?g") ? JpegFrame.of(bytes) : null;
       if (frame != null && frame.components() == 4) cmyk(reader.readRaster(0, null), frame.isYcck(), rgb, width, height);
-      else samples(reader.read(0), rgb, width, height);
+      else samples(formatName(reader).equalsIgnoreCase("webp") ? readInTime(name, reader) : reader.read(0), rgb, width, height);
       return Orientation.of(bytes).apply(new Picture(name, width, height, rgb));
     } catch (ImageException e) {
       throw e;
@@ -59,6 +65,23 @@ final class ImageDecoder {
       reader.dispose();
     }
     throw new ImageException(name + ": not a picture: expected PNG, JPEG, WebP, BMP or GIF");
+  }
+
+  /// Reads a WebP, whose lossless form lets a few broken bytes cost a decoder minutes. Closing the stream afterwards ends the
+  /// thread of one that took too long.
+  private static BufferedImage readInTime(String name, ImageReader reader) throws IOException {
+    var task = new FutureTask<>(() -> reader.read(0));
+    Thread.ofPlatform().name("fovea-webp").daemon().start(task);
+    try {
+      return task.get(WEBP_SECONDS, TimeUnit.SECONDS);
+    } catch (TimeoutException e) {
+      throw new ImageException(name + ": decoding the picture takes longer than " + WEBP_SECONDS + " seconds", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ImageException(name + ": interrupted while decoding the picture", e);
+    } catch (ExecutionException e) {
+      throw new IOException(e.getCause().getMessage(), e.getCause());
+    }
   }
 
   private static String formatName(ImageReader reader) {
