@@ -9,6 +9,7 @@ import static dev.fovea.kernels.vector.Simd.all;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
@@ -25,6 +26,11 @@ final class Panels {
   private static final int F16_EXPONENT = 0x7c00 << 13;
   private static final int F16_TO_F32_BIAS = (127 - 15) << 23;
   private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
+
+  /// Steps that are transposed together.
+  private static final int PIECE = 64;
+  /// Floats of room for a transposition.
+  static final int ROOM = WIDTH * PIECE;
 
   private Panels() {}
 
@@ -106,18 +112,41 @@ final class Panels {
   }
 
   /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`, at float `to` of `panels`.
-  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long to) {
+  ///
+  /// @param room [#ROOM] floats for what has to be transposed
+  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long to, float[] room) {
     int cols = Math.min(WIDTH, m.cols() - col);
-    boolean whole = cols == WIDTH && m.colStride() == 1;
+    if (m.colStride() == 1 && cols == WIDTH) copy(m, o, i, col, panels, to);
+    else if (m.rowStride() == 1) transpose(m, o, i, col, cols, panels, to, room);
+    else
+      for (int k = 0; k < m.rows(); k++)
+        for (int c = 0; c < WIDTH; c++)
+          Simd.put(panels, to + (long) k * WIDTH + c, c < cols ? Simd.at(m.segment(), m.index(o, i, k, col + c)) : 0);
+  }
+
+  private static void copy(Matrices m, int o, int i, int col, MemorySegment panels, long to) {
     for (int k = 0; k < m.rows(); k++, to += WIDTH) {
       long from = m.index(o, i, k, col);
-      if (whole) {
-        Simd.store(Simd.load(m.segment(), from), panels, to);
-        Simd.store(Simd.load(m.segment(), from + LANES), panels, to + LANES);
-      } else {
-        for (int c = 0; c < WIDTH; c++)
-          Simd.put(panels, to + c, c < cols ? Simd.at(m.segment(), from + c * m.colStride()) : 0);
+      Simd.store(Simd.load(m.segment(), from), panels, to);
+      Simd.store(Simd.load(m.segment(), from + LANES), panels, to + LANES);
+    }
+  }
+
+  /// Columns that lie in one piece each: some steps of all of them are copied to rows a constant distance apart, so that C2
+  /// proves the bounds of the transposition's two loops once.
+  private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long to, float[] room) {
+    if (cols < WIDTH) Arrays.fill(room, cols * PIECE, WIDTH * PIECE, 0);
+    for (int k0 = 0; k0 < m.rows(); k0 += PIECE) {
+      int steps = Math.min(PIECE, m.rows() - k0);
+      for (int c = 0; c < cols; c++) {
+        long from = m.index(o, i, k0, col + c);
+        int k = 0, at = c * PIECE;
+        for (; k + LANES <= steps; k += LANES) Simd.load(m.segment(), from + k).intoArray(room, at + k);
+        for (; k < steps; k++) room[at + k] = Simd.at(m.segment(), from + k);
       }
+      var piece = panels.asSlice(4 * (to + (long) k0 * WIDTH), 4L * steps * WIDTH);
+      for (int k = 0; k < steps; k++)
+        for (int c = 0; c < WIDTH; c++) piece.set(Simd.FLOAT, 4L * (k * WIDTH + c), room[c * PIECE + k]);
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
@@ -58,7 +59,7 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
-    if (!out.isEmpty()) attention.run(q, k, v, out, scale);
+    if (!out.isEmpty()) attention.run(q, k, v, AttentionMask.NONE, out, scale);
   }
 
   @Override
