@@ -46,7 +46,9 @@ public final class VectorKernels implements Kernels {
   @Override
   public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
-    if (out.byteSize() > 0) product.linear(x, weight, bias, activation, residual, out, m);
+    if (out.byteSize() == 0) return;
+    var left = LeftRows.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
+    product.run(left, m, weight, bias, activation, residual, out, row -> (long) row * weight.n());
   }
 
   @Override
