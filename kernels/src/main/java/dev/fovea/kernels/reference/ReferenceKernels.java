@@ -127,7 +127,8 @@ public final class ReferenceKernels implements Kernels {
     return switch (activation) {
       case NONE -> x;
       case GELU -> x * Erf.normal(x);
-      case GELU_TANH -> x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))) / 2;
+      // (1 + tanh u) / 2 = σ(2u), which does not cancel where tanh is near -1.
+      case GELU_TANH -> x / (1 + Math.exp(-Math.sqrt(8 / Math.PI) * (x + 0.044715 * x * x * x)));
       case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
       case SILU -> x / (1 + Math.exp(-x));
       case RELU -> Math.max(x, 0);
