@@ -1,28 +1,29 @@
 package dev.fovea.kernels;
 
-/// How [Kernels#resize] finds a value between two samples. Pixel centres lie at half-integers, so the source position of
-/// output `i` is `(i + 0.5) · in / out - 0.5`; positions outside repeat the border.
+/// How [Kernels#resize] finds a value between two samples. Positions outside the map repeat its border.
 public enum Interpolation {
-  /// Two taps a dimension; PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
+  /// Two taps a dimension. Samples are squares and their centres lie at half-integers: the source position of output `i` is
+  /// `(i + 0.5) · in / out - 0.5`. PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
   BILINEAR,
-  /// Four taps a dimension with `a = -0.75`; PyTorch's `interpolate(mode="bicubic", align_corners=False)`.
+  /// Two taps a dimension. Samples are points and the outermost coincide: the source position of output `i` is
+  /// `i · (in - 1) / (out - 1)`, and 0 for a single output. PyTorch's `interpolate(mode="bilinear", align_corners=True)`.
+  BILINEAR_ALIGNED,
+  /// Four taps a dimension with `a = -0.75` (Keys, "Cubic Convolution Interpolation", 1981), positions as for [#BILINEAR].
+  /// PyTorch's `interpolate(mode="bicubic", align_corners=False)`.
   BICUBIC;
 
   /// Taps a dimension.
   public int taps() {
-    return this == BILINEAR ? 2 : 4;
+    return this == BICUBIC ? 4 : 2;
   }
 
-  /// The coefficients that output sample `i` of `out` gives to the source samples
-  /// `first(i, in, out) … first + taps() - 1`.
-  ///
-  /// @return [#taps()] numbers that sum to 1
-  public double[] coefficients(int i, int in, int out) {
+  /// What output sample `i` of `out` takes of the source sample `first(i, in, out) + tap`; over all taps these sum to 1.
+  public double coefficient(int tap, int i, int in, int out) {
     double position = position(i, in, out);
-    double t = position - Math.floor(position);
+    double distance = Math.abs(position - Math.floor(position) - (tap - (taps() / 2 - 1)));
     return switch (this) {
-      case BILINEAR -> new double[] {1 - t, t};
-      case BICUBIC -> new double[] {far(t + 1), near(t), near(1 - t), far(2 - t)};
+      case BILINEAR, BILINEAR_ALIGNED -> 1 - distance;
+      case BICUBIC -> distance <= 1 ? near(distance) : far(distance);
     };
   }
 
@@ -32,8 +33,11 @@ public enum Interpolation {
   }
 
   private double position(int i, int in, int out) {
-    double position = (i + 0.5) * in / out - 0.5;
-    return this == BILINEAR ? Math.max(position, 0) : position;
+    return switch (this) {
+      case BILINEAR -> Math.max((i + 0.5) * in / out - 0.5, 0);
+      case BILINEAR_ALIGNED -> out == 1 ? 0 : (double) ((long) i * (in - 1)) / (out - 1);
+      case BICUBIC -> (i + 0.5) * in / out - 0.5;
+    };
   }
 
   private static final double A = -0.75;
