@@ -249,6 +249,15 @@ class KernelsTest {
     // Taps at distance 1.5, 0.5, 0.5, 1.5 weigh -0.09375, 0.59375, 0.59375, -0.09375.
     assertThat(floats(out)).containsExactly(-0.09375f * 0 + 0.59375f * 0 + 0.59375f * 1 - 0.09375f * 4,
         -0.09375f * 1 + 0.59375f * 4 + 0.59375f * 9 - 0.09375f * 9);
+    reference.resize(x, 1, 1, 4, 1, out, 1, 2, Interpolation.BICUBIC_ANTIALIASED);
+    // Twice as wide: taps at distance 0.25, 0.25, 0.75, 1.25 weigh 0.8671875, 0.8671875, 0.2265625, -0.0703125, which sum to 1.890625.
+    assertThat(floats(out)).containsExactly((float) ((0.8671875 + 4 * 0.2265625 - 9 * 0.0703125) / 1.890625),
+        (float) ((0.2265625 + 4 * 0.8671875 + 9 * 0.8671875) / 1.890625));
+    reference.resize(x, 1, 1, 4, 1, out, 1, 2, Interpolation.AREA);
+    assertThat(floats(out)).containsExactly(0.5f, 6.5f);
+    var thirds = empty(3);
+    reference.resize(x, 1, 1, 4, 1, thirds, 1, 3, Interpolation.AREA);
+    assertThat(floats(thirds)).containsExactly(0.5f, 2.5f, 6.5f);
   }
 
   @Test

@@ -55,13 +55,13 @@ final class Maps {
   static void resizeRow(MemorySegment x, long x0, int height, int width, int channels, MemorySegment out, long out0,
       int row, int outHeight, int outWidth, Interpolation interpolation) {
     var down = interpolation.coefficients(row, height, outHeight);
-    int top = interpolation.first(row, height, outHeight), taps = interpolation.taps();
-    var source = new long[taps * taps];
-    var weight = new float[taps * taps];
+    int top = interpolation.first(row, height, outHeight);
     for (int col = 0; col < outWidth; col++) {
       var across = interpolation.coefficients(col, width, outWidth);
-      int left = interpolation.first(col, width, outWidth);
-      for (int i = 0; i < taps; i++)
+      int left = interpolation.first(col, width, outWidth), taps = across.length;
+      var source = new long[down.length * taps];
+      var weight = new float[down.length * taps];
+      for (int i = 0; i < down.length; i++)
         for (int j = 0; j < taps; j++) {
           int y = Math.clamp(top + i, 0, height - 1), from = Math.clamp(left + j, 0, width - 1);
           source[i * taps + j] = x0 + ((long) y * width + from) * channels;
