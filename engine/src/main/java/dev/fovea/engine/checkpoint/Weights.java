@@ -1,6 +1,7 @@
 package dev.fovea.engine.checkpoint;
 
 import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
@@ -118,5 +119,10 @@ public final class Weights {
   /// A layer norm: `name.weight` and `name.bias`, both `[dim]`.
   public LayerNorm layerNorm(String name, int dim, float eps) {
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
+  }
+
+  /// A layer scale: `name.gamma`, `[dim]`.
+  public LayerScale layerScale(String name, int dim) {
+    return new LayerScale(tensor(name + ".gamma", WeightSource.Initial.ONES, dim));
   }
 }

@@ -1,5 +1,6 @@
 package dev.fovea.engine.nn;
 
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.PatchGrid;
 
@@ -10,12 +11,13 @@ import dev.fovea.kernels.PatchGrid;
 public record PatchEmbedding(Linear proj, int channels, int patchSize) {
   /// `[B, channels, H, W]` → `[B, H / patchSize · W / patchSize, C]`, patches row by row.
   ///
-  /// @throws IllegalArgumentException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has other channels or is no whole number of patches
   public Tensor forward(Tensor image) {
     if (image.rank() != 4 || image.dim(1) != channels)
-      throw new IllegalArgumentException("picture: expected [B, " + channels + ", H, W], got " + image);
-    if (image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
-      throw new IllegalArgumentException("picture: " + image.dim(2) + "x" + image.dim(3) + " is not a multiple of the patch size " + patchSize);
+      throw new InputException("picture: expected [B, " + channels + ", H, W], got " + image);
+    if (image.dim(2) < patchSize || image.dim(3) < patchSize || image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
+      throw new InputException("picture: expected a height and a width that are multiples of the patch size " + patchSize + ", got "
+          + image.dim(2) + "x" + image.dim(3));
     var grid = PatchGrid.patchify(image.dim(0), channels, image.dim(2), image.dim(3), patchSize);
     var patches = image.allocate(grid.batch(), grid.rows() * grid.cols(), grid.patchSize());
     image.workspace().kernels().patches(image.segment(), grid, patches.segment());

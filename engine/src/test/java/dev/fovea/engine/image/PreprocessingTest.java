@@ -125,7 +125,7 @@ class PreprocessingTest {
 
   @Test
   void theStandardIsSquareAndFromMinusOneToOne() {
-    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.standard(4)));
+    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.standard(4, 4)));
     var input = p.apply(new Picture("p", 1, 1, new byte[] {0, (byte) 255, 0}), 1);
     assertThat(input.width()).isEqualTo(4);
     assertThat(input.height()).isEqualTo(4);
