@@ -105,7 +105,7 @@ public final class ImageClassifier implements AutoCloseable {
       workspace.listen(progress);
       return checkpoint.reading(() -> workspace.run("scores", image, x -> model.logits(x).softmax(), List::of).toArray());
     } catch (InputException e) {
-      throw new ImageException(picture.name() + ": after preprocessing, " + e.getMessage(), e);
+      throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
     } finally {
       giveBack(workspace);
     }

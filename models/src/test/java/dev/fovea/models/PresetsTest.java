@@ -4,10 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.dinov2.Dinov2Config;
 import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,6 +37,42 @@ class PresetsTest {
   @Test
   void baseAt384() {
     assertThat(ModelRun.shapesOfPreset("vit-base-patch16-384").parameters()).isEqualTo(86_567_656 + 380 * 768);
+  }
+
+  /// 257 tokens of 384 channels: 256 patches of 588 numbers, then 12 blocks of twelve squares and two products of 257 tokens.
+  @Test
+  void anotherSizeKeepsTheModel() {
+    var run = ModelRun.shapesOfPreset("dinov2-small");
+    assertThat(run.dryRun(1, 224).macs()).isEqualTo(256L * 588 * 384 + 12 * (257L * 12 * 384 * 384 + 2L * 257 * 257 * 384));
+    assertThat(run.model().inputShapes(2, 224).get("pixel_values")).containsExactly(2, 3, 224, 224);
+    assertThat(run.model().inputShapes(1, 0).get("pixel_values")).containsExactly(1, 3, 518, 518);
+    assertThatThrownBy(() -> run.dryRun(1, 225)).isInstanceOf(InputException.class).hasMessageContaining("patch size 14, got 225x225");
+  }
+
+  @Test
+  void configsSurviveTheFile() {
+    for (var name : Family.presets()) {
+      var config = Family.preset(name);
+      var header = new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), new JsonFields("none", new JsonObject()), List.of());
+      assertThat(Family.config("file", header)).as(name).isEqualTo(config);
+    }
+  }
+
+  @Test
+  void anUnknownFamilyIsNamed() {
+    var nothing = new JsonFields("none", new JsonObject());
+    assertThatThrownBy(() -> Family.config("file", new ModelHeader("vgg", nothing, nothing, List.of()))).isInstanceOf(CheckpointException.class)
+        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2");
+  }
+
+  @Test
+  void sizesThatDoNotFit() {
+    var json = Family.preset("dinov2-small").toJson();
+    for (var wrong : Map.of("mlp_ratio", 1e9f, "num_register_tokens", -1f, "num_attention_heads", 7f, "patch_size", 15f).entrySet()) {
+      var copy = json.deepCopy();
+      copy.addProperty(wrong.getKey(), wrong.getValue());
+      assertThatThrownBy(() -> Dinov2Config.of(new JsonFields("config", copy))).as(wrong.getKey()).isInstanceOf(CheckpointException.class).hasMessageStartingWith("config: ");
+    }
   }
 
   @Test

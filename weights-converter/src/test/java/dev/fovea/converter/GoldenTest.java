@@ -18,6 +18,7 @@ import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -120,5 +121,34 @@ class GoldenTest {
     assertThat(target).doesNotExist();
     Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
     assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("16 tensors have no place in the model");
+  }
+
+  /// A source that is cut in two, and one whose rows and columns are exchanged, which has the right number of elements.
+  @Test
+  void misshapenParts() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("dinov2-tiny-swiglu/model.safetensors"), source.resolve("model.safetensors"));
+    var config = Files.readString(FIXTURES.resolve("dinov2-tiny-swiglu/config.json"));
+    Files.writeString(source.resolve("config.json"), config.replace("\"mlp_ratio\": 4", "\"mlp_ratio\": 8"));
+    var target = folder.resolve("out.safetensors");
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("'encoder.layer.0.mlp.weights_in.weight': expected to hold blocks.0.mlp.w1.weight [256, 48], got [256, 48]")
+        .hasMessageContaining("'encoder.layer.1.mlp.weights_out.weight': expected blocks.1.mlp.w3.weight [48, 256], got [48, 128]");
+    var exchanged = Files.readAllBytes(source.resolve("model.safetensors"));
+    var header = new String(exchanged, StandardCharsets.ISO_8859_1).replaceAll("(weights_out.weight\":\\{[^}]*)\\[48,128]", "$1[128,48]");
+    Files.write(source.resolve("model.safetensors"), header.getBytes(StandardCharsets.ISO_8859_1));
+    Files.writeString(source.resolve("config.json"), config);
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32))
+        .hasMessageContaining("'encoder.layer.0.mlp.weights_out.weight': expected blocks.0.mlp.w3.weight [48, 128], got [128, 48]");
+    assertThat(target).doesNotExist();
+  }
+
+  @Test
+  void unknownFamilies() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
+    Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
+    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers");
   }
 }

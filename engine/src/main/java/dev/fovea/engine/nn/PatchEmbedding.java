@@ -14,9 +14,9 @@ public record PatchEmbedding(Linear proj, int channels, int patchSize) {
   /// @throws InputException if the picture has other channels or is no whole number of patches
   public Tensor forward(Tensor image) {
     if (image.rank() != 4 || image.dim(1) != channels)
-      throw new InputException("picture: expected [B, " + channels + ", H, W], got " + image);
+      throw new InputException("expected pictures [B, " + channels + ", H, W], got " + image);
     if (image.dim(2) < patchSize || image.dim(3) < patchSize || image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
-      throw new InputException("picture: expected a height and a width that are multiples of the patch size " + patchSize + ", got "
+      throw new InputException("expected pictures whose height and width are multiples of the patch size " + patchSize + ", got "
           + image.dim(2) + "x" + image.dim(3));
     var grid = PatchGrid.patchify(image.dim(0), channels, image.dim(2), image.dim(3), patchSize);
     var patches = image.allocate(grid.batch(), grid.rows() * grid.cols(), grid.patchSize());

@@ -1,7 +1,7 @@
 package dev.fovea.engine.tensor;
 
-/// Thrown when a model cannot take an input of this shape. The message is one line that names the input, what was expected
-/// and what came.
+/// Thrown when a model cannot take an input of this shape. The message is one line that says what was expected and what
+/// came.
 public final class InputException extends IllegalArgumentException {
   private static final long serialVersionUID = 1;
 

@@ -135,6 +135,16 @@ class PreprocessingTest {
   }
 
   @Test
+  void imageNetsStatistics() {
+    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.imageNet(2, 3)));
+    var input = p.apply(new Picture("p", 1, 1, new byte[] {(byte) 255, 0, 0}), 1);
+    assertThat(new int[] {input.height(), input.width()}).containsExactly(2, 3);
+    assertThat(input.values()[0]).isEqualTo((1 - 0.485f) / 0.229f, within(1e-6f));
+    assertThat(input.values()[17]).isEqualTo(-0.406f / 0.225f, within(1e-6f));
+    assertThat(p.resample()).isEqualTo(Resample.BICUBIC);
+  }
+
+  @Test
   void jsonWithShortestEdgeAndCrop() {
     var p = of("{\"size\":{\"shortest_edge\":256},\"do_center_crop\":true,\"crop_size\":{\"height\":224,\"width\":192},\"resample\":3," + MEAN_STD + "}");
     assertThat(p.resize()).isEqualTo(new Preprocessing.Resize(0, 0, 256));
