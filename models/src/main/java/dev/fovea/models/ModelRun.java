@@ -101,9 +101,11 @@ public record ModelRun(String name, Model model, long parameters) {
       return names(reference, OUTPUT).stream().map(name -> {
         var expected = reference.tensor(OUTPUT + name);
         var actual = ours.get(name);
-        if (actual == null) throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model has no such output");
+        if (actual == null)
+          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model has no such output");
         if (!expected.shape().equals(Arrays.stream(actual.shape()).mapToObj(i -> (long) i).toList()))
-          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual + ", the reference holds " + expected.shape());
+          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual
+              + ", the reference holds " + expected.shape());
         return Comparison.of(name, actual, expected.toFloats());
       }).toList();
     } catch (InputException e) {
@@ -118,7 +120,8 @@ public record ModelRun(String name, Model model, long parameters) {
   public Map<String, Tensor> inputs(Checkpoint reference, Arena arena) {
     var known = model.inputShapes(1, 0).keySet();
     for (var name : names(reference, INPUT))
-      if (!known.contains(name)) throw new CheckpointException(reference.name() + ": '" + INPUT + name + "': the model has no such input");
+      if (!known.contains(name))
+        throw new CheckpointException(reference.name() + ": '" + INPUT + name + "': the model has no such input");
     var inputs = new LinkedHashMap<String, Tensor>();
     for (var name : known) {
       var stored = reference.tensor(INPUT + name);
@@ -129,6 +132,7 @@ public record ModelRun(String name, Model model, long parameters) {
 
   /// What follows `prefix` in the names of a reference's tensors.
   private static List<String> names(Checkpoint reference, String prefix) {
-    return reference.tensors().keySet().stream().filter(name -> name.startsWith(prefix)).map(name -> name.substring(prefix.length())).sorted().toList();
+    return reference.tensors().keySet().stream().filter(name -> name.startsWith(prefix))
+        .map(name -> name.substring(prefix.length())).sorted().toList();
   }
 }

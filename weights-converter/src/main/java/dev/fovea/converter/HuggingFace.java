@@ -36,7 +36,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
 
   private static HuggingFace vit(JsonFields config, Checkpoint checkpoint) {
     if (!checkpoint.tensors().containsKey(HEAD))
-      throw new CheckpointException(checkpoint.name() + ": there is no '" + HEAD + "': only ViTs with a classification head are supported");
+      throw new CheckpointException(checkpoint.name() + ": there is no '" + HEAD
+          + "': only ViTs with a classification head are supported");
     var labels = labels(config, checkpoint);
     var json = config.json().deepCopy();
     json.addProperty("num_labels", labels.size());
@@ -53,7 +54,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("interpolate_antialias", antialias);
     var dinov2 = Dinov2Config.of(new JsonFields(config.where(), json));
     var prefix = checkpoint.tensors().containsKey("embeddings.cls_token") ? "" : config.string("model_type") + ".";
-    return new HuggingFace(dinov2, NameMap.huggingFaceDinov2(prefix), labels, Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
+    return new HuggingFace(dinov2, NameMap.huggingFaceDinov2(prefix), labels,
+        Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
   }
 
   /// The labels in `id2label`, or numbers where the config has none; as many as the head has rows, none without a head.
@@ -62,7 +64,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     int classes = head == null || head.shape().isEmpty() ? 0 : Math.toIntExact(head.shape().getFirst());
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());
-    for (int i = 0; i < classes; i++) labels.add(names.has(Integer.toString(i)) ? names.string(Integer.toString(i)) : Integer.toString(i));
+    for (int i = 0; i < classes; i++) {
+      var number = Integer.toString(i);
+      labels.add(names.has(number) ? names.string(number) : number);
+    }
     return labels;
   }
 }

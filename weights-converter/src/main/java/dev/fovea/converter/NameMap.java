@@ -49,7 +49,10 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
         one("pos_embed", prefix + "embeddings.position_embeddings"),
         one("patch_embed.proj", prefix + "embeddings.patch_embeddings.projection"),
         one("blocks.#.norm1", layer + "norm1"),
-        Map.entry("blocks.#.attn.qkv", List.of(layer + "attention.attention.query", layer + "attention.attention.key", layer + "attention.attention.value")),
+        Map.entry("blocks.#.attn.qkv", List.of(
+            layer + "attention.attention.query",
+            layer + "attention.attention.key",
+            layer + "attention.attention.value")),
         one("blocks.#.attn.proj", layer + "attention.output.dense"),
         one("blocks.#.ls1.gamma", layer + "layer_scale1.lambda1"),
         one("blocks.#.norm2", layer + "norm2"),

@@ -49,7 +49,8 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
     if (embedDim % numHeads != 0)
       throw new IllegalArgumentException("hidden_size " + embedDim + " is not a multiple of num_attention_heads " + numHeads);
     if (imageHeight % patchSize != 0 || imageWidth % patchSize != 0)
-      throw new IllegalArgumentException("image_size " + imageHeight + "x" + imageWidth + " is not a multiple of patch_size " + patchSize);
+      throw new IllegalArgumentException("image_size " + imageHeight + "x" + imageWidth + " is not a multiple of patch_size "
+          + patchSize);
   }
 
   /// Patches down.
@@ -90,10 +91,11 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
   public static Dinov2Config of(JsonFields json) {
     var image = json.heightAndWidth("image_size");
     try {
-      return new Dinov2Config(image[0], image[1], json.integer("patch_size"), json.integer("num_channels", 3), json.integer("hidden_size"),
-          json.integer("num_hidden_layers"), json.integer("num_attention_heads"), json.number("mlp_ratio", 4), json.bool("use_swiglu_ffn", false),
-          json.bool("qkv_bias", true), json.integer("num_register_tokens", 0), json.bool("interpolate_antialias", false),
-          json.number("layer_norm_eps", 1e-6f), ActivationNames.of(json.string("hidden_act")), json.integer("num_labels"));
+      return new Dinov2Config(image[0], image[1], json.integer("patch_size"), json.integer("num_channels", 3),
+          json.integer("hidden_size"), json.integer("num_hidden_layers"), json.integer("num_attention_heads"),
+          json.number("mlp_ratio", 4), json.bool("use_swiglu_ffn", false), json.bool("qkv_bias", true),
+          json.integer("num_register_tokens", 0), json.bool("interpolate_antialias", false), json.number("layer_norm_eps", 1e-6f),
+          ActivationNames.of(json.string("hidden_act")), json.integer("num_labels"));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
