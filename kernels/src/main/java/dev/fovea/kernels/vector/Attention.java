@@ -63,7 +63,7 @@ final class Attention {
   /// Some tiles of queries of one head, with what each has summed so far.
   ///
   /// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
-  /// its rows' running maxima and sums, last a tile of room for products that are to be added.
+  /// its rows' running maxima and sums.
   private static final class Group {
     private static final int SCORES = MAX_ROWS * STRIDE;
     /// Keys in a block: as many as a row of scores can hold.
@@ -91,11 +91,11 @@ final class Attention {
 
     static int size(int depth, int outCols) {
       int stride = Math.ceilDiv(outCols, WIDTH) * WIDTH;
-      return SCORES * (1 + TILES * StepCut.of(depth).count()) + TILES * MAX_ROWS * (stride + 2) + MAX_ROWS * WIDTH;
+      return SCORES * (1 + TILES * StepCut.of(depth).count()) + TILES * MAX_ROWS * (stride + 2);
     }
 
     private int queries(int tile, int piece) {
-      return SCORES + RowTiles.position(depth, tile, piece);
+      return SCORES + (tile * depth.count() + piece) * RowTiles.BLOCK;
     }
 
     private int output(int tile) {
@@ -110,7 +110,8 @@ final class Attention {
     void add(Matrices q, int o, int i, int row, int count, float scale) {
       start[tiles] = row;
       rows[tiles] = count;
-      RowTiles.fill(q, o, i, row, count, depth, s, SCORES, tiles);
+      for (int p = 0; p < depth.count(); p++)
+        RowTiles.fill(LeftRows.of(q, o, i), row, count, depth.start(p), depth.length(p), s, queries(tiles, p));
       scale(queries(tiles, 0), queries(tiles + 1, 0), scale);
       Arrays.fill(s, state(tiles), state(tiles) + MAX_ROWS, Float.NEGATIVE_INFINITY);
       Arrays.fill(s, state(tiles) + MAX_ROWS, state(tiles + 1), 0);
@@ -193,11 +194,7 @@ final class Attention {
 
     /// Multiplies rows of the array by a panel, and stores or adds the product.
     private void multiply(int rows, int x, long w, int steps, int out, int stride, boolean add) {
-      int height = MicroKernel.height(rows), later = state(TILES);
-      MicroKernel.run(height, s, x, panels, w, w + LANES, WIDTH, steps, s, add ? later : out, add ? WIDTH : stride);
-      if (add)
-        for (int r = 0; r < rows; r++)
-          for (int c = 0; c < WIDTH; c++) s[out + r * stride + c] += s[later + r * WIDTH + c];
+      MicroKernel.run(MicroKernel.height(rows), s, x, panels, w, w + LANES, WIDTH, steps, s, out, stride, add, panels, w, 0);
     }
 
     /// Divides by the sums.

@@ -5,6 +5,7 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
 /// The innermost loop of every product: `rows × 2` vectors of sums, each in a local variable, so that C2 keeps each in a
@@ -32,42 +33,51 @@ final class MicroKernel {
   /// Rows of the largest tile: what the registers hold. Vectors of 128 bit are taken for NEON's, of 256 bit for AVX2's.
   static final int MAX_ROWS = LANES == 8 ? 6 : 14;
 
-    private MicroKernel() {}
+  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+  private MicroKernel() {}
 
   /// The smallest tile with at least `rows` rows.
   static int height(int rows) {
     return rows <= 2 ? rows : rows <= 5 ? 5 : rows == 6 ? 6 : rows <= 13 ? 13 : 14;
   }
 
-  /// `out = x · w`.
+  /// `out = x · w`, or `out += x · w`.
   ///
-  /// Positions count floats. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and one at `w1 + i · wStep`.
+  /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and one at `w1 + i · wStep`.
   ///
   /// @param height rows of the tile: 14, 13, 6, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
-  static void run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, long wStep, int steps,
-      float[] out, int out0, int outStride) {
+  /// @param add whether to add to what `out` holds
+  /// @param fetch step `i` touches the bytes at `fetch0 + i · fetchStep`, so that the processor fetches them meanwhile
+  /// @return a number made of the bytes touched, for nobody: without it C2 would not touch them
+  static int run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, long wStep, int steps,
+      float[] out, int out0, int outStride, boolean add, MemorySegment fetch, long fetch0,
+      long fetchStep) {
     long wa = w0 * 4, wb = w1 * 4, ws = wStep * 4;
-    switch (height) {
-      case 14 -> rows14(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
-      case 13 -> rows13(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
-      case 6 -> rows6(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
-      case 5 -> rows5(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
-      case 2 -> rows2(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
-      case 1 -> rows1(x, x0, w, wa, wb, ws, steps, out, out0, outStride);
+    return switch (height) {
+      case 14 -> rows14(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 13 -> rows13(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 6 -> rows6(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 5 -> rows5(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 2 -> rows2(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 1 -> rows1(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
       default -> throw new IllegalArgumentException("no tile of " + height + " rows");
-    }
+    };
   }
 
-  private static void rows14(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os) {
+  private static int rows14(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os, boolean add, MemorySegment fetch,
+      long fa, long fs) {
+    int touched = 0;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero,
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero, a13 = zero, b13 = zero;
     for (int i = 0; i < steps; i++) {
+      touched += fetch.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
@@ -84,6 +94,22 @@ final class MicroKernel {
       s = FloatVector.broadcast(F, x[x0 + i + 12 * STRIDE]); a12 = s.fma(u, a12); b12 = s.fma(v, b12);
       s = FloatVector.broadcast(F, x[x0 + i + 13 * STRIDE]); a13 = s.fma(u, a13); b13 = s.fma(v, b13);
     }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
+      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * os + LANES));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * os + LANES));
+      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * os + LANES));
+      a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * os)); b5 = b5.add(FloatVector.fromArray(F, out, o + 5 * os + LANES));
+      a6 = a6.add(FloatVector.fromArray(F, out, o + 6 * os)); b6 = b6.add(FloatVector.fromArray(F, out, o + 6 * os + LANES));
+      a7 = a7.add(FloatVector.fromArray(F, out, o + 7 * os)); b7 = b7.add(FloatVector.fromArray(F, out, o + 7 * os + LANES));
+      a8 = a8.add(FloatVector.fromArray(F, out, o + 8 * os)); b8 = b8.add(FloatVector.fromArray(F, out, o + 8 * os + LANES));
+      a9 = a9.add(FloatVector.fromArray(F, out, o + 9 * os)); b9 = b9.add(FloatVector.fromArray(F, out, o + 9 * os + LANES));
+      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os)); b10 = b10.add(FloatVector.fromArray(F, out, o + 10 * os + LANES));
+      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os)); b11 = b11.add(FloatVector.fromArray(F, out, o + 11 * os + LANES));
+      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os)); b12 = b12.add(FloatVector.fromArray(F, out, o + 12 * os + LANES));
+      a13 = a13.add(FloatVector.fromArray(F, out, o + 13 * os)); b13 = b13.add(FloatVector.fromArray(F, out, o + 13 * os + LANES));
+    }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
     a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
@@ -98,16 +124,20 @@ final class MicroKernel {
     a11.intoArray(out, o + 11 * os); b11.intoArray(out, o + 11 * os + LANES);
     a12.intoArray(out, o + 12 * os); b12.intoArray(out, o + 12 * os + LANES);
     a13.intoArray(out, o + 13 * os); b13.intoArray(out, o + 13 * os + LANES);
+    return touched;
   }
 
-  private static void rows13(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os) {
+  private static int rows13(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os, boolean add, MemorySegment fetch,
+      long fa, long fs) {
+    int touched = 0;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero, a6 = zero, b6 = zero, a7 = zero, b7 = zero,
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero;
     for (int i = 0; i < steps; i++) {
+      touched += fetch.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
@@ -123,6 +153,21 @@ final class MicroKernel {
       s = FloatVector.broadcast(F, x[x0 + i + 11 * STRIDE]); a11 = s.fma(u, a11); b11 = s.fma(v, b11);
       s = FloatVector.broadcast(F, x[x0 + i + 12 * STRIDE]); a12 = s.fma(u, a12); b12 = s.fma(v, b12);
     }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
+      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * os + LANES));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * os + LANES));
+      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * os + LANES));
+      a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * os)); b5 = b5.add(FloatVector.fromArray(F, out, o + 5 * os + LANES));
+      a6 = a6.add(FloatVector.fromArray(F, out, o + 6 * os)); b6 = b6.add(FloatVector.fromArray(F, out, o + 6 * os + LANES));
+      a7 = a7.add(FloatVector.fromArray(F, out, o + 7 * os)); b7 = b7.add(FloatVector.fromArray(F, out, o + 7 * os + LANES));
+      a8 = a8.add(FloatVector.fromArray(F, out, o + 8 * os)); b8 = b8.add(FloatVector.fromArray(F, out, o + 8 * os + LANES));
+      a9 = a9.add(FloatVector.fromArray(F, out, o + 9 * os)); b9 = b9.add(FloatVector.fromArray(F, out, o + 9 * os + LANES));
+      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os)); b10 = b10.add(FloatVector.fromArray(F, out, o + 10 * os + LANES));
+      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os)); b11 = b11.add(FloatVector.fromArray(F, out, o + 11 * os + LANES));
+      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os)); b12 = b12.add(FloatVector.fromArray(F, out, o + 12 * os + LANES));
+    }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
     a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
@@ -136,14 +181,18 @@ final class MicroKernel {
     a10.intoArray(out, o + 10 * os); b10.intoArray(out, o + 10 * os + LANES);
     a11.intoArray(out, o + 11 * os); b11.intoArray(out, o + 11 * os + LANES);
     a12.intoArray(out, o + 12 * os); b12.intoArray(out, o + 12 * os + LANES);
+    return touched;
   }
 
-  private static void rows6(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os) {
+  private static int rows6(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os, boolean add, MemorySegment fetch,
+      long fa, long fs) {
+    int touched = 0;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero, a5 = zero, b5 = zero;
     for (int i = 0; i < steps; i++) {
+      touched += fetch.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
@@ -152,20 +201,32 @@ final class MicroKernel {
       s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
       s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
     }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
+      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * os + LANES));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * os + LANES));
+      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * os + LANES));
+      a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * os)); b5 = b5.add(FloatVector.fromArray(F, out, o + 5 * os + LANES));
+    }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
     a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
     a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
     a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
     a5.intoArray(out, o + 5 * os); b5.intoArray(out, o + 5 * os + LANES);
+    return touched;
   }
 
-  private static void rows5(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os) {
+  private static int rows5(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os, boolean add, MemorySegment fetch,
+      long fa, long fs) {
+    int touched = 0;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
         a4 = zero, b4 = zero;
     for (int i = 0; i < steps; i++) {
+      touched += fetch.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
@@ -173,32 +234,55 @@ final class MicroKernel {
       s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
       s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
     }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
+      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * os + LANES));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * os + LANES));
+      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * os + LANES));
+    }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
     a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
     a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
     a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
+    return touched;
   }
 
-  private static void rows2(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os) {
+  private static int rows2(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os, boolean add, MemorySegment fetch,
+      long fa, long fs) {
+    int touched = 0;
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F), b1 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
+      touched += fetch.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
     }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
+    }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
+    return touched;
   }
 
-  private static void rows1(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os) {
+  private static int rows1(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+      float[] out, int o, int os, boolean add, MemorySegment fetch,
+      long fa, long fs) {
+    int touched = 0;
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
+      touched += fetch.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
     }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+    }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    return touched;
   }
 }

@@ -32,45 +32,53 @@ final class Panels {
   /// `second + i · step`.
   record Panel(MemorySegment segment, long first, long second, long step) {}
 
-  /// Floats of scratch memory that [#of] needs.
-  static long scratch(Weight weight) {
-    return 2L * weight.k() * Math.max(WIDTH, Weight.PANEL);
+  /// Floats of scratch memory that [#of] needs for `steps` steps.
+  static long scratch(int steps) {
+    return 2L * steps * Math.max(WIDTH, 2 * Weight.PANEL);
   }
 
-  /// Columns `col … col + WIDTH - 1` of `weightᵀ`: where they lie, if that is float32 in panels in plain memory; else in
-  /// `scratch`.
+  /// Steps `k0 … k1 - 1` of columns `col … col + WIDTH - 1` of `weightᵀ`: where they lie, if that is float32 in panels in
+  /// plain memory; else in `scratch`.
   ///
   /// What lies in a mapped file is copied before a vector touches it. Another program may truncate the file; HotSpot turns
   /// the fault of a copy into an exception, and that of a vector load into a crash.
-  static Panel of(Weight weight, int col, MemorySegment scratch) {
+  static Panel of(Weight weight, int col, int k0, int k1, MemorySegment scratch) {
+    int steps = k1 - k0;
     if (weight.layout() == Weight.Layout.ROWS) {
-      pack(weight, col, scratch);
+      pack(weight, col, k0, steps, scratch);
       return new Panel(scratch, 0, LANES, WIDTH);
     }
     boolean hasSecond = col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
-    long first = weight.index(col, 0), second = hasSecond ? weight.index(col + LANES, 0) : first;
+    long first = weight.index(col, k0), second = hasSecond ? weight.index(col + LANES, k0) : first;
     var source = weight.segment();
     if (source.isMapped()) {
-      long begin = weight.index(col / Weight.PANEL * Weight.PANEL, 0), size = (long) weight.k() * Weight.PANEL * (second - begin >= (long) weight.k() * Weight.PANEL ? 2 : 1);
       var copy = scratch.asSlice(scratch.byteSize() / 2);
-      MemorySegment.copy(source, begin * weight.type().bytes(), copy, 0, size * weight.type().bytes());
+      long length = (long) steps * Weight.PANEL, inPanel = col % Weight.PANEL;
+      boolean samePanel = second - first < Weight.PANEL;
+      copy(weight, first - inPanel, copy, 0, length);
+      if (!samePanel) copy(weight, second, copy, length, length);
       source = copy;
-      first -= begin;
-      second -= begin;
+      second = samePanel ? inPanel + second - first : length;
+      first = inPanel;
     }
     if (weight.type() == Weight.Type.F32) return new Panel(source, first, second, Weight.PANEL);
     boolean bfloat = weight.type() == Weight.Type.BF16;
-    widen(source, first, bfloat, weight.k(), scratch, 0);
-    widen(source, second, bfloat, weight.k(), scratch, LANES);
+    widen(source, first, bfloat, steps, scratch, 0);
+    widen(source, second, bfloat, steps, scratch, LANES);
     return new Panel(scratch, 0, LANES, WIDTH);
   }
 
+  private static void copy(Weight weight, long from, MemorySegment to, long at, long length) {
+    int bytes = weight.type().bytes();
+    MemorySegment.copy(weight.segment(), from * bytes, to, at * bytes, length * bytes);
+  }
+
   /// Transposes rows of a weight that nobody has packed before.
-  private static void pack(Weight weight, int col, MemorySegment panel) {
+  private static void pack(Weight weight, int col, int k0, int steps, MemorySegment panel) {
     int cols = Math.min(WIDTH, weight.n() - col);
     for (int c = 0; c < WIDTH; c++)
-      for (int k = 0; k < weight.k(); k++)
-        Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k) : 0);
+      for (int k = 0; k < steps; k++)
+        Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
   /// One vector of columns that are stored in panels of 16-bit floats.

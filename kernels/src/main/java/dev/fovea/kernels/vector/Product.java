@@ -3,11 +3,9 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.LANES;
-import static dev.fovea.kernels.vector.Simd.first;
-import static dev.fovea.kernels.vector.Simd.load;
-import static dev.fovea.kernels.vector.Simd.store;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.CacheSizes;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
@@ -21,9 +19,9 @@ import org.jetbrains.annotations.Nullable;
 /// A task owns one panel of columns for a block of rows and sums each of its tiles from the first step to the last, so
 /// that the order of additions never depends on the number of threads.
 final class Product {
-  /// Floats of the left operand that a block of rows may hold, so that it stays in half of a 2 MiB second-level cache.
-  private static final int ROW_BLOCK = 1 << 18;
   private static final int TILE = MAX_ROWS * WIDTH;
+  /// Bytes of the left operand that a block of rows may hold, so that it stays in the second-level cache beside panels.
+  private static final long BLOCK_BYTES = CacheSizes.bytes(2) / 2;
 
   private final Workers workers;
   private final ScratchPool scratch;
@@ -33,113 +31,119 @@ final class Product {
     this.scratch = scratch;
   }
 
-  /// `out = activation(x · weightᵀ + bias) + residual`.
-  void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
-      @Nullable MemorySegment residual, MemorySegment out, int m) {
-    var rows = RowCut.of(m);
+  /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
+  void run(LeftRows x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+    var cut = RowCut.of(m);
     var steps = StepCut.of(weight.k());
+    // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.
+    int together = steps.count() <= 2 ? steps.count() : 1, rounds = steps.count() / together;
     int panels = Math.ceilDiv(weight.n(), WIDTH);
-    int tilesInBlock = Math.clamp(ROW_BLOCK / Math.max(1, MAX_ROWS * weight.k()), 1, Math.max(1, rows.count()));
-    int blocks = Math.ceilDiv(rows.count(), tilesInBlock);
-    try (var packed = scratch.borrowArray(RowTiles.size(rows, steps))) {
-      var tiles = packed.floats();
-      var left = Matrices.dense(x, 1, m, weight.k());
-      workers.forEach(rows.count(), tile -> RowTiles.fill(left, 0, 0, rows.start(tile), rows.rows(tile), steps, tiles, tile));
-      workers.forEach(blocks * panels, task -> {
-        int block = task / panels, col = task % panels * WIDTH;
-        int end = Math.min(rows.count(), (block + 1) * tilesInBlock);
-        columns(tiles, rows, steps, block * tilesInBlock, end, weight, col, bias, activation, residual, out);
-      });
-    }
-  }
-
-  /// The columns `col … col + WIDTH - 1` of the tiles `[from, to)`.
-  private void columns(float[] tiles, RowCut rows, StepCut steps, int from, int to, Weight weight, int col,
-      @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
-    try (var space = scratch.borrow(TILE + Panels.scratch(weight)); var sums = scratch.borrowArray(2 * TILE)) {
-      var tile = space.segment();
-      var panel = Panels.of(weight, col, tile.asSlice(4L * TILE));
-      var w = panel.segment();
-      long w0 = panel.first(), w1 = panel.second(), step = panel.step();
-      for (int t = from; t < to; t++) {
-        int height = MicroKernel.height(rows.rows(t));
-        for (int piece = 0; piece < steps.count(); piece++) {
-          long start = steps.start(piece) * step;
-          MicroKernel.run(height, tiles, RowTiles.position(steps, t, piece), w, w0 + start, w1 + start, step,
-              steps.length(piece), sums.floats(), piece == 0 ? 0 : TILE, WIDTH);
-          if (piece > 0) addLater(sums.floats());
+    int tilesInBlock = tilesInBlock(cut.count(), together * steps.length(0));
+    // As many blocks at once as keep every thread busy.
+    int tilesAtOnce = tilesInBlock * Math.ceilDiv(4 * workers.threads(), panels);
+    var epilogue = new Epilogue(bias, activation, residual, out, rows);
+    var first = new Part(cut, steps, 0, Math.min(tilesAtOnce, cut.count()), tilesInBlock, 0, together);
+    try (var packed = scratch.borrowArray(first.tileFloats()); var sums = scratch.borrowArray(rounds == 1 ? 0 : first.tiles() * panels * TILE)) {
+      for (int tile = 0; tile < cut.count(); tile += tilesAtOnce)
+        for (int piece = 0; piece < steps.count(); piece += together) {
+          var part = new Part(cut, steps, tile, Math.min(tilesAtOnce, cut.count() - tile), tilesInBlock, piece, together);
+          workers.forEach(part.tiles(), t -> part.fill(x, t, packed.floats()));
+          workers.forEach(part.blocks() * panels, task -> columns(part, task / panels, task % panels, packed.floats(), sums.floats(), weight, epilogue));
         }
-        MemorySegment.copy(sums.floats(), 0, tile, Simd.FLOAT, 0, TILE);
-        finish(tile, rows.rows(t), bias, activation, residual, out, rows.start(t), col, weight.n());
-      }
     }
   }
 
-  /// Adds the second tile to the first: the sums of a longer product's pieces.
-  private static void addLater(float[] tiles) {
-    for (int i = 0; i < TILE; i++) tiles[i] += tiles[TILE + i];
+  /// Blocks are as equal as can be.
+  private static int tilesInBlock(int tiles, int steps) {
+    int most = Math.clamp(BLOCK_BYTES / (4L * MAX_ROWS * Math.max(1, steps)), 1, Math.max(1, tiles));
+    return Math.ceilDiv(tiles, Math.ceilDiv(Math.max(1, tiles), most));
   }
 
-  /// Bias, activation and residual on a tile that is still in the first-level cache, then into `out`.
-  private static void finish(MemorySegment tile, int rows, @Nullable MemorySegment bias, Activation activation,
-      @Nullable MemorySegment residual, MemorySegment out, int row, int col, int n) {
-    int cols = Math.min(WIDTH, n - col);
-    if (bias != null) for (int r = 0; r < rows; r++) Elements.add(tile, bias, col, tile, (long) r * WIDTH, (long) r * WIDTH + cols);
-    if (activation != Activation.NONE) Elements.activate(activation, tile, tile, 0, (long) rows * WIDTH);
-    for (int r = 0; r < rows; r++) copyRow(tile, (long) r * WIDTH, residual, out, (long) (row + r) * n + col, cols);
+  /// What is done between two barriers: some tiles, and some pieces of their steps.
+  ///
+  /// @param from the first tile
+  /// @param piece the first piece
+  private record Part(RowCut cut, StepCut steps, int from, int tiles, int tilesInBlock, int piece, int pieces) {
+    int blocks() {
+      return Math.ceilDiv(tiles, tilesInBlock);
+    }
+
+    int tileFloats() {
+      return Math.multiplyExact(tiles, pieces * RowTiles.BLOCK);
+    }
+
+    /// Where tile `t` of the part holds piece `piece` of the steps.
+    int position(int t, int piece) {
+      return (t * pieces + piece - this.piece) * RowTiles.BLOCK;
+    }
+
+    void fill(LeftRows x, int t, float[] tiles) {
+      for (int p = piece; p < piece + pieces; p++)
+        RowTiles.fill(x, cut.start(from + t), cut.rows(from + t), steps.start(p), steps.length(p), tiles, position(t, p));
+    }
+
+    boolean isLast() {
+      return piece + pieces == steps.count();
+    }
   }
 
-  private static void copyRow(MemorySegment tile, long from, @Nullable MemorySegment residual, MemorySegment out, long to,
-      int cols) {
-    for (int c = 0; c < cols; c += LANES) {
-      if (c + LANES <= cols) {
-        var y = load(tile, from + c);
-        store(residual == null ? y : y.add(load(residual, to + c)), out, to + c);
-      } else {
-        var tail = first(cols - c);
-        var y = load(tile, from + c, tail);
-        store(residual == null ? y : y.add(load(residual, to + c, tail)), out, to + c, tail);
+  /// One panel of columns for one block of rows.
+  private void columns(Part part, int block, int panelIndex, float[] tiles, float[] sums, Weight weight, Epilogue epilogue) {
+    int col = panelIndex * WIDTH, cols = Math.min(WIDTH, weight.n() - col), panels = Math.ceilDiv(weight.n(), WIDTH);
+    int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);
+    int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
+    boolean once = part.pieces == part.steps.count();
+    try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
+      var panel = Panels.of(weight, col, k0, k1, space.segment());
+      if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
+      var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin);
+      for (int t = begin; t < end; t++) {
+        var tile = once ? local.floats() : sums;
+        int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
+        for (int p = part.piece; p < part.piece + part.pieces; p++) {
+          int start = part.steps.start(p) - k0;
+          MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(), panel.first() + start * panel.step(),
+              panel.second() + start * panel.step(), panel.step(), part.steps.length(p), tile, at, WIDTH, p > 0,
+              fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
+        }
+        if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
     }
   }
 
   /// `out = scale · a · b`, matrix by matrix.
   void matmul(Matrices a, Matrices b, Matrices out, float scale) {
-    var rows = RowCut.of(a.rows());
+    var cut = RowCut.of(a.rows());
     var steps = StepCut.of(a.cols());
-    var one = new RowCut(MAX_ROWS, 1, 1);
     int panels = Math.ceilDiv(b.cols(), WIDTH);
     workers.forEach(a.outer() * a.inner() * panels, task -> {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
-      long right = TILE;
-      try (var space = scratch.borrow(right + (long) b.rows() * WIDTH); var left = scratch.borrowArray(RowTiles.size(one, steps));
-          var products = scratch.borrowArray(2 * TILE)) {
-        float[] tiles = left.floats(), sums = products.floats();
-        var s = space.segment();
-        Panels.fill(b, o, i, col, s, right);
-        for (int t = 0; t < rows.count(); t++) {
-          RowTiles.fill(a, o, i, rows.start(t), rows.rows(t), steps, tiles, 0);
-          for (int piece = 0; piece < steps.count(); piece++) {
-            long start = right + (long) steps.start(piece) * WIDTH;
-            MicroKernel.run(MicroKernel.height(rows.rows(t)), tiles, RowTiles.position(steps, 0, piece), s, start, start + LANES,
-                WIDTH, steps.length(piece), sums, piece == 0 ? 0 : TILE, WIDTH);
-            if (piece > 0) addLater(sums);
+      var rows = LeftRows.of(a, o, i);
+      try (var space = scratch.borrow((long) b.rows() * WIDTH); var left = scratch.borrowArray(RowTiles.BLOCK);
+          var sums = scratch.borrowArray(TILE)) {
+        Panels.fill(b, o, i, col, space.segment(), 0);
+        for (int t = 0; t < cut.count(); t++) {
+          for (int p = 0; p < steps.count(); p++) {
+            long start = (long) steps.start(p) * WIDTH;
+            RowTiles.fill(rows, cut.start(t), cut.rows(t), steps.start(p), steps.length(p), left.floats(), 0);
+            MicroKernel.run(MicroKernel.height(cut.rows(t)), left.floats(), 0, space.segment(), start, start + LANES, WIDTH,
+                steps.length(p), sums.floats(), 0, WIDTH, p > 0, space.segment(), 0, 0);
           }
-          MemorySegment.copy(sums, 0, s, Simd.FLOAT, 0, TILE);
-          Elements.scale(s, scale, s, 0, TILE);
-          spread(s, rows.rows(t), out, o, i, rows.start(t), col);
+          spread(sums.floats(), cut.rows(t), scale, out, o, i, cut.start(t), col);
         }
       }
     });
   }
 
-  private static void spread(MemorySegment s, int rows, Matrices out, int o, int i, int row, int col) {
+  private static void spread(float[] sums, int rows, float scale, Matrices out, int o, int i, int row, int col) {
+    for (int j = 0; j < rows * WIDTH; j++) sums[j] *= scale;
     int cols = Math.min(WIDTH, out.cols() - col);
     for (int r = 0; r < rows; r++) {
-      long from = (long) r * WIDTH, to = out.index(o, i, row + r, col);
-      if (out.colStride() == 1) copyRow(s, from, null, out.segment(), to, cols);
-      else for (int c = 0; c < cols; c++) Simd.put(out.segment(), to + c * out.colStride(), Simd.at(s, from + c));
+      long to = out.index(o, i, row + r, col);
+      if (out.colStride() == 1) MemorySegment.copy(sums, r * WIDTH, out.segment(), Simd.FLOAT, 4 * to, cols);
+      else for (int c = 0; c < cols; c++) Simd.put(out.segment(), to + c * out.colStride(), sums[r * WIDTH + c]);
     }
   }
 }

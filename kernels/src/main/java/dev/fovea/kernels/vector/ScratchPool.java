@@ -2,14 +2,15 @@ package dev.fovea.kernels.vector;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 
 /// Native memory that operations borrow and give back, so that the next operation of the same size allocates nothing.
 final class ScratchPool implements AutoCloseable {
   private static final int ALIGNMENT = 64;
 
-  private final ArrayDeque<Scratch> free = new ArrayDeque<>();
-  private final ArrayDeque<Loan> freeArrays = new ArrayDeque<>();
+  private final List<Scratch> free = new ArrayList<>();
+  private final List<Loan> freeArrays = new ArrayList<>();
   private boolean closed;
 
   /// At least `floats` floats, until the scratch is closed. The contents are what the last user left.
@@ -17,15 +18,23 @@ final class ScratchPool implements AutoCloseable {
   /// @throws IllegalStateException if the kernels are closed
   synchronized Scratch borrow(long floats) {
     if (closed) throw new IllegalStateException("the kernels are closed");
-    var scratch = free.pollLast();
-    if (scratch == null) scratch = new Scratch();
+    int best = -1;
+    for (int i = 0; i < free.size(); i++)
+      if (best < 0 || fitsBetter(free.get(i).segment.byteSize(), free.get(best).segment.byteSize(), 4 * floats)) best = i;
+    var scratch = best < 0 ? new Scratch() : free.remove(best);
     scratch.grow(4 * floats);
     return scratch;
   }
 
+  /// Whether `size` serves a wish for `wanted` better than `other`: the smallest that is large enough, so that a small wish
+  /// leaves the large ones alone; where none is, the largest, which then grows.
+  private static boolean fitsBetter(long size, long other, long wanted) {
+    return other < wanted ? size > other : size >= wanted && size < other;
+  }
+
   private synchronized void giveBack(Scratch scratch) {
     if (closed) scratch.free();
-    else free.addLast(scratch);
+    else free.add(scratch);
   }
 
   /// Frees what is not borrowed now, and the rest when it comes back.
@@ -40,14 +49,16 @@ final class ScratchPool implements AutoCloseable {
   /// An array of at least `n` floats, until the loan is closed. The contents are what the last user left.
   synchronized Loan borrowArray(int n) {
     if (closed) throw new IllegalStateException("the kernels are closed");
-    var loan = freeArrays.pollLast();
-    if (loan == null) loan = new Loan();
+    int best = -1;
+    for (int i = 0; i < freeArrays.size(); i++)
+      if (best < 0 || fitsBetter(freeArrays.get(i).floats.length, freeArrays.get(best).floats.length, n)) best = i;
+    var loan = best < 0 ? new Loan() : freeArrays.remove(best);
     if (loan.floats.length < n) loan.floats = new float[n];
     return loan;
   }
 
   private synchronized void giveBack(Loan loan) {
-    if (!closed) freeArrays.addLast(loan);
+    if (!closed) freeArrays.add(loan);
   }
 
   /// An array on loan.

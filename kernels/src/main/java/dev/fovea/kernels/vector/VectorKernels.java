@@ -1,10 +1,10 @@
 package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.PatchGrid;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -21,11 +21,15 @@ public final class VectorKernels implements Kernels {
   private final ScratchPool scratch = new ScratchPool();
   private final Product product;
   private final Attention attention;
+  private final Convolutions convolutions;
+  private final Resize resize;
 
   public VectorKernels(Workers workers) {
     this.workers = workers;
     product = new Product(workers, scratch);
     attention = new Attention(workers, scratch);
+    convolutions = new Convolutions(product, scratch);
+    resize = new Resize(workers, scratch);
   }
 
   /// Width of the vectors in use, in bits.
@@ -46,7 +50,9 @@ public final class VectorKernels implements Kernels {
   @Override
   public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
-    if (out.byteSize() > 0) product.linear(x, weight, bias, activation, residual, out, m);
+    if (out.byteSize() == 0) return;
+    var left = LeftRows.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
+    product.run(left, m, weight, bias, activation, residual, out, row -> (long) row * weight.n());
   }
 
   @Override
@@ -99,19 +105,29 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void patches(MemorySegment planes, PatchGrid grid, MemorySegment out) {
+  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) {
+    if (out.byteSize() > 0) convolutions.run(x, geometry, weight, bias, activation, residual, out);
+  }
+
+  @Override
+  public void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
+      Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    workers.forEach(grid.batch() * grid.rows(), row -> Maps.patches(planes, grid, out, row / grid.rows(), row % grid.rows()));
+    int rows = geometry.rows();
+    workers.forEach(geometry.batch() * rows, row -> Depthwise.row(x, geometry, weight, bias, activation, out, row / rows, row % rows));
+  }
+
+  @Override
+  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
+    if (out.byteSize() > 0) convolutions.transposed(x, batch, height, width, kernel, weight, bias, activation, out);
   }
 
   @Override
   public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
       int outWidth, Interpolation interpolation) {
-    if (out.byteSize() == 0) return;
-    workers.forEach(batch * outHeight, row -> {
-      long from = (long) (row / outHeight) * height * width * channels, to = (long) row * outWidth * channels;
-      Maps.resizeRow(x, from, height, width, channels, out, to, row % outHeight, outHeight, outWidth, interpolation);
-    });
+    if (out.byteSize() > 0) resize.run(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
   }
 
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
