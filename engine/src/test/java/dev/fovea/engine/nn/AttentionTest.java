@@ -126,6 +126,11 @@ class AttentionTest {
       assertThat(larger.shape()).isEqualTo(new int[] {15, 2});
       for (int i = 0; i < 15; i++)
         for (int c = 0; c < 2; c++) assertThat(larger.get(i, c)).isCloseTo(1 + c, within(1e-6f));
+      var patches = larger.toArray();
+      var withToken = new PositionGrid(Tensor.of(arena, new float[] {7, 8, 1, 2, 1, 2, 1, 2, 1, 2}, 5, 2), 2, 2, interpolation);
+      var extra = workspace.run("extra", x, in -> withToken.forward(in, 3, 5), List::of);
+      assertThat(extra.slice(0, 0, 1).toArray()).isEqualTo(new float[] {7, 8});
+      assertThat(extra.slice(0, 1, 16).toArray()).isEqualTo(patches);
     }
   }
 }

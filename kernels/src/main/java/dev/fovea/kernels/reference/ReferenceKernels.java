@@ -231,8 +231,8 @@ public final class ReferenceKernels implements Kernels {
         for (int col = 0; col < outWidth; col++)
           for (int c = 0; c < channels; c++) {
             double sum = 0;
-            for (int i = 0; i < interpolation.taps(); i++)
-              for (int j = 0; j < interpolation.taps(); j++) {
+            for (int i = 0; i < interpolation.taps(height, outHeight); i++)
+              for (int j = 0; j < interpolation.taps(width, outWidth); j++) {
                 int y = Math.clamp(interpolation.first(row, height, outHeight) + i, 0, height - 1);
                 int from = Math.clamp(interpolation.first(col, width, outWidth) + j, 0, width - 1);
                 sum += interpolation.coefficient(i, row, height, outHeight) * interpolation.coefficient(j, col, width, outWidth)
