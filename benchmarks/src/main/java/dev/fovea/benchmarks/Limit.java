@@ -38,16 +38,21 @@ public enum Limit {
     };
   }
 
-  /// How a time compares with the limit, in words: a share of the peak or the bandwidth, or a multiple of a copy.
+  /// How a time compares with the limit: a share of the peak or the bandwidth, or a multiple of a copy.
   ///
   /// @param share the limit's time over the measured one
-  public String words(double share) {
-    return this == COPY ? String.format("%.2f x %s", 1 / share, words) : String.format("%.0f %% %s", 100 * share, words);
+  public String ratio(double share) {
+    return this == COPY ? String.format("%.2f x", 1 / share) : String.format("%.0f %%", 100 * share);
   }
 
-  /// What an operation is asked to reach, in words; empty if it is NaN.
-  public String reach(double share) {
-    return Double.isNaN(share) ? "" : (this == COPY ? "<= " : ">= ") + words(share);
+  /// What is to be reached, in words; empty if the share is NaN.
+  String reach(double share) {
+    return Double.isNaN(share) ? "" : (this == COPY ? "<= " : ">= ") + ratio(share) + " " + words;
+  }
+
+  /// The limit itself, in words.
+  String words() {
+    return words;
   }
 
   /// Speed, with its unit.

@@ -27,11 +27,11 @@ final class LongTable {
     var results = new ArrayList<RunResult>();
     var shapes = Shapes.ALL.stream().filter(s -> filter.asPredicate().test(s.name())).toList();
     run(results, kernels(KernelProvider.VECTOR), "shape", names(shapes));
-    var short_ = shapes.stream().filter(s -> s.limit() != Limit.FMA || s.amount() <= MOST_FLOPS_OF_REFERENCE).toList();
-    run(results, kernels(KernelProvider.REFERENCE).warmupIterations(1).measurementIterations(1), "shape", names(short_));
+    var quick = shapes.stream().filter(s -> s.limit() != Limit.FMA || s.amount() <= MOST_FLOPS_OF_REFERENCE).toList();
+    run(results, kernels(KernelProvider.REFERENCE).warmupIterations(1).measurementIterations(1), "shape", names(quick));
     var passes = ModelCase.Pass.ALL.stream().filter(p -> filter.asPredicate().test(p.toString())).filter(ModelCase.Pass::isKnown).toList();
     run(results, builder(ModelBenchmark.class), "pass", names(passes));
-    System.out.printf("%n| kernels | what | median | best | of the limit | best | reach |%n|---|---|---|---|---|---|---|%n");
+    System.out.printf("%n| kernels | what | median | best | limit | median's ratio | best's ratio | reach |%n|---|---|---|---|---|---|---|---|%n");
     results.forEach(LongTable::printRow);
   }
 
@@ -58,9 +58,9 @@ final class LongTable {
     var limit = shape == null ? Limit.FMA : shape.limit();
     var times = result.getPrimaryResult().getStatistics();
     double median = times.getPercentile(50), best = times.getMin(), least = result.getSecondaryResults().get(LimitProfiler.LIMIT).getScore();
-    System.out.printf("| %s | %s | %.1f us | %.1f us | %s | %s | %s |%n",
+    System.out.printf("| %s | %s | %.1f us | %.1f us | %s | %s | %s | %s |%n",
         shape == null ? "vector" : KernelProvider.valueOf(result.getParams().getParam("provider")).id(),
         shape == null ? result.getParams().getParam("pass") : name,
-        median, best, limit.words(least / median), limit.words(least / best), shape == null ? "" : limit.reach(shape.reach()));
+        median, best, limit.words(), limit.ratio(least / median), limit.ratio(least / best), shape == null ? "" : limit.reach(shape.reach()));
   }
 }

@@ -12,17 +12,23 @@ import java.util.regex.Pattern;
 final class ShortTable {
   private final Predicate<String> wanted;
 
+  private boolean complete = true;
+
   private ShortTable(Pattern filter) {
     wanted = filter.asPredicate();
   }
 
   /// Prints the rows whose name the pattern is found in.
-  static void print(Pattern filter) {
+  ///
+  /// @return whether all of them could be measured
+  static boolean print(Pattern filter) {
     System.out.printf("Java %s, %d-bit vectors; FMA peak %.0f GFLOP/s, copy %.1f GB/s (read and written bytes counted), read %.1f GB/s.%n"
         + "Times are medians and, after the slash, the best of at least 7 calls; each row's limit was measured right before and after it.%n%n",
         Runtime.version(), MachineProbe.vectorBits(), MachineProbe.peakGflops(), MachineProbe.copyBandwidth(), Limit.readBandwidth() / 1e9);
     System.out.printf("| what | reach | measured | ratio |%n|---|---|---|---|%n");
-    new ShortTable(filter).rows();
+    var table = new ShortTable(filter);
+    table.rows();
+    return table.complete;
   }
 
   private void rows() {
@@ -59,7 +65,7 @@ final class ShortTable {
 
   private static String measured(Timing t, Limit limit, double amount) {
     return String.format("%s / %s (%s of %s) | %s, best %s", millis(t.median()), millis(t.best()), limit.speed(amount, t.median()),
-        limit.speed(amount, t.limit()), limit.words(t.share()), limit.words(t.bestShare()));
+        limit.speed(amount, t.limit()), limit.ratio(t.share()), limit.ratio(t.bestShare()));
   }
 
   /// Weights that have to be widened against float32 ones.
@@ -119,6 +125,7 @@ final class ShortTable {
     try {
       cells = measurement.cells();
     } catch (IllegalArgumentException | IllegalStateException e) {
+      complete = false;
       cells = "error: " + e.getMessage() + " | ";
       System.err.println(what + ": " + e.getMessage());
     }

@@ -11,6 +11,9 @@ final class OnnxGraph {
   /// What 2024's runtimes read, with `Gelu` and `LayerNormalization` as operations.
   private static final int IR_VERSION = 9, OPSET = 20;
 
+  /// Where ONNX Runtime keeps operations of its own.
+  private static final String MICROSOFT = "com.microsoft";
+
   private final Proto graph = new Proto().string(2, "fovea");
   private int names;
 
@@ -77,6 +80,7 @@ final class OnnxGraph {
     for (var in : inputs) node.string(1, in);
     node.string(2, name).string(3, name).string(4, operation);
     Arrays.stream(attributes).forEach(a -> node.message(5, a.proto()));
+    if (operation.equals("MultiHeadAttention")) node.string(7, MICROSOFT);
     graph.message(1, node);
     return name;
   }
@@ -84,6 +88,6 @@ final class OnnxGraph {
   /// The model's file.
   byte[] toBytes() {
     return new Proto().integer(1, IR_VERSION).string(2, "fovea").message(7, graph)
-        .message(8, new Proto().string(1, "").integer(2, OPSET)).toBytes();
+        .message(8, new Proto().string(1, "").integer(2, OPSET)).message(8, new Proto().string(1, MICROSOFT).integer(2, 1)).toBytes();
   }
 }

@@ -3,9 +3,10 @@ package dev.fovea.benchmarks.peers;
 import dev.fovea.benchmarks.peers.OnnxGraph.Attribute;
 import java.util.List;
 
-/// A ViT as an ONNX model, with the operations that PyTorch's exporter writes for `timm`'s `vision_transformer.py`.
+/// A ViT as an ONNX model (ref: timm `vision_transformer.py`), with ONNX Runtime's own fused attention, as its optimiser for
+/// transformers writes it.
 ///
-/// Shapes: P patches, N = 1 + P tokens, C channels, H heads, D = C / H.
+/// Shapes: P patches, N = 1 + P tokens, C channels.
 final class OnnxVit {
   private final OnnxGraph g = new OnnxGraph();
   private final VitWeights w;
@@ -30,7 +31,7 @@ final class OnnxVit {
     x = g.node("Concat", List.of(tensor("cls_token", 1, 1, dim), x), Attribute.of("axis", 1));
     x = plus(x, tensor("pos_embed", 1, 1 + count, dim));                              // [1, N, C]
     for (int i = 0; i < c.depth(); i++) x = block(x, "blocks." + i + ".");
-    x = g.node("Gather", List.of(x, g.constant(new long[] {0})), Attribute.of("axis", 1));   // [1, 1, C]
+    x = g.node("Gather", List.of(x, g.constant(0)), Attribute.of("axis", 1));   // [1, 1, C]
     x = reshaped(linear(layerNorm(x, "norm"), "head", dim, c.numClasses()), 1, c.numClasses());
     g.output(x, 1, c.numClasses());
     return g.toBytes();
@@ -46,19 +47,16 @@ final class OnnxVit {
 
   private String attention(String x, String at) {
     var c = w.config();
-    int dim = c.embedDim(), heads = c.numHeads(), depth = dim / heads, tokens = 1 + c.rows() * c.cols();
-    var qkv = transposed(reshaped(linear(x, at + "qkv", dim, 3 * dim), 1, tokens, 3, heads, depth), 2, 0, 3, 1, 4);
-    String q = third(qkv, 0), k = third(qkv, 1), v = third(qkv, 2);                   // [1, H, N, D]
-    q = g.node("Mul", List.of(q, g.constant(new float[] {(float) (1 / Math.sqrt(depth))})));
-    var scores = g.node("MatMul", List.of(q, transposed(k, 0, 1, 3, 2)));             // [1, H, N, N]
-    var context = g.node("MatMul", List.of(g.node("Softmax", List.of(scores), Attribute.of("axis", -1)), v));
-    return linear(reshaped(transposed(context, 0, 2, 1, 3), 1, tokens, dim), at + "proj", dim, dim);
+    int dim = c.embedDim();
+    var qkv = linear(x, at + "qkv", dim, 3 * dim);                                    // [1, N, 3 C]
+    var context = g.node("MultiHeadAttention", List.of(third(qkv, 0), third(qkv, 1), third(qkv, 2)), Attribute.of("num_heads", c.numHeads()));
+    return linear(context, at + "proj", dim, dim);
   }
 
-  /// Part `i` of the first dimension, which disappears.
+  /// Part `i` of the last dimension: `[1, N, 3 C]` → `[1, N, C]`.
   private String third(String qkv, int i) {
-    var index = g.constant(new long[] {i});
-    return g.node("Squeeze", List.of(g.node("Gather", List.of(qkv, index), Attribute.of("axis", 0)), g.constant(new long[] {0})));
+    int dim = w.config().embedDim();
+    return g.node("Slice", List.of(qkv, g.constant((long) i * dim), g.constant((i + 1L) * dim), g.constant(2)));
   }
 
   private String linear(String x, String name, int in, int out) {

@@ -70,7 +70,7 @@ public final class PeersTable {
 
   private static String cell(Computation computation, double flops, int threads) {
     var timing = Timing.of(computation::run, () -> Limit.FMA.seconds(flops / threads));
-    return String.format("%.2f ms, %.0f GFLOP/s, %.0f %% | ", 1e3 * timing.median(), flops / timing.median() / 1e9, 100 * timing.share());
+    return String.format("%.2f ms, %.0f GFLOP/s, %s | ", 1e3 * timing.median(), flops / timing.median() / 1e9, Limit.FMA.ratio(timing.share()));
   }
 
   /// Ends the program where a peer computes something else.
