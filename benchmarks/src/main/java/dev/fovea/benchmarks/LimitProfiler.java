@@ -28,7 +28,8 @@ public final class LimitProfiler implements InternalProfiler {
   }
 
   @Override
-  public Collection<? extends Result<?>> afterIteration(BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
+  public Collection<? extends Result<?>> afterIteration(BenchmarkParams benchmark, IterationParams iteration,
+      IterationResult result) {
     return List.of(new ScalarResult(LIMIT, 1e6 * Math.min(before, seconds(benchmark)), "us", AggregationPolicy.MIN));
   }
 

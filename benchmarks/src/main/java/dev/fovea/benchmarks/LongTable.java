@@ -25,13 +25,15 @@ final class LongTable {
   /// @throws RunnerException if a benchmark fails, as one with a wrong result does
   static void print(Pattern filter) throws RunnerException {
     var results = new ArrayList<RunResult>();
-    var shapes = Shapes.ALL.stream().filter(s -> filter.asPredicate().test(s.name())).toList();
+    var wanted = filter.asPredicate();
+    var shapes = Shapes.ALL.stream().filter(s -> wanted.test(s.name())).toList();
     run(results, kernels(KernelProvider.VECTOR), "shape", names(shapes));
     var quick = shapes.stream().filter(s -> s.limit() != Limit.FMA || s.amount() <= MOST_FLOPS_OF_REFERENCE).toList();
     run(results, kernels(KernelProvider.REFERENCE).warmupIterations(1).measurementIterations(1), "shape", names(quick));
-    var passes = ModelCase.Pass.ALL.stream().filter(p -> filter.asPredicate().test(p.toString())).filter(ModelCase.Pass::isKnown).toList();
+    var passes = ModelCase.Pass.ALL.stream().filter(p -> wanted.test(p.toString())).filter(ModelCase.Pass::isKnown).toList();
     run(results, builder(ModelBenchmark.class), "pass", names(passes));
-    System.out.printf("%n| kernels | what | median | best | limit | median's ratio | best's ratio | reach |%n|---|---|---|---|---|---|---|---|%n");
+    System.out.printf("%n| kernels | what | median | best | limit | median's ratio | best's ratio | reach |%n"
+        + "|---|---|---|---|---|---|---|---|%n");
     results.forEach(LongTable::printRow);
   }
 
@@ -48,7 +50,8 @@ final class LongTable {
     return rows.stream().map(row -> row instanceof Shape shape ? shape.name() : row.toString()).toArray(String[]::new);
   }
 
-  private static void run(Collection<RunResult> results, ChainedOptionsBuilder options, String param, String[] values) throws RunnerException {
+  private static void run(Collection<RunResult> results, ChainedOptionsBuilder options, String param, String[] values)
+      throws RunnerException {
     if (values.length > 0) results.addAll(new Runner(options.param(param, values).build()).run());
   }
 
@@ -57,10 +60,12 @@ final class LongTable {
     var shape = name == null ? null : Shapes.named(name);
     var limit = shape == null ? Limit.FMA : shape.limit();
     var times = result.getPrimaryResult().getStatistics();
-    double median = times.getPercentile(50), best = times.getMin(), least = result.getSecondaryResults().get(LimitProfiler.LIMIT).getScore();
+    double median = times.getPercentile(50), best = times.getMin();
+    double least = result.getSecondaryResults().get(LimitProfiler.LIMIT).getScore();
     System.out.printf("| %s | %s | %.1f us | %.1f us | %s | %s | %s | %s |%n",
         shape == null ? "vector" : KernelProvider.valueOf(result.getParams().getParam("provider")).id(),
         shape == null ? result.getParams().getParam("pass") : name,
-        median, best, limit.words(), limit.ratio(least / median), limit.ratio(least / best), shape == null ? "" : limit.reach(shape.reach()));
+        median, best, limit.words(), limit.ratio(least / median), limit.ratio(least / best),
+        shape == null ? "" : limit.reach(shape.reach()));
   }
 }

@@ -138,7 +138,8 @@ final class Shapes {
   private static Shape layerNorm(int rows, int cols, double reach) {
     return inPlace("layer norm", rows, cols, reach, arena -> {
       MemorySegment gamma = Case.random(arena, cols, 1), beta = Case.random(arena, cols, 1);
-      return (kernels, x, from, count, out) -> kernels.layerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols);
+      return (kernels, x, from, count, out) ->
+          kernels.layerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols);
     });
   }
 
@@ -200,7 +201,8 @@ final class Shapes {
 
   /// `q · kᵀ` of every head, as the maps need it; a row is a head.
   private static Shape scores(int tokens) {
-    return new Shape("matmul, scores 12x" + tokens + "x" + tokens + "x64", Limit.FMA, 2.0 * tokens * tokens * CHANNELS, NONE, arena -> {
+    var name = "matmul, scores 12x" + tokens + "x" + tokens + "x64";
+    return new Shape(name, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, NONE, arena -> {
       var k = Case.random(arena, (long) tokens * CHANNELS, 1);
       return Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * tokens, (kernels, x, from, count, out) ->
           kernels.matmul(heads(x, from, count, tokens), heads(k, from, count, tokens).transposed(),

@@ -12,23 +12,20 @@ import java.util.regex.Pattern;
 final class ShortTable {
   private final Predicate<String> wanted;
 
-  private boolean complete = true;
-
   private ShortTable(Pattern filter) {
     wanted = filter.asPredicate();
   }
 
   /// Prints the rows whose name the pattern is found in.
   ///
-  /// @return whether all of them could be measured
-  static boolean print(Pattern filter) {
-    System.out.printf("Java %s, %d-bit vectors; FMA peak %.0f GFLOP/s, copy %.1f GB/s (read and written bytes counted), read %.1f GB/s.%n"
-        + "Times are medians and, after the slash, the best of at least 7 calls; each row's limit was measured right before and after it.%n%n",
-        Runtime.version(), MachineProbe.vectorBits(), MachineProbe.peakGflops(), MachineProbe.copyBandwidth(), Limit.readBandwidth() / 1e9);
+  /// @throws IllegalStateException if a result is wrong
+  static void print(Pattern filter) {
+    double peak = MachineProbe.peakGflops(), read = Limit.readBandwidth() / 1e9, copy = MachineProbe.copyBandwidth();
+    System.out.printf("Java %s, %d-bit vectors; FMA peak %.0f GFLOP/s, read %.1f GB/s, copy %.1f GB/s read and written.%n"
+        + "Times are medians and, after the slash, the best of at least 5 calls; limits were measured right before and after.%n%n",
+        Runtime.version(), MachineProbe.vectorBits(), peak, read, copy);
     System.out.printf("| what | reach | measured | ratio |%n|---|---|---|---|%n");
-    var table = new ShortTable(filter);
-    table.rows();
-    return table.complete;
+    new ShortTable(filter).rows();
   }
 
   private void rows() {
@@ -64,8 +61,8 @@ final class ShortTable {
   }
 
   private static String measured(Timing t, Limit limit, double amount) {
-    return String.format("%s / %s (%s of %s) | %s, best %s", millis(t.median()), millis(t.best()), limit.speed(amount, t.median()),
-        limit.speed(amount, t.limit()), limit.ratio(t.share()), limit.ratio(t.bestShare()));
+    return String.format("%s / %s (%s of %s) | %s, best %s", millis(t.median()), millis(t.best()),
+        limit.speed(amount, t.median()), limit.speed(amount, t.limit()), limit.ratio(t.share()), limit.ratio(t.bestShare()));
   }
 
   /// Weights that have to be widened against float32 ones.
@@ -75,8 +72,7 @@ final class ShortTable {
         Case first = Shapes.named(widened).prepare().apply(arena), second = Shapes.named(plain).prepare().apply(arena);
         first.runChecked(kernels);
         second.runChecked(kernels);
-        var pair = Timing.pair(() -> first.run(kernels), () -> second.run(kernels));
-        return measured(pair);
+        return measured(Timing.pair(() -> first.run(kernels), () -> second.run(kernels)));
       }
     });
   }
@@ -118,14 +114,13 @@ final class ShortTable {
     String cells();
   }
 
-  /// A model that is not there, or a result that is wrong, takes up its row and not the table.
+  /// A model that does not exist takes up its row, and not the table.
   private void row(String what, String reach, Measurement measurement) {
     if (!wanted.test(what)) return;
     String cells;
     try {
       cells = measurement.cells();
-    } catch (IllegalArgumentException | IllegalStateException e) {
-      complete = false;
+    } catch (IllegalArgumentException e) {
       cells = "error: " + e.getMessage() + " | ";
       System.err.println(what + ": " + e.getMessage());
     }

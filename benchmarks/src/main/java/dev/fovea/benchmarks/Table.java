@@ -12,7 +12,7 @@ public final class Table {
     Locale.setDefault(Locale.ROOT);
     var filter = Pattern.compile(args.length > 1 ? args[1] : "");
     switch (args.length == 0 ? "" : args[0]) {
-      case "short" -> System.exit(ShortTable.print(filter) ? 0 : 1);
+      case "short" -> ShortTable.print(filter);
       case "long" -> LongTable.print(filter);
       default -> {
         System.err.println("table: expected short or long, got '" + String.join(" ", args) + "'");

@@ -11,7 +11,7 @@ import java.util.function.DoubleSupplier;
 /// @param limit the least time that the machine allows, in seconds: the better of one measured before and one after
 public record Timing(double median, double best, double limit) {
   private static final double WINDOW = 0.4;
-  private static final int WINDOWS = 20, CALLS = 7;
+  private static final int WINDOWS = 20, CALLS = 5;
 
   /// Two operations that were timed in turn, so that a change of the clock meets both.
   ///

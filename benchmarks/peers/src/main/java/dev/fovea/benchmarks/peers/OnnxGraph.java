@@ -88,6 +88,7 @@ final class OnnxGraph {
   /// The model's file.
   byte[] toBytes() {
     return new Proto().integer(1, IR_VERSION).string(2, "fovea").message(7, graph)
-        .message(8, new Proto().string(1, "").integer(2, OPSET)).message(8, new Proto().string(1, MICROSOFT).integer(2, 1)).toBytes();
+        .message(8, new Proto().string(1, "").integer(2, OPSET))
+        .message(8, new Proto().string(1, MICROSOFT).integer(2, 1)).toBytes();
   }
 }

@@ -49,7 +49,8 @@ final class OnnxVit {
     var c = w.config();
     int dim = c.embedDim();
     var qkv = linear(x, at + "qkv", dim, 3 * dim);                                    // [1, N, 3 C]
-    var context = g.node("MultiHeadAttention", List.of(third(qkv, 0), third(qkv, 1), third(qkv, 2)), Attribute.of("num_heads", c.numHeads()));
+    var context = g.node("MultiHeadAttention", List.of(third(qkv, 0), third(qkv, 1), third(qkv, 2)),
+        Attribute.of("num_heads", c.numHeads()));
     return linear(context, at + "proj", dim, dim);
   }
 

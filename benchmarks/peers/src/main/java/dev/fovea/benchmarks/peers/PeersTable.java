@@ -23,8 +23,9 @@ public final class PeersTable {
   public static void main(String[] args) {
     Locale.setDefault(Locale.ROOT);
     var wanted = Pattern.compile(args.length > 0 ? args[0] : "").asPredicate();
-    System.out.printf("Java %s, ONNX Runtime %s, PyTorch %s (through DJL).%nMedian time, speed, and share of the FMA peak that was measured "
-        + "right before and after, times threads.%n%n", Runtime.version(), OnnxPeer.version(), TorchPeer.version());
+    System.out.printf("Java %s, ONNX Runtime %s, PyTorch %s (through DJL).%n"
+        + "Median time, speed, and share of the FMA peak that was measured right before and after, times threads.%n%n",
+        Runtime.version(), OnnxPeer.version(), TorchPeer.version());
     System.out.printf("| what | threads | Fovea | ONNX Runtime | PyTorch |%n|---|---|---|---|---|%n");
     products(wanted);
     if (wanted.test(PRESET)) models();
@@ -52,7 +53,8 @@ public final class PeersTable {
   }
 
   @SafeVarargs
-  private static void row(String what, int threads, double flops, double bound, Supplier<Computation> fovea, Supplier<Computation>... peers) {
+  private static void row(String what, int threads, double flops, double bound, Supplier<Computation> fovea,
+      Supplier<Computation>... peers) {
     var row = new StringBuilder("| " + what + " | " + threads + " | ");
     float[] expected;
     try (var computation = fovea.get()) {
@@ -70,7 +72,8 @@ public final class PeersTable {
 
   private static String cell(Computation computation, double flops, int threads) {
     var timing = Timing.of(computation::run, () -> Limit.FMA.seconds(flops / threads));
-    return String.format("%.2f ms, %.0f GFLOP/s, %s | ", 1e3 * timing.median(), flops / timing.median() / 1e9, Limit.FMA.ratio(timing.share()));
+    return String.format("%.2f ms, %.0f GFLOP/s, %s | ", 1e3 * timing.median(), flops / timing.median() / 1e9,
+        Limit.FMA.ratio(timing.share()));
   }
 
   /// Ends the program where a peer computes something else.

@@ -61,8 +61,8 @@ final class TorchVit {
   NDArray forward(NDArray image) {
     var c = w.config();
     int patch = c.patchSize();
-    var x = Conv2d.conv2d(image, arrays.get("patch_embed.proj.weight"), arrays.get("patch_embed.proj.bias"), new Shape(patch, patch))
-        .singletonOrThrow().flatten(2, 3).transpose(0, 2, 1);                         // [1, P, C]
+    var x = Conv2d.conv2d(image, arrays.get("patch_embed.proj.weight"), arrays.get("patch_embed.proj.bias"),
+        new Shape(patch, patch)).singletonOrThrow().flatten(2, 3).transpose(0, 2, 1);   // [1, P, C]
     x = arrays.get("cls_token").concat(x, 1).add(arrays.get("pos_embed"));            // [1, N, C]
     x.attach(image.getManager());
     for (int i = 0; i < c.depth(); i++) x = block(x, "blocks." + i + ".");
