@@ -11,11 +11,11 @@ import java.lang.foreign.MemorySegment;
 /// Clocks change within seconds, so a limit is measured beside every operation that is compared with it.
 public enum Limit {
   /// Fused multiply-adds; amounts are floating-point operations, two each.
-  FMA("of the FMA peak", "GFLOP/s"),
+  FMA("FMA peak", "GFLOP/s"),
   /// Memory that no cache holds, read once; amounts are bytes.
-  READ("of the read bandwidth", "GB/s"),
+  READ("read bandwidth", "GB/s"),
   /// A copy of a block of this size, in whatever cache it fits; amounts are the bytes of the block.
-  COPY("a copy", "GB/s");
+  COPY("copy", "GB/s");
 
   private static final int ROUNDS = 8, COPIES = 40, LINE = 64;
 
@@ -47,7 +47,8 @@ public enum Limit {
 
   /// What is to be reached, in words; empty if the share is NaN.
   String reach(double share) {
-    return Double.isNaN(share) ? "" : (this == COPY ? "<= " : ">= ") + ratio(share) + " " + words;
+    if (Double.isNaN(share)) return "";
+    return this == COPY ? "<= " + ratio(share) + " a copy" : ">= " + ratio(share) + " of the " + words;
   }
 
   /// The limit itself, in words.

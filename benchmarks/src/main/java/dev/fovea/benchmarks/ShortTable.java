@@ -22,7 +22,7 @@ final class ShortTable {
   static void print(Pattern filter) {
     double peak = MachineProbe.peakGflops(), read = Limit.readBandwidth() / 1e9, copy = MachineProbe.copyBandwidth();
     System.out.printf("Java %s, %d-bit vectors; FMA peak %.0f GFLOP/s, read %.1f GB/s, copy %.1f GB/s read and written.%n"
-        + "Times are medians and, after the slash, the best of at least 5 calls; limits were measured right before and after.%n%n",
+        + "Times are medians and, after the slash, the best of 5 calls or more; limits are measured right before and after.%n%n",
         Runtime.version(), MachineProbe.vectorBits(), peak, read, copy);
     System.out.printf("| what | reach | measured | ratio |%n|---|---|---|---|%n");
     new ShortTable(filter).rows();
