@@ -1,5 +1,6 @@
 package dev.fovea.kernels.vector;
 
+import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.first;
 import static dev.fovea.kernels.vector.Simd.load;
@@ -7,6 +8,7 @@ import static dev.fovea.kernels.vector.Simd.load;
 import dev.fovea.kernels.Convolution;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
 /// The windows of one group of a convolution as the rows of a left operand, gathered piece by piece.
 ///
@@ -41,32 +43,64 @@ final class Windows implements LeftRows {
 
   @Override
   public void copy(int row, int from, int length, float[] to, int at) {
-    int batch = row / cols / rows;
-    int top = row / cols % rows * g.window().strideY() - g.window().padY();
-    int left = row % cols * g.window().strideX() - g.window().padX();
-    int run = samples * depth;
-    for (int number = from / run, begin = from % run; length > 0; number++, begin = 0) {
-      int end = Math.min(run, begin + length);
-      copyRun(batch, top, left, number, begin, end, to, at);
+    if (length == 0) return;
+    var window = g.window();
+    int batch = row / cols / rows, top = row / cols % rows * window.strideY() - window.padY();
+    int left = row % cols * window.strideX() - window.padX();
+    int run = samples * depth, number = from / run, begin = from % run;
+    int dx = number % across, dy = number / across % window.height(), c = firstChannel + number / across / window.height();
+    if (g.layout() == Convolution.Layout.PLANES && begin == 0 && length % run == 0 && run <= LANES) {
+      copyLines(batch, c, dy, top, left, length / run, to, at);
+      return;
+    }
+    for (int stop = at + length; at < stop; begin = 0) {
+      int end = Math.min(run, begin + stop - at);
+      copyRun(batch, c, top + dy, left + dx, begin, end, to, at);
       at += end - begin;
-      length -= end - begin;
+      if (++dx == across) {
+        dx = 0;
+        if (++dy == window.height()) {
+          dy = 0;
+          c++;
+        }
+      }
     }
   }
 
-  /// Floats `begin … end - 1` of a run; those outside the map are zeros.
-  private void copyRun(int batch, int top, int left, int run, int begin, int end, float[] to, int at) {
-    int line = run / across, height = g.window().height();
-    int y = top + line % height, x0 = left + run % across, c = firstChannel + line / height;
-    boolean inside = y >= 0 && y < g.height();
-    int first = Math.clamp(inside ? (long) -x0 * depth : end, begin, end);
-    int last = Math.clamp((long) (g.width() - x0) * depth, first, end);
-    Arrays.fill(to, at, at + first - begin, 0);
-    copy(x, g.index(batch, y, x0, c) + first, to, at + first - begin, last - first);
-    Arrays.fill(to, at + last - begin, at + end - begin, 0);
+  /// Whole rows of a window over planes, from row `dy` of plane `c` on: a vector each, for short rows are all overhead.
+  private void copyLines(int batch, int c, int dy, int top, int left, int lines, float[] to, int at) {
+    int width = samples, height = g.window().height(), h = g.height(), w = g.width();
+    var whole = first(width);
+    var inside = first(Math.min(width, w - left)).andNot(first(-left));
+    long from = g.index(batch, top + dy, left, c);
+    for (int line = 0, y = top + dy; line < lines; line++, at += width, y++, from += w) {
+      var v = y >= 0 && y < h ? load(x, from, inside) : FloatVector.zero(F);
+      v.intoArray(to, at, whole);
+      if (y - top == height - 1) {
+        y -= height;
+        from += (long) (h - height) * w;
+      }
+    }
+  }
+
+  /// Floats `begin … end - 1` of the run that begins at sample `(y, x0)`; those outside the map are zeros.
+  private void copyRun(int batch, int c, int y, int x0, int begin, int end, float[] to, int at) {
+    boolean above = y < 0 || y >= g.height();
+    if (!above && x0 >= 0 && x0 + samples <= g.width()) {
+      copy(x, g.index(batch, y, x0, c) + begin, to, at, end - begin);
+      return;
+    }
+    Arrays.fill(to, at, at + end - begin, 0);
+    int first = Math.clamp((long) -x0 * depth, begin, end), last = Math.clamp((long) (g.width() - x0) * depth, first, end);
+    if (!above) copy(x, g.index(batch, y, x0, c) + first, to, at + first - begin, last - first);
   }
 
   /// Copies floats. Runs are short, so that a vector or two cost less than a call of [MemorySegment#copy].
   static void copy(MemorySegment x, long from, float[] to, int at, int length) {
+    if (length >= 64) {
+      MemorySegment.copy(x, Simd.FLOAT, 4 * from, to, at, length);
+      return;
+    }
     int i = 0;
     for (; i + LANES <= length; i += LANES) load(x, from + i).intoArray(to, at + i);                   // body
     if (i < length) {                                                                                  // tail
