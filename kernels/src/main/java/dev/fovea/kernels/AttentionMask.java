@@ -5,7 +5,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// Which keys a query may see in attention, and what is added to its scores. The parts combine.
 ///
-/// A query that sees no key at all, or whose scores are all `-∞`, gives zeros.
+/// A query that sees no key at all, or whose scores are all `-∞`, gives zeros. A key that is not seen has weight zero; its
+/// value must be finite all the same, for zero times infinity is no number.
 ///
 /// @param causal whether query `i` sees only the keys up to `i + keys - queries`: none that comes after it, when the last
 ///     query belongs to the last key

@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.nn.MultiHeadAttention;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.AttentionMask;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -28,7 +29,7 @@ public final class Trace {
 
   /// Performs self-attention on `x` `[B, N, C]`, with its maps where they are to be kept.
   public Tensor attend(MultiHeadAttention attn, Tensor x) {
-    return keep.attentions() ? attn.forward(x, attentions::add) : attn.forward(x);
+    return keep.attentions() ? attn.forward(x, AttentionMask.NONE, attentions::add) : attn.forward(x);
   }
 
   /// The embedding, then each block's result, `[B, N, C]` each; empty unless kept.

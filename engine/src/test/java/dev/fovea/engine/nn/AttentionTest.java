@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
@@ -84,7 +85,7 @@ class AttentionTest {
       var fused = workspace.run("fused", x, attention::forward, List::of).toArray();
       var result = workspace.run("maps", x, in -> {
         var maps = new Tensor[1];
-        var out = attention.forward(in, m -> maps[0] = m);
+        var out = attention.forward(in, AttentionMask.NONE, m -> maps[0] = m);
         return new WithMaps(out, maps[0]);
       }, r -> List.of(r.out, r.maps));
       var mapped = result.out.toArray();

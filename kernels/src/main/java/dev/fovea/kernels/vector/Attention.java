@@ -55,6 +55,27 @@ final class Attention {
     }
   }
 
+  /// The scores as a product, then the mask and the softmax row by row.
+  void maps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale, Product product) {
+    int keys = k.rows();
+    product.matmul(q, k.transposed(), new Matrices(maps, q.outer(), q.inner(), q.rows(), keys, (long) q.inner() * q.rows() * keys,
+        (long) q.rows() * keys, keys, 1), scale);
+    workers.forEach(q.outer() * q.inner() * q.rows(), row -> {
+      int query = row % q.rows(), head = row / q.rows(), o = head / q.inner(), i = head % q.inner();
+      long at = (long) row * keys;
+      int visible = mask.visible(query, q.rows(), keys);
+      if (mask.bias() != null) add(maps, at, mask.bias().segment(), mask.bias().index(o, i, query, 0), visible);
+      if (mask.keys() != null) add(maps, at, mask.keys(), (long) o * keys, visible);
+      if (visible > 0 && Rows.max(maps, at, visible) == Float.NEGATIVE_INFINITY) visible = 0;
+      if (visible > 0) Rows.softmax(maps, maps, at, visible);
+      maps.asSlice(4 * (at + visible), 4L * (keys - visible)).fill((byte) 0);
+    });
+  }
+
+  private static void add(MemorySegment to, long at, MemorySegment x, long from, int n) {
+    for (int j = 0; j < n; j++) Simd.put(to, at + j, Simd.at(to, at + j) + Simd.at(x, from + j));
+  }
+
   /// Where one head's keys and values lie, in panels of [MicroKernel#WIDTH] columns.
   ///
   /// @param keys how many keys there are

@@ -157,7 +157,12 @@ final class QueryTiles {
 
   private float max(int from, int to) {
     var max = all(Float.NEGATIVE_INFINITY);
-    for (int j = from; j < to; j += LANES) max = max.max(FloatVector.fromArray(F, s, j));
+    // A comparison and a blend are two instructions, a float maximum is six. A NaN is passed over here, and comes back with
+    // the exponentials.
+    for (int j = from; j < to; j += LANES) {
+      var x = FloatVector.fromArray(F, s, j);
+      max = max.blend(x, x.compare(VectorOperators.GT, max));
+    }
     return max.reduceLanes(VectorOperators.MAX);
   }
 

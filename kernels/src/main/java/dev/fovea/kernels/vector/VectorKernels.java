@@ -62,8 +62,13 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
-    if (!out.isEmpty()) attention.run(q, k, v, AttentionMask.NONE, out, scale);
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
+    if (!out.isEmpty()) attention.run(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    if (maps.byteSize() > 0) attention.maps(q, k, mask, maps, scale, product);
   }
 
   @Override
