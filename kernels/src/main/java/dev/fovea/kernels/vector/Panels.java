@@ -4,13 +4,12 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.I;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
-import static dev.fovea.kernels.vector.Simd.all;
 
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
@@ -23,9 +22,9 @@ final class Panels {
   private static final VectorSpecies<Short> HALF =
       VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, Simd.F.vectorBitSize() / 2)));
 
-  private static final int F16_EXPONENT = 0x7c00 << 13;
-  private static final int F16_TO_F32_BIAS = (127 - 15) << 23;
-  private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
+  private static final int SIGN = 1 << 31;
+  private static final int F16_MAGNITUDE = 0x7fff << 13, F16_EXPONENT = 0x7c00 << 13, F32_EXPONENT = 0xff << 23;
+  private static final float F16_TO_F32 = 0x1p112f;
 
   /// Steps that are transposed together.
   private static final int PIECE = 64;
@@ -68,10 +67,11 @@ final class Panels {
       first = inPanel;
     }
     if (weight.type() == Weight.Type.F32) return new Panel(source, first, second, Weight.PANEL);
-    boolean bfloat = weight.type() == Weight.Type.BF16;
-    widen(source, first, bfloat, steps, scratch, 0);
-    widen(source, second, bfloat, steps, scratch, LANES);
-    return new Panel(scratch, 0, LANES, WIDTH);
+    int size = steps * Weight.PANEL, inPanel = col % Weight.PANEL;
+    widen(source, first - inPanel, weight.type(), size, scratch, 0);
+    if (second - first < Weight.PANEL) return new Panel(scratch, inPanel, inPanel + second - first, Weight.PANEL);
+    widen(source, second, weight.type(), size, scratch, size);
+    return new Panel(scratch, 0, size, Weight.PANEL);
   }
 
   private static void copy(Weight weight, long from, MemorySegment to, long at, long length) {
@@ -87,28 +87,23 @@ final class Panels {
         Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
-  /// One vector of columns that are stored in panels of 16-bit floats.
-  private static void widen(MemorySegment shorts, long from, boolean bfloat, int steps, MemorySegment panel, int at) {
-    for (int k = 0; k < steps; k++) {
-      var bits = ShortVector.fromMemorySegment(HALF, shorts, (from + (long) k * Weight.PANEL) * 2, ORDER)
-          .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0).reinterpretAsInts();
-      var wide = bfloat ? bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : widenF16(bits);
-      Simd.store(wide, panel, (long) k * WIDTH + at);
-    }
-  }
-
-  /// Moves exponent and mantissa into place and corrects the exponent's bias. Subnormals gain the leading one that a
-  /// normal number implies and lose it again by a subtraction, so that no slow subnormal float32 ever arises.
-  private static FloatVector widenF16(jdk.incubator.vector.IntVector bits) {
-    var magnitude = bits.and(0x7fff).lanewise(VectorOperators.LSHL, 13);
-    var exponent = magnitude.and(F16_EXPONENT);
-    var biased = magnitude.add(F16_TO_F32_BIAS);
-    var special = exponent.compare(VectorOperators.EQ, F16_EXPONENT);
-    var subnormal = exponent.compare(VectorOperators.EQ, 0);
-    var value = biased.add(all((128 - 16) << 23), special).reinterpretAsFloats();
-    var renormalized = biased.add(1 << 23).reinterpretAsFloats().sub(SMALLEST_NORMAL_F16);
-    value = value.blend(renormalized, subnormal.cast(Simd.F));
-    return value.reinterpretAsInts().or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
+  /// Widens `n` 16-bit floats from `from` on; a panel's steps lie side by side, so that `n` is a multiple of [Weight#PANEL].
+  private static void widen(MemorySegment shorts, long from, Weight.Type type, int n, MemorySegment floats, int to) {
+    if (type == Weight.Type.BF16)
+      for (int i = 0; i < n; i += LANES) {
+        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER).convertShape(VectorOperators.S2I, I, 0);
+        bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
+      }
+    else
+      for (int i = 0; i < n; i += LANES) {
+        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER).convertShape(VectorOperators.S2I, I, 0);
+        // Sign, exponent and mantissa into place; a product with a power of two then corrects the exponent's bias, exactly,
+        // for subnormal numbers too. Infinity and NaN have an exponent that it does not reach.
+        var placed = bits.lanewise(VectorOperators.LSHL, 13).and(SIGN | F16_MAGNITUDE);
+        var special = placed.and(F16_EXPONENT).compare(VectorOperators.EQ, F16_EXPONENT);
+        var value = placed.reinterpretAsFloats().mul(F16_TO_F32);
+        value.reinterpretAsInts().lanewise(VectorOperators.OR, F32_EXPONENT, special).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
+      }
   }
 
   /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`, at float `to` of `panels`.
