@@ -109,7 +109,7 @@ final class Shapes {
         .orElseThrow(() -> new IllegalArgumentException("there is no shape '" + name + "'"));
   }
 
-  private static Shape product(String what, int m, int n, int k, Weight.Type type, double reach) {
+  static Shape product(String what, int m, int n, int k, Weight.Type type, double reach) {
     return new Shape(linearName(what, m, n, k, type), Limit.FMA, 2.0 * m * n * k, reach, arena -> {
       var weight = weight(arena, type, n, k);
       return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) ->
@@ -139,12 +139,12 @@ final class Shapes {
     return "linear " + m + "x" + n + "x" + k + " " + type.name().toLowerCase(Locale.ROOT) + ", " + what;
   }
 
-  private static Shape softmax(int rows, int cols, double reach) {
+  static Shape softmax(int rows, int cols, double reach) {
     return inPlace("softmax", rows, cols, reach, arena -> (kernels, x, from, count, out) ->
         kernels.softmax(rows(x, from, count, cols), out, count, cols));
   }
 
-  private static Shape layerNorm(int rows, int cols, double reach) {
+  static Shape layerNorm(int rows, int cols, double reach) {
     return inPlace("layer norm", rows, cols, reach, arena -> {
       MemorySegment gamma = Operands.random(arena, cols, 1), beta = Operands.random(arena, cols, 1);
       return (kernels, x, from, count, out) ->
