@@ -41,9 +41,10 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
   /// `s = activation(s + bias)`.
   private void activate(float[] s, int from, float[] bias, int b, int count) {
     for (int i = from; i < from + count * WIDTH; i += WIDTH) {
-      VectorMath.activate(activation, FloatVector.fromArray(F, s, i).add(FloatVector.fromArray(F, bias, b))).intoArray(s, i);
-      VectorMath.activate(activation, FloatVector.fromArray(F, s, i + LANES).add(FloatVector.fromArray(F, bias, b + LANES))).intoArray(s, i + LANES);
+      FloatVector.fromArray(F, s, i).add(FloatVector.fromArray(F, bias, b)).intoArray(s, i);
+      FloatVector.fromArray(F, s, i + LANES).add(FloatVector.fromArray(F, bias, b + LANES)).intoArray(s, i + LANES);
     }
+    Elements.activate(activation, s, from, from + count * WIDTH);
   }
 
   /// `out = s + bias + residual`.
