@@ -79,14 +79,12 @@ final class Resize {
 
   /// Blends the samples of a line into those of the result.
   private static void line(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
-    if (channels >= LANES) {
-      for (int col = 0; col < xs.count; col++) blend(line, 0, channels, xs, col, out, to + (long) col * channels, channels);
-      return;
-    }
     if (channels == 1 && xs.taps == 2) plane(line, xs.segment, xs.count, out, to);
-    else few(line, channels, xs, out, to);
+    else if (channels < LANES) few(line, channels, xs, out, to);
+    else for (int col = 0; col < xs.count; col++) blend(line, 0, channels, xs, col, out, to + (long) col * channels, channels);
   }
 
+  /// Fewer channels than lanes.
   private static void few(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
     for (int col = 0; col < xs.count; col++, to += channels) {
       long a = (long) xs.source(col, 0) * channels, b = (long) xs.source(col, 1) * channels;
