@@ -1,16 +1,15 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.MachineProbe;
+import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -67,18 +66,14 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private Report measure(ModelRun model, Arena arena) {
-    long macs = model.dryRun(batch).macs();
-    var random = new SplittableRandom(1);
-    var shape = model.inputShape(batch);
-    var pixels = new float[Math.toIntExact(Arrays.stream(shape).asLongStream().reduce(1, Math::multiplyExact))];
-    for (int i = 0; i < pixels.length; i++) pixels[i] = (float) random.nextDouble(-1, 1);
-    var input = Tensor.of(arena, pixels, shape);
+    long macs = model.dryRun(batch, 0).macs();
+    var inputs = model.randomInputs(batch, 0, arena);
     try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
-      for (int i = 0; i < Math.min(runs, 5); i++) model.logits(workspace, input);   // C2 compiles meanwhile
+      for (int i = 0; i < Math.min(runs, 5); i++) model.run(workspace, inputs, Keep.NOTHING);   // C2 compiles meanwhile
       var millis = new double[runs];
       for (int i = 0; i < runs; i++) {
         long start = System.nanoTime();
-        model.logits(workspace, input);
+        model.run(workspace, inputs, Keep.NOTHING);
         millis[i] = (System.nanoTime() - start) / 1e6;
       }
       Arrays.sort(millis);

@@ -45,14 +45,45 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     batch("k", k, q.outer(), q.inner(), k.rows(), q.cols());
     batch("v", v, q.outer(), q.inner(), k.rows(), v.cols());
     batch("out", out, q.outer(), q.inner(), q.rows(), v.cols());
-    for (var m : new Matrices[] {q, k, v, out})
-      if (m.colStride() != 1) throw new IllegalArgumentException("attention: expected column stride 1, got " + m.colStride());
+    for (var m : new Matrices[] {q, k, v, out}) adjacent("attention", m);
     output(out, q, k, v);
-    provider.attention(q, k, v, out, scale);
+    mask(mask, q, k, out.segment());
+    provider.attention(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    batch("k", k, q.outer(), q.inner(), k.rows(), q.cols());
+    output(maps, 4L * q.outer() * q.inner() * q.rows() * k.rows(), shape(q.outer(), q.inner(), q.rows(), k.rows()));
+    for (var m : new Matrices[] {q, k}) {
+      adjacent("attention maps", m);
+      Check.atLeast("an input", m.segment(), 4 * m.extent());
+      Check.apart("an input", extent(m), maps);
+    }
+    mask(mask, q, k, maps);
+    provider.attentionMaps(q, k, mask, maps, scale);
+  }
+
+  private static void adjacent(String operation, Matrices m) {
+    if (m.colStride() != 1) throw new IllegalArgumentException(operation + ": expected column stride 1, got " + m.colStride());
+  }
+
+  private static void mask(AttentionMask mask, Matrices q, Matrices k, MemorySegment out) {
+    if (mask.keys() != null) {
+      Check.segment("mask of keys", mask.keys(), 4L * q.outer() * k.rows(), shape(q.outer(), k.rows()));
+      Check.apart("mask of keys", mask.keys(), out);
+    }
+    var bias = mask.bias();
+    if (bias != null) {
+      batch("attention bias", bias, q.outer(), q.inner(), q.rows(), k.rows());
+      adjacent("attention bias", bias);
+      Check.atLeast("attention bias", bias.segment(), 4 * bias.extent());
+      Check.apart("attention bias", extent(bias), out);
+    }
   }
 
   @Override

@@ -41,14 +41,28 @@ public interface Kernels extends AutoCloseable {
   /// @param out `[M, N]` each, no two elements at the same place; may not overlap `a` or `b`
   void matmul(Matrices a, Matrices b, Matrices out, float scale);
 
-  /// `out = softmax(scale · q · kᵀ) · v`, head by head, without writing the `N × N` scores to memory
+  /// `out = softmax(scale · q · kᵀ + mask) · v`, head by head, without writing the `N × N` scores to memory
   /// (Vaswani et al., 2017; the blockwise softmax is Milakov and Gimelshein's, 2018).
   ///
   /// @param q `[queries, D]` each, with column stride 1, as all four
   /// @param k `[keys, D]` each
   /// @param v `[keys, D]` each
+  /// @param mask which keys are seen, and what is added to the scores
   /// @param out `[queries, D]` each; may not overlap an input
-  void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale);
+  void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale);
+
+  /// [#attention(Matrices, Matrices, Matrices, AttentionMask, Matrices, float)] where every query sees every key.
+  default void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+    attention(q, k, v, AttentionMask.NONE, out, scale);
+  }
+
+  /// `maps = softmax(scale · q · kᵀ + mask)`: the weights that [#attention(Matrices, Matrices, Matrices, AttentionMask, Matrices,
+  /// float)] multiplies the values by, for who wants to see them.
+  ///
+  /// @param q `[queries, D]` each
+  /// @param k `[keys, D]` each
+  /// @param maps `[outer, inner, queries, keys]`, rows one after the other; may not overlap an input
+  void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale);
 
   /// `out[r, c] = exp(x[r, c] - max(x[r])) / Σ exp(x[r] - max(x[r]))`. A row of nothing but `-∞` becomes NaN.
   ///

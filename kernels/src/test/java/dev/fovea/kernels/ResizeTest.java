@@ -39,28 +39,53 @@ class ResizeTest {
   private static double position(Interpolation mode, int i, int in, int out) {
     if (mode == Interpolation.BILINEAR_ALIGNED) return out > 1 ? i * ((in - 1.0) / (out - 1.0)) : 0;
     double position = (double) in / out * (i + 0.5) - 0.5;
-    return mode == Interpolation.BICUBIC ? position : Math.max(0, position);
+    return mode == Interpolation.BILINEAR ? Math.max(0, position) : position;
   }
 
-  /// What a sample at distance `d` gives: the hat, or the cubic kernel with a = -0.75.
+  /// What a sample at distance `d` gives: the hat, or the cubic kernel.
   private static double hat(Interpolation mode, double d) {
     d = Math.abs(d);
-    if (mode != Interpolation.BICUBIC) return Math.max(0, 1 - d);
-    return d <= 1 ? 1.25 * d * d * d - 2.25 * d * d + 1 : d < 2 ? -0.75 * (d * d * d - 5 * d * d + 8 * d - 4) : 0;
+    return switch (mode) {
+      case BILINEAR, BILINEAR_ALIGNED -> Math.max(0, 1 - d);
+      case BICUBIC -> d <= 1 ? 1.25 * d * d * d - 2.25 * d * d + 1 : d < 2 ? -0.75 * (d * d * d - 5 * d * d + 8 * d - 4) : 0;
+      case BICUBIC_ANTIALIASED -> d <= 1 ? 1.5 * d * d * d - 2.5 * d * d + 1 : d < 2 ? -0.5 * (d * d * d - 5 * d * d + 8 * d - 4) : 0;
+      case AREA -> throw new IllegalArgumentException("no kernel");
+    };
   }
 
-  /// The interpolation as a sum over all samples, the border repeated, each weighted by its distance.
+  /// What output `i` takes of every source sample.
+  private static double[] weights(Interpolation mode, int i, int in, int out) {
+    var weights = new double[in];
+    double position = position(mode, i, in, out), wide = Math.max(1, (double) in / out), sum = 0;
+    switch (mode) {
+      case BILINEAR, BILINEAR_ALIGNED, BICUBIC -> {   // The border repeats.
+        for (int at = (int) position - 3; at <= position + 3; at++) weights[Math.clamp(at, 0, in - 1)] += hat(mode, at - position);
+      }
+      case BICUBIC_ANTIALIASED -> {                   // What lies outside counts for nothing.
+        for (int at = 0; at < in; at++) sum += weights[at] = hat(mode, (at - position) / wide);
+        for (int at = 0; at < in; at++) weights[at] /= sum;
+      }
+      case AREA -> {                                  // As PyTorch's adaptive average pooling.
+        int begin = (int) Math.floor((double) i * in / out), end = (int) Math.ceil((i + 1.0) * in / out);
+        for (int at = begin; at < end; at++) weights[at] = 1.0 / (end - begin);
+      }
+    }
+    return weights;
+  }
+
+  /// The interpolation as a sum over all samples.
   private static double[] expected(Interpolation mode, MemorySegment x, int batch, int h, int w, int c, int outH, int outW) {
     var out = new double[batch * outH * outW * c];
     for (int b = 0; b < batch; b++)
       for (int row = 0; row < outH; row++)
         for (int col = 0; col < outW; col++) {
-          double py = position(mode, row, h, outH), px = position(mode, col, w, outW);
-          for (int y = (int) py - 3; y <= py + 3; y++)
-            for (int at = (int) px - 3; at <= px + 3; at++) {
-              double weight = hat(mode, y - py) * hat(mode, at - px);
+          var down = weights(mode, row, h, outH);
+          var across = weights(mode, col, w, outW);
+          for (int y = 0; y < h; y++)
+            for (int at = 0; at < w; at++) {
+              double weight = down[y] * across[at];
               if (weight == 0) continue;
-              long from = ((long) (b * h + Math.clamp(y, 0, h - 1)) * w + Math.clamp(at, 0, w - 1)) * c;
+              long from = ((long) (b * h + y) * w + at) * c;
               for (int i = 0; i < c; i++) out[((b * outH + row) * outW + col) * c + i] += weight * get(x, from + i);
             }
         }
@@ -126,6 +151,11 @@ class ResizeTest {
     for (var kernels : new Kernels[] {reference, one}) {
       // Taps at distance 1.5, 0.5, 0.5, 1.5 weigh -0.09375, 0.59375, 0.59375, -0.09375.
       check(kernels, Interpolation.BICUBIC, 0.59375f - 4 * 0.09375f, -0.09375f + 4 * 0.59375f + 9 * 0.59375f - 9 * 0.09375f);
+      // Twice as wide: taps at distance 0.25, 0.25, 0.75, 1.25 weigh 0.8671875, 0.8671875, 0.2265625, -0.0703125, in all 1.890625.
+      check(kernels, Interpolation.BICUBIC_ANTIALIASED, (0.8671875f + 4 * 0.2265625f - 9 * 0.0703125f) / 1.890625f,
+          (0.2265625f + 4 * 0.8671875f + 9 * 0.8671875f) / 1.890625f);
+      check(kernels, Interpolation.AREA, 3.5f);
+      check(kernels, Interpolation.AREA, 0.5f, 2.5f, 6.5f);
       check(kernels, Interpolation.BILINEAR, 0.5f, 6.5f);
       check(kernels, Interpolation.BILINEAR, 0, 0.25f, 0.75f, 1.75f, 3.25f, 5.25f, 7.75f, 9);
       check(kernels, Interpolation.BILINEAR_ALIGNED, 0, 9);
@@ -145,5 +175,6 @@ class ResizeTest {
     var x = new Buffers(9).normal(3 * 4 * 21);
     assertThat(Buffers.keepsGuards(5 * 7 * 21, out -> three.resize(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR))).isTrue();
     assertThat(Buffers.keepsGuards(5 * 7 * 3, out -> three.resize(x.asSlice(0, 4 * 36), 1, 3, 4, 3, out, 5, 7, Interpolation.BICUBIC))).isTrue();
+    assertThat(Buffers.keepsGuards(2 * 21, out -> three.resize(x, 1, 3, 4, 21, out, 1, 2, Interpolation.BICUBIC_ANTIALIASED))).isTrue();
   }
 }

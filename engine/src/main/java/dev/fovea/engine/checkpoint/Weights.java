@@ -4,6 +4,7 @@ import dev.fovea.engine.nn.Conv2d;
 import dev.fovea.engine.nn.ConvTranspose2d;
 import dev.fovea.engine.nn.DepthwiseConv;
 import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Convolution;
@@ -157,5 +158,10 @@ public final class Weights {
   /// A layer norm: `name.weight` and `name.bias`, both `[dim]`.
   public LayerNorm layerNorm(String name, int dim, float eps) {
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
+  }
+
+  /// A layer scale: `name.gamma`, `[dim]`.
+  public LayerScale layerScale(String name, int dim) {
+    return new LayerScale(tensor(name + ".gamma", WeightSource.Initial.ONES, dim));
   }
 }

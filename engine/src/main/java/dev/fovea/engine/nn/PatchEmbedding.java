@@ -1,5 +1,6 @@
 package dev.fovea.engine.nn;
 
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
@@ -12,12 +13,13 @@ import dev.fovea.kernels.Window;
 public record PatchEmbedding(Linear proj, int channels, int patchSize) {
   /// `[B, channels, H, W]` → `[B, H / patchSize · W / patchSize, C]`, patches row by row.
   ///
-  /// @throws IllegalArgumentException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has other channels or is no whole number of patches
   public Tensor forward(Tensor image) {
     if (image.rank() != 4 || image.dim(1) != channels)
-      throw new IllegalArgumentException("picture: expected [B, " + channels + ", H, W], got " + image);
-    if (image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
-      throw new IllegalArgumentException("picture: " + image.dim(2) + "x" + image.dim(3) + " is not a multiple of the patch size " + patchSize);
+      throw new InputException("expected pictures [B, " + channels + ", H, W], got " + image);
+    if (image.dim(2) < patchSize || image.dim(3) < patchSize || image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
+      throw new InputException("expected pictures whose height and width are multiples of the patch size " + patchSize + ", got "
+          + image.dim(2) + "x" + image.dim(3));
     var geometry = Convolution.ofPlanes(image.dim(0), channels, image.dim(2), image.dim(3), Window.patch(patchSize));
     var out = image.allocate(image.dim(0), geometry.rows() * geometry.cols(), proj.weight().n());
     image.workspace().kernels().convolution(image.segment(), geometry, proj.weight(), proj.bias() == null ? null : proj.bias().segment(),

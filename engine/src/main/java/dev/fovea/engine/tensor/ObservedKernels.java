@@ -1,6 +1,7 @@
 package dev.fovea.engine.tensor;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
@@ -55,11 +56,23 @@ final class ObservedKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     long heads = (long) q.outer() * q.inner();
     if (shown("attention", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * (q.cols() + v.cols()),
-        q.segment(), k.segment(), v.segment(), out.segment()))
-      target.attention(q, k, v, out, scale);
+        q.segment(), k.segment(), v.segment(), mask.keys(), biasOf(mask), out.segment()))
+      target.attention(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    long heads = (long) q.outer() * q.inner();
+    if (shown("attentionMaps", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * q.cols(),
+        q.segment(), k.segment(), mask.keys(), biasOf(mask), maps))
+      target.attentionMaps(q, k, mask, maps, scale);
+  }
+
+  private static @Nullable MemorySegment biasOf(AttentionMask mask) {
+    return mask.bias() == null ? null : mask.bias().segment();
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.fovea.kernels.reference;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
@@ -63,17 +64,11 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     workers.forEach(q.outer() * q.inner(), batch -> {
       int o = batch / q.inner(), i = batch % q.inner();
-      var weights = new double[k.rows()];
       for (int query = 0; query < q.rows(); query++) {
-        for (int key = 0; key < k.rows(); key++) {
-          double score = 0;
-          for (int d = 0; d < q.cols(); d++) score += (double) at(q, o, i, query, d) * at(k, o, i, key, d);
-          weights[key] = scale * score;
-        }
-        softmax(weights);
+        var weights = attentionWeights(q, k, mask, o, i, query, scale);
         for (int d = 0; d < v.cols(); d++) {
           double sum = 0;
           for (int key = 0; key < k.rows(); key++) sum += weights[key] * at(v, o, i, key, d);
@@ -81,6 +76,35 @@ public final class ReferenceKernels implements Kernels {
         }
       }
     });
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    workers.forEach(q.outer() * q.inner(), batch -> {
+      for (int query = 0; query < q.rows(); query++) {
+        var weights = attentionWeights(q, k, mask, batch / q.inner(), batch % q.inner(), query, scale);
+        for (int key = 0; key < k.rows(); key++) put(maps, ((long) batch * q.rows() + query) * k.rows() + key, weights[key]);
+      }
+    });
+  }
+
+  /// What a query takes from each key; nothing where it sees none.
+  private static double[] attentionWeights(Matrices q, Matrices k, AttentionMask mask, int o, int i, int query, float scale) {
+    var weights = new double[k.rows()];
+    int visible = mask.visible(query, q.rows(), k.rows());
+    for (int key = 0; key < k.rows(); key++) {
+      double score = 0;
+      for (int d = 0; d < q.cols(); d++) score += (double) at(q, o, i, query, d) * at(k, o, i, key, d);
+      score *= scale;
+      if (mask.bias() != null) score += at(mask.bias(), o, i, query, key);
+      if (mask.keys() != null) score += at(mask.keys(), (long) o * k.rows() + key);
+      weights[key] = key < visible ? score : Double.NEGATIVE_INFINITY;
+    }
+    boolean seesNothing = true;
+    for (double score : weights) seesNothing &= score == Double.NEGATIVE_INFINITY;
+    if (seesNothing) return new double[k.rows()];
+    softmax(weights);
+    return weights;
   }
 
   @Override
@@ -127,7 +151,8 @@ public final class ReferenceKernels implements Kernels {
     return switch (activation) {
       case NONE -> x;
       case GELU -> x * Erf.normal(x);
-      case GELU_TANH -> x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))) / 2;
+      // (1 + tanh u) / 2 = σ(2u), which does not cancel where tanh is near -1.
+      case GELU_TANH -> x / (1 + Math.exp(-Math.sqrt(8 / Math.PI) * (x + 0.044715 * x * x * x)));
       case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
       case SILU -> x / (1 + Math.exp(-x));
       case RELU -> Math.max(x, 0);
@@ -230,8 +255,8 @@ public final class ReferenceKernels implements Kernels {
         for (int col = 0; col < outWidth; col++)
           for (int c = 0; c < channels; c++) {
             double sum = 0;
-            for (int i = 0; i < interpolation.taps(); i++)
-              for (int j = 0; j < interpolation.taps(); j++) {
+            for (int i = 0; i < interpolation.taps(height, outHeight); i++)
+              for (int j = 0; j < interpolation.taps(width, outWidth); j++) {
                 int y = Math.clamp(interpolation.first(row, height, outHeight) + i, 0, height - 1);
                 int from = Math.clamp(interpolation.first(col, width, outWidth) + j, 0, width - 1);
                 sum += interpolation.coefficient(i, row, height, outHeight) * interpolation.coefficient(j, col, width, outWidth)

@@ -17,51 +17,69 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param out rows begin where `rows` says, and so do the residual's
 record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
-  /// Floats that the bias of a panel takes, and as many zeros after it.
-  static final int BIAS = 2 * WIDTH;
+  /// Floats that a finished tile takes before it is written, where an activation needs it in native memory.
+  static final int TILE = MicroKernel.MAX_ROWS * WIDTH;
 
-  /// Copies the bias of columns `[col, col + cols)` to `to`, and zeros up to [#BIAS] floats.
+  /// Copies the bias of columns `[col, col + cols)` to `to`, and zeros up to the panel's width.
   void bias(int col, int cols, float[] to, int at) {
-    Arrays.fill(to, at, at + BIAS, 0);
+    Arrays.fill(to, at, at + WIDTH, 0);
     if (bias != null) MemorySegment.copy(bias, Simd.FLOAT, 4L * col, to, at, cols);
   }
 
   /// Finishes the tile at `from` of `s`, and writes the columns `[col, col + cols)` of rows `row … row + count - 1`.
   ///
   /// @param b where [#bias] has put the bias in `bias`
-  void finish(float[] s, int from, float[] bias, int b, int row, int count, int col, int cols) {
+  /// @param tile room for [#TILE] floats
+  void finish(float[] s, int from, float[] bias, int b, MemorySegment tile, int row, int count, int col, int cols) {
     if (activation == Activation.NONE) {
-      write(s, from, bias, b, row, count, col, cols);
-    } else {
-      activate(s, from, bias, b, count);
-      write(s, from, bias, b + WIDTH, row, count, col, cols);
-    }
-  }
-
-  /// `s = activation(s + bias)`.
-  private void activate(float[] s, int from, float[] bias, int b, int count) {
-    for (int i = from; i < from + count * WIDTH; i += WIDTH) {
-      VectorMath.activate(activation, FloatVector.fromArray(F, s, i).add(FloatVector.fromArray(F, bias, b))).intoArray(s, i);
-      VectorMath.activate(activation, FloatVector.fromArray(F, s, i + LANES).add(FloatVector.fromArray(F, bias, b + LANES))).intoArray(s, i + LANES);
-    }
-  }
-
-  /// `out = s + bias + residual`.
-  private void write(float[] s, int from, float[] bias, int b, int row, int count, int col, int cols) {
-    for (int r = 0; r < count; r++, from += WIDTH) {
-      long to = rows.at(row + r) + col;
-      if (cols == WIDTH) {
-        var y0 = FloatVector.fromArray(F, s, from).add(FloatVector.fromArray(F, bias, b));
-        var y1 = FloatVector.fromArray(F, s, from + LANES).add(FloatVector.fromArray(F, bias, b + LANES));
-        store(residual == null ? y0 : y0.add(load(residual, to)), out, to);
-        store(residual == null ? y1 : y1.add(load(residual, to + LANES)), out, to + LANES);
-      } else {
-        for (int c = 0; c < cols; c += LANES) {
-          var tail = first(Math.min(LANES, cols - c));
-          var y = FloatVector.fromArray(F, s, from + c).add(FloatVector.fromArray(F, bias, b + c));
-          store(residual == null ? y : y.add(load(residual, to + c, tail)), out, to + c, tail);
-        }
+      for (int r = 0; r < count; r++) {
+        long to = rows.at(row + r) + col;
+        if (cols == WIDTH) write(s, from + r * WIDTH, bias, b, residual, out, to);
+        else writeFirst(s, from + r * WIDTH, bias, b, residual, out, to, cols);
       }
+    } else {
+      for (int r = 0; r < count; r++) write(s, from + r * WIDTH, bias, b, null, tile, (long) r * WIDTH);
+      Elements.activate(activation, tile, tile, 0, (long) count * WIDTH);
+      for (int r = 0; r < count; r++) {
+        long to = rows.at(row + r) + col;
+        if (cols == WIDTH) copy(tile, (long) r * WIDTH, residual, out, to);
+        else copyFirst(tile, (long) r * WIDTH, residual, out, to, cols);
+      }
+    }
+  }
+
+  /// `out = s + bias + residual`, a row of the tile.
+  private static void write(float[] s, int from, float[] bias, int b, @Nullable MemorySegment residual, MemorySegment out, long to) {
+    var y0 = FloatVector.fromArray(F, s, from).add(FloatVector.fromArray(F, bias, b));
+    var y1 = FloatVector.fromArray(F, s, from + LANES).add(FloatVector.fromArray(F, bias, b + LANES));
+    store(residual == null ? y0 : y0.add(load(residual, to)), out, to);
+    store(residual == null ? y1 : y1.add(load(residual, to + LANES)), out, to + LANES);
+  }
+
+  /// The same for the first `cols` columns.
+  private static void writeFirst(float[] s, int from, float[] bias, int b, @Nullable MemorySegment residual, MemorySegment out, long to,
+      int cols) {
+    for (int c = 0; c < cols; c += LANES) {
+      var some = first(Math.min(LANES, cols - c));
+      var y = FloatVector.fromArray(F, s, from + c).add(FloatVector.fromArray(F, bias, b + c));
+      store(residual == null ? y : y.add(load(residual, to + c, some)), out, to + c, some);
+    }
+  }
+
+  /// `out = tile + residual`, a row of the tile.
+  private static void copy(MemorySegment tile, long from, @Nullable MemorySegment residual, MemorySegment out, long to) {
+    var y0 = load(tile, from);
+    var y1 = load(tile, from + LANES);
+    store(residual == null ? y0 : y0.add(load(residual, to)), out, to);
+    store(residual == null ? y1 : y1.add(load(residual, to + LANES)), out, to + LANES);
+  }
+
+  /// The same for the first `cols` columns.
+  private static void copyFirst(MemorySegment tile, long from, @Nullable MemorySegment residual, MemorySegment out, long to, int cols) {
+    for (int c = 0; c < cols; c += LANES) {
+      var some = first(Math.min(LANES, cols - c));
+      var y = load(tile, from + c);
+      store(residual == null ? y : y.add(load(residual, to + c, some)), out, to + c, some);
     }
   }
 }

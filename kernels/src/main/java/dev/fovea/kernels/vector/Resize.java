@@ -30,12 +30,12 @@ final class Resize {
   /// `[count][taps]` indices, then as many coefficients.
   private record Taps(MemorySegment segment, int count, int taps) {
     /// 4-byte numbers that the table needs.
-    static long size(int count, Interpolation interpolation) {
-      return 2L * count * interpolation.taps();
+    static long size(Interpolation interpolation, int in, int out) {
+      return 2L * out * interpolation.taps(in, out);
     }
 
     static Taps of(Interpolation interpolation, int in, int out, MemorySegment segment) {
-      var taps = new Taps(segment, out, interpolation.taps());
+      var taps = new Taps(segment, out, interpolation.taps(in, out));
       for (int i = 0; i < out; i++) {
         int first = interpolation.first(i, in, out);
         for (int tap = 0; tap < taps.taps; tap++) {
@@ -61,8 +61,10 @@ final class Resize {
 
   void run(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
       Interpolation interpolation) {
-    int together = Math.max(1, CHUNK / Math.max(1, outWidth * channels)), rows = batch * outHeight;
-    try (var down = scratch.borrow(Taps.size(outHeight, interpolation)); var across = scratch.borrow(Taps.size(outWidth, interpolation))) {
+    if (out.byteSize() == 0) return;
+    int together = Math.max(1, CHUNK / (outWidth * channels)), rows = batch * outHeight;
+    try (var down = scratch.borrow(Taps.size(interpolation, height, outHeight));
+        var across = scratch.borrow(Taps.size(interpolation, width, outWidth))) {
       var ys = Taps.of(interpolation, height, outHeight, down.segment());
       var xs = Taps.of(interpolation, width, outWidth, across.segment());
       workers.forEach(Math.ceilDiv(rows, together), group -> {
@@ -108,6 +110,10 @@ final class Resize {
 
   /// `out[to + i] = Σ coefficient · x[from + source · step + i]` over the taps of sample `at`, for `i` below `n`.
   private static void blend(MemorySegment x, long from, long step, Taps taps, int at, MemorySegment out, long to, long n) {
+    if (taps.taps != 2 && taps.taps != 4) {
+      many(x, from, step, taps, at, out, to, n);
+      return;
+    }
     long a = from + taps.source(at, 0) * step, b = from + taps.source(at, 1) * step;
     float p = taps.coefficient(at, 0), q = taps.coefficient(at, 1);
     if (taps.taps == 2) {
@@ -138,6 +144,23 @@ final class Resize {
       var tail = first(n - i);
       var sum = load(x, a + i, tail).mul(p).add(load(x, b + i, tail).mul(q));
       store(load(x, d + i, tail).fma(all(s), load(x, c + i, tail).fma(all(r), sum)), out, to + i, tail);
+    }
+  }
+
+  private static void many(MemorySegment x, long from, long step, Taps taps, int at, MemorySegment out, long to, long n) {
+    long i = 0;
+    for (; i + LANES <= n; i += LANES) {                                                                               // body
+      var sum = all(0f);
+      for (int tap = 0; tap < taps.taps; tap++)
+        sum = load(x, from + taps.source(at, tap) * step + i).fma(all(taps.coefficient(at, tap)), sum);
+      store(sum, out, to + i);
+    }
+    if (i < n) {                                                                                                       // tail
+      var tail = first(n - i);
+      var sum = all(0f);
+      for (int tap = 0; tap < taps.taps; tap++)
+        sum = load(x, from + taps.source(at, tap) * step + i, tail).fma(all(taps.coefficient(at, tap)), sum);
+      store(sum, out, to + i, tail);
     }
   }
 }

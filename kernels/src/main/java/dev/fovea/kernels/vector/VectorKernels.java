@@ -1,6 +1,7 @@
 package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
@@ -61,8 +62,13 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
-    if (!out.isEmpty()) attention.run(q, k, v, out, scale);
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
+    if (!out.isEmpty()) attention.run(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    if (maps.byteSize() > 0) attention.maps(q, k, mask, maps, scale, product);
   }
 
   @Override
