@@ -88,16 +88,15 @@ final class Resize {
 
   /// Fewer channels than lanes.
   private static void few(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
-    for (int col = 0; col < xs.count; col++, to += channels) {
-      long a = (long) xs.source(col, 0) * channels, b = (long) xs.source(col, 1) * channels;
-      float p = xs.coefficient(col, 0), q = xs.coefficient(col, 1);
-      for (int c = 0; c < channels; c++) Simd.put(out, to + c, Simd.at(line, a + c) * p + Simd.at(line, b + c) * q);
-      for (int tap = 2; tap < xs.taps; tap++) {
+    for (int col = 0; col < xs.count; col++, to += channels)
+      for (int tap = 0; tap < xs.taps; tap++) {
         long from = (long) xs.source(col, tap) * channels;
-        float r = xs.coefficient(col, tap);
-        for (int c = 0; c < channels; c++) Simd.put(out, to + c, Simd.at(out, to + c) + Simd.at(line, from + c) * r);
+        float p = xs.coefficient(col, tap);
+        for (int c = 0; c < channels; c++) {
+          float y = Simd.at(line, from + c) * p;
+          Simd.put(out, to + c, tap == 0 ? y : Simd.at(out, to + c) + y);
+        }
       }
-    }
   }
 
   /// One channel and two taps, as masks have them: nothing but loads from the line and from the table.
