@@ -7,10 +7,11 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.PatchGrid;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Window;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -66,15 +67,27 @@ final class Shapes {
       activation(Activation.GELU_TANH,       197, 3072,  NONE),
       activation(Activation.QUICK_GELU,      197, 3072,  NONE),
 
+      // A convolution.                          size  in  out  window
+      patches("vit-base",                         224,       768, Window.patch(16)),
+      patches("segformer-b0, first stage",        512,        32, Window.square(7).stride(4).pad(3)),
+      patches("swin-tiny",                        224,        96, Window.patch(4)),
+      convolution("segformer-b0, second stage",   128,   32,  64, Window.square(3).stride(2).pad(1)),
+      convolution("segformer-b0, keys",           128,   32,  32, Window.patch(8)),
+      depthwise("segformer-b0, first stage",      128,  128),
+      depthwise("segformer-b0, second stage",      64,  256),
+      depthwise("segformer-b0, third stage",       32,  640),
+      depthwise("segformer-b0, last stage",        16, 1024),
+      upscaled("sam, first",                       64,  256,  64),
+      upscaled("sam, second",                     128,   64,  32),
+
       // Moving and adding, all in vit-base at 224 pixels but for the last.
       add("residual",                        197,  768),
       multiply("layer scale",                197,  768),
       scale("scores",                        197,  768),
       headsApart(                            197),
-      patches("vit-base",                    224,   16),
-      patches("dinov2-base@518",             518,   14),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
+      resize("mask of sam",                  256, 1024,    1, Interpolation.BILINEAR),
       scores(                                197));
 
   private Shapes() {}
@@ -182,12 +195,49 @@ final class Shapes {
                 Matrices.dense(out, count, tokens, HEAD_DIM))));
   }
 
-  /// A row is the whole picture.
-  private static Shape patches(String what, int size, int patch) {
-    var grid = PatchGrid.patchify(1, 3, size, size, patch);
-    return new Shape("patches, " + what, Limit.COPY, 12.0 * size * size, NONE, arena ->
-        Case.of(arena, 3L * size * size, 1, grid.rows() * grid.cols() * grid.patchSize(), (kernels, x, from, count, out) ->
-            kernels.patches(x, grid, out)));
+  private static Shape patches(String what, int size, int out, Window window) {
+    return convolution(what, Convolution.ofPlanes(1, 3, size, size, window), out);
+  }
+
+  private static Shape convolution(String what, int size, int in, int out, Window window) {
+    return convolution(what, Convolution.of(1, size, size, in, window), out);
+  }
+
+  /// A row is the whole map.
+  private static Shape convolution(String what, Convolution g, int out) {
+    var window = g.window();
+    var name = String.format(Locale.ROOT, "convolution %dx%d stride %d of %dx%dx%d to %d, %s", window.height(), window.width(),
+        window.strideY(), g.height(), g.width(), g.channels(), out, what);
+    return new Shape(name, Limit.FMA, 2.0 * g.windows() * out * g.k(), NONE, arena -> {
+      var weight = weight(arena, F32, out, g.k());
+      var bias = Case.random(arena, out, 1);
+      return Case.of(arena, (long) g.height() * g.width() * g.channels(), 1, g.windows() * out, (kernels, x, from, count, y) ->
+          kernels.convolution(x, g, weight, bias, Activation.NONE, null, y));
+    });
+  }
+
+  /// A row is the whole map.
+  private static Shape depthwise(String what, int size, int channels) {
+    var g = Convolution.depthwise(1, size, size, channels, Window.square(3).pad(1));
+    var name = "depthwise 3x3 of " + size + "x" + size + "x" + channels + ", " + what;
+    int numbers = g.windows() * channels;
+    return new Shape(name, Limit.FMA, 2.0 * numbers * g.window().size(), NONE, arena -> {
+      var weight = Case.random(arena, (long) g.window().size() * channels, 1);
+      var bias = Case.random(arena, channels, 1);
+      return Case.of(arena, numbers, 1, numbers, (kernels, x, from, count, out) ->
+          kernels.depthwise(x, g, weight, bias, Activation.NONE, out));
+    });
+  }
+
+  /// A transposed convolution of 2 × 2; a row is a row of the map.
+  private static Shape upscaled(String what, int size, int in, int out) {
+    var name = "transposed 2x2 of " + size + "x" + size + "x" + in + " to " + out + ", " + what;
+    return new Shape(name, Limit.FMA, 8.0 * size * size * in * out, NONE, arena -> {
+      var weight = weight(arena, F32, 4 * out, in);
+      var bias = Case.random(arena, out, 1);
+      return Case.of(arena, (long) size * size * in, size, 4 * size * out, (kernels, x, from, count, y) ->
+          kernels.transposedConvolution(rows(x, from, count, size * in), 1, count, size, 2, weight, bias, Activation.NONE, y));
+    });
   }
 
   /// A row is the whole map; the copy is one of the result.

@@ -143,8 +143,7 @@ public final class VectorKernels implements Kernels {
   public void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    int rows = geometry.rows();
-    workers.forEach(geometry.batch() * rows, row -> Depthwise.row(x, geometry, weight, bias, activation, out, row / rows, row % rows));
+    workers.forEach(Depthwise.tasks(geometry), task -> Depthwise.run(x, geometry, weight, bias, activation, out, task));
   }
 
   @Override
