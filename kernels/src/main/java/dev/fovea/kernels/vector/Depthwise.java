@@ -34,15 +34,17 @@ final class Depthwise {
   }
 
   /// One pair of rows, or the last row of a map.
+  ///
+  /// @param room [Elements#ROOM] floats
   static void run(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
-      MemorySegment out, int task) {
+      MemorySegment out, int task, float[] room) {
     int pairs = Math.ceilDiv(g.rows(), 2), batch = task / pairs, row = task % pairs * 2, end = Math.min(row + 2, g.rows());
     long line = (long) g.cols() * g.channels(), from = ((long) batch * g.rows() + row) * line;
     int done = g.window().equals(WALKED) ? walk(x, g, weight, bias, out, batch, row) : 0;
     if (done < g.channels())
       for (int r = row; r < end; r++)
         for (int col = 0; col < g.cols(); col++) one(x, g, weight, bias, out, batch, r, col, done);
-    if (activation != Activation.NONE) Elements.activate(activation, out, out, from, from + (end - row) * line);
+    if (activation != Activation.NONE) Elements.activate(activation, out, out, from, from + (end - row) * line, room);
   }
 
   /// The outputs of rows `row` and `row + 1`, for as many channels as whole vectors hold. Where there is only one row, the

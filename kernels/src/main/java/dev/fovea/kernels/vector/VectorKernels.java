@@ -143,7 +143,11 @@ public final class VectorKernels implements Kernels {
   public void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    workers.forEach(Depthwise.tasks(geometry), task -> Depthwise.run(x, geometry, weight, bias, activation, out, task));
+    workers.forEach(Depthwise.tasks(geometry), task -> {
+      try (var loan = scratch.borrowArray(Elements.ROOM)) {
+        Depthwise.run(x, geometry, weight, bias, activation, out, task, loan.floats());
+      }
+    });
   }
 
   @Override
