@@ -81,9 +81,9 @@ final class Rows {
         e.intoArray(s, i);
         part = part.add(e);
       }
-      var addend = part.sub(lost);
-      var next = sum.add(addend);
-      lost = next.sub(sum).sub(addend);
+      part = part.sub(lost);
+      var next = sum.add(part);
+      lost = next.sub(sum).sub(part);
       sum = next;
     }
     sum.intoArray(s, end);
@@ -119,7 +119,7 @@ final class Rows {
   }
 
   private static void normalize(float[] s, int end, int n, float mean, float eps, int gamma, int beta) {
-    FloatVector sum = all(0f), squares = sum, lost = sum;
+    FloatVector sum = all(0f), sumLost = sum, squares = sum, squaresLost = sum;
     for (int from = 0; from < end; from += BLOCK) {
       FloatVector s0 = all(0f), q0 = s0, s1 = s0, q1 = s0;
       int i = from, to = Math.min(end, from + BLOCK);
@@ -135,10 +135,12 @@ final class Rows {
         s0 = s0.add(d);
         q0 = d.fma(d, q0);
       }
-      sum = sum.add(s0.add(s1));
-      var addend = q0.add(q1).sub(lost);
-      var next = squares.add(addend);
-      lost = next.sub(squares).sub(addend);
+      FloatVector part = s0.add(s1).sub(sumLost), next = sum.add(part);
+      sumLost = next.sub(sum).sub(part);
+      sum = next;
+      part = q0.add(q1).sub(squaresLost);
+      next = squares.add(part);
+      squaresLost = next.sub(squares).sub(part);
       squares = next;
     }
     double rest = (double) sum(sum) / n, variance = Math.max(0, (double) sum(squares) / n - rest * rest);
