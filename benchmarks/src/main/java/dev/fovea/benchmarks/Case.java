@@ -36,7 +36,7 @@ final class Case {
     this.outSize = outSize;
     this.inPlace = inPlace;
     this.operation = operation;
-    x = random(arena, inSize, 2);
+    x = Operands.random(arena, inSize, 2);
     out = arena.allocate(4L * rows * outSize, 64);
   }
 
@@ -48,17 +48,6 @@ final class Case {
   /// An operation on `[rows, cols]` that writes its results over its input.
   static Case inPlace(Arena arena, int rows, int cols, Operation operation) {
     return new Case(arena, rows, (long) rows * cols, cols, true, operation);
-  }
-
-  /// Uniform random numbers in `[-half, half)`, the same every time.
-  static MemorySegment random(Arena arena, long n, double half) {
-    var segment = arena.allocate(4 * n, 64);
-    long state = n;
-    for (long i = 0; i < n; i++) {
-      state = state * 6364136223846793005L + 1442695040888963407L;   // Knuth's MMIX
-      segment.setAtIndex(JAVA_FLOAT, i, (float) ((state >> 32) * half / (1L << 31)));
-    }
-    return segment;
   }
 
   /// Makes the operands what they were before a run in place.

@@ -1,6 +1,7 @@
 package dev.fovea.benchmarks;
 
 import dev.fovea.engine.tensor.Tensor;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -41,7 +42,7 @@ public class ModelBenchmark {
   }
 
   @Benchmark
-  public Tensor forward() {
+  public Map<String, Tensor> forward() {
     return model.run();
   }
 }

@@ -5,12 +5,14 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.DoubleSummaryStatistics;
+import java.util.HashMap;
 import java.util.List;
-import java.util.SplittableRandom;
+import java.util.Map;
 
 /// A whole model with random weights and a random batch of pictures, ready to run on the vector kernels.
 final class ModelCase implements AutoCloseable {
@@ -34,18 +36,7 @@ final class ModelCase implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException if there is no such preset
     double flopsPerThread() {
-      return 2.0 * ModelRun.shapesOfPreset(preset).dryRun(batch).macs() / threads;
-    }
-
-    /// Whether the model exists.
-    boolean isKnown() {
-      try {
-        ModelRun.shapesOfPreset(preset);
-        return true;
-      } catch (IllegalArgumentException e) {
-        System.err.println("left out: " + e.getMessage());
-        return false;
-      }
+      return 2.0 * ModelRun.shapesOfPreset(preset).dryRun(batch, 0).macs() / threads;
     }
 
     @Override
@@ -58,23 +49,19 @@ final class ModelCase implements AutoCloseable {
   private final Kernels kernels;
   private final Workspace workspace;
   private final ModelRun model;
-  private final Tensor input;
+  private final Map<String, Tensor> inputs;
 
   /// @throws IllegalArgumentException if there is no such preset
   ModelCase(Pass pass) {
     model = ModelRun.preset(pass.preset(), arena);
     kernels = KernelProvider.VECTOR.open(Workers.threads(pass.threads()));
     workspace = new Workspace(kernels);
-    var random = new SplittableRandom(1);
-    var shape = model.inputShape(pass.batch());
-    var pixels = new float[Arrays.stream(shape).reduce(1, Math::multiplyExact)];
-    for (int i = 0; i < pixels.length; i++) pixels[i] = (float) random.nextDouble(-1, 1);
-    input = Tensor.of(arena, pixels, shape);
+    inputs = model.randomInputs(pass.batch(), 0, arena);
   }
 
-  /// One pass.
-  Tensor run() {
-    return model.logits(workspace, input);
+  /// One pass; its outputs by name.
+  Map<String, Tensor> run() {
+    return model.run(workspace, inputs, Keep.NOTHING);
   }
 
   /// Runs twice. That the numbers are right is for the tests and for the comparison with other programs; here they are finite,
@@ -82,12 +69,22 @@ final class ModelCase implements AutoCloseable {
   ///
   /// @throws IllegalStateException if they are not
   void runChecked() {
-    float[] first = run().toArray(), second = run().toArray();
-    if (!Arrays.equals(first, second)) throw new IllegalStateException("two passes gave different results");
+    var first = new HashMap<String, float[]>();
+    run().forEach((name, tensor) -> first.put(name, tensor.toArray()));
+    run().forEach((name, tensor) -> check(name, first.get(name), tensor.toArray()));
+  }
+
+  private static void check(String name, float[] first, float[] second) {
+    if (!Arrays.equals(first, second)) throw new IllegalStateException(name + ": two passes gave different results");
     var spread = new DoubleSummaryStatistics();
     for (float value : first) spread.accept(value);   // NaN makes both ends NaN
     if (!(Double.isFinite(spread.getMin()) && Double.isFinite(spread.getMax()) && spread.getMin() < spread.getMax()))
-      throw new IllegalStateException("results lie between " + spread.getMin() + " and " + spread.getMax());
+      throw new IllegalStateException(name + ": results lie between " + spread.getMin() + " and " + spread.getMax());
+  }
+
+  /// The memory of its activations.
+  Workspace workspace() {
+    return workspace;
   }
 
   @Override

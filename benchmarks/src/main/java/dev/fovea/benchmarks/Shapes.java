@@ -1,16 +1,26 @@
 package dev.fovea.benchmarks;
 
+import static dev.fovea.benchmarks.AttentionShapes.CHANNELS;
+import static dev.fovea.benchmarks.AttentionShapes.attention;
+import static dev.fovea.benchmarks.AttentionShapes.biased;
+import static dev.fovea.benchmarks.AttentionShapes.causal;
+import static dev.fovea.benchmarks.AttentionShapes.headsApart;
+import static dev.fovea.benchmarks.AttentionShapes.maps;
+import static dev.fovea.benchmarks.AttentionShapes.scores;
+import static dev.fovea.benchmarks.ConvolutionShapes.channelsLast;
+import static dev.fovea.benchmarks.ConvolutionShapes.depthwise;
+import static dev.fovea.benchmarks.ConvolutionShapes.planes;
+import static dev.fovea.benchmarks.ConvolutionShapes.transposed;
+import static dev.fovea.benchmarks.Operands.rows;
+import static dev.fovea.benchmarks.Operands.weight;
 import static dev.fovea.kernels.Weight.Type.BF16;
 import static dev.fovea.kernels.Weight.Type.F16;
 import static dev.fovea.kernels.Weight.Type.F32;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
-import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.PatchGrid;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Window;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -22,8 +32,8 @@ final class Shapes {
   /// More than caches hold.
   static final long BEYOND_CACHES = 256L << 20;
 
-  private static final int HEADS = 12, HEAD_DIM = 64, CHANNELS = HEADS * HEAD_DIM;
-  private static final double NONE = Double.NaN;
+  /// No reach is set.
+  static final double NONE = Double.NaN;
 
   static final List<Shape> ALL = List.of(
       // A linear map of a whole picture.    M     N     K   weight  reach
@@ -55,6 +65,20 @@ final class Shapes {
       attention("vit-base@384",            577,   0.70),
       attention("dinov2-base@518",        1370,   0.70),
       attention("sam-base global",        4096,   0.70),
+      causal("vit-base@384",               577),
+      biased("vit-base@384",               577),
+      maps("vit-base",                     197),
+
+      // Windows of a square picture or map.   size  channels  outputs  window
+      planes("vit-base patches",                224,     3,     768,    Window.patch(16)),
+      planes("dinov2-base@518 patches",         518,     3,     768,    Window.patch(14)),
+      planes("segformer-b0 first patches",      512,     3,      32,    Window.square(7).stride(4).pad(3)),
+      channelsLast("segformer-b0 patches",      128,    32,      64,    Window.square(3).stride(2).pad(1)),
+      channelsLast("segformer-b0 kv reduction", 128,    32,      32,    Window.patch(8)),
+      channelsLast("sam-base neck",              64,   768,     256,    Window.square(1)),
+      channelsLast("sam-base neck",              64,   256,     256,    Window.square(3).pad(1)),
+      depthwise("segformer-b0 mlp",             128,   128,             Window.square(3).pad(1)),
+      transposed("sam mask decoder",             64,   256,      64,    2),
 
       // In place, all rows at once.        rows  cols   reach: the share of a copy's speed
       softmax(                               197, 3072,  1 / 1.5),
@@ -70,12 +94,10 @@ final class Shapes {
       add("residual",                        197,  768),
       multiply("layer scale",                197,  768),
       scale("scores",                        197,  768),
-      headsApart(                            197),
-      patches("vit-base",                    224,   16),
-      patches("dinov2-base@518",             518,   14),
+      headsApart("vit-base",                 197),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
-      scores(                                197));
+      scores("vit-base",                     197));
 
   private Shapes() {}
 
@@ -87,7 +109,7 @@ final class Shapes {
         .orElseThrow(() -> new IllegalArgumentException("there is no shape '" + name + "'"));
   }
 
-  private static Shape product(String what, int m, int n, int k, Weight.Type type, double reach) {
+  static Shape product(String what, int m, int n, int k, Weight.Type type, double reach) {
     return new Shape(linearName(what, m, n, k, type), Limit.FMA, 2.0 * m * n * k, reach, arena -> {
       var weight = weight(arena, type, n, k);
       return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) ->
@@ -117,27 +139,14 @@ final class Shapes {
     return "linear " + m + "x" + n + "x" + k + " " + type.name().toLowerCase(Locale.ROOT) + ", " + what;
   }
 
-  /// A row is a query, in all heads; `x` is the fused projection `[N, 3, heads, D]`.
-  private static Shape attention(String what, int tokens, double reach) {
-    return new Shape("attention " + tokens + ", " + what, Limit.FMA, 4.0 * tokens * tokens * CHANNELS, reach, arena ->
-        Case.of(arena, 3L * tokens * CHANNELS, tokens, CHANNELS, (kernels, x, from, count, out) ->
-            kernels.attention(fused(x, 0, from, count), fused(x, 1, 0, tokens), fused(x, 2, 0, tokens),
-                new Matrices(out, 1, HEADS, count, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1), (float) (1 / Math.sqrt(HEAD_DIM)))));
-  }
-
-  private static Matrices fused(MemorySegment qkv, int which, int from, int count) {
-    long start = 3L * CHANNELS * from + (long) which * CHANNELS;
-    return new Matrices(qkv.asSlice(4 * start), 1, HEADS, count, HEAD_DIM, 0, HEAD_DIM, 3L * CHANNELS, 1);
-  }
-
-  private static Shape softmax(int rows, int cols, double reach) {
+  static Shape softmax(int rows, int cols, double reach) {
     return inPlace("softmax", rows, cols, reach, arena -> (kernels, x, from, count, out) ->
         kernels.softmax(rows(x, from, count, cols), out, count, cols));
   }
 
-  private static Shape layerNorm(int rows, int cols, double reach) {
+  static Shape layerNorm(int rows, int cols, double reach) {
     return inPlace("layer norm", rows, cols, reach, arena -> {
-      MemorySegment gamma = Case.random(arena, cols, 1), beta = Case.random(arena, cols, 1);
+      MemorySegment gamma = Operands.random(arena, cols, 1), beta = Operands.random(arena, cols, 1);
       return (kernels, x, from, count, out) ->
           kernels.layerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols);
     });
@@ -151,7 +160,7 @@ final class Shapes {
 
   private static Shape add(String what, int rows, int cols) {
     return inPlace("add, " + what, rows, cols, NONE, arena -> {
-      var b = Case.random(arena, (long) rows * cols, 1);
+      var b = Operands.random(arena, (long) rows * cols, 1);
       return (kernels, x, from, count, out) ->
           kernels.add(rows(x, from, count, cols), rows(b, from, count, cols), out, (long) count * cols, (long) count * cols);
     });
@@ -159,7 +168,7 @@ final class Shapes {
 
   private static Shape multiply(String what, int rows, int cols) {
     return inPlace("multiply, " + what, rows, cols, NONE, arena -> {
-      var b = Case.random(arena, cols, 1);
+      var b = Operands.random(arena, cols, 1);
       return (kernels, x, from, count, out) -> kernels.multiply(rows(x, from, count, cols), b, out, (long) count * cols, cols);
     });
   }
@@ -174,22 +183,6 @@ final class Shapes {
         arena -> Case.inPlace(arena, rows, cols, operation.apply(arena)));
   }
 
-  /// `[N, heads, D]` → `[heads, N, D]`; a row is a head.
-  private static Shape headsApart(int tokens) {
-    return new Shape("copy, heads apart " + tokens + "x" + CHANNELS, Limit.COPY, 4.0 * tokens * CHANNELS, NONE, arena ->
-        Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * HEAD_DIM, (kernels, x, from, count, out) ->
-            kernels.copy(new Matrices(x.asSlice(4L * from * HEAD_DIM), 1, count, tokens, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1),
-                Matrices.dense(out, count, tokens, HEAD_DIM))));
-  }
-
-  /// A row is the whole picture.
-  private static Shape patches(String what, int size, int patch) {
-    var grid = PatchGrid.patchify(1, 3, size, size, patch);
-    return new Shape("patches, " + what, Limit.COPY, 12.0 * size * size, NONE, arena ->
-        Case.of(arena, 3L * size * size, 1, grid.rows() * grid.cols() * grid.patchSize(), (kernels, x, from, count, out) ->
-            kernels.patches(x, grid, out)));
-  }
-
   /// A row is the whole map; the copy is one of the result.
   private static Shape resize(String what, int size, int to, int channels, Interpolation interpolation) {
     var name = "resize " + size + "x" + size + " to " + to + "x" + to + "x" + channels + ", " + what;
@@ -197,43 +190,5 @@ final class Shapes {
     return new Shape(name, Limit.COPY, 4.0 * outSize, NONE, arena ->
         Case.of(arena, (long) size * size * channels, 1, outSize, (kernels, x, from, count, out) ->
             kernels.resize(x, 1, size, size, channels, out, to, to, interpolation)));
-  }
-
-  /// `q · kᵀ` of every head, as the maps need it; a row is a head.
-  private static Shape scores(int tokens) {
-    var name = "matmul, scores 12x" + tokens + "x" + tokens + "x64";
-    return new Shape(name, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, NONE, arena -> {
-      var k = Case.random(arena, (long) tokens * CHANNELS, 1);
-      return Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * tokens, (kernels, x, from, count, out) ->
-          kernels.matmul(heads(x, from, count, tokens), heads(k, from, count, tokens).transposed(),
-              Matrices.dense(out, count, tokens, tokens), 0.125f));
-    });
-  }
-
-  private static Matrices heads(MemorySegment x, int from, int count, int tokens) {
-    return Matrices.dense(rows(x, from, count, tokens * HEAD_DIM), count, tokens, HEAD_DIM);
-  }
-
-  private static MemorySegment rows(MemorySegment x, int from, int count, int cols) {
-    return x.asSlice(4L * from * cols, 4L * count * cols);
-  }
-
-  /// A random weight in panels, as the converter stores it.
-  private static Weight weight(Arena arena, Weight.Type type, int n, int k) {
-    var weight = new Weight(arena.allocate(Weight.bytes(type, Weight.Layout.PANELS, n, k), 64), type, Weight.Layout.PANELS, n, k);
-    try (var own = Arena.ofConfined()) {
-      var values = Case.random(own, (long) n * k, 0.5);
-      for (int row = 0; row < n; row++)
-        for (int column = 0; column < k; column++) {
-          float value = values.getAtIndex(JAVA_FLOAT, (long) row * k + column);
-          long at = weight.index(row, column);
-          switch (type) {
-            case F32 -> weight.segment().setAtIndex(JAVA_FLOAT, at, value);
-            case F16 -> weight.segment().setAtIndex(JAVA_SHORT, at, Float.floatToFloat16(value));
-            case BF16 -> weight.segment().setAtIndex(JAVA_SHORT, at, (short) (Float.floatToRawIntBits(value) >>> 16));
-          }
-        }
-    }
-    return weight;
   }
 }

@@ -94,8 +94,8 @@ final class Product {
     int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);
     int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
     boolean once = part.pieces == part.steps.count();
-    try (var space = scratch.borrow(Epilogue.TILE + Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + WIDTH)) {
-      var panel = Panels.of(weight, col, k0, k1, space.segment().asSlice(4L * Epilogue.TILE));
+    try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
+      var panel = Panels.of(weight, col, k0, k1, space.segment());
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
       var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin);
       for (int t = begin; t < end; t++) {
@@ -107,7 +107,7 @@ final class Product {
               panel.second() + start * panel.step(), panel.step(), part.steps.length(p), tile, at, WIDTH, p > 0,
               fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
         }
-        if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, space.segment(), part.cut.start(part.from + t), rows, col, cols);
+        if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
     }
   }

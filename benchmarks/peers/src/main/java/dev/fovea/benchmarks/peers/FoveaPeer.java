@@ -8,8 +8,8 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.vit.ViT;
 import java.lang.foreign.Arena;
+import java.util.List;
 
 /// Fovea on its vector kernels.
 final class FoveaPeer {
@@ -51,7 +51,7 @@ final class FoveaPeer {
     var input = Tensor.of(arena, image, 1, c.numChannels(), c.imageHeight(), c.imageWidth());
     return new Computation() {
       private Tensor logits() {
-        return workspace.run("logits", input, x -> weights.model().forward(x, ViT.Keep.LOGITS), ViT.Output::tensors).logits();
+        return workspace.run("logits", input, weights.model()::logits, List::of);
       }
 
       @Override

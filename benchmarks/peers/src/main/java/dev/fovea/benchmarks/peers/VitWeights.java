@@ -10,6 +10,7 @@ import dev.fovea.models.vit.ViT;
 import dev.fovea.models.vit.ViTConfig;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -24,7 +25,7 @@ final class VitWeights implements WeightSource {
   /// @param arena owns the parameters' memory
   VitWeights(String preset, Arena arena) {
     random = new RandomWeights(arena, 1);
-    config = ViTConfig.preset(preset);
+    config = ViTConfig.PRESETS.get(preset);
     model = Weights.bind(this, w -> ViT.load(config, w)).model();
   }
 
@@ -39,8 +40,7 @@ final class VitWeights implements WeightSource {
 
   /// Floating-point operations of a pass over one picture.
   double flops() {
-    return 2.0 * Workspace.dryRun(x -> model.forward(x, ViT.Keep.LOGITS), ViT.Output::tensors, 1, config.numChannels(),
-        config.imageHeight(), config.imageWidth()).macs();
+    return 2.0 * Workspace.dryRun(model::logits, List::of, 1, config.numChannels(), config.imageHeight(), config.imageWidth()).macs();
   }
 
   /// The numbers of a tensor.
