@@ -10,4 +10,9 @@ import java.util.function.Function;
 /// @param amount floating-point operations or bytes, as the limit counts them
 /// @param reach the share of the limit to reach, NaN if none is set
 /// @param prepare makes its operands, which the arena owns
-record Shape(String name, Limit limit, double amount, double reach, Function<Arena, Case> prepare) {}
+record Shape(String name, Limit limit, double amount, double reach, Function<Arena, Case> prepare) {
+  /// The name's first word, which says what the operation does.
+  String word() {
+    return name.split("[ ,]")[0];
+  }
+}

@@ -40,8 +40,7 @@ class ShapesTest {
     var called = new TreeSet<String>();
     try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
       var smallest = Shapes.ALL.stream().filter(s -> s.limit() != Limit.READ)
-          .collect(Collectors.toMap(s -> s.name().split("[ ,]")[0], s -> s,
-              BinaryOperator.minBy(Comparator.comparing(Shape::amount))));
+          .collect(Collectors.toMap(Shape::word, s -> s, BinaryOperator.minBy(Comparator.comparing(Shape::amount))));
       for (var shape : smallest.values()) shape.prepare().apply(arena).runChecked(recording(kernels, called));
     }
     var all = Arrays.stream(Kernels.class.getMethods()).map(Method::getName).collect(Collectors.toCollection(TreeSet::new));
