@@ -61,7 +61,7 @@ public enum KernelProvider {
   /// where it can.
   public Optional<String> reasonAgainst() {
     if (this == REFERENCE) return Optional.empty();
-    if (!MachineProbe.hasVectorApi())
+    if (!hasVectorApi())
       return Optional.of("the Vector API is missing; add --add-modules jdk.incubator.vector to the java command");
     // These properties are the virtual machine's own words, and cost nothing at start-up, unlike its management beans.
     var mode = System.getProperty("java.vm.info", "");
@@ -75,5 +75,9 @@ public enum KernelProvider {
       return Optional.of("fused multiply-add is not done in hardware; remove -XX:-UseFMA, -XX:UseAVX and -XX:UseSSE from the java "
           + "command, or use a processor that has it");
     return Optional.empty();
+  }
+
+  static boolean hasVectorApi() {
+    return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
   }
 }

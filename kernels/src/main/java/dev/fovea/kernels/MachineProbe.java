@@ -18,13 +18,9 @@ public final class MachineProbe {
 
   private MachineProbe() {}
 
-  static boolean hasVectorApi() {
-    return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
-  }
-
   /// Width of the vectors that [KernelProvider#VECTOR] uses, in bits; 0 where the Vector API is missing.
   public static int vectorBits() {
-    return hasVectorApi() ? VectorKernels.bits() : 0;
+    return KernelProvider.hasVectorApi() ? VectorKernels.bits() : 0;
   }
 
   /// Whether fused multiply-add is done in hardware. Where it is not, Java computes in decimal numbers, a hundred times slower,
