@@ -1,4 +1,4 @@
-/// JMH benchmarks at shapes that real models have.
+/// Benchmarks at shapes that real models have.
 module dev.fovea.benchmarks {
   requires dev.fovea.models;
   requires jmh.core;

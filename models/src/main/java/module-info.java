@@ -4,5 +4,6 @@ module dev.fovea.models {
   requires transitive dev.fovea.engine;
 
   exports dev.fovea.models;
+  exports dev.fovea.models.dinov2;
   exports dev.fovea.models.vit;
 }

@@ -31,9 +31,9 @@ final class InspectCommand implements Callable<Integer> {
   public Integer call() {
     try (var checkpoint = Checkpoint.open(model); var arena = Arena.ofShared()) {
       var header = ModelHeader.of(checkpoint);
-      var run = checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
+      var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
-          run.parameters(), run.dryRun(1).macs(), rows(checkpoint.tensors().values()));
+          run.parameters(), run.dryRun(1, 0).macs(), rows(checkpoint.tensors().values()));
       Output.write(json ? Output.json(report) : text(report), null);
     }
     return Fovea.GOOD;

@@ -101,6 +101,39 @@ class CommandsTest {
     assertThat(Files.readString(file)).startsWith("-").contains("LABEL_");
   }
 
+  private String dinov2(String golden) {
+    var file = folder.resolve(golden + ".safetensors").toString();
+    assertThat(fovea("convert", FIXTURE.resolveSibling(golden).toString(), "-o", file)).returns(0, Run::status).returns("", Run::err);
+    return file;
+  }
+
+  @Test
+  void dinov2() {
+    var features = dinov2("dinov2-tiny-registers");
+    var reference = FIXTURE.resolveSibling("dinov2-tiny-registers").resolve("reference.safetensors").toString();
+    assertThat(fovea("verify", features, "--against", reference, "--json").json().get("passed").getAsBoolean()).isTrue();
+    assertThat(fovea("inspect", features, "--json").json().get("parameters").getAsLong()).isEqualTo(86_160);
+    assertThat(fovea("bench", features, "--runs", "1").status).isZero();
+    assertThat(fovea("classify", features, PICTURE)).returns(2, Run::status).returns("", Run::out)
+        .returns("fovea: " + features + ": expected a model that classifies pictures, got family dinov2 without a classification head\n", Run::err);
+    assertThat(fovea("verify", features, "--against", FIXTURE.resolve("reference.safetensors").toString()).err)
+        .contains("vit-tiny").endsWith("reference.safetensors: expected pictures whose height and width are multiples of the patch size 14, got 32x32\n");
+    assertThat(fovea("classify", dinov2("dinov2-tiny-classifier"), PICTURE, "--top", "7").out).contains("LABEL_6");
+  }
+
+  @Test
+  void preprocessingThatDoesNotFitThePatches() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    for (var file : new String[] {"config.json", "model.safetensors"})
+      Files.copy(FIXTURE.resolveSibling("dinov2-tiny-classifier").resolve(file), source.resolve(file));
+    Files.writeString(source.resolve("preprocessor_config.json"),
+        "{\"size\": {\"height\": 42, \"width\": 50}, \"image_mean\": [0, 0, 0], \"image_std\": [1, 1, 1]}");
+    var odd = folder.resolve("odd.safetensors").toString();
+    assertThat(fovea("convert", source.toString(), "-o", odd).status).isZero();
+    assertThat(fovea("classify", odd, PICTURE)).returns(2, Run::status)
+        .returns("fovea: " + PICTURE + ": after preprocessing: expected pictures whose height and width are multiples of the patch size 14, got 42x50\n", Run::err);
+  }
+
   @Test
   void doctorAndDemoAndCompletion() {
     assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");

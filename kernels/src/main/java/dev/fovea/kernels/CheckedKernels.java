@@ -26,15 +26,9 @@ final class CheckedKernels implements Kernels {
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     Check.size("m", m);
     Check.segment("x", x, 4L * m * weight.k(), shape(m, weight.k()));
-    Check.segment(Check.WEIGHT, weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()),
-        shape(weight.n(), weight.k()) + " " + weight.type() + " in " + weight.layout());
     output(out, 4L * m * weight.n(), shape(m, weight.n()));
     Check.apart("x", x, out);
-    Check.apart("weight", weight.segment(), out);
-    if (bias != null) {
-      Check.segment("bias", bias, 4L * weight.n(), shape(weight.n()));
-      Check.apart("bias", bias, out);
-    }
+    weightAndBias(weight, bias, weight.n(), out);
     if (residual != null) {
       Check.segment("residual", residual, 4L * m * weight.n(), shape(m, weight.n()));
       Check.sameOrApart("residual", residual, out);
@@ -51,14 +45,45 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     batch("k", k, q.outer(), q.inner(), k.rows(), q.cols());
     batch("v", v, q.outer(), q.inner(), k.rows(), v.cols());
     batch("out", out, q.outer(), q.inner(), q.rows(), v.cols());
-    for (var m : new Matrices[] {q, k, v, out})
-      if (m.colStride() != 1) throw new IllegalArgumentException("attention: expected column stride 1, got " + m.colStride());
+    for (var m : new Matrices[] {q, k, v, out}) adjacent("attention", m);
     output(out, q, k, v);
-    provider.attention(q, k, v, out, scale);
+    mask(mask, q, k, out.segment());
+    provider.attention(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    batch("k", k, q.outer(), q.inner(), k.rows(), q.cols());
+    output(maps, 4L * q.outer() * q.inner() * q.rows() * k.rows(), shape(q.outer(), q.inner(), q.rows(), k.rows()));
+    for (var m : new Matrices[] {q, k}) {
+      adjacent("attention maps", m);
+      Check.atLeast("an input", m.segment(), 4 * m.extent());
+      Check.apart("an input", extent(m), maps);
+    }
+    mask(mask, q, k, maps);
+    provider.attentionMaps(q, k, mask, maps, scale);
+  }
+
+  private static void adjacent(String operation, Matrices m) {
+    if (m.colStride() != 1) throw new IllegalArgumentException(operation + ": expected column stride 1, got " + m.colStride());
+  }
+
+  private static void mask(AttentionMask mask, Matrices q, Matrices k, MemorySegment out) {
+    if (mask.keys() != null) {
+      Check.segment("mask of keys", mask.keys(), 4L * q.outer() * k.rows(), shape(q.outer(), k.rows()));
+      Check.apart("mask of keys", mask.keys(), out);
+    }
+    var bias = mask.bias();
+    if (bias != null) {
+      batch("attention bias", bias, q.outer(), q.inner(), q.rows(), k.rows());
+      adjacent("attention bias", bias);
+      Check.atLeast("attention bias", bias.segment(), 4 * bias.extent());
+      Check.apart("attention bias", extent(bias), out);
+    }
   }
 
   @Override
@@ -112,13 +137,53 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
-  public void patches(MemorySegment planes, PatchGrid grid, MemorySegment out) {
-    Check.segment("planes", planes, 4L * grid.batch() * grid.channels() * grid.height() * grid.width(),
-        shape(grid.batch(), grid.channels(), grid.height(), grid.width()));
-    output(out, 4L * grid.batch() * grid.rows() * grid.cols() * grid.patchSize(),
-        shape(grid.batch(), grid.rows(), grid.cols(), grid.patchSize()));
-    Check.apart("planes", planes, out);
-    provider.patches(planes, grid, out);
+  public void convolution(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) {
+    if (weight.k() != g.k())
+      throw new IllegalArgumentException("weight: expected " + g.k() + " columns for a window of " + g.window().height() + "x"
+          + g.window().width() + " with " + g.depth() + " channels, got " + weight.k());
+    if (g.groups() > 0 && weight.n() % g.groups() != 0)
+      throw new IllegalArgumentException("weight: " + weight.n() + " outputs are not a multiple of " + g.groups() + " groups");
+    map(x, g);
+    long bytes = 4L * g.windows() * weight.n();
+    var shape = shape(g.batch(), g.rows(), g.cols(), weight.n());
+    output(out, bytes, shape);
+    Check.apart("x", x, out);
+    weightAndBias(weight, bias, weight.n(), out);
+    if (residual != null) {
+      Check.segment("residual", residual, bytes, shape);
+      Check.sameOrApart("residual", residual, out);
+    }
+    provider.convolution(x, g, weight, bias, activation, residual, out);
+  }
+
+  @Override
+  public void depthwise(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
+      MemorySegment out) {
+    if (g.groups() != g.channels() || g.layout() != Convolution.Layout.CHANNELS_LAST)
+      throw new IllegalArgumentException("depthwise: expected " + g.channels() + " groups and channels last, got " + g.groups()
+          + " groups and " + g.layout());
+    map(x, g);
+    Check.segment("taps", weight, 4L * g.window().size() * g.channels(), shape(g.window().height(), g.window().width(), g.channels()));
+    output(out, 4L * g.windows() * g.channels(), shape(g.batch(), g.rows(), g.cols(), g.channels()));
+    Check.apart("x", x, out);
+    Check.apart("taps", weight, out);
+    bias(bias, g.channels(), out);
+    provider.depthwise(x, g, weight, bias, activation, out);
+  }
+
+  @Override
+  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
+    for (int size : new int[] {batch, height, width}) Check.size("transposed convolution", size);
+    if (kernel < 1 || weight.n() % (kernel * kernel) != 0)
+      throw new IllegalArgumentException("weight: expected a multiple of " + kernel + "x" + kernel + " rows, got " + weight.n());
+    int n = weight.n() / (kernel * kernel);
+    Check.segment("x", x, 4L * batch * height * width * weight.k(), shape(batch, height, width, weight.k()));
+    output(out, 4L * batch * height * width * weight.n(), shape(batch, (long) height * kernel, (long) width * kernel, n));
+    Check.apart("x", x, out);
+    weightAndBias(weight, bias, n, out);
+    provider.transposedConvolution(x, batch, height, width, kernel, weight, bias, activation, out);
   }
 
   @Override
@@ -135,6 +200,26 @@ final class CheckedKernels implements Kernels {
   @Override
   public void close() {
     provider.close();
+  }
+
+  private static void weightAndBias(Weight weight, @Nullable MemorySegment bias, int n, MemorySegment out) {
+    Check.segment(Check.WEIGHT, weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()),
+        shape(weight.n(), weight.k()) + " " + weight.type() + " in " + weight.layout());
+    Check.apart("weight", weight.segment(), out);
+    bias(bias, n, out);
+  }
+
+  private static void bias(@Nullable MemorySegment bias, int n, MemorySegment out) {
+    if (bias == null) return;
+    Check.segment("bias", bias, 4L * n, shape(n));
+    Check.apart("bias", bias, out);
+  }
+
+  private static void map(MemorySegment x, Convolution g) {
+    Check.segment("x", x, 4L * g.batch() * g.height() * g.width() * g.channels(), switch (g.layout()) {
+      case CHANNELS_LAST -> shape(g.batch(), g.height(), g.width(), g.channels());
+      case PLANES -> shape(g.batch(), g.channels(), g.height(), g.width());
+    });
   }
 
   private static void rows(MemorySegment x, MemorySegment out, int rows, int cols) {

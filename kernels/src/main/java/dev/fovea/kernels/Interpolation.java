@@ -1,48 +1,88 @@
 package dev.fovea.kernels;
 
-/// How [Kernels#resize] finds a value between two samples. Pixel centres lie at half-integers, so the source position of
-/// output `i` is `(i + 0.5) · in / out - 0.5`; positions outside repeat the border.
+/// How [Kernels#resize] finds a value between samples. Positions outside the map repeat its border, unless said otherwise.
 public enum Interpolation {
-  /// Two taps a dimension; PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
+  /// Two taps a dimension. Samples are squares and their centres lie at half-integers: the source position of output `i` is
+  /// `(i + 0.5) · in / out - 0.5`. PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
   BILINEAR,
-  /// Four taps a dimension with `a = -0.75`; PyTorch's `interpolate(mode="bicubic", align_corners=False)`.
-  BICUBIC;
+  /// Two taps a dimension. Samples are points and the outermost coincide: the source position of output `i` is
+  /// `i · (in - 1) / (out - 1)`, and 0 for a single output. PyTorch's `interpolate(mode="bilinear", align_corners=True)`.
+  BILINEAR_ALIGNED,
+  /// Four taps a dimension with `a = -0.75` (Keys, "Cubic Convolution Interpolation", 1981), positions as for [#BILINEAR].
+  /// PyTorch's `interpolate(mode="bicubic", align_corners=False)`.
+  BICUBIC,
+  /// Keys' cubic with `a = -0.5`, as wide as a reduction asks, positions as for [#BILINEAR]; what lies outside counts for
+  /// nothing. PyTorch's `interpolate(mode="bicubic", align_corners=False, antialias=True)`, which is also PIL's.
+  BICUBIC_ANTIALIASED,
+  /// The mean of the samples that an output covers. PyTorch's `interpolate(mode="area")`.
+  AREA;
 
-  /// Taps a dimension.
-  public int taps() {
-    return this == BILINEAR ? 2 : 4;
+  /// Taps a dimension; for some outputs the last of them may count for nothing.
+  public int taps(int in, int out) {
+    return switch (this) {
+      case BILINEAR, BILINEAR_ALIGNED -> 2;
+      case BICUBIC -> 4;
+      case BICUBIC_ANTIALIASED -> 2 * (int) Math.ceil(2 * widening(in, out)) + 1;
+      case AREA -> Math.ceilDiv(in, out) + (in % out == 0 ? 0 : 1);
+    };
   }
 
-  /// The coefficients that output sample `i` of `out` gives to the source samples
-  /// `first(i, in, out) … first + taps() - 1`.
-  ///
-  /// @return [#taps()] numbers that sum to 1
-  public double[] coefficients(int i, int in, int out) {
+  /// What output sample `i` of `out` takes of the source sample `first(i, in, out) + tap`; over all taps these sum to 1.
+  public double coefficient(int tap, int i, int in, int out) {
     double position = position(i, in, out);
-    double t = position - Math.floor(position);
+    double distance = Math.abs(first(i, in, out) + tap - position);
     return switch (this) {
-      case BILINEAR -> new double[] {1 - t, t};
-      case BICUBIC -> new double[] {far(t + 1), near(t), near(1 - t), far(2 - t)};
+      case BILINEAR, BILINEAR_ALIGNED -> 1 - distance;
+      case BICUBIC -> distance <= 1 ? near(-0.75, distance) : far(-0.75, distance);
+      case BICUBIC_ANTIALIASED -> antialiased(tap, i, in, out) / antialiasedSum(i, in, out);
+      case AREA -> {
+        int covered = (int) Math.ceilDiv((i + 1L) * in, out) - first(i, in, out);
+        yield tap < covered ? 1.0 / covered : 0;
+      }
     };
   }
 
   /// Index of the first source sample that output `i` reads; may lie outside `[0, in)`, where the border repeats.
   public int first(int i, int in, int out) {
-    return (int) Math.floor(position(i, in, out)) - (taps() / 2 - 1);
+    return switch (this) {
+      case BILINEAR, BILINEAR_ALIGNED -> (int) Math.floor(position(i, in, out));
+      case BICUBIC -> (int) Math.floor(position(i, in, out)) - 1;
+      case BICUBIC_ANTIALIASED -> Math.max(0, (int) (position(i, in, out) + 1 - 2 * widening(in, out)));
+      case AREA -> (int) ((long) i * in / out);
+    };
   }
 
   private double position(int i, int in, int out) {
-    double position = (i + 0.5) * in / out - 0.5;
-    return this == BILINEAR ? Math.max(position, 0) : position;
+    return switch (this) {
+      case BILINEAR -> Math.max((i + 0.5) * in / out - 0.5, 0);
+      case BILINEAR_ALIGNED -> out == 1 ? 0 : (double) ((long) i * (in - 1)) / (out - 1);
+      case BICUBIC, BICUBIC_ANTIALIASED, AREA -> (i + 0.5) * in / out - 0.5;
+    };
   }
 
-  private static final double A = -0.75;
-
-  private static double near(double t) {
-    return ((A + 2) * t - (A + 3)) * t * t + 1;
+  /// How many source samples an output covers, at least one.
+  private static double widening(int in, int out) {
+    return Math.max(1, (double) in / out);
   }
 
-  private static double far(double t) {
-    return ((A * t - 5 * A) * t + 8 * A) * t - 4 * A;
+  /// A coefficient before all are divided by their sum; 0 outside the map.
+  private double antialiased(int tap, int i, int in, int out) {
+    int source = first(i, in, out) + tap;
+    double distance = Math.abs(source - position(i, in, out)) / widening(in, out);
+    return source >= in || distance >= 2 ? 0 : distance <= 1 ? near(-0.5, distance) : far(-0.5, distance);
+  }
+
+  private double antialiasedSum(int i, int in, int out) {
+    double sum = 0;
+    for (int tap = 0; tap < taps(in, out); tap++) sum += antialiased(tap, i, in, out);
+    return sum;
+  }
+
+  private static double near(double a, double t) {
+    return ((a + 2) * t - (a + 3)) * t * t + 1;
+  }
+
+  private static double far(double a, double t) {
+    return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
   }
 }

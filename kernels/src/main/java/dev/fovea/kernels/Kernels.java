@@ -41,14 +41,28 @@ public interface Kernels extends AutoCloseable {
   /// @param out `[M, N]` each, no two elements at the same place; may not overlap `a` or `b`
   void matmul(Matrices a, Matrices b, Matrices out, float scale);
 
-  /// `out = softmax(scale · q · kᵀ) · v`, head by head, without writing the `N × N` scores to memory
+  /// `out = softmax(scale · q · kᵀ + mask) · v`, head by head, without writing the `N × N` scores to memory
   /// (Vaswani et al., 2017; the blockwise softmax is Milakov and Gimelshein's, 2018).
   ///
   /// @param q `[queries, D]` each, with column stride 1, as all four
   /// @param k `[keys, D]` each
   /// @param v `[keys, D]` each
+  /// @param mask which keys are seen, and what is added to the scores
   /// @param out `[queries, D]` each; may not overlap an input
-  void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale);
+  void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale);
+
+  /// [#attention(Matrices, Matrices, Matrices, AttentionMask, Matrices, float)] where every query sees every key.
+  default void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+    attention(q, k, v, AttentionMask.NONE, out, scale);
+  }
+
+  /// `maps = softmax(scale · q · kᵀ + mask)`: the weights that [#attention(Matrices, Matrices, Matrices, AttentionMask, Matrices,
+  /// float)] multiplies the values by, for who wants to see them.
+  ///
+  /// @param q `[queries, D]` each
+  /// @param k `[keys, D]` each
+  /// @param maps `[outer, inner, queries, keys]`, rows one after the other; may not overlap an input
+  void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale);
 
   /// `out[r, c] = exp(x[r, c] - max(x[r])) / Σ exp(x[r] - max(x[r]))`. A row of nothing but `-∞` becomes NaN.
   ///
@@ -97,12 +111,39 @@ public interface Kernels extends AutoCloseable {
   /// @param to no two elements at the same place; may not overlap `from`
   void copy(Matrices from, Matrices to);
 
-  /// Gathers each window of a picture into a row: `out[b, y, x] = (c, dy, dx) ↦ planes[b, c, y·strideY + dy - padY, …]`.
-  /// A product with the rows is a convolution.
+  /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a map. Samples outside the map are
+  /// zeros. As in all networks, the window is not mirrored.
   ///
-  /// @param planes `[B, C, H, W]`
-  /// @param out `[B, rows, cols, C · patchHeight · patchWidth]`; may not overlap `planes`
-  void patches(MemorySegment planes, PatchGrid grid, MemorySegment out);
+  /// Output `n` belongs to group `n / (N / groups)` and sees that group's channels.
+  ///
+  /// @param x `[B, H, W, C]` or `[B, C, H, W]`, as the geometry's layout says
+  /// @param weight `[N, k]` with the geometry's `k` and order of columns
+  /// @param bias `[N]`, or null for none
+  /// @param residual `[B, rows, cols, N]`, or null for none; may be `out` itself
+  /// @param out `[B, rows, cols, N]`; may not overlap `x`, `weight` or `bias`
+  void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out);
+
+  /// `out[…, c] = activation(Σ x[…, c] · weight[…, c] + bias[c])`: a convolution of each channel by itself.
+  ///
+  /// @param x `[B, H, W, C]`
+  /// @param geometry channels last, with as many groups as channels
+  /// @param weight `[window height, window width, C]`
+  /// @param bias `[C]`, or null for none
+  /// @param out `[B, rows, cols, C]`; may not overlap an input
+  void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
+      Activation activation, MemorySegment out);
+
+  /// `out[b, y · kernel + dy, x · kernel + dx, n] = activation(x[b, y, x] · weight[dy, dx, n] + bias[n])`: a transposed
+  /// convolution whose stride is its kernel's size, so that no two windows meet.
+  ///
+  /// @param x `[B, H, W, C]`
+  /// @param kernel height, width and stride of the window
+  /// @param weight `[kernel · kernel · N, C]`, rows in the order `(dy, dx, n)`
+  /// @param bias `[N]`, or null for none
+  /// @param out `[B, kernel · H, kernel · W, N]`; may not overlap an input
+  void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out);
 
   /// Resamples a map whose channels lie side by side.
   ///

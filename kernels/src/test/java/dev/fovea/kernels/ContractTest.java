@@ -34,12 +34,48 @@ class ContractTest {
       refused("an input: expected at least 24 bytes, got 20", () ->
           kernels.copy(Matrices.dense(empty(5), 1, 2, 3), Matrices.dense(empty(6), 1, 2, 3)));
       refused("gamma: expected 12 bytes", () -> kernels.layerNorm(empty(6), empty(2), null, 0, empty(6), 2, 3));
-      refused("planes: expected", () -> kernels.patches(empty(5), PatchGrid.patchify(1, 1, 4, 4, 2), empty(16)));
       refused("column stride 1, got 2", () -> kernels.attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
           Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(6), 1, 2, 3), 1));
     }
     refused("n: expected a size of at least 0, got -2", () -> Weight.rows(empty(6), -2, 3));
-    refused("window 5x5 is larger than the picture 4x4", () -> PatchGrid.patchify(1, 3, 4, 4, 5));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void wrongConvolutions(KernelProvider provider) {
+    var g = Convolution.of(1, 4, 5, 6, Window.square(3).pad(1));
+    var w = Weight.rows(empty(2 * 54), 2, 54);
+    try (var kernels = provider.open(Workers.threads(1))) {
+      refused("x: expected 480 bytes for [1, 4, 5, 6], got 40", () -> kernels.convolution(empty(10), g, w, null, Activation.NONE, null, empty(40)));
+      refused("x: expected 480 bytes for [1, 6, 4, 5], got 40", () ->
+          kernels.convolution(empty(10), Convolution.ofPlanes(1, 6, 4, 5, g.window()), w, null, Activation.NONE, null, empty(40)));
+      refused("out: expected 160 bytes for [1, 4, 5, 2], got 156", () -> kernels.convolution(empty(120), g, w, null, Activation.NONE, null, empty(39)));
+      refused("weight: expected 54 columns for a window of 3x3 with 6 channels, got 6", () ->
+          kernels.convolution(empty(120), g, Weight.rows(empty(12), 2, 6), null, Activation.NONE, null, empty(40)));
+      refused("weight: 2 outputs are not a multiple of 3 groups", () ->
+          kernels.convolution(empty(120), g.grouped(3), Weight.rows(empty(36), 2, 18), null, Activation.NONE, null, empty(40)));
+      refused("bias: expected 8 bytes for [2], got 4", () -> kernels.convolution(empty(120), g, w, empty(1), Activation.NONE, null, empty(40)));
+      refused("residual: expected 160 bytes", () -> kernels.convolution(empty(120), g, w, null, Activation.NONE, empty(41), empty(40)));
+      refused("depthwise: expected 6 groups and channels last, got 1 groups", () -> kernels.depthwise(empty(120), g, empty(54), null, Activation.NONE, empty(120)));
+      refused("taps: expected 216 bytes for [3, 3, 6], got 4", () -> kernels.depthwise(empty(120), g.grouped(6), empty(1), null, Activation.NONE, empty(120)));
+      refused("weight: expected a multiple of 2x2 rows, got 6", () ->
+          kernels.transposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(18), 6, 3), null, Activation.NONE, empty(6)));
+      refused("out: expected 32 bytes for [1, 2, 2, 2], got 24", () ->
+          kernels.transposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(24), 8, 3), null, Activation.NONE, empty(6)));
+      refused("bias: expected 8 bytes for [2], got 32", () ->
+          kernels.transposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(24), 8, 3), empty(8), Activation.NONE, empty(8)));
+      var s = empty(240);
+      refused("out overlaps x", () -> kernels.depthwise(s.asSlice(0, 480), g.grouped(6), empty(54), null, Activation.NONE, s.asSlice(0, 480)));
+      refused("out overlaps taps", () -> kernels.depthwise(empty(120), g.grouped(6), s.asSlice(400, 216), null, Activation.NONE, s.asSlice(0, 480)));
+      refused("out overlaps x", () -> kernels.convolution(s.asSlice(0, 480), g, w, null, Activation.NONE, null, s.asSlice(476, 160)));
+      refused("resize: nothing to resample from", () -> kernels.resize(empty(0), 1, 0, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR));
+    }
+    refused("window 5x5 is larger than the map 4x4 with padding 0, 0", () -> Convolution.of(1, 4, 4, 3, Window.square(5)));
+    refused("6 channels are not a multiple of 4 groups", () -> g.grouped(4));
+    refused("6 channels are not a multiple of 0 groups", () -> g.grouped(0));
+    refused("negative size in [1, -4, 4, 3]", () -> Convolution.of(1, -4, 4, 3, Window.square(1)));
+    refused("window 3x3 with stride 0, 0: expected at least 1", () -> Window.square(3).stride(0));
+    refused("window with padding -1, -1: expected at least 0", () -> Window.square(3).pad(-1));
   }
 
   @ParameterizedTest

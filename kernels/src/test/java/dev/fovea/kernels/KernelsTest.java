@@ -215,42 +215,6 @@ class KernelsTest {
         Matrices.dense(out, 2, cols, rows).transposed()));
   }
 
-  static Stream<PatchGrid> grids() {
-    return Stream.of(PatchGrid.patchify(2, 3, 32, 48, 16), PatchGrid.patchify(1, 3, 28, 14, 14), PatchGrid.patchify(0, 3, 8, 8, 8),
-        new PatchGrid(1, 3, 37, 41, 7, 7, 4, 4, 3, 3), new PatchGrid(2, 5, 11, 13, 3, 3, 2, 2, 1, 1),
-        new PatchGrid(1, 1, 5, 4, 5, 2, 1, 3, 4, 5), new PatchGrid(1, 2, 3, 3, 1, 1, 1, 1, 0, 0), PatchGrid.patchify(1, 3, 35, 33, 16));
-  }
-
-  @ParameterizedTest
-  @MethodSource("grids")
-  void patches(PatchGrid g) {
-    var planes = new Buffers(10).normal((long) g.batch() * g.channels() * g.height() * g.width());
-    compare((long) g.batch() * g.rows() * g.cols() * g.patchSize(), (kernels, out) -> kernels.patches(planes, g, out));
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {1, 3, 8, 16, 48, 61})
-  void resize(int channels) {
-    var x = new Buffers(11).normal(2L * 7 * 5 * channels);
-    for (var interpolation : Interpolation.values())
-      for (int[] to : new int[][] {{7, 5}, {14, 10}, {3, 4}, {1, 1}, {23, 2}})
-        compare(2L * to[0] * to[1] * channels, (kernels, out) ->
-            kernels.resize(x, 2, 7, 5, channels, out, to[0], to[1], interpolation));
-  }
-
-  /// The interpolation's own oracle: PyTorch 2's `interpolate([[0, 1, 4, 9]], size=…)`, worked by hand from its formula.
-  @Test
-  void resizeToKnownValues() {
-    var x = Buffers.of(0, 1, 4, 9);
-    var out = empty(2);
-    reference.resize(x, 1, 1, 4, 1, out, 1, 2, Interpolation.BILINEAR);
-    assertThat(floats(out)).containsExactly(0.5f, 6.5f);
-    reference.resize(x, 1, 1, 4, 1, out, 1, 2, Interpolation.BICUBIC);
-    // Taps at distance 1.5, 0.5, 0.5, 1.5 weigh -0.09375, 0.59375, 0.59375, -0.09375.
-    assertThat(floats(out)).containsExactly(-0.09375f * 0 + 0.59375f * 0 + 0.59375f * 1 - 0.09375f * 4,
-        -0.09375f * 1 + 0.59375f * 4 + 0.59375f * 9 - 0.09375f * 9);
-  }
-
   @Test
   void inputsStayAndGuardsStay() {
     var buffers = new Buffers(12);

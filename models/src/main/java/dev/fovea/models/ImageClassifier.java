@@ -2,21 +2,18 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.CheckpointWeights;
 import dev.fovea.engine.checkpoint.ModelHeader;
-import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.vit.ViT;
-import dev.fovea.models.vit.ViTConfig;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -34,7 +31,7 @@ public final class ImageClassifier implements AutoCloseable {
   private final Arena arena;
   private final Kernels kernels;
   private final boolean ownsKernels;
-  private final ViT model;
+  private final ClassifiesPictures model;
   private final long parameters;
   private final Preprocessing preprocessing;
   private final List<String> labels;
@@ -48,16 +45,16 @@ public final class ImageClassifier implements AutoCloseable {
     arena = Arena.ofShared();
     try {
       var header = ModelHeader.of(checkpoint);
-      if (!header.family().equals("vit"))
-        throw new CheckpointException(checkpoint.name() + ": expected a model that classifies pictures (family vit), got family " + header.family());
-      var config = ViTConfig.of(header.config(), header.config().integer("num_labels"));
-      if (header.labels().size() != config.numClasses())
-        throw new CheckpointException(checkpoint.name() + ": expected " + config.numClasses() + " labels, got " + header.labels().size());
+      var loaded = ModelRun.of(checkpoint, header, arena);
+      if (!(loaded.model() instanceof ClassifiesPictures classifies) || classifies.numClasses() == 0)
+        throw new CheckpointException(checkpoint.name() + ": expected a model that classifies pictures, got family " + header.family()
+            + " without a classification head");
+      if (header.labels().size() != classifies.numClasses())
+        throw new CheckpointException(checkpoint.name() + ": expected " + classifies.numClasses() + " labels, got " + header.labels().size());
+      model = classifies;
+      parameters = loaded.parameters();
       labels = header.labels();
       preprocessing = Preprocessing.of(header.preprocessing());
-      var bound = Weights.bind(new CheckpointWeights(checkpoint, arena), w -> ViT.load(config, w));
-      model = bound.model();
-      parameters = bound.parameters();
     } catch (RuntimeException e) {
       arena.close();
       checkpoint.close();
@@ -90,32 +87,28 @@ public final class ImageClassifier implements AutoCloseable {
 
   /// The `top` likeliest classes of a picture, likeliest first.
   ///
-  /// @throws ImageException if the picture is too small or too long
+  /// @throws ImageException if the picture is too small or too long, or its preprocessed size is none that the model takes
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated meanwhile
   /// @throws IllegalStateException if the classifier is closed
   public List<Classification> classify(Picture picture, int top, Progress progress) {
-    var input = preprocessing.apply(picture, model.config().patchSize());
-    float[] scores = scores(input, progress);
+    float[] scores = scores(picture, progress);
     return IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble(i -> -scores[i])).limit(top)
         .map(i -> new Classification(i, labels.get(i), scores[i])).toList();
   }
 
-  private float[] scores(Preprocessing.Input input, Progress progress) {
+  private float[] scores(Picture picture, Progress progress) {
+    var input = preprocessing.apply(picture, model.minSide());
     var workspace = borrow();
     try (var inputArena = Arena.ofShared()) {
       var image = Tensor.of(inputArena, input.values(), 1, 3, input.height(), input.width());
       workspace.listen(progress);
-      return checkpoint.reading(() -> workspace.run("scores", image,
-          x -> model.forward(x, ViT.Keep.LOGITS).logits().softmax(), List::of).toArray());
+      return checkpoint.reading(() -> workspace.run("scores", image, x -> model.logits(x).softmax(), List::of).toArray());
+    } catch (InputException e) {
+      throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
     } finally {
       giveBack(workspace);
     }
-  }
-
-  /// The model behind this classifier.
-  public ViT model() {
-    return model;
   }
 
   /// How many numbers the model has.

@@ -7,129 +7,132 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.RandomWeights;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Recording;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.models.vit.ViT;
-import dev.fovea.models.vit.ViTConfig;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 
-/// A model of any family, for what treats all alike: counting, measuring, and comparing with a reference.
+/// A model of any family with its parameters: the one way from a file or a preset to something that runs.
 ///
 /// @param name the file or the preset
 /// @param parameters how many numbers it has
-public record ModelRun(String name, ViT model, long parameters) {
-  private static final String INPUT = "pixel_values";
+public record ModelRun(String name, Model model, long parameters) {
+  private static final String INPUT = "input.", OUTPUT = "output.";
 
   /// The model in a file.
   ///
   /// @param arena owns what has to be copied
   /// @throws CheckpointException if the file holds no model that is known
   public static ModelRun of(Checkpoint checkpoint, Arena arena) {
-    var header = ModelHeader.of(checkpoint);
-    if (!header.family().equals("vit"))
-      throw new CheckpointException(checkpoint.name() + ": family '" + header.family() + "' is not supported; expected vit");
-    var config = ViTConfig.of(header.config(), header.config().integer("num_labels"));
-    return of(checkpoint.name(), config, new CheckpointWeights(checkpoint, arena));
+    return of(checkpoint, ModelHeader.of(checkpoint), arena);
+  }
+
+  /// The model in a file whose header has been read.
+  ///
+  /// @param arena owns what has to be copied
+  /// @throws CheckpointException if the file holds no model that is known
+  public static ModelRun of(Checkpoint checkpoint, ModelHeader header, Arena arena) {
+    return of(checkpoint.name(), Family.config(checkpoint.name(), header), new CheckpointWeights(checkpoint, arena));
   }
 
   /// A published size with random parameters.
   ///
   /// @throws IllegalArgumentException if there is no such preset
   public static ModelRun preset(String name, Arena arena) {
-    return of(name, presetConfig(name), new RandomWeights(arena, 1));
+    return of(name, Family.preset(name), new RandomWeights(arena, 1));
   }
 
   /// A published size with parameters that have shapes and no memory, for counting.
   ///
   /// @throws IllegalArgumentException if there is no such preset
   public static ModelRun shapesOfPreset(String name) {
-    return of(name, presetConfig(name), WeightSource.shapesOnly());
+    return of(name, Family.preset(name), WeightSource.shapesOnly());
   }
 
-  private static ViTConfig presetConfig(String name) {
-    if (!ViTConfig.PRESETS.contains(name))
-      throw new IllegalArgumentException("preset '" + name + "': expected one of " + String.join(", ", ViTConfig.PRESETS.stream().sorted().toList()));
-    return ViTConfig.preset(name);
-  }
-
-  private static ModelRun of(String name, ViTConfig config, WeightSource source) {
-    var bound = Weights.bind(source, w -> ViT.load(config, w));
+  private static ModelRun of(String name, ModelConfig config, WeightSource source) {
+    var bound = Weights.bind(source, config::load);
     return new ModelRun(name, bound.model(), bound.parameters());
   }
 
-  /// Shape of the input that the model was made for, `[batch, channels, height, width]`.
-  public int[] inputShape(int batch) {
-    var c = model.config();
-    return new int[] {batch, c.numChannels(), c.imageHeight(), c.imageWidth()};
-  }
-
-  /// What a forward pass at the default input does.
-  public Recording dryRun(int batch) {
-    return Workspace.dryRun(x -> model.forward(x, ViT.Keep.LOGITS), ViT.Output::tensors, inputShape(batch));
-  }
-
-  /// Runs the model for its logits.
-  public Tensor logits(Workspace workspace, Tensor input) {
-    return workspace.run("logits", input, x -> model.forward(x, ViT.Keep.LOGITS), ViT.Output::tensors).logits();
-  }
-
-  /// Runs the model on `input.*` of a reference file.
+  /// What a forward pass does.
   ///
-  /// @return every output under the reference implementation's name, valid as long as the workspace
-  /// @throws CheckpointException if the reference has no input for this family
-  public Map<String, Tensor> outputs(Checkpoint reference, Workspace workspace, Arena arena) {
-    var stored = reference.tensor("input." + INPUT);
-    if (stored.shape().size() != 4) throw new CheckpointException(reference.name() + ": input." + INPUT + ": expected [B, C, H, W], got " + stored.shape());
-    var shape = stored.shape().stream().mapToInt(Math::toIntExact).toArray();
-    var output = workspace.run("all", Tensor.of(arena, stored.toFloats(), shape), x -> model.forward(x, ViT.Keep.ALL), ViT.Output::tensors);
-    var named = new LinkedHashMap<String, Tensor>();
-    named.put("logits", output.logits());
-    for (int i = 0; i < output.hiddenStates().size(); i++) named.put("hidden_states." + i, output.hiddenStates().get(i));
-    for (int i = 0; i < output.attentions().size(); i++) named.put("attentions." + i, output.attentions().get(i));
-    return named;
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  /// @throws InputException if the model cannot take pictures of that size
+  public Recording dryRun(int batch, int size) {
+    return Workspace.dryRun(model.inputShapes(batch, size), inputs -> model.outputs(inputs, Keep.NOTHING), Map::values);
   }
 
-  /// How far a model's output is from the reference's.
+  /// Inputs of numbers in `[-1, 1)`, always the same, for measuring.
   ///
-  /// @param maxAbs largest magnitude of the reference
-  /// @param maxError largest difference; infinite where only one is finite or the infinities differ
-  public record Comparison(String name, int[] shape, double maxAbs, double maxError) {}
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  /// @param arena owns them
+  public Map<String, Tensor> randomInputs(int batch, int size, Arena arena) {
+    var random = new SplittableRandom(1);
+    var inputs = new LinkedHashMap<String, Tensor>();
+    model.inputShapes(batch, size).forEach((name, shape) -> {
+      var values = new float[Math.toIntExact(Arrays.stream(shape).asLongStream().reduce(1, Math::multiplyExact))];
+      for (int i = 0; i < values.length; i++) values[i] = (float) random.nextDouble(-1, 1);
+      inputs.put(name, Tensor.of(arena, values, shape));
+    });
+    return inputs;
+  }
 
-  /// Runs the model and compares every `output.*`.
+  /// Runs the model.
   ///
-  /// @throws CheckpointException if the reference has an output that the model does not, or of another shape
-  public java.util.List<Comparison> compare(Checkpoint reference, Kernels kernels) {
+  /// @return its outputs by name, valid until the next pass in `workspace`
+  /// @throws InputException if an input has a shape that the model cannot take
+  public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Keep keep) {
+    return workspace.run(keep, inputs, given -> model.outputs(given, keep), Map::values);
+  }
+
+  /// Runs the model on every `input.*` of a reference and compares every `output.*`.
+  ///
+  /// @throws CheckpointException if an input is missing, unknown or of a wrong shape, or an output is unknown or of another shape
+  public List<Comparison> compare(Checkpoint reference, Kernels kernels) {
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
-      var ours = outputs(reference, workspace, arena);
-      return reference.tensors().keySet().stream().filter(name -> name.startsWith("output.")).sorted().map(name -> {
-        var expected = reference.tensor(name);
-        var actual = ours.get(name.substring("output.".length()));
-        if (actual == null) throw new CheckpointException(reference.name() + ": '" + name + "': the model has no such output");
+      var ours = run(workspace, inputs(reference, arena), Keep.ALL);
+      return names(reference, OUTPUT).stream().map(name -> {
+        var expected = reference.tensor(OUTPUT + name);
+        var actual = ours.get(name);
+        if (actual == null)
+          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model has no such output");
         if (!expected.shape().equals(Arrays.stream(actual.shape()).mapToObj(i -> (long) i).toList()))
-          throw new CheckpointException(reference.name() + ": '" + name + "': the model gives " + actual + ", the reference holds " + expected.shape());
-        return compare(name.substring("output.".length()), actual, expected.toFloats());
+          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual
+              + ", the reference holds " + expected.shape());
+        return Comparison.of(name, actual, expected.toFloats());
       }).toList();
+    } catch (InputException e) {
+      throw new CheckpointException(reference.name() + ": " + e.getMessage(), e);
     }
   }
 
-  private static Comparison compare(String name, Tensor actual, float[] expected) {
-    double maxAbs = 0, maxError = 0;
-    var values = actual.toArray();
-    for (int i = 0; i < expected.length; i++) {
-      if (Float.compare(values[i], expected[i]) == 0) {
-        if (Float.isFinite(expected[i])) maxAbs = Math.max(maxAbs, Math.abs(expected[i]));
-      } else if (!Float.isFinite(values[i]) || !Float.isFinite(expected[i])) {
-        maxError = Double.POSITIVE_INFINITY;
-      } else {
-        maxAbs = Math.max(maxAbs, Math.abs(expected[i]));
-        maxError = Math.max(maxError, Math.abs((double) values[i] - expected[i]));
-      }
+  /// The model's inputs, from the `input.*` of a reference.
+  ///
+  /// @param arena owns them
+  /// @throws CheckpointException if an input is missing or unknown
+  public Map<String, Tensor> inputs(Checkpoint reference, Arena arena) {
+    var known = model.inputShapes(1, 0).keySet();
+    for (var name : names(reference, INPUT))
+      if (!known.contains(name))
+        throw new CheckpointException(reference.name() + ": '" + INPUT + name + "': the model has no such input");
+    var inputs = new LinkedHashMap<String, Tensor>();
+    for (var name : known) {
+      var stored = reference.tensor(INPUT + name);
+      inputs.put(name, Tensor.of(arena, stored.toFloats(), stored.shape().stream().mapToInt(Math::toIntExact).toArray()));
     }
-    return new Comparison(name, actual.shape(), maxAbs, maxError);
+    return inputs;
+  }
+
+  /// What follows `prefix` in the names of a reference's tensors.
+  private static List<String> names(Checkpoint reference, String prefix) {
+    return reference.tensors().keySet().stream().filter(name -> name.startsWith(prefix))
+        .map(name -> name.substring(prefix.length())).sorted().toList();
   }
 }

@@ -9,12 +9,9 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.kernels.Weight;
-import dev.fovea.models.vit.ViT;
-import dev.fovea.models.vit.ViTConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /// Converts a Hugging Face folder: `config.json`, `model.safetensors`, `preprocessor_config.json`.
@@ -36,39 +33,26 @@ public final class Converter {
     var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
     var weights = Files.isDirectory(source) ? source.resolve("model.safetensors") : source;
     var config = json(folder.resolve("config.json"));
-    if (!config.has("model_type")) throw new CheckpointException(config.where() + ": 'model_type' is missing: only Hugging Face folders are converted yet");
-    if (!config.string("model_type").equals("vit"))
-      throw new CheckpointException(config.where() + ": model_type '" + config.string("model_type") + "' is not supported; expected vit");
     try (var checkpoint = Checkpoint.open(weights)) {
-      return checkpoint.reading(() -> vit(checkpoint, config, preprocessing(folder, config), target, type));
+      return checkpoint.reading(() -> convert(checkpoint, folder, HuggingFace.read(config, checkpoint), target, type));
     }
   }
 
-  private static Report vit(Checkpoint checkpoint, JsonFields published, JsonFields preprocessing, Path target, Weight.Type type) {
-    if (!checkpoint.tensors().containsKey("classifier.weight"))
-      throw new CheckpointException(checkpoint.name() + ": there is no 'classifier.weight': only ViTs with a classification head are supported");
-    var labels = labels(published, Math.toIntExact(checkpoint.tensor("classifier.weight").shape().getFirst()));
-    var config = ViTConfig.of(published, labels.size());
+  private static Report convert(Checkpoint checkpoint, Path folder, HuggingFace published, Path target, Weight.Type type) {
+    var config = published.config();
+    var preprocessing = preprocessing(folder, published.preprocessing());
     var writer = new CheckpointWriter();
-    var source = new MappedSource(checkpoint, NameMap.HUGGING_FACE_VIT, type, writer);
-    var bound = Weights.bind(source, w -> ViT.load(config, w));
+    var source = new MappedSource(checkpoint, published.names(), type, writer);
+    var bound = Weights.bind(source, config::load);
     var dropped = source.finish();
-    new ModelHeader("vit", new JsonFields("config", config.toJson()), preprocessing, labels).addTo(writer);
+    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels()).addTo(writer);
     writer.write(target);
-    return new Report("vit", bound.parameters(), dropped);
+    return new Report(config.family().id(), bound.parameters(), dropped);
   }
 
-  /// The labels in `id2label`, or numbers where the config has none.
-  private static List<String> labels(JsonFields config, int classes) {
-    var labels = new ArrayList<String>();
-    var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());
-    for (int i = 0; i < classes; i++) labels.add(names.has(Integer.toString(i)) ? names.string(Integer.toString(i)) : Integer.toString(i));
-    return labels;
-  }
-
-  private static JsonFields preprocessing(Path folder, JsonFields config) {
+  private static JsonFields preprocessing(Path folder, JsonObject otherwise) {
     var file = folder.resolve("preprocessor_config.json");
-    var json = Files.exists(file) ? json(file) : new JsonFields(file.toString(), Preprocessing.standard(config.integer("image_size")));
+    var json = Files.exists(file) ? json(file) : new JsonFields(file.toString(), otherwise);
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.
     return json;
   }

@@ -66,7 +66,8 @@ final class MappedSource implements WeightSource {
     writer.tensor(name, DType.F32, Arrays.stream(shape).asLongStream().toArray(), () -> {
       var out = Arena.ofAuto().allocate(4 * size);
       long at = 0;
-      for (var part : parts) for (long i = 0; i < part.size(); i++) out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, part.floatAt(i));
+      for (var part : parts)
+        for (long i = part.from; i < part.to; i++) out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, part.tensor.floatAt(i));
       return out;
     });
     return Tensor.shapeOnly(shape);
@@ -74,34 +75,53 @@ final class MappedSource implements WeightSource {
 
   @Override
   public Weight matrix(String name, int n, int k) {
-    var parts = find(name, (long) n * k, "[" + n + ", " + k + "]");
+    var shapeText = "[" + n + ", " + k + "]";
+    var parts = find(name, (long) n * k, shapeText);
+    if (parts.stream().mapToLong(Part::rows).sum() != n) throw new MismatchException(mismatch(name, shapeText, parts));
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
     writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(parts, n, k));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
 
-  private List<StoredTensor> find(String name, long size, String shape) {
-    var parts = new ArrayList<StoredTensor>();
-    for (var source : names.sources(name)) {
-      var part = checkpoint.tensors().get(source);
-      if (part == null) throw new MismatchException("'" + source + "': missing, expected for " + name + " " + shape);
-      used.add(source);
-      parts.add(part);
+  /// The elements `[from, to)` of a source tensor: whole rows.
+  private record Part(StoredTensor tensor, long from, long to) {
+    private long rows() {
+      return tensor.shape().isEmpty() || tensor.size() == 0 ? 0 : (to - from) / (tensor.size() / tensor.shape().getFirst());
     }
-    long got = parts.stream().mapToLong(StoredTensor::size).sum();
-    if (got != size) throw new MismatchException("'" + parts.getFirst().name() + "': expected " + (parts.size() > 1 ? "a part of " : "") + name + " "
-        + shape + ", got " + parts.getFirst().shape());
+
+    private static Part of(StoredTensor tensor, NameMap.Source source) {
+      return new Part(tensor, source.index() * tensor.size() / source.count(), (source.index() + 1) * tensor.size() / source.count());
+    }
+  }
+
+  private List<Part> find(String name, long size, String shape) {
+    var parts = new ArrayList<Part>();
+    for (var source : names.sources(name)) {
+      var tensor = checkpoint.tensors().get(source.name());
+      if (tensor == null) throw new MismatchException("'" + source.name() + "': missing, expected for " + name + " " + shape);
+      used.add(source.name());
+      parts.add(Part.of(tensor, source));
+    }
+    long got = parts.stream().mapToLong(part -> part.to - part.from).sum();
+    if (got != size) throw new MismatchException(mismatch(name, shape, parts));
     return parts;
   }
 
+  private static String mismatch(String name, String shape, List<Part> parts) {
+    var first = parts.getFirst();
+    var made = parts.size() > 1 ? "a part of " + name + " " + shape : first.to - first.from < first.tensor.size() ? "to hold " + name + " " + shape
+        : name + " " + shape;
+    return "'" + first.tensor.name() + "': expected " + made + ", got " + first.tensor.shape();
+  }
+
   /// The rows of all parts, in the blocked layout that kernels stream.
-  private MemorySegment panels(List<StoredTensor> parts, int n, int k) {
+  private MemorySegment panels(List<Part> parts, int n, int k) {
     var out = Arena.ofAuto().allocate(Weight.bytes(type, Weight.Layout.PANELS, n, k), 64);
     var weight = new Weight(out, type, Weight.Layout.PANELS, n, k);
     int row = 0;
     for (var part : parts)
-      for (long i = 0; i < part.size(); row++)
-        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), part.floatAt(i));
+      for (long i = part.from; i < part.to; row++)
+        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), part.tensor.floatAt(i));
     return out;
   }
 

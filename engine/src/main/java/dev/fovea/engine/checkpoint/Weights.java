@@ -1,9 +1,15 @@
 package dev.fovea.engine.checkpoint;
 
+import dev.fovea.engine.nn.Conv2d;
+import dev.fovea.engine.nn.ConvTranspose2d;
+import dev.fovea.engine.nn.DepthwiseConv;
 import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Window;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -115,8 +121,47 @@ public final class Weights {
     return new Linear(matrix(name + ".weight", out, in), bias ? tensor(name + ".bias", out) : null);
   }
 
+  /// A convolution with bias over maps `[B, H, W, in]`.
+  public Conv2d conv2d(String name, int in, int out, Window window) {
+    return conv2d(name, in, out, window, true);
+  }
+
+  /// A convolution over maps `[B, H, W, in]`: `name.weight` `[out, window height · window width · in]`, whose columns are in
+  /// the order (row, column, channel), and `name.bias` `[out]` if it has one.
+  public Conv2d conv2d(String name, int in, int out, Window window, boolean bias) {
+    return conv2d(name, in, out, window, 1, Convolution.Layout.CHANNELS_LAST, bias);
+  }
+
+  /// A convolution in `groups` parts over maps of `layout`: `name.weight` `[out, window height · window width · in / groups]`
+  /// with its columns in the layout's order, and `name.bias` `[out]` if it has one.
+  public Conv2d conv2d(String name, int in, int out, Window window, int groups, Convolution.Layout layout, boolean bias) {
+    return new Conv2d(matrix(name + ".weight", out, window.size() * (in / groups)), bias ? tensor(name + ".bias", out) : null,
+        in, window, groups, layout);
+  }
+
+  /// A convolution with bias over pictures `[B, in, H, W]`: `name.weight` `[out, in · window height · window width]`.
+  public Conv2d pictureConv2d(String name, int in, int out, Window window) {
+    return conv2d(name, in, out, window, 1, Convolution.Layout.PLANES, true);
+  }
+
+  /// A depthwise convolution: `name.weight` `[window height, window width, channels]` and `name.bias` `[channels]`.
+  public DepthwiseConv depthwiseConv(String name, int channels, Window window) {
+    return new DepthwiseConv(tensor(name + ".weight", window.height(), window.width(), channels), tensor(name + ".bias", channels), window);
+  }
+
+  /// A transposed convolution whose stride is its kernel's size: `name.weight` `[kernel · kernel · out, in]`, whose rows are in
+  /// the order (row, column, channel), and `name.bias` `[out]`.
+  public ConvTranspose2d convTranspose2d(String name, int in, int out, int kernel) {
+    return new ConvTranspose2d(matrix(name + ".weight", kernel * kernel * out, in), tensor(name + ".bias", out), kernel);
+  }
+
   /// A layer norm: `name.weight` and `name.bias`, both `[dim]`.
   public LayerNorm layerNorm(String name, int dim, float eps) {
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
+  }
+
+  /// A layer scale: `name.gamma`, `[dim]`.
+  public LayerScale layerScale(String name, int dim) {
+    return new LayerScale(tensor(name + ".gamma", WeightSource.Initial.ONES, dim));
   }
 }

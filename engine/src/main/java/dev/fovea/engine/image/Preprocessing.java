@@ -64,19 +64,32 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return size;
   }
 
-  /// The JSON that [#of] reads, for a square input with the usual normalisation to `[-1, 1]`.
-  public static JsonObject standard(int size) {
+  /// The JSON that [#of] reads, for a bilinear resize to this size and the usual normalisation to `[-1, 1]`.
+  public static JsonObject standard(int height, int width) {
+    return json(height, width, 2, new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5});
+  }
+
+  /// The JSON that [#of] reads, for a bicubic resize to this size and a normalisation by ImageNet's statistics.
+  public static JsonObject imageNet(int height, int width) {
+    return json(height, width, 3, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
+  }
+
+  private static JsonObject json(int height, int width, int resample, double[] mean, double[] std) {
     var json = new JsonObject();
     var edges = new JsonObject();
-    edges.addProperty("height", size);
-    edges.addProperty("width", size);
+    edges.addProperty("height", height);
+    edges.addProperty("width", width);
     json.add("size", edges);
-    json.addProperty("resample", 2);
-    var half = new JsonArray();
-    for (int i = 0; i < 3; i++) half.add(0.5);
-    json.add("image_mean", half);
-    json.add("image_std", half);
+    json.addProperty("resample", resample);
+    json.add("image_mean", array(mean));
+    json.add("image_std", array(std));
     return json;
+  }
+
+  private static JsonArray array(double[] values) {
+    var array = new JsonArray();
+    for (double value : values) array.add(value);
+    return array;
   }
 
   /// The model's input, `[3, height, width]`.

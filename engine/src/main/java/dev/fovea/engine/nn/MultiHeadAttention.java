@@ -1,6 +1,7 @@
 package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.AttentionMask;
 import java.util.function.Consumer;
 
 /// Self-attention with several heads (Vaswani et al., "Attention Is All You Need", 2017); the projections of queries, keys
@@ -19,17 +20,23 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
 
   /// `[B, N, C]` → `[B, N, C]`.
   public Tensor forward(Tensor x) {
+    return forward(x, AttentionMask.NONE);
+  }
+
+  /// `[B, N, C]` → `[B, N, C]`, where `mask` says which tokens a token sees.
+  public Tensor forward(Tensor x, AttentionMask mask) {
     var heads = split(x);
     var context = x.allocate(x.shape());                                          // [B, N, C]
-    x.workspace().kernels().attention(heads.q.matrices(), heads.k.matrices(), heads.v.matrices(),
+    x.workspace().kernels().attention(heads.q.matrices(), heads.k.matrices(), heads.v.matrices(), mask,
         perHead(context).matrices(), heads.scale);
     return proj.forward(context);
   }
 
   /// The same, handing the attention maps `[B, H, N, N]` to `maps`: row `i` says how much token `i` took from each token.
-  public Tensor forward(Tensor x, Consumer<Tensor> maps) {
+  public Tensor forward(Tensor x, AttentionMask mask, Consumer<Tensor> maps) {
     var heads = split(x);
-    var attention = heads.q.matmul(heads.k.transposed(2, 3), heads.scale).softmax();   // [B, H, N, N]
+    var attention = x.allocate(x.dim(0), numHeads, x.dim(1), x.dim(1));           // [B, H, N, N]
+    x.workspace().kernels().attentionMaps(heads.q.matrices(), heads.k.matrices(), mask, attention.segment(), heads.scale);
     maps.accept(attention);
     var context = attention.matmul(heads.v, 1);                                   // [B, H, N, D]
     return proj.forward(context.transposed(1, 2).contiguous().reshape(x.shape()));

@@ -1,7 +1,10 @@
 package dev.fovea.engine.nn;
 
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.kernels.PatchGrid;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Convolution;
+import dev.fovea.kernels.Window;
 
 /// Cuts a picture into square patches and maps each to a token (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021):
 /// a convolution whose stride is its kernel's size, as one product.
@@ -10,15 +13,17 @@ import dev.fovea.kernels.PatchGrid;
 public record PatchEmbedding(Linear proj, int channels, int patchSize) {
   /// `[B, channels, H, W]` → `[B, H / patchSize · W / patchSize, C]`, patches row by row.
   ///
-  /// @throws IllegalArgumentException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has other channels or is no whole number of patches
   public Tensor forward(Tensor image) {
     if (image.rank() != 4 || image.dim(1) != channels)
-      throw new IllegalArgumentException("picture: expected [B, " + channels + ", H, W], got " + image);
-    if (image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
-      throw new IllegalArgumentException("picture: " + image.dim(2) + "x" + image.dim(3) + " is not a multiple of the patch size " + patchSize);
-    var grid = PatchGrid.patchify(image.dim(0), channels, image.dim(2), image.dim(3), patchSize);
-    var patches = image.allocate(grid.batch(), grid.rows() * grid.cols(), grid.patchSize());
-    image.workspace().kernels().patches(image.segment(), grid, patches.segment());
-    return proj.forward(patches);
+      throw new InputException("expected pictures [B, " + channels + ", H, W], got " + image);
+    if (image.dim(2) < patchSize || image.dim(3) < patchSize || image.dim(2) % patchSize != 0 || image.dim(3) % patchSize != 0)
+      throw new InputException("expected pictures whose height and width are multiples of the patch size " + patchSize + ", got "
+          + image.dim(2) + "x" + image.dim(3));
+    var geometry = Convolution.ofPlanes(image.dim(0), channels, image.dim(2), image.dim(3), Window.patch(patchSize));
+    var out = image.allocate(image.dim(0), geometry.rows() * geometry.cols(), proj.weight().n());
+    image.workspace().kernels().convolution(image.segment(), geometry, proj.weight(), proj.bias() == null ? null : proj.bias().segment(),
+        Activation.NONE, null, out.segment());
+    return out;
   }
 }

@@ -1,10 +1,11 @@
 package dev.fovea.engine.tensor;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.PatchGrid;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -55,11 +56,23 @@ final class ObservedKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     long heads = (long) q.outer() * q.inner();
     if (shown("attention", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * (q.cols() + v.cols()),
-        q.segment(), k.segment(), v.segment(), out.segment()))
-      target.attention(q, k, v, out, scale);
+        q.segment(), k.segment(), v.segment(), mask.keys(), biasOf(mask), out.segment()))
+      target.attention(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    long heads = (long) q.outer() * q.inner();
+    if (shown("attentionMaps", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * q.cols(),
+        q.segment(), k.segment(), mask.keys(), biasOf(mask), maps))
+      target.attentionMaps(q, k, mask, maps, scale);
+  }
+
+  private static @Nullable MemorySegment biasOf(AttentionMask mask) {
+    return mask.bias() == null ? null : mask.bias().segment();
   }
 
   @Override
@@ -100,9 +113,28 @@ final class ObservedKernels implements Kernels {
   }
 
   @Override
-  public void patches(MemorySegment planes, PatchGrid grid, MemorySegment out) {
-    if (shown("patches", List.of(grid.batch(), grid.rows(), grid.cols(), grid.patchSize()), 0, planes, out))
-      target.patches(planes, grid, out);
+  public void convolution(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) {
+    if (shown("convolution", List.of(g.batch(), g.rows(), g.cols(), weight.n(), weight.k()), (long) g.windows() * weight.n() * weight.k(),
+        x, weight.segment(), bias, residual, out))
+      target.convolution(x, g, weight, bias, activation, residual, out);
+  }
+
+  @Override
+  public void depthwise(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
+      MemorySegment out) {
+    int taps = g.window().size();
+    if (shown("depthwise", List.of(g.batch(), g.rows(), g.cols(), g.channels(), taps), (long) g.windows() * g.channels() * taps,
+        x, weight, bias, out))
+      target.depthwise(x, g, weight, bias, activation, out);
+  }
+
+  @Override
+  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
+    if (shown("transposedConvolution", List.of(batch, height, width, weight.n(), weight.k()),
+        (long) batch * height * width * weight.n() * weight.k(), x, weight.segment(), bias, out))
+      target.transposedConvolution(x, batch, height, width, kernel, weight, bias, activation, out);
   }
 
   @Override

@@ -3,12 +3,14 @@ package dev.fovea.engine.tensor;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.jetbrains.annotations.Nullable;
 
 /// Float32 numbers in native memory, seen in a shape.
@@ -237,6 +239,13 @@ public final class Tensor {
     return new Tensor(workspace, base, offset, pick(shape, order), Arrays.stream(order).mapToLong(i -> strides[i]).toArray());
   }
 
+  /// This tensor `count` times along a new first dimension, without a copy.
+  public Tensor expand(int count) {
+    var moreShape = IntStream.concat(IntStream.of(count), Arrays.stream(shape)).toArray();
+    var moreStrides = LongStream.concat(LongStream.of(0), Arrays.stream(strides)).toArray();
+    return new Tensor(workspace, base, offset, moreShape, moreStrides);
+  }
+
   private static int[] pick(int[] values, int[] indices) {
     return Arrays.stream(indices).map(i -> values[i]).toArray();
   }
@@ -266,6 +275,20 @@ public final class Tensor {
     var copy = allocate(shape);
     copy.set(this);
     return copy;
+  }
+
+  /// The parts one after the other along dimension `dim`, in the workspace of the first part that has one.
+  ///
+  /// @throws IllegalArgumentException if another dimension differs
+  /// @throws IllegalStateException if no part has a workspace
+  public static Tensor concat(int dim, Tensor... parts) {
+    var home = Arrays.stream(parts).filter(part -> part.workspace != null).findFirst().orElse(parts[0]);
+    var shape = parts[0].shape();
+    shape[dim] = Arrays.stream(parts).mapToInt(part -> part.dim(dim)).sum();
+    var whole = home.allocate(shape);
+    int at = 0;
+    for (var part : parts) whole.slice(dim, at, at += part.dim(dim)).set(part);
+    return whole;
   }
 
   /// Copies `values`, of the same shape, into this tensor.
@@ -336,6 +359,17 @@ public final class Tensor {
     var out = allocate(shape);
     int cols = dim(-1);
     kernels().softmax(segment(), out.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols);
+    return out;
+  }
+
+  /// The mean over dimension `dim`, which disappears.
+  public Tensor mean(int dim) {
+    var x = contiguous();
+    int outer = 1, inner = 1;
+    for (int i = 0; i < dim; i++) outer *= shape[i];
+    for (int i = dim + 1; i < rank(); i++) inner *= shape[i];
+    var out = allocate(IntStream.range(0, rank()).filter(i -> i != dim).map(i -> shape[i]).toArray());
+    kernels().resize(x.segment(), outer, shape[dim], 1, inner, out.segment(), 1, 1, Interpolation.AREA);
     return out;
   }
 

@@ -51,42 +51,64 @@ public final class Workspace implements AutoCloseable {
 
   /// Runs a forward pass.
   ///
-  /// @param kind with the input's shape, names the pass: the same kind performs the same operations
-  /// @param forward computes from the input, on tensors alone; it may not look at their contents
+  /// @param kind with the inputs' shapes, names the pass: the same kind performs the same operations
+  /// @param inputs by name
+  /// @param forward computes from the inputs, on tensors alone; it may not look at their contents
   /// @param outputs the tensors of a result that must outlive the pass
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the workspace is closed or a pass is running
-  public <R> R run(Object kind, Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+  public <R> R run(Object kind, Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
+      Function<R, ? extends Collection<Tensor>> outputs) {
     if (closed) throw new IllegalStateException("the workspace is closed");
     if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
-    var key = List.of(kind, input.layout());
+    var key = List.of(kind, mapped(inputs, Tensor::layout));
     var known = plans.get(key);
-    if (known == null) plans.put(key, known = record(input, forward, outputs).plan());
+    if (known == null) plans.put(key, known = record(inputs, forward, outputs).plan());
     reserve(known.bytes());
     plan = known;
     nextBuffer = 0;
     doneMacs = 0;
     try {
-      return forward.apply(input.in(this));
+      return forward.apply(mapped(inputs, input -> input.in(this)));
     } finally {
       plan = null;
     }
   }
 
-  /// What a forward pass would do on an input of this shape, without doing it and without memory.
-  public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs, int... inputShape) {
+  /// Runs a forward pass of one input.
+  ///
+  /// @see #run(Object, Map, Function, Function)
+  public <R> R run(Object kind, Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+    return run(kind, Map.of("x", input), inputs -> forward.apply(inputs.get("x")), outputs);
+  }
+
+  /// What a forward pass would do on inputs of these shapes, without doing it and without memory.
+  public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
+      Function<R, ? extends Collection<Tensor>> outputs) {
     try (var workspace = new Workspace(Progress.NONE, null)) {
-      return workspace.record(Tensor.shapeOnly(inputShape), forward, outputs);
+      return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs);
     }
   }
 
-  private <R> Recording record(Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+  /// What a forward pass of one input would do.
+  public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs, int... inputShape) {
+    return dryRun(Map.of("x", inputShape), inputs -> forward.apply(inputs.get("x")), outputs);
+  }
+
+  private <R> Recording record(Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
+      Function<R, ? extends Collection<Tensor>> outputs) {
     recorder = new Recorder(this);
     try {
-      return recorder.recording(outputs.apply(forward.apply(input.in(this))));
+      return recorder.recording(outputs.apply(forward.apply(mapped(inputs, input -> input.in(this)))));
     } finally {
       recorder = null;
     }
+  }
+
+  private static <A, B> Map<String, B> mapped(Map<String, A> values, Function<A, B> function) {
+    var mapped = new HashMap<String, B>();
+    values.forEach((name, value) -> mapped.put(name, function.apply(value)));
+    return mapped;
   }
 
   /// Tells `progress` instead of whom was told so far.

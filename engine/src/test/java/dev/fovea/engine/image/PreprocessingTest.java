@@ -125,13 +125,23 @@ class PreprocessingTest {
 
   @Test
   void theStandardIsSquareAndFromMinusOneToOne() {
-    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.standard(4)));
+    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.standard(4, 4)));
     var input = p.apply(new Picture("p", 1, 1, new byte[] {0, (byte) 255, 0}), 1);
     assertThat(input.width()).isEqualTo(4);
     assertThat(input.height()).isEqualTo(4);
     assertThat(input.values()[0]).isEqualTo(-1f, within(1e-6f));
     assertThat(input.values()[16]).isEqualTo(1f, within(1e-6f));
     assertThat(p.resample()).isEqualTo(Resample.BILINEAR);
+  }
+
+  @Test
+  void imageNetsStatistics() {
+    var p = Preprocessing.of(new JsonFields("standard", Preprocessing.imageNet(2, 3)));
+    var input = p.apply(new Picture("p", 1, 1, new byte[] {(byte) 255, 0, 0}), 1);
+    assertThat(new int[] {input.height(), input.width()}).containsExactly(2, 3);
+    assertThat(input.values()[0]).isEqualTo((1 - 0.485f) / 0.229f, within(1e-6f));
+    assertThat(input.values()[17]).isEqualTo(-0.406f / 0.225f, within(1e-6f));
+    assertThat(p.resample()).isEqualTo(Resample.BICUBIC);
   }
 
   @Test

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
@@ -84,7 +85,7 @@ class AttentionTest {
       var fused = workspace.run("fused", x, attention::forward, List::of).toArray();
       var result = workspace.run("maps", x, in -> {
         var maps = new Tensor[1];
-        var out = attention.forward(in, m -> maps[0] = m);
+        var out = attention.forward(in, AttentionMask.NONE, m -> maps[0] = m);
         return new WithMaps(out, maps[0]);
       }, r -> List.of(r.out, r.maps));
       var mapped = result.out.toArray();
@@ -126,6 +127,11 @@ class AttentionTest {
       assertThat(larger.shape()).isEqualTo(new int[] {15, 2});
       for (int i = 0; i < 15; i++)
         for (int c = 0; c < 2; c++) assertThat(larger.get(i, c)).isCloseTo(1 + c, within(1e-6f));
+      var patches = larger.toArray();
+      var withToken = new PositionGrid(Tensor.of(arena, new float[] {7, 8, 1, 2, 1, 2, 1, 2, 1, 2}, 5, 2), 2, 2, interpolation);
+      var extra = workspace.run("extra", x, in -> withToken.forward(in, 3, 5), List::of);
+      assertThat(extra.slice(0, 0, 1).toArray()).isEqualTo(new float[] {7, 8});
+      assertThat(extra.slice(0, 1, 16).toArray()).isEqualTo(patches);
     }
   }
 }

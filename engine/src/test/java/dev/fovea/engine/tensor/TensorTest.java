@@ -150,6 +150,37 @@ class TensorTest {
   }
 
   @Test
+  void expandRepeatsWithoutACopy() {
+    var t = range(2, 3).select(0, 1);
+    assertThat(t.expand(2).shape()).isEqualTo(new int[] {2, 3});
+    assertThat(t.expand(2).toArray()).isEqualTo(new float[] {3, 4, 5, 3, 4, 5});
+    assertThat(t.expand(2).isContiguous()).isFalse();
+    assertThat(t.expand(1).isContiguous()).isTrue();
+  }
+
+  @Test
+  void concat() {
+    var t = range(2, 2, 2);
+    var token = range(1, 2);
+    assertThat(run(t, x -> Tensor.concat(1, token.expand(2), x, x.slice(1, 1, 2))))
+        .isEqualTo(new float[] {0, 1, 0, 1, 2, 3, 2, 3, 0, 1, 4, 5, 6, 7, 6, 7});
+    assertThat(run(t, x -> Tensor.concat(0, x.select(0, 1), token))).isEqualTo(new float[] {4, 5, 6, 7, 0, 1});
+    assertThat(run(t, x -> Tensor.concat(1, x.select(1, 0), x.select(1, 1)))).isEqualTo(new float[] {0, 1, 2, 3, 4, 5, 6, 7});
+    assertThatThrownBy(() -> run(t, x -> Tensor.concat(1, x, range(2, 1, 3)))).isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("set: expected [2, 1, 2], got [2, 1, 3]");
+    assertThatThrownBy(() -> Tensor.concat(0, token, token)).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void mean() {
+    var t = range(2, 3, 2);
+    assertThat(run(t, x -> x.mean(0))).isEqualTo(new float[] {3, 4, 5, 6, 7, 8});
+    assertThat(run(t, x -> x.mean(1))).isEqualTo(new float[] {2, 3, 8, 9});
+    assertThat(run(t, x -> x.mean(2))).isEqualTo(new float[] {0.5f, 2.5f, 4.5f, 6.5f, 8.5f, 10.5f});
+    assertThat(run(t, x -> x.slice(1, 1, 3).mean(1))).isEqualTo(new float[] {3, 4, 9, 10});
+  }
+
+  @Test
   void arithmetic() {
     var t = range(2, 2);
     assertThat(run(t, x -> x.plus(x))).isEqualTo(new float[] {0, 2, 4, 6});

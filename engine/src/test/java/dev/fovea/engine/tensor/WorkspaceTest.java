@@ -12,6 +12,7 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -66,6 +67,18 @@ class WorkspaceTest {
   @Test
   void computesWhatPlainLoopsCompute() {
     for (float first : new float[] {-3, 0, 5}) check(run(input(first)), input(first));
+  }
+
+  @Test
+  void inputsHaveNames() {
+    var inputs = Map.of("a", input(1), "b", input(3));
+    var difference = workspace.run("named", inputs, in -> in.get("b").plus(in.get("a").times(-1)), List::of);
+    for (float x : difference.toArray()) assertThat(x).isEqualTo(2);
+    var longer = Map.of("a", Tensor.zeros(arena, 2, 4), "b", Tensor.zeros(arena, 2, 5));
+    var sizes = workspace.run("named", longer, in -> List.of(in.get("a").times(1), in.get("b").times(1)), r -> r);
+    assertThat(sizes).extracting(Tensor::size).containsExactly(8L, 10L);
+    var recording = Workspace.dryRun(Map.of("a", new int[] {2, 3}, "b", new int[] {3, 5}), in -> in.get("a").matmul(in.get("b"), 1), List::of);
+    assertThat(recording.macs()).isEqualTo(2 * 3 * 5);
   }
 
   @Test

@@ -3,10 +3,11 @@ package dev.fovea.kernels.reference;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.PatchGrid;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -63,17 +64,11 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     workers.forEach(q.outer() * q.inner(), batch -> {
       int o = batch / q.inner(), i = batch % q.inner();
-      var weights = new double[k.rows()];
       for (int query = 0; query < q.rows(); query++) {
-        for (int key = 0; key < k.rows(); key++) {
-          double score = 0;
-          for (int d = 0; d < q.cols(); d++) score += (double) at(q, o, i, query, d) * at(k, o, i, key, d);
-          weights[key] = scale * score;
-        }
-        softmax(weights);
+        var weights = attentionWeights(q, k, mask, o, i, query, scale);
         for (int d = 0; d < v.cols(); d++) {
           double sum = 0;
           for (int key = 0; key < k.rows(); key++) sum += weights[key] * at(v, o, i, key, d);
@@ -81,6 +76,35 @@ public final class ReferenceKernels implements Kernels {
         }
       }
     });
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    workers.forEach(q.outer() * q.inner(), batch -> {
+      for (int query = 0; query < q.rows(); query++) {
+        var weights = attentionWeights(q, k, mask, batch / q.inner(), batch % q.inner(), query, scale);
+        for (int key = 0; key < k.rows(); key++) put(maps, ((long) batch * q.rows() + query) * k.rows() + key, weights[key]);
+      }
+    });
+  }
+
+  /// What a query takes from each key; nothing where it sees none.
+  private static double[] attentionWeights(Matrices q, Matrices k, AttentionMask mask, int o, int i, int query, float scale) {
+    var weights = new double[k.rows()];
+    int visible = mask.visible(query, q.rows(), k.rows());
+    for (int key = 0; key < k.rows(); key++) {
+      double score = 0;
+      for (int d = 0; d < q.cols(); d++) score += (double) at(q, o, i, query, d) * at(k, o, i, key, d);
+      score *= scale;
+      if (mask.bias() != null) score += at(mask.bias(), o, i, query, key);
+      if (mask.keys() != null) score += at(mask.keys(), (long) o * k.rows() + key);
+      weights[key] = key < visible ? score : Double.NEGATIVE_INFINITY;
+    }
+    boolean seesNothing = true;
+    for (double score : weights) seesNothing &= score == Double.NEGATIVE_INFINITY;
+    if (seesNothing) return new double[k.rows()];
+    softmax(weights);
+    return weights;
   }
 
   @Override
@@ -160,18 +184,67 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void patches(MemorySegment planes, PatchGrid g, MemorySegment out) {
-    long to = 0;
-    for (int b = 0; b < g.batch(); b++)
-      for (int row = 0; row < g.rows(); row++)
-        for (int col = 0; col < g.cols(); col++)
-          for (int c = 0; c < g.channels(); c++)
-            for (int dy = 0; dy < g.patchHeight(); dy++)
-              for (int dx = 0; dx < g.patchWidth(); dx++) {
-                int y = row * g.strideY() + dy - g.padY(), x = col * g.strideX() + dx - g.padX();
-                boolean inside = y >= 0 && y < g.height() && x >= 0 && x < g.width();
-                put(out, to++, inside ? at(planes, (((long) b * g.channels() + c) * g.height() + y) * g.width() + x) : 0);
-              }
+  public void convolution(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) {
+    if (weight.n() == 0) return;
+    int cols = g.cols(), perGroup = weight.n() / Math.max(1, g.groups());
+    workers.forEach(g.windows(), window -> {
+      int batch = window / cols / g.rows(), row = window / cols % g.rows(), col = window % cols;
+      for (int n = 0; n < weight.n(); n++) {
+        int group = n / perGroup;
+        double sum = 0;
+        for (int c = 0; c < g.depth(); c++)
+          for (int dy = 0; dy < g.window().height(); dy++)
+            for (int dx = 0; dx < g.window().width(); dx++)
+              sum += at(x, g, batch, row, col, dy, dx, group * g.depth() + c) * weight.get(n, g.column(c, dy, dx));
+        if (bias != null) sum += at(bias, n);
+        double y = apply(activation, sum);
+        long to = (long) window * weight.n() + n;
+        if (residual != null) y += at(residual, to);
+        put(out, to, y);
+      }
+    });
+  }
+
+  @Override
+  public void depthwise(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
+      MemorySegment out) {
+    int cols = g.cols();
+    workers.forEach(g.windows(), window -> {
+      int batch = window / cols / g.rows(), row = window / cols % g.rows(), col = window % cols;
+      for (int c = 0; c < g.channels(); c++) {
+        double sum = 0;
+        for (int dy = 0; dy < g.window().height(); dy++)
+          for (int dx = 0; dx < g.window().width(); dx++)
+            sum += at(x, g, batch, row, col, dy, dx, c) * at(weight, ((long) dy * g.window().width() + dx) * g.channels() + c);
+        if (bias != null) sum += at(bias, c);
+        put(out, (long) window * g.channels() + c, apply(activation, sum));
+      }
+    });
+  }
+
+  /// Channel `c` of sample `(dy, dx)` of the window at `(row, col)`; zero outside the map.
+  private static double at(MemorySegment x, Convolution g, int batch, int row, int col, int dy, int dx, int c) {
+    int y = row * g.window().strideY() + dy - g.window().padY(), from = col * g.window().strideX() + dx - g.window().padX();
+    return y < 0 || y >= g.height() || from < 0 || from >= g.width() ? 0 : at(x, g.index(batch, y, from, c));
+  }
+
+  @Override
+  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
+    int n = weight.n() / (kernel * kernel);
+    workers.forEach(batch * height, row -> {
+      for (int col = 0; col < width; col++)
+        for (int dy = 0; dy < kernel; dy++)
+          for (int dx = 0; dx < kernel; dx++)
+            for (int i = 0; i < n; i++) {
+              double sum = 0;
+              for (int c = 0; c < weight.k(); c++)
+                sum += (double) at(x, ((long) row * width + col) * weight.k() + c) * weight.get((dy * kernel + dx) * n + i, c);
+              if (bias != null) sum += at(bias, i);
+              put(out, ((((long) row * kernel + dy) * width + col) * kernel + dx) * n + i, apply(activation, sum));
+            }
+    });
   }
 
   @Override
@@ -179,20 +252,18 @@ public final class ReferenceKernels implements Kernels {
       int outWidth, Interpolation interpolation) {
     for (int b = 0; b < batch; b++)
       for (int row = 0; row < outHeight; row++)
-        for (int col = 0; col < outWidth; col++) {
-          var down = interpolation.coefficients(row, height, outHeight);
-          var across = interpolation.coefficients(col, width, outWidth);
-          int top = interpolation.first(row, height, outHeight), left = interpolation.first(col, width, outWidth);
+        for (int col = 0; col < outWidth; col++)
           for (int c = 0; c < channels; c++) {
             double sum = 0;
-            for (int i = 0; i < down.length; i++)
-              for (int j = 0; j < across.length; j++) {
-                int y = Math.clamp(top + i, 0, height - 1), from = Math.clamp(left + j, 0, width - 1);
-                sum += down[i] * across[j] * at(x, (((long) b * height + y) * width + from) * channels + c);
+            for (int i = 0; i < interpolation.taps(height, outHeight); i++)
+              for (int j = 0; j < interpolation.taps(width, outWidth); j++) {
+                int y = Math.clamp(interpolation.first(row, height, outHeight) + i, 0, height - 1);
+                int from = Math.clamp(interpolation.first(col, width, outWidth) + j, 0, width - 1);
+                sum += interpolation.coefficient(i, row, height, outHeight) * interpolation.coefficient(j, col, width, outWidth)
+                    * at(x, (((long) b * height + y) * width + from) * channels + c);
               }
             put(out, (((long) b * outHeight + row) * outWidth + col) * channels + c, sum);
           }
-        }
   }
 
   @Override

@@ -1,25 +1,19 @@
 package dev.fovea.kernels.vector;
 
-import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
-import static dev.fovea.kernels.vector.MicroKernel.STRIDE;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
-import static dev.fovea.kernels.vector.Simd.F;
-import static dev.fovea.kernels.vector.Simd.LANES;
-import static dev.fovea.kernels.vector.Simd.all;
 
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// Attention without the `N × N` matrix: a tile of queries meets the keys block by block, and what was summed before is
 /// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",
 /// 2018; Dao et al., "FlashAttention", 2022).
 ///
-/// The scores of a tile are written in the very form that [MicroKernel] reads, so that they multiply the values where they
-/// lie. Each tile meets the blocks in one order, whatever the number of threads.
+/// Keys and values of a few heads at a time are copied into panels, which then stay in the cache while the heads' queries
+/// meet them. Each tile meets the blocks in one order, whatever the number of threads.
 final class Attention {
   /// Tiles of queries that one task takes through the keys, so that a block of keys is read from the second-level cache.
   private static final int TILES = 4;
@@ -32,179 +26,95 @@ final class Attention {
     this.scratch = scratch;
   }
 
-  void run(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
+  void run(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     var rows = RowCut.of(q.rows());
+    var sizes = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols(), 0);
     int heads = q.outer() * q.inner(), groups = Math.ceilDiv(rows.count(), TILES);
-    int keyPanels = Math.ceilDiv(k.rows(), WIDTH), valuePanels = Math.ceilDiv(v.cols(), WIDTH);
-    long keySize = (long) k.cols() * WIDTH, valueSize = (long) v.rows() * WIDTH;
-    long perHead = keyPanels * keySize + valuePanels * valueSize;
-    try (var packed = scratch.borrow(heads * perHead)) {
-      var panels = packed.segment();
-      var keys = k.transposed();
-      workers.forEach(heads, head -> {
-        int o = head / q.inner(), i = head % q.inner();
-        long at = head * perHead;
-        for (int p = 0; p < keyPanels; p++, at += keySize) Panels.fill(keys, o, i, p * WIDTH, panels, at);
-        for (int p = 0; p < valuePanels; p++, at += valueSize) Panels.fill(v, o, i, p * WIDTH, panels, at);
-      });
-      workers.forEach(heads * groups, task -> {
-        int head = task / groups, first = task % groups * TILES;
-        try (var space = scratch.borrowArray(Group.size(q.cols(), v.cols()))) {
-          var group = new Group(space.floats(), panels, head * perHead, k.rows(), StepCut.of(q.cols()), v.cols());
-          for (int t = first; t < Math.min(first + TILES, rows.count()); t++)
-            group.add(q, head / q.inner(), head % q.inner(), rows.start(t), rows.rows(t), scale);
-          group.meetKeys();
-          group.write(out, head / q.inner(), head % q.inner());
-        }
-      });
+    int atOnce = Math.min(heads, 2 * workers.threads());
+    try (var packed = scratch.borrow(atOnce * sizes.size())) {
+      for (int first = 0; first < heads; first += atOnce) {
+        int head0 = first, count = Math.min(atOnce, heads - first);
+        workers.forEach(2 * count, task -> {
+          int head = head0 + task / 2, o = head / q.inner(), i = head % q.inner();
+          var panels = sizes.at(task / 2 * sizes.size());
+          try (var room = scratch.borrowArray(Panels.ROOM)) {
+            if (task % 2 == 0) panels.fillKeys(k, o, i, packed.segment(), room.floats());
+            else panels.fillValues(v, o, i, packed.segment(), room.floats());
+          }
+        });
+        workers.forEach(count * groups, task -> {
+          int head = head0 + task / groups, o = head / q.inner(), i = head % q.inner(), tile = task % groups * TILES;
+          var panels = sizes.at(task / groups * sizes.size());
+          try (var space = scratch.borrowArray(QueryTiles.size(TILES, panels))) {
+            var tiles = new QueryTiles(TILES, rows, tile, panels, packed.segment(), mask, o, i, space.floats());
+            tiles.load(q, scale);
+            tiles.meetKeys();
+            tiles.write(out);
+          }
+        });
+      }
     }
   }
 
-  /// Some tiles of queries of one head, with what each has summed so far.
+  /// The scores as a product, then the mask and the softmax row by row.
+  void maps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale, Product product) {
+    int keys = k.rows();
+    product.matmul(q, k.transposed(), new Matrices(maps, q.outer(), q.inner(), q.rows(), keys, (long) q.inner() * q.rows() * keys,
+        (long) q.rows() * keys, keys, 1), scale);
+    workers.forEach(q.outer() * q.inner() * q.rows(), row -> {
+      int query = row % q.rows(), head = row / q.rows(), o = head / q.inner(), i = head % q.inner();
+      long at = (long) row * keys;
+      int visible = mask.visible(query, q.rows(), keys);
+      if (mask.bias() != null) add(maps, at, mask.bias().segment(), mask.bias().index(o, i, query, 0), visible);
+      if (mask.keys() != null) add(maps, at, mask.keys(), (long) o * keys, visible);
+      try (var loan = scratch.borrowArray(Rows.room(keys))) {
+        float[] s = loan.floats();
+        MemorySegment.copy(maps, Simd.FLOAT, 4 * at, s, 0, visible);
+        if (Rows.isHidden(s, visible)) Arrays.fill(s, 0, visible, 0);
+        else Rows.softmax(s, visible);
+        MemorySegment.copy(s, 0, maps, Simd.FLOAT, 4 * at, visible);
+      }
+      maps.asSlice(4 * (at + visible), 4L * (keys - visible)).fill((byte) 0);
+    });
+  }
+
+  private static void add(MemorySegment to, long at, MemorySegment x, long from, int n) {
+    for (int j = 0; j < n; j++) Simd.put(to, at + j, Simd.at(to, at + j) + Simd.at(x, from + j));
+  }
+
+  /// Where one head's keys and values lie, in panels of [MicroKernel#WIDTH] columns.
   ///
-  /// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
-  /// its rows' running maxima and sums.
-  private static final class Group {
-    private static final int SCORES = MAX_ROWS * STRIDE;
-    /// Keys in a block: as many as a row of scores can hold.
-    private static final int BLOCK = MicroKernel.MAX_STEPS;
-
-    private final float[] s;
-    private final MemorySegment panels;
-    private final long keys;
-    private final int keyCount;
-    private final StepCut depth;
-    private final int outCols;
-    private final int outStride;
-    private final int[] start = new int[TILES], rows = new int[TILES];
-    private int tiles;
-
-    Group(float[] s, MemorySegment panels, long keys, int keyCount, StepCut depth, int outCols) {
-      this.s = s;
-      this.panels = panels;
-      this.keys = keys;
-      this.keyCount = keyCount;
-      this.depth = depth;
-      this.outCols = outCols;
-      outStride = Math.ceilDiv(outCols, WIDTH) * WIDTH;
+  /// @param keys how many keys there are
+  /// @param depth the steps of a score
+  /// @param outCols numbers of a value
+  /// @param at where the head's panels begin: those of the transposed keys, then those of the values
+  record HeadPanels(int keys, StepCut depth, int outCols, long at) {
+    HeadPanels at(long at) {
+      return new HeadPanels(keys, depth, outCols, at);
     }
 
-    static int size(int depth, int outCols) {
-      int stride = Math.ceilDiv(outCols, WIDTH) * WIDTH;
-      return SCORES * (1 + TILES * StepCut.of(depth).count()) + TILES * MAX_ROWS * (stride + 2);
+    /// Floats that the panels take.
+    long size() {
+      return valuePanel(Math.ceilDiv(outCols, WIDTH) * WIDTH) - at;
     }
 
-    private int queries(int tile, int piece) {
-      return SCORES + (tile * depth.count() + piece) * RowTiles.BLOCK;
+    /// Where the panel of keys `key … key + WIDTH - 1` lies, `depth` steps.
+    long keyPanel(int key) {
+      return at + (long) key / WIDTH * depth.steps() * WIDTH;
     }
 
-    private int output(int tile) {
-      return queries(TILES, 0) + tile * MAX_ROWS * outStride;
+    /// Where the panel of values' columns `col … col + WIDTH - 1` lies, a step a key.
+    long valuePanel(int col) {
+      return keyPanel(Math.ceilDiv(keys, WIDTH) * WIDTH) + (long) col / WIDTH * keys * WIDTH;
     }
 
-    /// Where the maxima of a tile's rows lie; their sums follow.
-    private int state(int tile) {
-      return output(TILES) + tile * 2 * MAX_ROWS;
+    void fillKeys(Matrices k, int o, int i, MemorySegment panels, float[] room) {
+      var transposed = k.transposed();
+      for (int key = 0; key < keys; key += WIDTH) Panels.fill(transposed, o, i, key, panels, keyPanel(key), room);
     }
 
-    void add(Matrices q, int o, int i, int row, int count, float scale) {
-      start[tiles] = row;
-      rows[tiles] = count;
-      for (int p = 0; p < depth.count(); p++)
-        RowTiles.fill(LeftRows.of(q, o, i), row, count, depth.start(p), depth.length(p), s, queries(tiles, p));
-      scale(queries(tiles, 0), queries(tiles + 1, 0), scale);
-      Arrays.fill(s, state(tiles), state(tiles) + MAX_ROWS, Float.NEGATIVE_INFINITY);
-      Arrays.fill(s, state(tiles) + MAX_ROWS, state(tiles + 1), 0);
-      Arrays.fill(s, output(tiles), output(tiles + 1), 0);
-      tiles++;
-    }
-
-    private void scale(int from, int to, float factor) {
-      for (int i = from; i < to; i++) s[i] *= factor;
-    }
-
-    void meetKeys() {
-      for (int first = 0; first < keyCount; first += BLOCK) {
-        int count = Math.min(BLOCK, keyCount - first);
-        for (int t = 0; t < tiles; t++) {
-          scores(t, first, count);
-          softmax(t, first, count);
-          values(t, first, count);
-        }
-      }
-    }
-
-    /// `q · kᵀ` for a block of keys.
-    private void scores(int tile, int first, int count) {
-      for (int key = 0; key < count; key += WIDTH) {
-        long panel = keys + (long) (first + key) / WIDTH * depth.steps() * WIDTH;
-        for (int piece = 0; piece < depth.count(); piece++)
-          multiply(rows[tile], queries(tile, piece), panel + (long) depth.start(piece) * WIDTH, depth.length(piece), key, STRIDE, piece > 0);
-      }
-    }
-
-    /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum.
-    private void softmax(int tile, int first, int count) {
-      for (int r = 0; r < rows[tile]; r++) {
-        int max = state(tile) + r, sum = max + MAX_ROWS, row = r * STRIDE;
-        float before = s[max], now = Math.max(before, max(row, count));
-        // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
-        float block = expOfDifference(row, count, now == Float.NEGATIVE_INFINITY ? 0 : now);
-        float keep = before == now ? 1 : (float) Math.exp(before - now);
-        s[max] = now;
-        s[sum] = s[sum] * keep + block;
-        if (first > 0 && keep != 1) scale(output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
-      }
-    }
-
-    private float max(int from, int n) {
-      int i = from, to = from + n, end = to - n % LANES;
-      var max = all(Float.NEGATIVE_INFINITY);
-      for (; i < end; i += LANES) max = max.max(FloatVector.fromArray(F, s, i));                       // body
-      float result = max.reduceLanes(VectorOperators.MAX);
-      for (; i < to; i++) result = Math.max(result, s[i]);                                             // tail
-      return result;
-    }
-
-    private float expOfDifference(int from, int n, float max) {
-      int i = from, to = from + n, end = to - n % LANES;
-      var sum = all(0f);
-      for (; i < end; i += LANES) {                                                                    // body
-        var e = VectorMath.exp(FloatVector.fromArray(F, s, i).sub(max));
-        e.intoArray(s, i);
-        sum = sum.add(e);
-      }
-      if (i < to) {                                                                                    // tail
-        var tail = Simd.first(to - i);
-        var e = VectorMath.exp(FloatVector.fromArray(F, s, i, tail).sub(max));
-        e.intoArray(s, i, tail);
-        sum = sum.add(e, tail);
-      }
-      return Simd.sum(sum);
-    }
-
-    /// Adds the block's weights times its values to the output rows.
-    private void values(int tile, int first, int count) {
-      long values = keys + (long) Math.ceilDiv(keyCount, WIDTH) * depth.steps() * WIDTH;
-      for (int col = 0; col < outCols; col += WIDTH) {
-        long w = values + (long) col / WIDTH * keyCount * WIDTH + (long) first * WIDTH;
-        multiply(rows[tile], 0, w, count, output(tile) + col, outStride, first > 0);
-      }
-    }
-
-    /// Multiplies rows of the array by a panel, and stores or adds the product.
-    private void multiply(int rows, int x, long w, int steps, int out, int stride, boolean add) {
-      MicroKernel.run(MicroKernel.height(rows), s, x, panels, w, w + LANES, WIDTH, steps, s, out, stride, add, panels, w, 0);
-    }
-
-    /// Divides by the sums.
-    void write(Matrices out, int o, int i) {
-      for (int t = 0; t < tiles; t++)
-        for (int r = 0; r < rows[t]; r++) {
-          int from = output(t) + r * outStride;
-          if (keyCount > 0) scale(from, from + outCols, 1 / s[state(t) + MAX_ROWS + r]);
-          MemorySegment.copy(s, from, out.segment(), Simd.FLOAT, 4 * out.index(o, i, start[t] + r, 0), outCols);
-        }
+    void fillValues(Matrices v, int o, int i, MemorySegment panels, float[] room) {
+      for (int col = 0; col < outCols; col += WIDTH) Panels.fill(v, o, i, col, panels, valuePanel(col), room);
     }
   }
 }

@@ -30,11 +30,14 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
   ///
   /// @param b where [#bias] has put the bias in `bias`
   void finish(float[] s, int from, float[] bias, int b, int row, int count, int col, int cols) {
-    if (activation == Activation.NONE) {
-      write(s, from, bias, b, row, count, col, cols);
-    } else {
+    if (activation != Activation.NONE) {
       activate(s, from, bias, b, count);
-      write(s, from, bias, b + WIDTH, row, count, col, cols);
+      b += WIDTH;
+    }
+    for (int r = 0; r < count; r++) {
+      long to = rows.at(row + r) + col;
+      if (cols == WIDTH) write(s, from + r * WIDTH, bias, b, to);
+      else writeFirst(s, from + r * WIDTH, bias, b, to, cols);
     }
   }
 
@@ -47,22 +50,20 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
     Elements.activate(activation, s, from, from + count * WIDTH);
   }
 
-  /// `out = s + bias + residual`.
-  private void write(float[] s, int from, float[] bias, int b, int row, int count, int col, int cols) {
-    for (int r = 0; r < count; r++, from += WIDTH) {
-      long to = rows.at(row + r) + col;
-      if (cols == WIDTH) {
-        var y0 = FloatVector.fromArray(F, s, from).add(FloatVector.fromArray(F, bias, b));
-        var y1 = FloatVector.fromArray(F, s, from + LANES).add(FloatVector.fromArray(F, bias, b + LANES));
-        store(residual == null ? y0 : y0.add(load(residual, to)), out, to);
-        store(residual == null ? y1 : y1.add(load(residual, to + LANES)), out, to + LANES);
-      } else {
-        for (int c = 0; c < cols; c += LANES) {
-          var tail = first(Math.min(LANES, cols - c));
-          var y = FloatVector.fromArray(F, s, from + c).add(FloatVector.fromArray(F, bias, b + c));
-          store(residual == null ? y : y.add(load(residual, to + c, tail)), out, to + c, tail);
-        }
-      }
+  /// `out = s + bias + residual`, a row of the tile.
+  private void write(float[] s, int from, float[] bias, int b, long to) {
+    var y0 = FloatVector.fromArray(F, s, from).add(FloatVector.fromArray(F, bias, b));
+    var y1 = FloatVector.fromArray(F, s, from + LANES).add(FloatVector.fromArray(F, bias, b + LANES));
+    store(residual == null ? y0 : y0.add(load(residual, to)), out, to);
+    store(residual == null ? y1 : y1.add(load(residual, to + LANES)), out, to + LANES);
+  }
+
+  /// The same for the first `cols` columns.
+  private void writeFirst(float[] s, int from, float[] bias, int b, long to, int cols) {
+    for (int c = 0; c < cols; c += LANES) {
+      var some = first(Math.min(LANES, cols - c));
+      var y = FloatVector.fromArray(F, s, from + c).add(FloatVector.fromArray(F, bias, b + c));
+      store(residual == null ? y : y.add(load(residual, to + c, some)), out, to + c, some);
     }
   }
 }

@@ -19,7 +19,7 @@ record Fetch(MemorySegment segment, long first, long second, long chunk, long st
 
   /// Fetches steps `k0 … k1 - 1` of the columns from `col` on, if there are such, while `tiles` tiles are multiplied.
   static Fetch of(Weight weight, int col, int k0, int k1, int tiles) {
-    if (weight.layout() == Weight.Layout.ROWS || col >= weight.n() || tiles < FEWEST_TILES)
+    if (weight.layout() == Weight.Layout.ROWS || col >= weight.n() || k0 == k1 || tiles < FEWEST_TILES)
       return new Fetch(weight.segment(), 0, 0, 0, 0);
     int bytes = weight.type().bytes();
     long chunk = (long) (k1 - k0) * Weight.PANEL * bytes / (tiles / PANELS);

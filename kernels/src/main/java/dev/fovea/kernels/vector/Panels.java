@@ -4,12 +4,12 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.I;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
-import static dev.fovea.kernels.vector.Simd.all;
 
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.FloatVector;
+import java.util.Arrays;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
@@ -22,9 +22,14 @@ final class Panels {
   private static final VectorSpecies<Short> HALF =
       VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, Simd.F.vectorBitSize() / 2)));
 
-  private static final int F16_EXPONENT = 0x7c00 << 13;
-  private static final int F16_TO_F32_BIAS = (127 - 15) << 23;
-  private static final float SMALLEST_NORMAL_F16 = 0x1p-14f;
+  private static final int SIGN = 1 << 31;
+  private static final int F16_MAGNITUDE = 0x7fff << 13, F16_EXPONENT = 0x7c00 << 13, F32_EXPONENT = 0xff << 23;
+  private static final float F16_TO_F32 = 0x1p112f;
+
+  /// Steps that are transposed together.
+  private static final int PIECE = 64;
+  /// Floats of room for a transposition.
+  static final int ROOM = WIDTH * PIECE;
 
   private Panels() {}
 
@@ -62,10 +67,11 @@ final class Panels {
       first = inPanel;
     }
     if (weight.type() == Weight.Type.F32) return new Panel(source, first, second, Weight.PANEL);
-    boolean bfloat = weight.type() == Weight.Type.BF16;
-    widen(source, first, bfloat, steps, scratch, 0);
-    widen(source, second, bfloat, steps, scratch, LANES);
-    return new Panel(scratch, 0, LANES, WIDTH);
+    int size = steps * Weight.PANEL, inPanel = col % Weight.PANEL;
+    widen(source, first - inPanel, weight.type(), size, scratch, 0);
+    if (second - first < Weight.PANEL) return new Panel(scratch, inPanel, inPanel + second - first, Weight.PANEL);
+    widen(source, second, weight.type(), size, scratch, size);
+    return new Panel(scratch, 0, size, Weight.PANEL);
   }
 
   private static void copy(Weight weight, long from, MemorySegment to, long at, long length) {
@@ -81,43 +87,61 @@ final class Panels {
         Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
-  /// One vector of columns that are stored in panels of 16-bit floats.
-  private static void widen(MemorySegment shorts, long from, boolean bfloat, int steps, MemorySegment panel, int at) {
-    for (int k = 0; k < steps; k++) {
-      var bits = ShortVector.fromMemorySegment(HALF, shorts, (from + (long) k * Weight.PANEL) * 2, ORDER)
-          .convertShape(VectorOperators.ZERO_EXTEND_S2I, I, 0).reinterpretAsInts();
-      var wide = bfloat ? bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats() : widenF16(bits);
-      Simd.store(wide, panel, (long) k * WIDTH + at);
-    }
-  }
-
-  /// Moves exponent and mantissa into place and corrects the exponent's bias. Subnormals gain the leading one that a
-  /// normal number implies and lose it again by a subtraction, so that no slow subnormal float32 ever arises.
-  private static FloatVector widenF16(jdk.incubator.vector.IntVector bits) {
-    var magnitude = bits.and(0x7fff).lanewise(VectorOperators.LSHL, 13);
-    var exponent = magnitude.and(F16_EXPONENT);
-    var biased = magnitude.add(F16_TO_F32_BIAS);
-    var special = exponent.compare(VectorOperators.EQ, F16_EXPONENT);
-    var subnormal = exponent.compare(VectorOperators.EQ, 0);
-    var value = biased.add(all((128 - 16) << 23), special).reinterpretAsFloats();
-    var renormalized = biased.add(1 << 23).reinterpretAsFloats().sub(SMALLEST_NORMAL_F16);
-    value = value.blend(renormalized, subnormal.cast(Simd.F));
-    return value.reinterpretAsInts().or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16)).reinterpretAsFloats();
+  /// Widens `n` 16-bit floats from `from` on; a panel's steps lie side by side, so that `n` is a multiple of [Weight#PANEL].
+  private static void widen(MemorySegment shorts, long from, Weight.Type type, int n, MemorySegment floats, int to) {
+    if (type == Weight.Type.BF16)
+      for (int i = 0; i < n; i += LANES) {
+        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER).convertShape(VectorOperators.S2I, I, 0);
+        bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
+      }
+    else
+      for (int i = 0; i < n; i += LANES) {
+        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER).convertShape(VectorOperators.S2I, I, 0);
+        // Sign, exponent and mantissa into place; a product with a power of two then corrects the exponent's bias, exactly,
+        // for subnormal numbers too. Infinity and NaN have an exponent that it does not reach.
+        var placed = bits.lanewise(VectorOperators.LSHL, 13).and(SIGN | F16_MAGNITUDE);
+        var special = placed.and(F16_EXPONENT).compare(VectorOperators.EQ, F16_EXPONENT);
+        var value = placed.reinterpretAsFloats().mul(F16_TO_F32);
+        value.reinterpretAsInts().lanewise(VectorOperators.OR, F32_EXPONENT, special).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
+      }
   }
 
   /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`, at float `to` of `panels`.
-  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long to) {
+  ///
+  /// @param room [#ROOM] floats for what has to be transposed
+  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long to, float[] room) {
     int cols = Math.min(WIDTH, m.cols() - col);
-    boolean whole = cols == WIDTH && m.colStride() == 1;
+    if (m.colStride() == 1 && cols == WIDTH) copy(m, o, i, col, panels, to);
+    else if (m.rowStride() == 1) transpose(m, o, i, col, cols, panels, to, room);
+    else
+      for (int k = 0; k < m.rows(); k++)
+        for (int c = 0; c < WIDTH; c++)
+          Simd.put(panels, to + (long) k * WIDTH + c, c < cols ? Simd.at(m.segment(), m.index(o, i, k, col + c)) : 0);
+  }
+
+  private static void copy(Matrices m, int o, int i, int col, MemorySegment panels, long to) {
     for (int k = 0; k < m.rows(); k++, to += WIDTH) {
       long from = m.index(o, i, k, col);
-      if (whole) {
-        Simd.store(Simd.load(m.segment(), from), panels, to);
-        Simd.store(Simd.load(m.segment(), from + LANES), panels, to + LANES);
-      } else {
-        for (int c = 0; c < WIDTH; c++)
-          Simd.put(panels, to + c, c < cols ? Simd.at(m.segment(), from + c * m.colStride()) : 0);
+      Simd.store(Simd.load(m.segment(), from), panels, to);
+      Simd.store(Simd.load(m.segment(), from + LANES), panels, to + LANES);
+    }
+  }
+
+  /// Columns that lie in one piece each: some steps of all of them are copied to rows a constant distance apart, so that C2
+  /// proves the bounds of the transposition's two loops once.
+  private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long to, float[] room) {
+    if (cols < WIDTH) Arrays.fill(room, cols * PIECE, WIDTH * PIECE, 0);
+    for (int k0 = 0; k0 < m.rows(); k0 += PIECE) {
+      int steps = Math.min(PIECE, m.rows() - k0);
+      for (int c = 0; c < cols; c++) {
+        long from = m.index(o, i, k0, col + c);
+        int k = 0, at = c * PIECE;
+        for (; k + LANES <= steps; k += LANES) Simd.load(m.segment(), from + k).intoArray(room, at + k);
+        for (; k < steps; k++) room[at + k] = Simd.at(m.segment(), from + k);
       }
+      var piece = panels.asSlice(4 * (to + (long) k0 * WIDTH), 4L * steps * WIDTH);
+      for (int k = 0; k < steps; k++)
+        for (int c = 0; c < WIDTH; c++) piece.set(Simd.FLOAT, 4L * (k * WIDTH + c), room[c * PIECE + k]);
     }
   }
 }

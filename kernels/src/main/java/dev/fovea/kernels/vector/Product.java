@@ -121,9 +121,9 @@ final class Product {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
       var rows = LeftRows.of(a, o, i);
-      try (var space = scratch.borrow((long) b.rows() * WIDTH); var left = scratch.borrowArray(RowTiles.BLOCK);
+      try (var space = scratch.borrow((long) b.rows() * WIDTH); var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {
-        Panels.fill(b, o, i, col, space.segment(), 0);
+        Panels.fill(b, o, i, col, space.segment(), 0, left.floats());
         for (int t = 0; t < cut.count(); t++) {
           for (int p = 0; p < steps.count(); p++) {
             long start = (long) steps.start(p) * WIDTH;

@@ -29,6 +29,12 @@ final class Rows {
     return Math.ceilDiv(n, LANES) * LANES;
   }
 
+  /// Whether the first `n` floats are all `-∞`, or there are none.
+  static boolean isHidden(float[] s, int n) {
+    for (int i = 0; i < n; i++) if (s[i] != Float.NEGATIVE_INFINITY) return false;
+    return true;
+  }
+
   /// Softmax of the first `n` floats. Error at most 4 ulps of each result.
   static void softmax(float[] s, int n) {
     int end = end(n);

@@ -3,10 +3,11 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.Simd.FLOAT;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.PatchGrid;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -23,11 +24,15 @@ public final class VectorKernels implements Kernels {
   private final ScratchPool scratch = new ScratchPool();
   private final Product product;
   private final Attention attention;
+  private final Convolutions convolutions;
+  private final Resize resize;
 
   public VectorKernels(Workers workers) {
     this.workers = workers;
     product = new Product(workers, scratch);
     attention = new Attention(workers, scratch);
+    convolutions = new Convolutions(product, scratch);
+    resize = new Resize(workers, scratch);
   }
 
   /// Width of the vectors in use, in bits.
@@ -59,8 +64,13 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void attention(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
-    if (!out.isEmpty()) attention.run(q, k, v, out, scale);
+  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
+    if (!out.isEmpty()) attention.run(q, k, v, mask, out, scale);
+  }
+
+  @Override
+  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+    if (maps.byteSize() > 0) attention.maps(q, k, mask, maps, scale, product);
   }
 
   @Override
@@ -124,19 +134,32 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void patches(MemorySegment planes, PatchGrid grid, MemorySegment out) {
+  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) {
+    if (out.byteSize() > 0) convolutions.run(x, geometry, weight, bias, activation, residual, out);
+  }
+
+  @Override
+  public void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
+      Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    workers.forEach(grid.batch() * grid.rows(), row -> Maps.patches(planes, grid, out, row / grid.rows(), row % grid.rows()));
+    workers.forEach(Depthwise.tasks(geometry), task -> {
+      try (var loan = scratch.borrowArray(Elements.ROOM)) {
+        Depthwise.run(x, geometry, weight, bias, activation, out, task, loan.floats());
+      }
+    });
+  }
+
+  @Override
+  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
+    if (out.byteSize() > 0) convolutions.transposed(x, batch, height, width, kernel, weight, bias, activation, out);
   }
 
   @Override
   public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
       int outWidth, Interpolation interpolation) {
-    if (out.byteSize() == 0) return;
-    workers.forEach(batch * outHeight, row -> {
-      long from = (long) (row / outHeight) * height * width * channels, to = (long) row * outWidth * channels;
-      Maps.resizeRow(x, from, height, width, channels, out, to, row % outHeight, outHeight, outWidth, interpolation);
-    });
+    if (out.byteSize() > 0) resize.run(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
   }
 
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.

@@ -4,9 +4,13 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.kernels.Activation;
+import dev.fovea.models.ActivationNames;
+import dev.fovea.models.Family;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelConfig;
 import java.util.Map;
-import java.util.Set;
 
 /// The sizes of a ViT, under the names of the published `config.json` where these are the field's.
 ///
@@ -14,12 +18,16 @@ import java.util.Set;
 /// @param mlpDim hidden features of a block's feed-forward part
 /// @param numClasses classes of the head
 public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numChannels, int embedDim, int depth, int numHeads,
-    int mlpDim, boolean qkvBias, float layerNormEps, Activation act, int numClasses) {
-  private static final Map<String, Integer> EMBED_DIMS = Map.of("tiny", 192, "small", 384, "base", 768, "large", 1024);
+    int mlpDim, boolean qkvBias, float layerNormEps, Activation act, int numClasses) implements ModelConfig {
+  /// The published sizes with 1000 classes.
+  public static final Map<String, ViTConfig> PRESETS = Map.of(
+      "vit-tiny-patch16-224", preset(224, 192, 12), "vit-small-patch16-224", preset(224, 384, 12),
+      "vit-base-patch16-224", preset(224, 768, 12), "vit-large-patch16-224", preset(224, 1024, 24),
+      "vit-base-patch16-384", preset(384, 768, 12));
 
-  /// The names that [#preset] knows.
-  public static final Set<String> PRESETS = Set.of("vit-tiny-patch16-224", "vit-small-patch16-224", "vit-base-patch16-224",
-      "vit-large-patch16-224", "vit-base-patch16-384");
+  private static ViTConfig preset(int imageSize, int embedDim, int depth) {
+    return new ViTConfig(imageSize, imageSize, 16, 3, embedDim, depth, embedDim / 64, 4 * embedDim, true, 1e-6f, Activation.GELU, 1000);
+  }
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public ViTConfig {
@@ -42,45 +50,32 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
     return imageWidth / patchSize;
   }
 
-  /// A published size with 1000 classes.
+  /// Reads the form in a model file, which is the published `config.json` with `num_labels`.
   ///
-  /// @throws IllegalArgumentException if the name is not one of [#PRESETS]
-  public static ViTConfig preset(String name) {
-    if (!PRESETS.contains(name)) throw new IllegalArgumentException("there is no ViT preset '" + name + "'");
-    var parts = name.split("-");
-    int embedDim = EMBED_DIMS.get(parts[1]), size = Integer.parseInt(parts[3]);
-    return new ViTConfig(size, size, 16, 3, embedDim, embedDim == 1024 ? 24 : 12, embedDim / 64, 4 * embedDim, true, 1e-6f,
-        Activation.GELU, 1000);
-  }
-
-  /// Reads the published `config.json`, which is also the form in a model file.
-  ///
-  /// @param numClasses classes of the head
   /// @throws CheckpointException if a field is missing or wrong
-  public static ViTConfig of(JsonFields json, int numClasses) {
+  public static ViTConfig of(JsonFields json) {
     var image = json.heightAndWidth("image_size");
     try {
       return new ViTConfig(image[0], image[1], json.integer("patch_size"), json.integer("num_channels", 3), json.integer("hidden_size"),
           json.integer("num_hidden_layers"), json.integer("num_attention_heads"), json.integer("intermediate_size"),
-          json.bool("qkv_bias", true), json.number("layer_norm_eps", 1e-12f), activation(json.string("hidden_act")), numClasses);
+          json.bool("qkv_bias", true), json.number("layer_norm_eps", 1e-12f), ActivationNames.of(json.string("hidden_act")),
+          json.integer("num_labels"));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
   }
 
-  private static Activation activation(String name) {
-    return switch (name) {
-      case "gelu" -> Activation.GELU;
-      case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> Activation.GELU_TANH;
-      case "quick_gelu" -> Activation.QUICK_GELU;
-      case "silu", "swish" -> Activation.SILU;
-      case "relu" -> Activation.RELU;
-      default -> throw new IllegalArgumentException("hidden_act '" + name + "' is not supported; expected gelu, gelu_new, "
-          + "gelu_pytorch_tanh, gelu_fast, quick_gelu, silu, swish or relu");
-    };
+  @Override
+  public Family family() {
+    return Family.VIT;
   }
 
-  /// The form that [#of] reads.
+  @Override
+  public Model load(Weights weights) {
+    return ViT.load(this, weights);
+  }
+
+  @Override
   public JsonObject toJson() {
     var json = new JsonObject();
     var image = new JsonArray();
@@ -95,14 +90,7 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
     json.addProperty("intermediate_size", mlpDim);
     json.addProperty("qkv_bias", qkvBias);
     json.addProperty("layer_norm_eps", layerNormEps);
-    json.addProperty("hidden_act", switch (act) {
-      case NONE -> throw new IllegalStateException("a ViT has an activation");
-      case GELU -> "gelu";
-      case GELU_TANH -> "gelu_pytorch_tanh";
-      case QUICK_GELU -> "quick_gelu";
-      case SILU -> "silu";
-      case RELU -> "relu";
-    });
+    json.addProperty("hidden_act", ActivationNames.nameOf(act));
     json.addProperty("num_labels", numClasses);
     return json;
   }

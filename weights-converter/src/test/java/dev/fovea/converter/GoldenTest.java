@@ -9,22 +9,28 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.Comparison;
+import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Published folders, converted and run, against the reference implementation's float64 results.
-class ViTGoldenTest {
+class GoldenTest {
   private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
 
   @TempDir
@@ -36,44 +42,59 @@ class ViTGoldenTest {
     return file;
   }
 
-  private static List<ModelRun.Comparison> run(Path model, String golden, KernelProvider provider, int threads) {
-    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"));
-        var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(threads))) {
+  private static Path reference(String golden) {
+    return FIXTURES.resolve(golden).resolve("reference.safetensors");
+  }
+
+  private static List<Comparison> compare(Path model, String golden, KernelProvider provider, int threads) {
+    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
+        var kernels = provider.open(Workers.threads(threads))) {
       return ModelRun.of(checkpoint, arena).compare(reference, kernels);
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias"})
+  @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
+      "dinov2-tiny-registers", "dinov2-tiny-classifier"})
   void everyOutput(String golden) throws IOException {
     var outputs = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject().getAsJsonObject("outputs");
     var model = convert(golden, Weight.Type.F32);
     for (var provider : KernelProvider.values()) {
-      var one = run(model, golden, provider, 1);
-      assertThat(one).hasSize(outputs.size());
-      for (var c : one) {
+      var comparisons = compare(model, golden, provider, 1);
+      assertThat(comparisons).extracting(Comparison::name).containsExactlyInAnyOrderElementsOf(outputs.keySet());
+      for (var c : comparisons) {
         var expected = outputs.getAsJsonObject(c.name());
         double allowed = 3e-6 * Math.max(1, expected.get("max_abs").getAsDouble()) + 4 * expected.get("reference_float32_error").getAsDouble();
         assertThat(c.maxError()).as(provider + " " + c.name()).isLessThanOrEqualTo(allowed);
       }
-      var two = run(model, golden, provider, 2);
-      for (int i = 0; i < one.size(); i++) assertThat(two.get(i).maxError()).isEqualTo(one.get(i).maxError());
+      var one = outputs(model, golden, provider, 1);
+      outputs(model, golden, provider, 2).forEach((name, values) -> assertThat(values).as(provider + " " + name).isEqualTo(one.get(name)));
+    }
+  }
+
+  private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads) {
+    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
+        var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
+      var run = ModelRun.of(checkpoint, arena);
+      var outputs = new TreeMap<String, float[]>();
+      run.run(workspace, run.inputs(reference, arena), Keep.ALL).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
+      return outputs;
     }
   }
 
   /// The checkpoint that was published in float16 is the float32 one rounded; so are our own 16-bit forms.
   @Test
   void halfPrecision() {
-    for (var c : run(convert("vit-tiny.f16", Weight.Type.F16), "vit-tiny", KernelProvider.VECTOR, 2))
+    for (var c : compare(convert("vit-tiny.f16", Weight.Type.F16), "vit-tiny", KernelProvider.VECTOR, 2))
       assertThat(c.maxError()).as(c.name()).isLessThan(4e-3 * Math.max(1, c.maxAbs()));
-    for (var c : run(convert("vit-tiny", Weight.Type.BF16), "vit-tiny", KernelProvider.VECTOR, 2))
+    for (var c : compare(convert("vit-tiny", Weight.Type.BF16), "vit-tiny", KernelProvider.VECTOR, 2))
       assertThat(c.maxError()).as(c.name()).isLessThan(4e-2 * Math.max(1, c.maxAbs()));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias"})
   void preprocessedPictures(String golden) {
-    try (var checkpoint = Checkpoint.open(convert(golden, Weight.Type.F32)); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"))) {
+    try (var checkpoint = Checkpoint.open(convert(golden, Weight.Type.F32)); var reference = Checkpoint.open(reference(golden))) {
       var input = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).apply(Picture.read(FIXTURES.resolve(golden).resolve("image.png")), 1);
       var expected = reference.tensor("input.pixel_values").toFloats();
       // Samples of one 255th are 2/255 apart after the normalisation to [-1, 1].
@@ -100,5 +121,34 @@ class ViTGoldenTest {
     assertThat(target).doesNotExist();
     Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
     assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("16 tensors have no place in the model");
+  }
+
+  /// A source that is cut in two, and one whose rows and columns are exchanged, which has the right number of elements.
+  @Test
+  void misshapenParts() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("dinov2-tiny-swiglu/model.safetensors"), source.resolve("model.safetensors"));
+    var config = Files.readString(FIXTURES.resolve("dinov2-tiny-swiglu/config.json"));
+    Files.writeString(source.resolve("config.json"), config.replace("\"mlp_ratio\": 4", "\"mlp_ratio\": 8"));
+    var target = folder.resolve("out.safetensors");
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("'encoder.layer.0.mlp.weights_in.weight': expected to hold blocks.0.mlp.w1.weight [256, 48], got [256, 48]")
+        .hasMessageContaining("'encoder.layer.1.mlp.weights_out.weight': expected blocks.1.mlp.w3.weight [48, 256], got [48, 128]");
+    var exchanged = Files.readAllBytes(source.resolve("model.safetensors"));
+    var header = new String(exchanged, StandardCharsets.ISO_8859_1).replaceAll("(weights_out.weight\":\\{[^}]*)\\[48,128]", "$1[128,48]");
+    Files.write(source.resolve("model.safetensors"), header.getBytes(StandardCharsets.ISO_8859_1));
+    Files.writeString(source.resolve("config.json"), config);
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32))
+        .hasMessageContaining("'encoder.layer.0.mlp.weights_out.weight': expected blocks.0.mlp.w3.weight [48, 128], got [128, 48]");
+    assertThat(target).doesNotExist();
+  }
+
+  @Test
+  void unknownFamilies() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
+    Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
+    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers");
   }
 }

@@ -1,0 +1,119 @@
+package dev.fovea.benchmarks;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+
+import dev.fovea.kernels.MachineProbe;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// What the machine allows one thread at best, measured and never assumed.
+///
+/// Clocks change within seconds, so a limit is measured beside every operation that is compared with it.
+public enum Limit {
+  /// Fused multiply-adds; amounts are floating-point operations, two each.
+  FMA("FMA peak", "GFLOP/s"),
+  /// Memory that no cache holds, read once; amounts are bytes.
+  READ("read bandwidth", "GB/s"),
+  /// A copy of a block of this size, in whatever cache it fits; amounts are the bytes of the block.
+  COPY("copy", "GB/s");
+
+  private static final int ROUNDS = 8, COPIES = 40, LINE = 64;
+
+  private final String words, unit;
+
+  /// Keeps the sums alive.
+  private static volatile long sink;
+
+  Limit(String words, String unit) {
+    this.words = words;
+    this.unit = unit;
+  }
+
+  /// The least time for `amount`, in seconds, as measured now.
+  public double seconds(double amount) {
+    return switch (this) {
+      case FMA -> amount / (1e9 * MachineProbe.peakGflops());
+      case READ -> amount / readBandwidth();
+      case COPY -> copySeconds((long) amount);
+    };
+  }
+
+  /// How a time compares with the limit: a share of the peak or the bandwidth, or a multiple of a copy.
+  ///
+  /// @param share the limit's time over the measured one
+  public String ratio(double share) {
+    return this == COPY ? String.format("%.2f x", 1 / share) : String.format("%.0f %%", 100 * share);
+  }
+
+  /// What is to be reached, in words; empty if the share is NaN.
+  String reach(double share) {
+    if (Double.isNaN(share)) return "";
+    return this == COPY ? "<= " + ratio(share) + " a copy" : ">= " + ratio(share) + " of the " + words;
+  }
+
+  /// The limit itself, in words.
+  String words() {
+    return words;
+  }
+
+  /// Speed, with its unit.
+  String speed(double amount, double seconds) {
+    return String.format("%.0f %s", amount / seconds / 1e9, unit);
+  }
+
+  /// Bytes that one thread reads in a second: the best of several passes over 256 MiB, in four streams or in eight. A number a
+  /// cache line is enough to bring all of it in.
+  static double readBandwidth() {
+    try (var arena = Arena.ofConfined()) {
+      var block = arena.allocate(Shapes.BEYOND_CACHES, LINE);
+      double best = 0;
+      for (int i = 0; i < ROUNDS; i++) {
+        long start = System.nanoTime();
+        sink = i % 2 == 0 ? fourStreams(block) : eightStreams(block);
+        best = Math.max(best, 1e9 * block.byteSize() / (System.nanoTime() - start));
+      }
+      return best;
+    }
+  }
+
+  private static long fourStreams(MemorySegment block) {
+    long a = 0, b = 0, c = 0, d = 0;
+    int n = (int) (block.byteSize() / 8 / 4);
+    for (int i = 0; i < n; i += LINE / 8) {
+      a += block.getAtIndex(JAVA_LONG_UNALIGNED, i);
+      b += block.getAtIndex(JAVA_LONG_UNALIGNED, n + i);
+      c += block.getAtIndex(JAVA_LONG_UNALIGNED, 2 * n + i);
+      d += block.getAtIndex(JAVA_LONG_UNALIGNED, 3 * n + i);
+    }
+    return a + b + c + d;
+  }
+
+  private static long eightStreams(MemorySegment block) {
+    long a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+    int n = (int) (block.byteSize() / 8 / 8);
+    for (int i = 0; i < n; i += LINE / 8) {
+      a += block.getAtIndex(JAVA_LONG_UNALIGNED, i);
+      b += block.getAtIndex(JAVA_LONG_UNALIGNED, n + i);
+      c += block.getAtIndex(JAVA_LONG_UNALIGNED, 2 * n + i);
+      d += block.getAtIndex(JAVA_LONG_UNALIGNED, 3 * n + i);
+      e += block.getAtIndex(JAVA_LONG_UNALIGNED, 4 * n + i);
+      f += block.getAtIndex(JAVA_LONG_UNALIGNED, 5 * n + i);
+      g += block.getAtIndex(JAVA_LONG_UNALIGNED, 6 * n + i);
+      h += block.getAtIndex(JAVA_LONG_UNALIGNED, 7 * n + i);
+    }
+    return a + b + c + d + e + f + g + h;
+  }
+
+  private static double copySeconds(long bytes) {
+    try (var arena = Arena.ofConfined()) {
+      MemorySegment from = arena.allocate(bytes, 64), to = arena.allocate(bytes, 64);
+      double best = Double.POSITIVE_INFINITY;
+      for (int i = 0; i < COPIES; i++) {
+        long start = System.nanoTime();
+        to.copyFrom(from);
+        best = Math.min(best, (System.nanoTime() - start) / 1e9);
+      }
+      return best;
+    }
+  }
+}

@@ -1,0 +1,194 @@
+package dev.fovea.benchmarks;
+
+import static dev.fovea.benchmarks.AttentionShapes.CHANNELS;
+import static dev.fovea.benchmarks.AttentionShapes.attention;
+import static dev.fovea.benchmarks.AttentionShapes.biased;
+import static dev.fovea.benchmarks.AttentionShapes.causal;
+import static dev.fovea.benchmarks.AttentionShapes.headsApart;
+import static dev.fovea.benchmarks.AttentionShapes.maps;
+import static dev.fovea.benchmarks.AttentionShapes.scores;
+import static dev.fovea.benchmarks.ConvolutionShapes.channelsLast;
+import static dev.fovea.benchmarks.ConvolutionShapes.depthwise;
+import static dev.fovea.benchmarks.ConvolutionShapes.planes;
+import static dev.fovea.benchmarks.ConvolutionShapes.transposed;
+import static dev.fovea.benchmarks.Operands.rows;
+import static dev.fovea.benchmarks.Operands.weight;
+import static dev.fovea.kernels.Weight.Type.BF16;
+import static dev.fovea.kernels.Weight.Type.F16;
+import static dev.fovea.kernels.Weight.Type.F32;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Window;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+
+/// Every kernel at the shapes of real models, one a line.
+final class Shapes {
+  /// More than caches hold.
+  static final long BEYOND_CACHES = 256L << 20;
+
+  /// No reach is set.
+  static final double NONE = Double.NaN;
+
+  static final List<Shape> ALL = List.of(
+      // A linear map of a whole picture.    M     N     K   weight  reach
+      product("vit-base proj",             197,  768,  768,  F32,   0.88),
+      product("vit-base fc1",              197, 3072,  768,  F32,   0.88),
+      product("vit-base qkv",              197, 2304,  768,  F32,   0.88),
+      product("vit-base fc2",              197,  768, 3072,  F32,   0.88),
+      product("vit-large@384 proj",        577, 1024, 1024,  F32,   0.88),
+      product("sam-base proj",            4096,  768,  768,  F32,   0.88),
+      product("vit-base proj",             197,  768,  768,  F16,   NONE),
+      product("vit-base fc1",              197, 3072,  768,  F16,   NONE),
+      product("vit-base qkv",              197, 2304,  768,  F16,   NONE),
+      product("vit-base fc2",              197,  768, 3072,  F16,   NONE),
+      product("vit-base proj",             197,  768,  768,  BF16,  NONE),
+      product("vit-base fc1",              197, 3072,  768,  BF16,  NONE),
+      product("vit-base qkv",              197, 2304,  768,  BF16,  NONE),
+      product("vit-base fc2",              197,  768, 3072,  BF16,  NONE),
+
+      // A linear map of a few tokens, whose weight comes from memory.
+      streamed("fc1 of a token",             1, 3072,  768,  F32,   0.80),
+      streamed("fc1 of tokens",              4, 3072,  768,  F32,   0.80),
+      streamed("fc1 of tokens",             16, 3072,  768,  F32,   0.80),
+      streamed("vit-base head",              1, 1000,  768,  F32,   0.80),
+      streamed("vit-base head",              4, 1000,  768,  F32,   0.80),
+      streamed("vit-base head",             16, 1000,  768,  F32,   0.80),
+
+      // Twelve heads of 64 channels.     tokens  reach
+      attention("vit-base",                197,   0.70),
+      attention("vit-base@384",            577,   0.70),
+      attention("dinov2-base@518",        1370,   0.70),
+      attention("sam-base global",        4096,   0.70),
+      causal("vit-base@384",               577),
+      biased("vit-base@384",               577),
+      maps("vit-base",                     197),
+
+      // Windows of a square picture or map.   size  channels  outputs  window
+      planes("vit-base patches",                224,     3,     768,    Window.patch(16)),
+      planes("dinov2-base@518 patches",         518,     3,     768,    Window.patch(14)),
+      planes("segformer-b0 first patches",      512,     3,      32,    Window.square(7).stride(4).pad(3)),
+      channelsLast("segformer-b0 patches",      128,    32,      64,    Window.square(3).stride(2).pad(1)),
+      channelsLast("segformer-b0 kv reduction", 128,    32,      32,    Window.patch(8)),
+      channelsLast("sam-base neck",              64,   768,     256,    Window.square(1)),
+      channelsLast("sam-base neck",              64,   256,     256,    Window.square(3).pad(1)),
+      depthwise("segformer-b0 mlp",             128,   128,             Window.square(3).pad(1)),
+      transposed("sam mask decoder",             64,   256,      64,    2),
+
+      // In place, all rows at once.        rows  cols   reach: the share of a copy's speed
+      softmax(                               197, 3072,  1 / 1.5),
+      softmax(                              4096, 3072,  1 / 1.5),
+      layerNorm(                             197, 3072,  1 / 1.5),
+      layerNorm(                            4096, 3072,  1 / 1.5),
+      activation(Activation.GELU,            197, 3072,  1 / 1.5),
+      activation(Activation.GELU,           4096, 3072,  1 / 1.5),
+      activation(Activation.GELU_TANH,       197, 3072,  NONE),
+      activation(Activation.QUICK_GELU,      197, 3072,  NONE),
+
+      // Moving and adding, all in vit-base at 224 pixels but for the last.
+      add("residual",                        197,  768),
+      multiply("layer scale",                197,  768),
+      scale("scores",                        197,  768),
+      headsApart("vit-base",                 197),
+      resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
+      resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
+      scores("vit-base",                     197));
+
+  private Shapes() {}
+
+  /// The shape of this name.
+  ///
+  /// @throws IllegalArgumentException if there is none
+  static Shape named(String name) {
+    return ALL.stream().filter(s -> s.name().equals(name)).findAny()
+        .orElseThrow(() -> new IllegalArgumentException("there is no shape '" + name + "'"));
+  }
+
+  static Shape product(String what, int m, int n, int k, Weight.Type type, double reach) {
+    return new Shape(linearName(what, m, n, k, type), Limit.FMA, 2.0 * m * n * k, reach, arena -> {
+      var weight = weight(arena, type, n, k);
+      return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) ->
+          kernels.linear(rows(x, from, count, k), weight, null, Activation.NONE, null, out, count));
+    });
+  }
+
+  /// Each run takes the next of so many copies of the weight that none is still in a cache when its turn comes again.
+  private static Shape streamed(String what, int m, int n, int k, Weight.Type type, double reach) {
+    long bytes = Weight.bytes(type, Weight.Layout.PANELS, n, k);
+    return new Shape(linearName(what, m, n, k, type), Limit.READ, bytes, reach, arena -> {
+      var weights = new Weight[(int) Math.ceilDiv(BEYOND_CACHES, bytes)];
+      weights[0] = weight(arena, type, n, k);
+      for (int i = 1; i < weights.length; i++) {
+        var copy = arena.allocate(bytes, 64).copyFrom(weights[0].segment());
+        weights[i] = new Weight(copy, type, Weight.Layout.PANELS, n, k);
+      }
+      var turn = new int[1];
+      return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) -> {
+        var weight = weights[turn[0] = (turn[0] + 1) % weights.length];
+        kernels.linear(rows(x, from, count, k), weight, null, Activation.NONE, null, out, count);
+      });
+    });
+  }
+
+  private static String linearName(String what, int m, int n, int k, Weight.Type type) {
+    return "linear " + m + "x" + n + "x" + k + " " + type.name().toLowerCase(Locale.ROOT) + ", " + what;
+  }
+
+  static Shape softmax(int rows, int cols, double reach) {
+    return inPlace("softmax", rows, cols, reach, arena -> (kernels, x, from, count, out) ->
+        kernels.softmax(rows(x, from, count, cols), out, count, cols));
+  }
+
+  static Shape layerNorm(int rows, int cols, double reach) {
+    return inPlace("layer norm", rows, cols, reach, arena -> {
+      MemorySegment gamma = Operands.random(arena, cols, 1), beta = Operands.random(arena, cols, 1);
+      return (kernels, x, from, count, out) ->
+          kernels.layerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols);
+    });
+  }
+
+  private static Shape activation(Activation activation, int rows, int cols, double reach) {
+    var name = activation.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+    return inPlace(name, rows, cols, reach, arena -> (kernels, x, from, count, out) ->
+        kernels.activate(activation, rows(x, from, count, cols), out, (long) count * cols));
+  }
+
+  private static Shape add(String what, int rows, int cols) {
+    return inPlace("add, " + what, rows, cols, NONE, arena -> {
+      var b = Operands.random(arena, (long) rows * cols, 1);
+      return (kernels, x, from, count, out) ->
+          kernels.add(rows(x, from, count, cols), rows(b, from, count, cols), out, (long) count * cols, (long) count * cols);
+    });
+  }
+
+  private static Shape multiply(String what, int rows, int cols) {
+    return inPlace("multiply, " + what, rows, cols, NONE, arena -> {
+      var b = Operands.random(arena, cols, 1);
+      return (kernels, x, from, count, out) -> kernels.multiply(rows(x, from, count, cols), b, out, (long) count * cols, cols);
+    });
+  }
+
+  private static Shape scale(String what, int rows, int cols) {
+    return inPlace("scale, " + what, rows, cols, NONE, arena -> (kernels, x, from, count, out) ->
+        kernels.scale(rows(x, from, count, cols), 0.125f, out, (long) count * cols));
+  }
+
+  private static Shape inPlace(String name, int rows, int cols, double reach, Function<Arena, Case.Operation> operation) {
+    return new Shape(name + " " + rows + "x" + cols, Limit.COPY, 4.0 * rows * cols, reach,
+        arena -> Case.inPlace(arena, rows, cols, operation.apply(arena)));
+  }
+
+  /// A row is the whole map; the copy is one of the result.
+  private static Shape resize(String what, int size, int to, int channels, Interpolation interpolation) {
+    var name = "resize " + size + "x" + size + " to " + to + "x" + to + "x" + channels + ", " + what;
+    int outSize = to * to * channels;
+    return new Shape(name, Limit.COPY, 4.0 * outSize, NONE, arena ->
+        Case.of(arena, (long) size * size * channels, 1, outSize, (kernels, x, from, count, out) ->
+            kernels.resize(x, 1, size, size, channels, out, to, to, interpolation)));
+  }
+}

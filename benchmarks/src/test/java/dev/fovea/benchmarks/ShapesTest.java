@@ -1,0 +1,95 @@
+package dev.fovea.benchmarks;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.Arena;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BinaryOperator;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+class ShapesTest {
+  @Test
+  void namesAreUniqueAndFound() {
+    assertThat(Shapes.ALL).extracting(Shape::name).doesNotHaveDuplicates();
+    for (var shape : Shapes.ALL) assertThat(Shapes.named(shape.name())).isSameAs(shape);
+  }
+
+  @Test
+  void amountsAndReachesMakeSense() {
+    for (var shape : Shapes.ALL) {
+      assertThat(shape.amount()).as(shape.name()).isGreaterThan(100_000);
+      if (!Double.isNaN(shape.reach())) assertThat(shape.reach()).as(shape.name()).isBetween(0.5, 1.0);
+    }
+  }
+
+  /// A kernel without a line in [Shapes] is never measured. The reference provider against itself shows that each row can be
+  /// computed alone, as the check of results supposes.
+  @Test
+  void everyKernelHasAShapeWhoseResultsAreRight() {
+    var called = new TreeSet<String>();
+    try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
+      var smallest = Shapes.ALL.stream().filter(s -> s.limit() != Limit.READ)
+          .collect(Collectors.toMap(s -> s.name().split("[ ,]")[0], s -> s,
+              BinaryOperator.minBy(Comparator.comparing(Shape::amount))));
+      for (var shape : smallest.values()) shape.prepare().apply(arena).runChecked(recording(kernels, called));
+    }
+    var all = Arrays.stream(Kernels.class.getMethods()).map(Method::getName).collect(Collectors.toCollection(TreeSet::new));
+    all.removeAll(Set.of("name", "threads", "close"));
+    assertThat(called).as("kernels in Shapes").isEqualTo(all);
+  }
+
+  private static Kernels recording(Kernels kernels, Set<String> called) {
+    return (Kernels) Proxy.newProxyInstance(ShapesTest.class.getClassLoader(), new Class<?>[] {Kernels.class},
+        (_, method, args) -> {
+          called.add(method.getName());
+          return method.invoke(kernels, args);
+        });
+  }
+
+  @Test
+  void aWrongResultIsNoticed() {
+    try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
+      var softmax = Case.inPlace(arena, 5, 7, (k, x, from, count, out) ->
+          k.softmax(x.asSlice(4L * from * 7, 4L * count * 7), out, count, 7));
+      softmax.runChecked(kernels);
+      float right = softmax.out().getAtIndex(JAVA_FLOAT, 4 * 7 + 6);
+      for (float wrong : new float[] {right + 1e-4f, Float.NaN, Float.POSITIVE_INFINITY}) {
+        softmax.out().setAtIndex(JAVA_FLOAT, 4 * 7 + 6, wrong);
+        assertThatIllegalStateException().isThrownBy(softmax::check).withMessageContaining("row 4, column 6");
+      }
+    }
+  }
+
+  @Test
+  void whatIsNotWrittenIsNoticed() {
+    try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
+      var lazy = Case.of(arena, 6, 2, 3, (k, x, from, count, out) -> {
+        if (count == 1) k.scale(x.asSlice(12L * from, 12), 2, out, 3);
+      });
+      assertThatIllegalStateException().isThrownBy(() -> lazy.runChecked(kernels)).withMessageContaining("NaN");
+    }
+  }
+
+  @Test
+  void restoringMakesRunsInPlaceAlike() {
+    try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
+      var twice = Case.inPlace(arena, 2, 3, (k, x, from, count, out) ->
+          k.scale(x.asSlice(12L * from, 12L * count), 2, out, 3L * count));
+      twice.runChecked(kernels);
+      twice.restore();
+      twice.run(kernels);
+      twice.check();
+    }
+  }
+}

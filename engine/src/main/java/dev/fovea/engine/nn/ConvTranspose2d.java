@@ -1,0 +1,30 @@
+package dev.fovea.engine.nn;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Weight;
+import org.jetbrains.annotations.Nullable;
+
+/// A transposed convolution whose stride is its kernel's size: each sample becomes a square of samples.
+///
+/// @param weight `[kernel · kernel · out, in]`, rows in the order (row, column, channel)
+/// @param bias `[out]`, or null for none
+public record ConvTranspose2d(Weight weight, @Nullable Tensor bias, int kernel) {
+  /// `[B, H, W, in]` → `[B, kernel · H, kernel · W, out]`.
+  public Tensor forward(Tensor x) {
+    return forward(x, Activation.NONE);
+  }
+
+  /// `activation(…)`: `[B, H, W, in]` → `[B, kernel · H, kernel · W, out]`.
+  ///
+  /// @throws IllegalArgumentException if `x` has another rank or other channels
+  public Tensor forward(Tensor x, Activation activation) {
+    if (x.rank() != 4 || x.dim(3) != weight.k())
+      throw new IllegalArgumentException("transposed convolution: expected [B, H, W, " + weight.k() + "], got " + x);
+    int batch = x.dim(0), height = x.dim(1), width = x.dim(2);
+    var out = x.allocate(batch, kernel * height, kernel * width, weight.n() / (kernel * kernel));
+    x.workspace().kernels().transposedConvolution(x.segment(), batch, height, width, kernel, weight,
+        bias == null ? null : bias.segment(), activation, out.segment());
+    return out;
+  }
+}

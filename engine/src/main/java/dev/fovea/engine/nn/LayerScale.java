@@ -1,0 +1,13 @@
+package dev.fovea.engine.nn;
+
+import dev.fovea.engine.tensor.Tensor;
+
+/// A learned factor for each channel of a residual branch (Touvron et al., "Going deeper with Image Transformers", 2021).
+///
+/// @param gamma `[C]`
+public record LayerScale(Tensor gamma) {
+  /// `[…, C]` → `[…, C]`.
+  public Tensor forward(Tensor x) {
+    return x.times(gamma);
+  }
+}

@@ -1,0 +1,16 @@
+package dev.fovea.engine.nn;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+
+/// A gated feed-forward part (Shazeer, "GLU Variants Improve Transformer", 2020): `(silu(x · W₁) ⊙ (x · W₂)) · W₃`.
+///
+/// @param w1 `C → hidden`, the gate
+/// @param w2 `C → hidden`
+/// @param w3 `hidden → C`
+public record SwiGlu(Linear w1, Linear w2, Linear w3) implements FeedForward {
+  @Override
+  public Tensor forward(Tensor x) {
+    return w3.forward(w1.forward(x, Activation.SILU).times(w2.forward(x)));
+  }
+}

@@ -1,0 +1,90 @@
+package dev.fovea.kernels;
+
+/// The geometry of a convolution: a map and the windows on it. The result is always `[B, rows, cols, N]`.
+///
+/// @param groups parts of equal size that inputs and outputs are cut into; each part of the outputs sees one of the inputs
+public record Convolution(int batch, int height, int width, int channels, Window window, int groups, Layout layout) {
+
+  /// How the map lies in memory, and with it the order of a weight's columns.
+  public enum Layout {
+    /// `[B, H, W, C]`; columns `(dy, dx, c)`. So a window's row is one run of memory.
+    CHANNELS_LAST,
+    /// `[B, C, H, W]`, as a picture; columns `(c, dy, dx)`, as PyTorch's.
+    PLANES
+  }
+
+  /// @throws IllegalArgumentException if a size is negative, the window is larger than the padded map, or the channels are
+  ///     not a multiple of the groups
+  public Convolution {
+    if (batch < 0 || channels < 0 || height < 0 || width < 0)
+      throw new IllegalArgumentException("convolution: negative size in [" + batch + ", " + height + ", " + width + ", " + channels + "]");
+    if (height + 2 * window.padY() < window.height() || width + 2 * window.padX() < window.width())
+      throw new IllegalArgumentException("convolution: window " + window.height() + "x" + window.width() + " is larger than the map "
+          + height + "x" + width + " with padding " + window.padY() + ", " + window.padX());
+    if (groups < 0 || (groups == 0 ? channels > 0 : channels % groups != 0))
+      throw new IllegalArgumentException("convolution: " + channels + " channels are not a multiple of " + groups + " groups");
+  }
+
+  /// Over a map `[B, H, W, C]`.
+  public static Convolution of(int batch, int height, int width, int channels, Window window) {
+    return new Convolution(batch, height, width, channels, window, 1, Layout.CHANNELS_LAST);
+  }
+
+  /// Over planes `[B, C, H, W]`.
+  public static Convolution ofPlanes(int batch, int channels, int height, int width, Window window) {
+    return new Convolution(batch, height, width, channels, window, 1, Layout.PLANES);
+  }
+
+  /// Over a map `[B, H, W, C]`, each channel by itself.
+  public static Convolution depthwise(int batch, int height, int width, int channels, Window window) {
+    return of(batch, height, width, channels, window).grouped(channels);
+  }
+
+  /// The same convolution in `groups` parts.
+  public Convolution grouped(int groups) {
+    return new Convolution(batch, height, width, channels, window, groups, layout);
+  }
+
+  /// Windows down.
+  public int rows() {
+    return window.rows(height);
+  }
+
+  /// Windows across.
+  public int cols() {
+    return window.cols(width);
+  }
+
+  /// All windows: `B · rows · cols`.
+  ///
+  /// @throws ArithmeticException if they are more than an int can count
+  public int windows() {
+    return Math.toIntExact((long) batch * rows() * cols());
+  }
+
+  /// Channels that one output sees.
+  public int depth() {
+    return groups == 0 ? 0 : channels / groups;
+  }
+
+  /// Numbers that one output is made of, and columns of the weight: `window size · C / groups`.
+  public int k() {
+    return Math.multiplyExact(window.size(), depth());
+  }
+
+  /// Position of a sample of the map, in floats.
+  public long index(int b, int y, int x, int c) {
+    return switch (layout) {
+      case CHANNELS_LAST -> (((long) b * height + y) * width + x) * channels + c;
+      case PLANES -> (((long) b * channels + c) * height + y) * width + x;
+    };
+  }
+
+  /// The weight's column for sample `(dy, dx)` of a window, of the `c`-th channel of a group.
+  public int column(int c, int dy, int dx) {
+    return switch (layout) {
+      case CHANNELS_LAST -> (dy * window.width() + dx) * depth() + c;
+      case PLANES -> (c * window.height() + dy) * window.width() + dx;
+    };
+  }
+}

@@ -1,0 +1,75 @@
+package dev.fovea.kernels.vector;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Convolution;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Weight;
+import java.lang.foreign.MemorySegment;
+import org.jetbrains.annotations.Nullable;
+
+/// Convolutions as products: a group's outputs are its windows times its rows of the weight. [Windows] copies the windows
+/// into the product's tiles, so that they are never all in memory at once.
+final class Convolutions {
+  private final Product product;
+  private final ScratchPool scratch;
+
+  Convolutions(Product product, ScratchPool scratch) {
+    this.product = product;
+    this.scratch = scratch;
+  }
+
+  void run(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) {
+    int all = weight.n(), windows = g.windows();
+    int groups = Math.max(1, g.groups()), n = all / groups;
+    for (int group = 0; group < groups; group++) {
+      int first = group * n;
+      try (var space = scratch.borrow(scratch(weight, first, n))) {
+        product.run(new Windows(x, g, group), windows, rows(weight, first, n, space.segment()), part(bias, first, n), activation,
+            residual, out, window -> (long) window * all + first);
+      }
+    }
+  }
+
+  /// One product for each place in the window, whose rows go where the place is.
+  void transposed(MemorySegment x, int batch, int height, int width, int kernel, Weight weight, @Nullable MemorySegment bias,
+      Activation activation, MemorySegment out) {
+    int n = weight.n() / (kernel * kernel), samples = batch * height * width;
+    var left = LeftRows.of(Matrices.dense(x, 1, samples, weight.k()), 0, 0);
+    for (int place = 0; place < kernel * kernel; place++) {
+      int dy = place / kernel, dx = place % kernel, first = place * n;
+      try (var space = scratch.borrow(scratch(weight, first, n))) {
+        product.run(left, samples, rows(weight, first, n, space.segment()), bias, activation, null, out,
+            row -> (((long) (row / width) * kernel + dy) * width * kernel + (long) (row % width) * kernel + dx) * n);
+      }
+    }
+  }
+
+  private static @Nullable MemorySegment part(@Nullable MemorySegment bias, int first, int n) {
+    return bias == null ? null : bias.asSlice(4L * first, 4L * n);
+  }
+
+  /// Whether rows `first … first + n - 1` of a weight lie together, as a weight of the same layout.
+  private static boolean isPart(Weight weight, int first, int n) {
+    return weight.layout() == Weight.Layout.ROWS
+        || first % Weight.PANEL == 0 && (n % Weight.PANEL == 0 || first + n == weight.n());
+  }
+
+  /// Floats of scratch memory that [#rows] needs.
+  private static long scratch(Weight weight, int first, int n) {
+    return isPart(weight, first, n) ? 0 : (long) n * weight.k();
+  }
+
+  /// Rows `first … first + n - 1` of a weight: where they lie if they lie together, else copied to `space`.
+  private static Weight rows(Weight weight, int first, int n, MemorySegment space) {
+    if (first == 0 && n == weight.n()) return weight;
+    int k = weight.k();
+    if (isPart(weight, first, n)) {
+      var segment = weight.segment().asSlice(weight.index(first, 0) * weight.type().bytes(), Weight.bytes(weight.type(), weight.layout(), n, k));
+      return new Weight(segment, weight.type(), weight.layout(), n, k);
+    }
+    for (int row = 0; row < n; row++)
+      for (int column = 0; column < k; column++) Simd.put(space, (long) row * k + column, weight.get(first + row, column));
+    return Weight.rows(space.asSlice(0, 4L * n * k), n, k);
+  }
+}

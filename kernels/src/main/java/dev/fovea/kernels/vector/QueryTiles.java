@@ -1,0 +1,225 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
+import static dev.fovea.kernels.vector.MicroKernel.STRIDE;
+import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+import static dev.fovea.kernels.vector.Simd.F;
+import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.all;
+
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Matrices;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// Some tiles of queries of one head, with what each has summed so far.
+///
+/// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
+/// its rows' running maxima, then for one tile by what its rows are rescaled, and a vector of running sums a row, whose lanes
+/// are added at the very end. The scores of a tile are written in the very form that [MicroKernel] reads, so that
+/// they multiply the values where they lie.
+final class QueryTiles {
+  private static final int SCORES = MAX_ROWS * STRIDE;
+  /// Keys in a block: half of what a row of scores can hold, so that a tile's scores share the first-level cache with panels.
+  private static final int BLOCK = MicroKernel.MAX_STEPS / 2;
+
+  private final float[] s;
+  private final RowCut rows;
+  private final int first;
+  private final int tiles;
+  private final int room;
+  private final Attention.HeadPanels head;
+  private final MemorySegment panels;
+  private final AttentionMask mask;
+  private final int o;
+  private final int i;
+  private final int outStride;
+
+  /// @param room how many tiles `s` has room for
+  /// @param first the first tile of `rows`
+  /// @param s [#size] floats
+  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask, int o, int i, float[] s) {
+    this.room = room;
+    this.rows = rows;
+    this.first = first;
+    tiles = Math.min(room, rows.count() - first);
+    this.head = head;
+    this.panels = panels;
+    this.mask = mask;
+    this.o = o;
+    this.i = i;
+    this.s = s;
+    outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
+  }
+
+  static int size(int room, Attention.HeadPanels head) {
+    int outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
+    return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES) + MAX_ROWS;
+  }
+
+  private int queries(int tile, int piece) {
+    return SCORES + (tile * head.depth().count() + piece) * SCORES;
+  }
+
+  private int output(int tile) {
+    return queries(room, 0) + tile * MAX_ROWS * outStride;
+  }
+
+  /// Where the maxima of a tile's rows lie.
+  private int maxima(int tile) {
+    return output(room) + tile * MAX_ROWS;
+  }
+
+  /// Where the sums of a tile's rows lie, a vector each.
+  private int sums(int tile) {
+    return maxima(room + 1) + tile * MAX_ROWS * LANES;
+  }
+
+  /// Copies the queries, scaled, and forgets what was summed.
+  void load(Matrices q, float scale) {
+    for (int t = 0; t < tiles; t++) {
+      int count = rows.rows(first + t);
+      for (int p = 0; p < head.depth().count(); p++) {
+        int to = queries(t, p), length = head.depth().length(p);
+        for (int r = 0; r < count; r++, to += STRIDE)
+          scaled(q.segment(), q.index(o, i, rows.start(first + t) + r, head.depth().start(p)), length, scale, to);
+        for (int r = count; r < MicroKernel.height(count); r++, to += STRIDE) Arrays.fill(s, to, to + length, 0);
+      }
+      Arrays.fill(s, maxima(t), maxima(t + 1), Float.NEGATIVE_INFINITY);
+      Arrays.fill(s, sums(t), sums(t + 1), 0);
+      Arrays.fill(s, output(t), output(t + 1), 0);
+    }
+  }
+
+  /// `s[to + j] = factor · x[from + j]`
+  private void scaled(MemorySegment x, long from, int n, float factor, int to) {
+    int j = 0;
+    for (; j + LANES <= n; j += LANES) Simd.load(x, from + j).mul(factor).intoArray(s, to + j);       // body
+    for (; j < n; j++) s[to + j] = factor * Simd.at(x, from + j);                                      // tail
+  }
+
+  private void scale(int from, int n, float factor) {
+    for (int j = from; j < from + n; j++) s[j] *= factor;
+  }
+
+  void meetKeys() {
+    int last = rows.start(first + tiles) - 1, visible = mask.visible(last, rows.rows(), head.keys());
+    for (int key = 0; key < visible; key += BLOCK) {
+      int count = Math.min(BLOCK, visible - key);
+      for (int t = 0; t < tiles; t++) {
+        scores(t, key, count);
+        if (!mask.isNone()) hide(t, key, count);
+        softmax(t, count);
+        values(t, key, count);
+      }
+    }
+  }
+
+  /// `q · kᵀ` for the keys `key … key + count - 1`, and `-∞` up to the next whole vector.
+  private void scores(int tile, int key, int count) {
+    int rows = this.rows.rows(first + tile);
+    for (int c = 0; c < count; c += WIDTH)
+      for (int p = 0; p < head.depth().count(); p++)
+        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c, STRIDE, p > 0);
+    int end = Math.ceilDiv(count, LANES) * LANES;
+    if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
+  }
+
+  /// Adds what the mask adds to the scores of the keys `key … key + count - 1`.
+  private void hide(int tile, int key, int count) {
+    for (int r = 0; r < rows.rows(first + tile); r++) {
+      int query = rows.start(first + tile) + r, row = r * STRIDE;
+      int visible = Math.clamp((long) mask.visible(query, rows.rows(), head.keys()) - key, 0, count);
+      if (mask.bias() != null) add(row, mask.bias().segment(), mask.bias().index(o, i, query, key), visible);
+      if (mask.keys() != null) add(row, mask.keys(), (long) o * head.keys() + key, visible);
+      Arrays.fill(s, row + visible, row + count, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  private void add(int to, MemorySegment x, long from, int n) {
+    for (int j = 0; j < n; j++) s[to + j] += Simd.at(x, from + j);
+  }
+
+  /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum. The maxima of
+  /// all rows come first, so that the processor need not wait for one before it begins the next.
+  private void softmax(int tile, int count) {
+    int end = Math.ceilDiv(count, LANES) * LANES, height = rows.rows(first + tile), max = maxima(tile);
+    for (int r = 0; r < height; r++) {
+      float before = s[max + r], now = Math.max(before, max(r * STRIDE, r * STRIDE + end));
+      s[max + r] = now;
+      s[maxima(room) + r] = before == now ? 1 : before == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(before - now);
+    }
+    for (int r = 0; r < height; r++) {
+      float now = s[max + r], keep = s[maxima(room) + r];
+      // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
+      expOfDifference(r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES, keep);
+      if (keep != 1) scale(output(tile) + r * outStride, head.outCols(), keep);
+    }
+  }
+
+  private float max(int from, int to) {
+    var max0 = all(Float.NEGATIVE_INFINITY);
+    var max1 = max0;
+    // A comparison and a blend are two instructions, a float maximum is six. A NaN is passed over here, and comes back with
+    // the exponentials.
+    int j = from;
+    for (; j + LANES < to; j += 2 * LANES) {
+      var x0 = FloatVector.fromArray(F, s, j);
+      var x1 = FloatVector.fromArray(F, s, j + LANES);
+      max0 = max0.blend(x0, x0.compare(VectorOperators.GT, max0));
+      max1 = max1.blend(x1, x1.compare(VectorOperators.GT, max1));
+    }
+    if (j < to) {
+      var x = FloatVector.fromArray(F, s, j);
+      max0 = max0.blend(x, x.compare(VectorOperators.GT, max0));
+    }
+    return max0.max(max1).reduceLanes(VectorOperators.MAX);
+  }
+
+  /// `s[j] = exp(s[j] - max)`, and adds that to the sums at `sums`, of which `keep` is kept.
+  private void expOfDifference(int from, int to, float max, int sums, float keep) {
+    var sum = FloatVector.fromArray(F, s, sums).mul(keep);
+    for (int j = from; j < to; j += LANES) {
+      var e = VectorMath.exp(FloatVector.fromArray(F, s, j).sub(max));
+      e.intoArray(s, j);
+      sum = sum.add(e);
+    }
+    sum.intoArray(s, sums);
+  }
+
+  /// Adds the block's weights times its values to the output rows.
+  private void values(int tile, int key, int count) {
+    for (int col = 0; col < head.outCols(); col += WIDTH)
+      multiply(rows.rows(first + tile), 0, head.valuePanel(col) + (long) key * WIDTH, count, output(tile) + col, outStride, true);
+  }
+
+  /// Multiplies rows of the array by a panel, and stores or adds the product.
+  private void multiply(int rows, int x, long w, int steps, int out, int stride, boolean add) {
+    MicroKernel.run(MicroKernel.height(rows), s, x, panels, w, w + LANES, WIDTH, steps, s, out, stride, add, panels, 4 * w, 0);
+  }
+
+  /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay.
+  void write(Matrices out) {
+    for (int t = 0; t < tiles; t++)
+      for (int r = 0; r < rows.rows(first + t); r++) {
+        float sum = sum(sums(t) + r * LANES);
+        write(output(t) + r * outStride, sum == 0 ? 0 : 1 / sum, out.segment(), out.index(o, i, rows.start(first + t) + r, 0));
+      }
+  }
+
+  /// The sum of a vector's lanes, halves added to halves.
+  private float sum(int from) {
+    for (int half = LANES / 2; half > 0; half /= 2)
+      for (int j = from; j < from + half; j++) s[j] += s[j + half];
+    return s[from];
+  }
+
+  /// `out[to + j] = factor · s[from + j]`
+  private void write(int from, float factor, MemorySegment out, long to) {
+    int j = 0, n = head.outCols();
+    for (; j + LANES <= n; j += LANES) Simd.store(FloatVector.fromArray(F, s, from + j).mul(factor), out, to + j);   // body
+    for (; j < n; j++) Simd.put(out, to + j, factor * s[from + j]);                                                  // tail
+  }
+}

@@ -1,0 +1,35 @@
+package dev.fovea.models;
+
+import dev.fovea.kernels.Activation;
+
+/// The names of activations in published configs (ref: transformers `activations.py`, `ACT2FN`).
+public final class ActivationNames {
+  private ActivationNames() {}
+
+  /// @throws IllegalArgumentException if the activation is not supported
+  public static Activation of(String name) {
+    return switch (name) {
+      case "gelu" -> Activation.GELU;
+      case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> Activation.GELU_TANH;
+      case "quick_gelu" -> Activation.QUICK_GELU;
+      case "silu", "swish" -> Activation.SILU;
+      case "relu" -> Activation.RELU;
+      default -> throw new IllegalArgumentException("hidden_act '" + name + "' is not supported; expected gelu, gelu_new, "
+          + "gelu_pytorch_tanh, gelu_fast, quick_gelu, silu, swish or relu");
+    };
+  }
+
+  /// A name that [#of] reads.
+  ///
+  /// @throws IllegalArgumentException for [Activation#NONE], which has none
+  public static String nameOf(Activation activation) {
+    return switch (activation) {
+      case NONE -> throw new IllegalArgumentException("a config has no name for no activation");
+      case GELU -> "gelu";
+      case GELU_TANH -> "gelu_pytorch_tanh";
+      case QUICK_GELU -> "quick_gelu";
+      case SILU -> "silu";
+      case RELU -> "relu";
+    };
+  }
+}

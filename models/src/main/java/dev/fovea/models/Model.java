@@ -1,0 +1,26 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.vit.ViT;
+import java.util.Map;
+
+/// A model as what treats all families alike sees it: named tensors go in, named tensors come out. The names are the
+/// reference implementation's, such as `pixel_values` and `logits`.
+///
+/// A model is immutable and may be used by any number of threads, each with its own workspace.
+public sealed interface Model permits ViT, Dinov2 {
+  /// The input that holds pictures, `[B, channels, H, W]`.
+  String PIXEL_VALUES = "pixel_values";
+
+  /// The shapes of the inputs.
+  ///
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  Map<String, int[]> inputShapes(int batch, int size);
+
+  /// Runs the model on all of its inputs.
+  ///
+  /// @throws InputException if an input has a shape that the model cannot take
+  Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep);
+}

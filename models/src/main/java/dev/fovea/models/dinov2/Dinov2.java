@@ -1,0 +1,149 @@
+package dev.fovea.models.dinov2;
+
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.FeedForward;
+import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.LayerScale;
+import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.Mlp;
+import dev.fovea.engine.nn.MultiHeadAttention;
+import dev.fovea.engine.nn.PatchEmbedding;
+import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.nn.SwiGlu;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.models.ClassifiesPictures;
+import dev.fovea.models.Keep;
+import dev.fovea.models.Model;
+import dev.fovea.models.Trace;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
+
+/// DINOv2, a vision transformer that learnt features without labels (Oquab et al., "DINOv2: Learning Robust Visual Features
+/// without Supervision", 2023), with or without registers (Darcet et al., "Vision Transformers Need Registers", 2023), and
+/// with or without the linear classifier on its features (ref: facebookresearch/dinov2
+/// `dinov2/models/vision_transformer.py`, whose parameter names these are; transformers `models/dinov2` and
+/// `models/dinov2_with_registers`).
+///
+/// Shapes: B batch, H × W pixels, P patches, R registers, N = 1 + R + P tokens, C channels.
+///
+/// @param clsToken `[1, C]`
+/// @param registerTokens `[R, C]`, without a position; null where R is 0
+/// @param posEmbed `[1 + P, C]`, the patches' resampled for pictures of another size
+/// @param head `2 C → classes`, or null for features only
+public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsToken, @Nullable Tensor registerTokens,
+    PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures {
+
+  /// What a pass computes.
+  ///
+  /// @param lastHiddenState all tokens after the final norm, `[B, N, C]`: the class token, the registers, the patches row by row
+  /// @param logits `[B, classes]`, or null without a head
+  public record Output(Tensor lastHiddenState, @Nullable Tensor logits, Trace trace) {
+    /// What the class token says of the whole picture, `[B, C]`.
+    public Tensor clsToken() {
+      return lastHiddenState.select(1, 0);
+    }
+  }
+
+  /// One transformer block: attention, then the feed-forward part, each on a normalised input, scaled, and added to it.
+  record Block(LayerNorm norm1, MultiHeadAttention attn, LayerScale ls1, LayerNorm norm2, FeedForward mlp, LayerScale ls2) {
+    static Block load(Dinov2Config c, Weights w) {
+      int dim = c.embedDim();
+      return new Block(
+          w.layerNorm("norm1", dim, c.layerNormEps()),
+          new MultiHeadAttention(w.linear("attn.qkv", dim, 3 * dim, c.qkvBias()), w.linear("attn.proj", dim, dim), c.numHeads()),
+          w.layerScale("ls1", dim),
+          w.layerNorm("norm2", dim, c.layerNormEps()),
+          c.swiGlu() ? swiGlu(c, w.at("mlp")) : mlp(c, w.at("mlp")),
+          w.layerScale("ls2", dim));
+    }
+
+    private static Mlp mlp(Dinov2Config c, Weights w) {
+      return new Mlp(w.linear("fc1", c.embedDim(), c.hiddenDim()), c.act(), w.linear("fc2", c.hiddenDim(), c.embedDim()));
+    }
+
+    private static SwiGlu swiGlu(Dinov2Config c, Weights w) {
+      int dim = c.embedDim(), hidden = c.hiddenDim();
+      return new SwiGlu(w.linear("w1", dim, hidden), w.linear("w2", dim, hidden), w.linear("w3", hidden, dim));
+    }
+
+    Tensor forward(Tensor x, Trace trace) {                                           // [B, N, C]
+      x = x.plus(ls1.forward(trace.attend(attn, norm1.forward(x))));
+      return x.plus(ls2.forward(mlp.forward(norm2.forward(x))));
+    }
+  }
+
+  public static Dinov2 load(Dinov2Config c, Weights w) {
+    int dim = c.embedDim(), patch = c.patchSize();
+    return new Dinov2(c,
+        new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim), c.numChannels(), patch),
+        w.tensor("cls_token", 1, dim),
+        c.numRegisterTokens() == 0 ? null : w.tensor("register_tokens", c.numRegisterTokens(), dim),
+        new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), c.interpolation()),
+        IntStream.range(0, c.depth()).mapToObj(i -> Block.load(c, w.at("blocks").at(i))).toList(),
+        w.layerNorm("norm", dim, c.layerNormEps()),
+        c.numClasses() == 0 ? null : w.linear("head", 2 * dim, c.numClasses()));
+  }
+
+  /// `[B, channels, H, W]` → features, and what else is to be kept. H and W may be any multiples of the patch size.
+  ///
+  /// @throws InputException if the picture has other channels or is no whole number of patches
+  public Output forward(Tensor image, Keep keep) {
+    var trace = new Trace(keep);
+    var x = trace.hidden(embed(image));                                               // [B, N, C]
+    for (var block : blocks) x = trace.hidden(block.forward(x, trace));
+    x = norm.forward(x);
+    return new Output(x, head == null ? null : classify(x), trace);
+  }
+
+  /// The class token and the patches, each with its position, and the registers between: `[B, channels, H, W]` → `[B, N, C]`.
+  private Tensor embed(Tensor image) {
+    int batch = image.dim(0), patch = config.patchSize();
+    var patches = patchEmbed.forward(image);                                          // [B, P, C]
+    var x = Tensor.concat(1, clsToken.expand(batch), patches);                        // [B, 1+P, C]
+    x = x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch));
+    if (registerTokens == null) return x;
+    return Tensor.concat(1, x.slice(1, 0, 1), registerTokens.expand(batch), x.slice(1, 1, x.dim(1)));
+  }
+
+  /// The linear classifier reads the class token and the mean of the patches: `[B, N, C]` → `[B, classes]`.
+  private Tensor classify(Tensor x) {
+    var patches = x.slice(1, 1 + config.numRegisterTokens(), x.dim(1));               // [B, P, C]
+    return head.forward(Tensor.concat(1, x.select(1, 0), patches.mean(1)));           // [B, 2C] → [B, classes]
+  }
+
+  @Override
+  public Map<String, int[]> inputShapes(int batch, int size) {
+    return Map.of(PIXEL_VALUES, new int[] {batch, config.numChannels(),
+        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size});
+  }
+
+  @Override
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
+    var output = forward(inputs.get(PIXEL_VALUES), keep);
+    var named = output.trace.named();
+    named.put("last_hidden_state", output.lastHiddenState);
+    named.put("pooler_output", output.clsToken());
+    if (output.logits != null) named.put("logits", output.logits);
+    return named;
+  }
+
+  @Override
+  public int numClasses() {
+    return config.numClasses();
+  }
+
+  @Override
+  public int minSide() {
+    return config.patchSize();
+  }
+
+  @Override
+  public Tensor logits(Tensor image) {
+    var logits = forward(image, Keep.NOTHING).logits;
+    if (logits == null) throw new IllegalStateException("this DINOv2 has no classification head");
+    return logits;
+  }
+}
