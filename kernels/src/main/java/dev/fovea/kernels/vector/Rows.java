@@ -94,28 +94,31 @@ final class Rows {
 
   /// Layer norm of the first `n` floats; `gamma` and `beta` are where those begin in the array, each with the row's room.
   ///
-  /// First a mean that may be off by its rounding error, then the sums of differences from it and of their squares: these
+  /// First a rough mean, then the sums of differences from it and of their squares: these
   /// correct the mean and give the variance without cancellation, however far the mean is from zero. Before `gamma` and
   /// `beta`, the error is at most 4 ulps of the row's largest result.
   ///
   /// @param beta negative where there is none
   static void layerNorm(float[] s, int n, int gamma, int beta, float eps) {
     int end = end(n);
-    Arrays.fill(s, n, end, 0);
+    Arrays.fill(s, n, end, s[0]);
     float mean = roughMean(s, end, n);
     Arrays.fill(s, n, end, mean);
     normalize(s, end, n, mean, eps, gamma, beta);
   }
 
+  /// A mean that is off by far less than a deviation. Differences from the first number are summed: they are no more than
+  /// `√n` deviations, whereas sums of the numbers themselves lose all digits of a deviation where the mean is large.
   private static float roughMean(float[] s, int end, int n) {
+    float first = s[0];
     FloatVector s0 = all(0f), s1 = s0;
     int i = 0;
     for (; i < end - LANES; i += 2 * LANES) {
-      s0 = s0.add(FloatVector.fromArray(F, s, i));
-      s1 = s1.add(FloatVector.fromArray(F, s, i + LANES));
+      s0 = s0.add(FloatVector.fromArray(F, s, i).sub(first));
+      s1 = s1.add(FloatVector.fromArray(F, s, i + LANES).sub(first));
     }
-    if (i < end) s0 = s0.add(FloatVector.fromArray(F, s, i));
-    return sum(s0.add(s1)) / n;
+    if (i < end) s0 = s0.add(FloatVector.fromArray(F, s, i).sub(first));
+    return first + sum(s0.add(s1)) / n;
   }
 
   private static void normalize(float[] s, int end, int n, float mean, float eps, int gamma, int beta) {
