@@ -20,8 +20,9 @@ import java.nio.file.Path;
 /// Every branch must be taken and every kind of memory seen: C2 leaves out what has not happened yet, and throws its work
 /// away when it does. `-Xlog:deoptimization=debug` shows what is missing here.
 public final class Rehearsal {
-  /// Calls of each loop: C1 compiles it after 2 of them, C2 after 50 more, where thresholds are scaled by 0.01.
-  private static final int CALLS = 120;
+  /// Calls of each loop: C1 compiles it after 2 of them, C2 after 50 more, or later where its queue is long,
+  /// where thresholds are scaled by 0.01.
+  private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
   private static final int FILE_BYTES = 256;
 
@@ -59,7 +60,7 @@ public final class Rehearsal {
     MemorySegment x = arena.allocate(4L * most, 64), gamma = arena.allocate(4L * most, 64);
     var s = new float[Math.max(3 * room, Elements.ROOM)];
     for (int i = 0; i < CALLS; i++) {
-      int n = i % 2 == 0 ? most : 5 * LANES;
+      int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
       Rows.layerNorm(s, n, room, 2 * room, 1);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n, s);
@@ -68,14 +69,17 @@ public final class Rehearsal {
 
   /// Whole operations, for what is best reached through them.
   private static void operations(Arena arena, MemorySegment file) {
-    int m = MAX_ROWS + 1 + WIDTH, d = 2 * WIDTH, n = WIDTH, k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
-    MemorySegment heads = arena.allocate(4L * m * d, 64), out = arena.allocate(4L * m * d, 64);
+    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH, k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
+    MemorySegment heads = arena.allocate(4L * keys * d, 64), out = arena.allocate(4L * m * d, 64);
     MemorySegment x = arena.allocate(4L * m * k, 64), bias = arena.allocate(4L * n, 64), y = arena.allocate(4L * m * n, 64);
     var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)), Weight.Type.F32, Weight.Layout.PANELS, n, k);
-    var all = Matrices.dense(heads, 1, m, d);
+    // Scores that rise with the keys, so that each block rescales what the last one summed.
+    for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
+    Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
     try (var kernels = new VectorKernels(Workers.threads(1))) {
       for (int i = 0; i < OPERATIONS; i++) {
-        kernels.attention(all, all, all, Matrices.dense(out, 1, m, d), 1);
+        var met = i % 2 == 0 ? few : many;
+        kernels.attention(few, met, met, Matrices.dense(out, 1, m, d), 1);
         kernels.linear(x, weight, bias, Activation.NONE, null, y, m);
         kernels.linear(x, weight, bias, Activation.GELU, null, y, m);
         kernels.linear(x, weight, bias, Activation.NONE, y, y, m);
