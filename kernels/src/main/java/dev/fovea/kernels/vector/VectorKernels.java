@@ -15,7 +15,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// SIMD kernels on the Vector API. This class cuts operations into tasks; the arithmetic is in its neighbours.
 ///
-/// Where a task begins and ends depends on sizes alone, never on the number of threads.
+/// Each result is computed by one task from the first term to the last in an order that depends on sizes alone, never on the
+/// number of threads.
 public final class VectorKernels implements Kernels {
   /// Floats that are worth handing to another thread; a multiple of every vector's lanes.
   private static final int CHUNK = 1 << 14;
