@@ -2,7 +2,9 @@ package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.MachineProbe;
+import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
@@ -19,6 +21,13 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "bench", description = "Measure how fast a model runs, beside what the processor could do.")
 final class BenchCommand implements Callable<Integer> {
+  private static final long WARM_UP_AT_LEAST = 1_500_000_000L, WARM_UP_AT_MOST = 15_000_000_000L;
+  private static final int PASSES_WITHOUT_GAIN = 5;
+  /// A pass that takes less than this times the best so far is faster; the rest is noise.
+  private static final double GAIN = 0.97;
+  /// Rounds of some milliseconds that the peak is measured for between two passes.
+  private static final int PEAK_ROUNDS = 2;
+
   @ArgGroup(multiplicity = "1")
   private Subject subject;
 
@@ -69,18 +78,43 @@ final class BenchCommand implements Callable<Integer> {
     long macs = model.dryRun(batch, 0).macs();
     var inputs = model.randomInputs(batch, 0, arena);
     try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
-      for (int i = 0; i < Math.min(runs, 5); i++) model.run(workspace, inputs, Keep.NOTHING);   // C2 compiles meanwhile
+      Runnable pass = () -> model.run(workspace, inputs, Keep.NOTHING);
+      WarmUp.await();
+      warmUp(pass);
+      // The processor's clock wanders, so the peak is taken all along. Where vectors are slow, so would be the measuring.
+      boolean hasPeak = KernelProvider.VECTOR.reasonAgainst().isEmpty();
+      double peak = hasPeak ? MachineProbe.peakGflops() : Double.NaN;
       var millis = new double[runs];
       for (int i = 0; i < runs; i++) {
-        long start = System.nanoTime();
-        model.run(workspace, inputs, Keep.NOTHING);
-        millis[i] = (System.nanoTime() - start) / 1e6;
+        millis[i] = millis(pass);
+        if (hasPeak) peak = Math.max(peak, MachineProbe.peakGflops(PEAK_ROUNDS));
       }
+      if (hasPeak) peak = Math.max(peak, MachineProbe.peakGflops());
+      peak *= kernels.threads();
       Arrays.sort(millis);
       double median = (millis[(runs - 1) / 2] + millis[runs / 2]) / 2;
-      double peak = MachineProbe.peakGflops() * kernels.threads(), gflops = 2 * macs / median / 1e6;
+      double gflops = 2 * macs / median / 1e6;
       return new Report(model.name(), kernels.name(), kernels.threads(), batch, median, millis[0], gflops, peak, gflops / peak, peakRss());
     }
+  }
+
+  private static double millis(Runnable pass) {
+    long start = System.nanoTime();
+    pass.run();
+    return (System.nanoTime() - start) / 1e6;
+  }
+
+  /// Runs passes until they no longer become faster, for C2 compiles meanwhile, or time is up.
+  private static void warmUp(Runnable pass) {
+    long start = System.nanoTime(), elapsed;
+    double best = Double.POSITIVE_INFINITY;
+    int withoutGain = 0;
+    do {
+      double millis = millis(pass);
+      withoutGain = millis < GAIN * best ? 0 : withoutGain + 1;
+      best = Math.min(best, millis);
+      elapsed = System.nanoTime() - start;
+    } while (elapsed < WARM_UP_AT_LEAST || withoutGain < PASSES_WITHOUT_GAIN && elapsed < WARM_UP_AT_MOST);
   }
 
   /// Peak resident memory as Linux reports it; NaN elsewhere.

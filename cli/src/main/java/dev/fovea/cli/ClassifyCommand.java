@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
 import java.io.IOException;
@@ -51,6 +52,7 @@ final class ClassifyCommand implements Callable<Integer> {
         var name = pictures.get(i);
         double done = i, all = pictures.size();
         var picture = name.equals("-") ? stdin() : Picture.read(Path.of(name));
+        WarmUp.await();
         answers.add(new Answer(name, classifier.classify(picture, top,
             (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
       }

@@ -3,11 +3,15 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.kernels.WarmUp;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.AutoComplete;
 import picocli.CommandLine;
@@ -17,12 +21,25 @@ import picocli.CommandLine.ScopeType;
 
 /// The program: vision transformers from the command line.
 @Command(name = "fovea", mixinStandardHelpOptions = true, versionProvider = Fovea.Version.class, scope = ScopeType.INHERIT,
-    description = "Vision transformers in pure Java.", synopsisSubcommandLabel = "COMMAND",
-    subcommands = {ClassifyCommand.class, DemoCommand.class, ConvertCommand.class, InspectCommand.class, VerifyCommand.class,
-        BenchCommand.class, DoctorCommand.class, AutoComplete.GenerateCompletion.class})
+    description = "Vision transformers in pure Java.", synopsisSubcommandLabel = "COMMAND")
 public final class Fovea implements Callable<Integer> {
   static final int GOOD = 0, FALLS_SHORT = 1, WRONG_USE = 2;
   private static final int INTERRUPTED = 130;
+
+  private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("classify", ClassifyCommand.class);
+    COMMANDS.put("demo", DemoCommand.class);
+    COMMANDS.put("convert", ConvertCommand.class);
+    COMMANDS.put("inspect", InspectCommand.class);
+    COMMANDS.put("verify", VerifyCommand.class);
+    COMMANDS.put("bench", BenchCommand.class);
+    COMMANDS.put("doctor", DoctorCommand.class);
+  }
+
+  /// Commands that run a model.
+  private static final Set<String> COMPUTING = Set.of("classify", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;
@@ -36,6 +53,8 @@ public final class Fovea implements Callable<Integer> {
   }
 
   public static void main(String[] arguments) {
+    // Before all else: compiling the kernels takes longer than what is done here meanwhile.
+    if (Boolean.getBoolean("fovea.warmUp") && arguments.length > 0 && COMPUTING.contains(arguments[0])) WarmUp.start();
     useRealStderr();
     if (System.getProperty("picocli.ansi") == null)
       System.setProperty("picocli.ansi", Boolean.toString(Terminal.isStdout() && System.getenv("NO_COLOR") == null));
@@ -44,7 +63,7 @@ public final class Fovea implements Callable<Integer> {
 
   static int run(String... arguments) {
     var fovea = new Fovea();
-    var commandLine = new CommandLine(fovea).setCaseInsensitiveEnumValuesAllowed(true)
+    var commandLine = withCommands(new CommandLine(fovea), arguments).setCaseInsensitiveEnumValuesAllowed(true)
         .setOut(new PrintWriter(System.out, true, StandardCharsets.UTF_8))
         .setParameterExceptionHandler((e, _) -> fovea.fail(e))
         .setExecutionExceptionHandler((e, _, _) -> fovea.fail(e));
@@ -53,6 +72,14 @@ public final class Fovea implements Callable<Integer> {
     } catch (OutOfMemoryError | StackOverflowError e) {
       return fovea.fail(e);
     }
+  }
+
+  /// Adds the command that is called, for each costs some milliseconds; all where it is none, or one that is about all.
+  private static CommandLine withCommands(CommandLine commandLine, String[] arguments) {
+    var called = arguments.length == 0 ? null : COMMANDS.get(arguments[0]);
+    if (called != null) return commandLine.addSubcommand(arguments[0], called);
+    COMMANDS.forEach(commandLine::addSubcommand);
+    return commandLine.addSubcommand(AutoComplete.GenerateCompletion.class);
   }
 
   /// One line for the user; the stack trace only on request.
@@ -91,11 +118,12 @@ public final class Fovea implements Callable<Integer> {
     }
   }
 
-  /// The version that the build put into the module.
+  /// The version that the build put into the module, or on the class path into the jar.
   static final class Version implements CommandLine.IVersionProvider {
     @Override
     public String[] getVersion() {
-      var version = Fovea.class.getModule().getDescriptor() == null ? null : Fovea.class.getModule().getDescriptor().rawVersion().orElse(null);
+      var module = Fovea.class.getModule().getDescriptor();
+      var version = module == null ? Fovea.class.getPackage().getImplementationVersion() : module.rawVersion().orElse(null);
       return new String[] {"fovea " + (version == null ? "development" : version) + ", Java " + Runtime.version()};
     }
   }

@@ -16,10 +16,18 @@ final class KernelOptions {
   Kernels open() {
     int count = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
     if (count < 1 || count > 1024) throw new Fovea.UsageException("--threads: expected 1 to 1024, got " + count);
+    if (name.equals("auto")) return fastest(count);
     try {
       return KernelProvider.named(name, Workers.threads(count));
     } catch (IllegalArgumentException e) {
       throw new Fovea.UsageException("--" + e.getMessage());
     }
+  }
+
+  /// As [KernelProvider#auto], with the warning in the one line that a command line's user expects.
+  private static Kernels fastest(int threads) {
+    var reason = KernelProvider.VECTOR.reasonAgainst();
+    reason.ifPresent(why -> System.err.println("fovea: kernels run slowly: " + why));
+    return (reason.isEmpty() ? KernelProvider.VECTOR : KernelProvider.REFERENCE).open(Workers.threads(threads));
   }
 }

@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.ModelRun;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -41,6 +42,7 @@ final class VerifyCommand implements Callable<Integer> {
     if (!(tolerance >= 0)) throw new Fovea.UsageException("--tolerance: expected a number of at least 0, got " + tolerance);
     try (var checkpoint = Checkpoint.open(model); var against = Checkpoint.open(reference); var arena = Arena.ofShared();
         var kernels = kernelOptions.open()) {
+      WarmUp.await();
       var comparisons = checkpoint.reading(() -> against.reading(() -> ModelRun.of(checkpoint, arena).compare(against, kernels)));
       if (comparisons.isEmpty()) throw new CheckpointException(reference + ": there is no tensor 'output.*' to compare with");
       boolean passed = comparisons.stream().allMatch(c -> c.maxError() <= tolerance * Math.max(1, c.maxAbs()));

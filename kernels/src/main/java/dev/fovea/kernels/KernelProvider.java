@@ -61,16 +61,23 @@ public enum KernelProvider {
   /// where it can.
   public Optional<String> reasonAgainst() {
     if (this == REFERENCE) return Optional.empty();
-    if (ModuleLayer.boot().findModule("jdk.incubator.vector").isEmpty())
+    if (!hasVectorApi())
       return Optional.of("the Vector API is missing; add --add-modules jdk.incubator.vector to the java command");
-    if (VectorKernels.bits() < 128)
-      return Optional.of("the preferred vector is " + VectorKernels.bits() + " bit wide, less than 128; use a processor with "
-          + "SSE2 or NEON and remove -XX:UseSSE, -XX:UseAVX and -XX:MaxVectorSize from the java command");
     // These properties are the virtual machine's own words, and cost nothing at start-up, unlike its management beans.
     var mode = System.getProperty("java.vm.info", "");
     if (mode.contains("interpreted")) return Optional.of("the JIT compiler is off; remove -Xint from the java command");
     if (mode.contains("emulated-client"))
-      return Optional.of("the JIT compiler is C1 alone; remove -XX:TieredStopAtLevel from the java command");
+      return Optional.of("the JIT compiler is C1 alone; remove -XX:TieredStopAtLevel and -XX:CompilationMode from the java command");
+    if (VectorKernels.bits() < 128)
+      return Optional.of("the preferred vector is " + VectorKernels.bits() + " bit wide, less than 128; use a processor with "
+          + "SSE2 or NEON and remove -XX:UseSSE, -XX:UseAVX and -XX:MaxVectorSize from the java command");
+    if (!MachineProbe.hasFma())
+      return Optional.of("fused multiply-add is not done in hardware; remove -XX:-UseFMA, -XX:UseAVX and -XX:UseSSE from the java "
+          + "command, or use a processor that has it");
     return Optional.empty();
+  }
+
+  static boolean hasVectorApi() {
+    return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
   }
 }

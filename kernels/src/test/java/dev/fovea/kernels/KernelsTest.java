@@ -63,7 +63,9 @@ class KernelsTest {
     var odd = java.util.Arrays.stream(SIZES).boxed().flatMap(m -> Stream.of(new int[] {m, 33, 17}, new int[] {5, m, 13},
         new int[] {15, 19, m}));
     var real = Stream.of(new int[] {197, 192, 192}, new int[] {197, 576, 192}, new int[] {50, 64, 768}, new int[] {1, 1000, 768},
-        new int[] {20, 33, 1027}, new int[] {29, 40, 3072});
+        new int[] {20, 33, 1027}, new int[] {29, 40, 3072},
+        // A weight of one number; the last panel of a weight fetched in steps of less than the bytes that are read.
+        new int[] {1, 1, 1}, new int[] {60, 1, 1}, new int[] {500, 64, 40}, new int[] {900, 48, 8});
     return Stream.concat(odd, real);
   }
 

@@ -40,10 +40,11 @@ final class ImageDecoder {
       if ((long) width * height > MAX_PIXELS)
         throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS + " that are decoded");
       var rgb = new byte[Math.toIntExact(3L * width * height)];
-      var frame = formatName(reader).matches("(?i)jpe?g") ? JpegFrame.of(bytes) : null;
-      if (frame != null && frame.components() == 4) cmyk(reader.readRaster(0, null), frame.isYcck(), rgb, width, height);
+      var jpeg = formatName(reader).matches("(?i)jpe?g") ? JpegHeaders.of(bytes) : null;
+      if (jpeg != null && jpeg.components() == 4) cmyk(reader.readRaster(0, null), jpeg.isYcck(), rgb, width, height);
       else samples(formatName(reader).equalsIgnoreCase("webp") ? readInTime(name, reader) : reader.read(0), rgb, width, height);
-      return Orientation.of(bytes).apply(new Picture(name, width, height, rgb));
+      var picture = new Picture(name, width, height, rgb);
+      return jpeg == null ? picture : jpeg.orientation().apply(picture);
     } catch (ImageException e) {
       throw e;
     } catch (IOException | RuntimeException e) {

@@ -10,29 +10,15 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 ///
 /// @param tag 1 upright … 8; values outside are taken as 1
 record Orientation(int tag) {
-  private static final byte[] EXIF = {'E', 'x', 'i', 'f', 0, 0};
+  static final Orientation UPRIGHT = new Orientation(1);
 
-  static Orientation of(byte[] bytes) {
-    boolean jpeg = bytes.length > 4 && (bytes[0] & 0xff) == 0xff && (bytes[1] & 0xff) == 0xd8;
-    for (int at = 2; jpeg && at + 10 < bytes.length && (bytes[at] & 0xff) == 0xff && (bytes[at + 1] & 0xff) != 0xda; ) {
-      if ((bytes[at + 1] & 0xff) == 0xff) {   // a fill byte
-        at++;
-        continue;
-      }
-      int length = (bytes[at + 2] & 0xff) << 8 | bytes[at + 3] & 0xff;
-      if ((bytes[at + 1] & 0xff) == 0xe1 && java.util.Arrays.equals(bytes, at + 4, at + 10, EXIF, 0, 6))
-        return read(bytes, at + 10, Math.min(length - 8, bytes.length - at - 10));
-      at += 2 + length;
-    }
-    return new Orientation(1);
-  }
-
-  private static Orientation read(byte[] bytes, int from, int length) {
+  /// Reads `length` bytes of EXIF at `from`.
+  static Orientation read(byte[] bytes, int from, int length) {
     try (var in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes, from, Math.max(0, length)))) {
       var entry = new TIFFReader().read(in).getEntryById(TIFF.TAG_ORIENTATION);
-      return new Orientation(entry != null && entry.getValue() instanceof Number n ? n.intValue() : 1);
+      return entry != null && entry.getValue() instanceof Number n ? new Orientation(n.intValue()) : UPRIGHT;
     } catch (IOException | RuntimeException e) {
-      return new Orientation(1);   // A picture with broken EXIF is still a picture.
+      return UPRIGHT;   // A picture with broken EXIF is still a picture.
     }
   }
 

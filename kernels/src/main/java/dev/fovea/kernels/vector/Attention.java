@@ -6,6 +6,7 @@ import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /// Attention without the `N × N` matrix: a tile of queries meets the keys block by block, and what was summed before is
 /// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",
@@ -66,8 +67,13 @@ final class Attention {
       int visible = mask.visible(query, q.rows(), keys);
       if (mask.bias() != null) add(maps, at, mask.bias().segment(), mask.bias().index(o, i, query, 0), visible);
       if (mask.keys() != null) add(maps, at, mask.keys(), (long) o * keys, visible);
-      if (visible > 0 && Rows.max(maps, at, visible) == Float.NEGATIVE_INFINITY) visible = 0;
-      if (visible > 0) Rows.softmax(maps, maps, at, visible);
+      try (var loan = scratch.borrowArray(Rows.room(keys))) {
+        float[] s = loan.floats();
+        MemorySegment.copy(maps, Simd.FLOAT, 4 * at, s, 0, visible);
+        if (Rows.isHidden(s, visible)) Arrays.fill(s, 0, visible, 0);
+        else Rows.softmax(s, visible);
+        MemorySegment.copy(s, 0, maps, Simd.FLOAT, 4 * at, visible);
+      }
       maps.asSlice(4 * (at + visible), 4L * (keys - visible)).fill((byte) 0);
     });
   }

@@ -1,108 +1,110 @@
 package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.Simd.F;
+import static dev.fovea.kernels.vector.Simd.FLOAT;
 import static dev.fovea.kernels.vector.Simd.LANES;
-import static dev.fovea.kernels.vector.Simd.ORDER;
-import static dev.fovea.kernels.vector.Simd.body;
-import static dev.fovea.kernels.vector.Simd.first;
-import static dev.fovea.kernels.vector.Simd.load;
-import static dev.fovea.kernels.vector.Simd.store;
 
 import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
 
 /// Element-wise operations on a range of floats.
+///
+/// Numbers are copied to an array, a block that stays in the first-level cache, and back: each vector access to a native
+/// segment costs some twenty instructions of checks, which C2 does not move out of a loop that stores, and an access to an
+/// array none. The arithmetic rounds up to whole vectors; what it makes of the array's rest goes nowhere.
 final class Elements {
+  /// Floats of a block.
+  private static final int BLOCK = 2048;
+  /// Floats of the array that the operations work in.
+  static final int ROOM = 2 * BLOCK;
+
   private Elements() {}
 
   /// `out[i] = activation(x[i])` for `i` in `[from, to)`.
-  ///
-  /// Each activation has a loop of its own. In one loop for all, C2 would inline whichever have been met, run out of nodes
-  /// and leave the rest as calls that box their vectors (`benchmarks/NOTES.md`). For the same reason a loop handles its
-  /// tail itself, so that the arithmetic stands in it once, and stores without a helper method.
-  static void activate(Activation activation, MemorySegment x, MemorySegment out, long from, long to) {
-    switch (activation) {
-      case NONE -> MemorySegment.copy(x, 4 * from, out, 4 * from, 4 * (to - from));
-      case GELU -> gelu(x, out, from, to);
-      case GELU_TANH -> geluTanh(x, out, from, to);
-      case QUICK_GELU -> quickGelu(x, out, from, to);
-      case SILU -> silu(x, out, from, to);
-      case RELU -> relu(x, out, from, to);
-    }
-  }
-
-  private static void gelu(MemorySegment x, MemorySegment out, long from, long to) {
-    for (long i = from; i < to; i += LANES) {
-      boolean whole = to - i >= LANES;
-      var y = VectorMath.gelu(whole ? load(x, i) : load(x, i, first(to - i)));
-      if (whole) y.intoMemorySegment(out, i * 4, ORDER);
-      else y.intoMemorySegment(out, i * 4, ORDER, F.indexInRange(0, to - i));
-    }
-  }
-
-  private static void geluTanh(MemorySegment x, MemorySegment out, long from, long to) {
-    for (long i = from; i < to; i += LANES) {
-      boolean whole = to - i >= LANES;
-      var y = VectorMath.geluTanh(whole ? load(x, i) : load(x, i, first(to - i)));
-      if (whole) y.intoMemorySegment(out, i * 4, ORDER);
-      else y.intoMemorySegment(out, i * 4, ORDER, F.indexInRange(0, to - i));
-    }
-  }
-
-  private static void quickGelu(MemorySegment x, MemorySegment out, long from, long to) {
-    for (long i = from; i < to; i += LANES) {
-      boolean whole = to - i >= LANES;
-      var y = VectorMath.quickGelu(whole ? load(x, i) : load(x, i, first(to - i)));
-      if (whole) y.intoMemorySegment(out, i * 4, ORDER);
-      else y.intoMemorySegment(out, i * 4, ORDER, F.indexInRange(0, to - i));
-    }
-  }
-
-  private static void silu(MemorySegment x, MemorySegment out, long from, long to) {
-    for (long i = from; i < to; i += LANES) {
-      boolean whole = to - i >= LANES;
-      var y = VectorMath.silu(whole ? load(x, i) : load(x, i, first(to - i)));
-      if (whole) y.intoMemorySegment(out, i * 4, ORDER);
-      else y.intoMemorySegment(out, i * 4, ORDER, F.indexInRange(0, to - i));
-    }
-  }
-
-  private static void relu(MemorySegment x, MemorySegment out, long from, long to) {
-    for (long i = from; i < to; i += LANES) {
-      boolean whole = to - i >= LANES;
-      var y = (whole ? load(x, i) : load(x, i, first(to - i))).max(0f);
-      if (whole) y.intoMemorySegment(out, i * 4, ORDER);
-      else y.intoMemorySegment(out, i * 4, ORDER, F.indexInRange(0, to - i));
+  static void activate(Activation activation, MemorySegment x, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(x, i, to, s, 0);
+      activate(activation, s, 0, n);
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }
 
   /// `out[i] = a[i] + b[bFrom + i - from]`.
-  static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
-    long i = from, end = from + body(to - from), shift = bFrom - from;
-    for (; i < end; i += LANES) store(load(a, i).add(load(b, i + shift)), out, i);                     // body
-    if (i < to) {                                                                                      // tail
-      var tail = first(to - i);
-      store(load(a, i, tail).add(load(b, i + shift, tail)), out, i, tail);
+  static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(a, i, to, s, 0);
+      read(b, bFrom + i - from, bFrom + to - from, s, BLOCK);
+      for (int j = 0; j < n; j += LANES)
+        FloatVector.fromArray(F, s, j).add(FloatVector.fromArray(F, s, BLOCK + j)).intoArray(s, j);
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }
 
   /// `out[i] = a[i] · b[bFrom + i - from]`.
-  static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
-    long i = from, end = from + body(to - from), shift = bFrom - from;
-    for (; i < end; i += LANES) store(load(a, i).mul(load(b, i + shift)), out, i);                     // body
-    if (i < to) {                                                                                      // tail
-      var tail = first(to - i);
-      store(load(a, i, tail).mul(load(b, i + shift, tail)), out, i, tail);
+  static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(a, i, to, s, 0);
+      read(b, bFrom + i - from, bFrom + to - from, s, BLOCK);
+      for (int j = 0; j < n; j += LANES)
+        FloatVector.fromArray(F, s, j).mul(FloatVector.fromArray(F, s, BLOCK + j)).intoArray(s, j);
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }
 
   /// `out[i] = x[i] · factor`.
-  static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to) {
-    long i = from, end = from + body(to - from);
-    for (; i < end; i += LANES) store(load(x, i).mul(factor), out, i);                                 // body
-    if (i < to) {                                                                                      // tail
-      var tail = first(to - i);
-      store(load(x, i, tail).mul(factor), out, i, tail);
+  static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(x, i, to, s, 0);
+      scale(s, factor, n);
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
+  }
+
+  /// Copies the block that begins at `i`, or what of it lies before `to`.
+  private static int read(MemorySegment x, long i, long to, float[] s, int at) {
+    int n = (int) Math.min(BLOCK, to - i);
+    MemorySegment.copy(x, FLOAT, i * 4, s, at, n);
+    return n;
+  }
+
+  /// Multiplies the first `n` floats.
+  static void scale(float[] s, float factor, int n) {
+    for (int i = 0; i < n; i += LANES) FloatVector.fromArray(F, s, i).mul(factor).intoArray(s, i);
+  }
+
+  /// Applies an activation in place to `[from, to)`, and to the rest of the last vector.
+  ///
+  /// Each activation has a loop of its own. In one loop for all, C2 inlines whichever have been met, runs out of nodes, and
+  /// leaves the rest as calls that box their vectors (`benchmarks/NOTES.md`).
+  static void activate(Activation activation, float[] s, int from, int to) {
+    switch (activation) {
+      case NONE -> { }
+      case GELU -> gelu(s, from, to);
+      case GELU_TANH -> geluTanh(s, from, to);
+      case QUICK_GELU -> quickGelu(s, from, to);
+      case SILU -> silu(s, from, to);
+      case RELU -> relu(s, from, to);
+    }
+  }
+
+  private static void gelu(float[] s, int from, int to) {
+    for (int i = from; i < to; i += LANES) VectorMath.gelu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
+  }
+
+  private static void geluTanh(float[] s, int from, int to) {
+    for (int i = from; i < to; i += LANES) VectorMath.geluTanh(FloatVector.fromArray(F, s, i)).intoArray(s, i);
+  }
+
+  private static void quickGelu(float[] s, int from, int to) {
+    for (int i = from; i < to; i += LANES) VectorMath.quickGelu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
+  }
+
+  private static void silu(float[] s, int from, int to) {
+    for (int i = from; i < to; i += LANES) VectorMath.silu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
+  }
+
+  private static void relu(float[] s, int from, int to) {
+    for (int i = from; i < to; i += LANES) FloatVector.fromArray(F, s, i).max(0f).intoArray(s, i);
   }
 }

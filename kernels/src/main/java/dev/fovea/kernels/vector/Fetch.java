@@ -18,11 +18,14 @@ record Fetch(MemorySegment segment, long first, long second, long chunk, long st
   private static final int PANELS = Math.max(1, WIDTH / Weight.PANEL);
 
   /// Fetches steps `k0 … k1 - 1` of the columns from `col` on, if there are such, while `tiles` tiles are multiplied.
-  static Fetch of(Weight weight, int col, int k0, int k1, int tiles) {
+  ///
+  /// @param idle what is touched, again and again at one place, where there is nothing to fetch
+  static Fetch of(Weight weight, int col, int k0, int k1, int tiles, MemorySegment idle) {
     if (weight.layout() == Weight.Layout.ROWS || col >= weight.n() || k0 == k1 || tiles < FEWEST_TILES)
-      return new Fetch(weight.segment(), 0, 0, 0, 0);
+      return new Fetch(idle, 0, 0, 0, 0);
     int bytes = weight.type().bytes();
-    long chunk = (long) (k1 - k0) * Weight.PANEL * bytes / (tiles / PANELS);
+    // Four bytes are read at a time, also at the very end of a weight.
+    long chunk = ((long) (k1 - k0) * Weight.PANEL * bytes - Integer.BYTES) / (tiles / PANELS);
     long first = weight.index(col / Weight.PANEL * Weight.PANEL, k0) * bytes;
     boolean hasSecond = PANELS > 1 && col + Weight.PANEL < weight.n();
     return new Fetch(weight.segment(), first, hasSecond ? weight.index(col + Weight.PANEL, k0) * bytes : first, chunk, chunk / (k1 - k0));

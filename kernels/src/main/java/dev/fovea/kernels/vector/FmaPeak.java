@@ -7,17 +7,17 @@ import jdk.incubator.vector.FloatVector;
 
 /// The machine's best: a loop of nothing but fused multiply-adds, in enough chains to hide their latency.
 public final class FmaPeak {
-  private static final int STEPS = 2_000_000, CHAINS = 12, ROUNDS = 12;
+  private static final int STEPS = 2_000_000, CHAINS = 12;
 
   /// Keeps the result alive.
   private static volatile float sink;
 
   private FmaPeak() {}
 
-  /// The best of several rounds, in GFLOP/s, after C2 has compiled the loop.
-  public static double gflops() {
+  /// The best of some rounds of some milliseconds, in GFLOP/s. The first few ever are spent before C2 has compiled the loop.
+  public static double gflops(int rounds) {
     double best = 0;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
       long start = System.nanoTime();
       sink = round();
       best = Math.max(best, 2.0 * CHAINS * LANES * STEPS / (System.nanoTime() - start));

@@ -44,7 +44,8 @@ final class MicroKernel {
 
   /// `out = x · w`, or `out += x · w`.
   ///
-  /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and one at `w1 + i · wStep`.
+  /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and
+  /// one at `w1 + i · wStep`.
   ///
   /// @param height rows of the tile: 14, 13, 6, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`

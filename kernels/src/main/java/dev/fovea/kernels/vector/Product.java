@@ -44,12 +44,14 @@ final class Product {
     int tilesAtOnce = tilesInBlock * Math.ceilDiv(4 * workers.threads(), panels);
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
     var first = new Part(cut, steps, 0, Math.min(tilesAtOnce, cut.count()), tilesInBlock, 0, together);
-    try (var packed = scratch.borrowArray(first.tileFloats()); var sums = scratch.borrowArray(rounds == 1 ? 0 : first.tiles() * panels * TILE)) {
+    int kept = rounds == 1 ? 0 : Math.multiplyExact(first.tiles() * panels, TILE);
+    try (var packed = scratch.borrowArray(first.tileFloats()); var sums = scratch.borrowArray(kept)) {
       for (int tile = 0; tile < cut.count(); tile += tilesAtOnce)
         for (int piece = 0; piece < steps.count(); piece += together) {
           var part = new Part(cut, steps, tile, Math.min(tilesAtOnce, cut.count() - tile), tilesInBlock, piece, together);
           workers.forEach(part.tiles(), t -> part.fill(x, t, packed.floats()));
-          workers.forEach(part.blocks() * panels, task -> columns(part, task / panels, task % panels, packed.floats(), sums.floats(), weight, epilogue));
+          workers.forEach(part.blocks() * panels, task ->
+              columns(part, task / panels, task % panels, packed.floats(), sums.floats(), weight, epilogue));
         }
     }
   }
@@ -94,10 +96,10 @@ final class Product {
     int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);
     int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
     boolean once = part.pieces == part.steps.count();
-    try (var space = scratch.borrow(Epilogue.TILE + Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + WIDTH)) {
-      var panel = Panels.of(weight, col, k0, k1, space.segment().asSlice(4L * Epilogue.TILE));
+    try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
+      var panel = Panels.of(weight, col, k0, k1, space.segment());
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
-      var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin);
+      var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, space.segment());
       for (int t = begin; t < end; t++) {
         var tile = once ? local.floats() : sums;
         int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
@@ -107,7 +109,7 @@ final class Product {
               panel.second() + start * panel.step(), panel.step(), part.steps.length(p), tile, at, WIDTH, p > 0,
               fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
         }
-        if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, space.segment(), part.cut.start(part.from + t), rows, col, cols);
+        if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
     }
   }

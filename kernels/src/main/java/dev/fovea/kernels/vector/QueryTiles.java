@@ -17,12 +17,13 @@ import jdk.incubator.vector.VectorOperators;
 /// Some tiles of queries of one head, with what each has summed so far.
 ///
 /// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
-/// its rows' running maxima and a vector of running sums a row, whose lanes are added at the very end. The scores of a tile are written in the very form that [MicroKernel] reads, so that
+/// its rows' running maxima, then for one tile by what its rows are rescaled, and a vector of running sums a row, whose lanes
+/// are added at the very end. The scores of a tile are written in the very form that [MicroKernel] reads, so that
 /// they multiply the values where they lie.
 final class QueryTiles {
   private static final int SCORES = MAX_ROWS * STRIDE;
-  /// Keys in a block: as many as a row of scores can hold.
-  private static final int BLOCK = MicroKernel.MAX_STEPS;
+  /// Keys in a block: half of what a row of scores can hold, so that a tile's scores share the first-level cache with panels.
+  private static final int BLOCK = MicroKernel.MAX_STEPS / 2;
 
   private final float[] s;
   private final RowCut rows;
@@ -55,7 +56,7 @@ final class QueryTiles {
 
   static int size(int room, Attention.HeadPanels head) {
     int outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
-    return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES);
+    return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES) + MAX_ROWS;
   }
 
   private int queries(int tile, int piece) {
@@ -73,7 +74,7 @@ final class QueryTiles {
 
   /// Where the sums of a tile's rows lie, a vector each.
   private int sums(int tile) {
-    return maxima(room) + tile * MAX_ROWS * LANES;
+    return maxima(room + 1) + tile * MAX_ROWS * LANES;
   }
 
   /// Copies the queries, scaled, and forgets what was summed.
@@ -141,29 +142,40 @@ final class QueryTiles {
     for (int j = 0; j < n; j++) s[to + j] += Simd.at(x, from + j);
   }
 
-  /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum.
+  /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum. The maxima of
+  /// all rows come first, so that the processor need not wait for one before it begins the next.
   private void softmax(int tile, int count) {
-    int end = Math.ceilDiv(count, LANES) * LANES;
-    for (int r = 0; r < rows.rows(first + tile); r++) {
-      int max = maxima(tile) + r, row = r * STRIDE;
-      float before = s[max], now = Math.max(before, max(row, row + end));
-      float keep = before == now ? 1 : before == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(before - now);
-      s[max] = now;
+    int end = Math.ceilDiv(count, LANES) * LANES, height = rows.rows(first + tile), max = maxima(tile);
+    for (int r = 0; r < height; r++) {
+      float before = s[max + r], now = Math.max(before, max(r * STRIDE, r * STRIDE + end));
+      s[max + r] = now;
+      s[maxima(room) + r] = before == now ? 1 : before == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(before - now);
+    }
+    for (int r = 0; r < height; r++) {
+      float now = s[max + r], keep = s[maxima(room) + r];
       // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
-      expOfDifference(row, row + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES, keep);
-      if (keep != 1 && before != Float.NEGATIVE_INFINITY) scale(output(tile) + r * outStride, head.outCols(), keep);
+      expOfDifference(r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES, keep);
+      if (keep != 1) scale(output(tile) + r * outStride, head.outCols(), keep);
     }
   }
 
   private float max(int from, int to) {
-    var max = all(Float.NEGATIVE_INFINITY);
+    var max0 = all(Float.NEGATIVE_INFINITY);
+    var max1 = max0;
     // A comparison and a blend are two instructions, a float maximum is six. A NaN is passed over here, and comes back with
     // the exponentials.
-    for (int j = from; j < to; j += LANES) {
-      var x = FloatVector.fromArray(F, s, j);
-      max = max.blend(x, x.compare(VectorOperators.GT, max));
+    int j = from;
+    for (; j + LANES < to; j += 2 * LANES) {
+      var x0 = FloatVector.fromArray(F, s, j);
+      var x1 = FloatVector.fromArray(F, s, j + LANES);
+      max0 = max0.blend(x0, x0.compare(VectorOperators.GT, max0));
+      max1 = max1.blend(x1, x1.compare(VectorOperators.GT, max1));
     }
-    return max.reduceLanes(VectorOperators.MAX);
+    if (j < to) {
+      var x = FloatVector.fromArray(F, s, j);
+      max0 = max0.blend(x, x.compare(VectorOperators.GT, max0));
+    }
+    return max0.max(max1).reduceLanes(VectorOperators.MAX);
   }
 
   /// `s[j] = exp(s[j] - max)`, and adds that to the sums at `sums`, of which `keep` is kept.

@@ -81,17 +81,30 @@ final class Resize {
 
   /// Blends the samples of a line into those of the result.
   private static void line(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
-    if (channels >= LANES) {
-      for (int col = 0; col < xs.count; col++) blend(line, 0, channels, xs, col, out, to + (long) col * channels, channels);
-      return;
-    }
-    for (int col = 0; col < xs.count; col++)
-      for (int c = 0; c < channels; c++, to++) {
-        float sum = 0;
-        for (int tap = 0; tap < xs.taps; tap++)
-          sum = Math.fma(Simd.at(line, (long) xs.source(col, tap) * channels + c), xs.coefficient(col, tap), sum);
-        Simd.put(out, to, sum);
+    if (channels == 1 && xs.taps == 2) plane(line, xs.segment, xs.count, out, to);
+    else if (channels < LANES) few(line, channels, xs, out, to);
+    else for (int col = 0; col < xs.count; col++) blend(line, 0, channels, xs, col, out, to + (long) col * channels, channels);
+  }
+
+  /// Fewer channels than lanes.
+  private static void few(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
+    for (int col = 0; col < xs.count; col++, to += channels)
+      for (int tap = 0; tap < xs.taps; tap++) {
+        long from = (long) xs.source(col, tap) * channels;
+        float p = xs.coefficient(col, tap);
+        for (int c = 0; c < channels; c++) {
+          float y = Simd.at(line, from + c) * p;
+          Simd.put(out, to + c, tap == 0 ? y : Simd.at(out, to + c) + y);
+        }
       }
+  }
+
+  /// One channel and two taps, as masks have them: nothing but loads from the line and from the table.
+  private static void plane(MemorySegment line, MemorySegment xs, int count, MemorySegment out, long to) {
+    for (int col = 0; col < count; col++) {
+      float p = Simd.at(xs, 2L * (count + col)), q = Simd.at(xs, 2L * (count + col) + 1);
+      Simd.put(out, to + col, Simd.at(line, xs.get(INT, 8L * col)) * p + Simd.at(line, xs.get(INT, 8L * col + 4)) * q);
+    }
   }
 
   /// `out[to + i] = Σ coefficient · x[from + source · step + i]` over the taps of sample `at`, for `i` below `n`.

@@ -1,106 +1,166 @@
 package dev.fovea.kernels.vector;
 
+import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.all;
-import static dev.fovea.kernels.vector.Simd.body;
-import static dev.fovea.kernels.vector.Simd.first;
-import static dev.fovea.kernels.vector.Simd.load;
-import static dev.fovea.kernels.vector.Simd.store;
 import static dev.fovea.kernels.vector.Simd.sum;
 
-import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
-import org.jetbrains.annotations.Nullable;
 
-/// Operations that reduce a row: softmax and layer norm.
+/// Operations that reduce a row: softmax and layer norm. The row is the beginning of an array (why an array: [Elements]),
+/// which has room up to a whole number of vectors. That room is filled with what changes no result, so that there is no tail.
+///
+/// Terms are added up in short blocks, and blocks together with what the last addition lost (Kahan's sum): a long chain of
+/// equal terms rounds the same way every time, and 3,072 of them may be off by ten ulps.
 final class Rows {
+  /// Floats that are summed before their sum is added to the row's.
+  private static final int BLOCK = 8 * LANES;
+
   private Rows() {}
 
-  /// Softmax of the `n` floats at `from`, into the same place of `out`.
-  static void softmax(MemorySegment x, MemorySegment out, long from, int n) {
-    float max = max(x, from, n);
-    float sum = expOfDifference(x, max, out, from, n);
-    Elements.scale(out, 1 / sum, out, from, from + n);
+  /// Floats of the array for a row of `n`: whole vectors, and one more for their sum.
+  static int room(int n) {
+    return end(n) + LANES;
   }
 
-  static float max(MemorySegment x, long from, int n) {
-    long i = from, to = from + n, end = from + body(n);
-    var max = all(Float.NEGATIVE_INFINITY);
-    for (; i < end; i += LANES) max = max.max(load(x, i));                                             // body
-    if (i < to) max = max.lanewise(VectorOperators.MAX, load(x, i, first(to - i)), first(to - i));     // tail
-    return max.reduceLanes(VectorOperators.MAX);
+  private static int end(int n) {
+    return Math.ceilDiv(n, LANES) * LANES;
   }
 
-  /// `out = exp(x - max)`.
+  /// Whether the first `n` floats are all `-∞`, or there are none.
+  static boolean isHidden(float[] s, int n) {
+    for (int i = 0; i < n; i++) if (s[i] != Float.NEGATIVE_INFINITY) return false;
+    return true;
+  }
+
+  /// Softmax of the first `n` floats. Error at most 4 ulps of each result.
+  static void softmax(float[] s, int n) {
+    int end = end(n);
+    Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
+    double sum = expOfDifference(s, max(s, end), end);
+    divide(s, sum, end);
+  }
+
+  /// Multiplies by the reciprocal in two floats: as exact as a division, at a third of its time.
+  private static void divide(float[] s, double divisor, int end) {
+    double reciprocal = 1 / divisor;
+    float high = (float) reciprocal;
+    FloatVector factor = all(high), rest = all((float) (reciprocal - high));
+    for (int i = 0; i < end; i += LANES) {
+      var v = FloatVector.fromArray(F, s, i);
+      v.fma(factor, v.mul(rest)).intoArray(s, i);
+    }
+  }
+
+  /// The largest, NaN left out: the exponentials find it again. A float maximum costs six instructions on x86, a comparison
+  /// and a blend two.
+  private static float max(float[] s, int end) {
+    FloatVector m0 = all(Float.NEGATIVE_INFINITY), m1 = m0;
+    int i = 0;
+    for (; i < end - LANES; i += 2 * LANES) {
+      FloatVector v0 = FloatVector.fromArray(F, s, i), v1 = FloatVector.fromArray(F, s, i + LANES);
+      m0 = m0.blend(v0, v0.compare(VectorOperators.GT, m0));
+      m1 = m1.blend(v1, v1.compare(VectorOperators.GT, m1));
+    }
+    if (i < end) m0 = m0.max(FloatVector.fromArray(F, s, i));
+    return m0.max(m1).reduceLanes(VectorOperators.MAX);
+  }
+
+  /// `s = exp(s - max)`.
   ///
-  /// @return the sum of what it wrote
-  static float expOfDifference(MemorySegment x, float max, MemorySegment out, long from, int n) {
-    long i = from, to = from + n, end = from + body(n);
-    var sum = all(0f);
-    for (; i < end; i += LANES) {                                                                      // body
-      var e = VectorMath.exp(load(x, i).sub(max));
-      store(e, out, i);
-      sum = sum.add(e);
+  /// @return the sum of what it wrote; lanes are added in double
+  private static double expOfDifference(float[] s, float max, int end) {
+    FloatVector sum = all(0f), lost = sum;
+    for (int from = 0; from < end; from += BLOCK) {
+      var part = all(0f);
+      int to = Math.min(end, from + BLOCK);
+      for (int i = from; i < to; i += LANES) {
+        var e = VectorMath.exp(FloatVector.fromArray(F, s, i), max);
+        e.intoArray(s, i);
+        part = part.add(e);
+      }
+      part = part.sub(lost);
+      var next = sum.add(part);
+      lost = next.sub(sum).sub(part);
+      sum = next;
     }
-    if (i < to) {                                                                                      // tail
-      var tail = first(to - i);
-      var e = VectorMath.exp(load(x, i, tail).sub(max));
-      store(e, out, i, tail);
-      sum = sum.add(e, tail);
-    }
-    return sum(sum);
+    sum.intoArray(s, end);
+    double total = 0;
+    for (int lane = 0; lane < LANES; lane++) total += s[end + lane];
+    return total;
   }
 
-  /// Layer norm of the `n` floats at `from`, into the same place of `out`. Mean first, then squares of differences: one
-  /// pass over `Σx²` would cancel where the mean is large.
-  static void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps,
-      MemorySegment out, long from, int n) {
-    float mean = sumOfPowers(x, 0, from, n, false) / n;
-    float variance = sumOfPowers(x, mean, from, n, true) / n;
-    float scale = (float) (1 / Math.sqrt((double) variance + eps));
-    normalize(x, gamma, beta, mean, scale, out, from, n);
+  /// Layer norm of the first `n` floats; `gamma` and `beta` are where those begin in the array, each with the row's room.
+  ///
+  /// First a rough mean, then the sums of differences from it and of their squares: these
+  /// correct the mean and give the variance without cancellation, however far the mean is from zero. Before `gamma` and
+  /// `beta`, the error is at most 4 ulps of the row's largest result.
+  ///
+  /// @param beta negative where there is none
+  static void layerNorm(float[] s, int n, int gamma, int beta, float eps) {
+    int end = end(n);
+    Arrays.fill(s, n, end, s[0]);
+    float mean = roughMean(s, end, n);
+    Arrays.fill(s, n, end, mean);
+    normalize(s, end, n, mean, eps, gamma, beta);
   }
 
-  /// `Σ (x - shift)`, or `Σ (x - shift)²`, in four chains, which is also gentler on rounding than one.
-  private static float sumOfPowers(MemorySegment x, float shift, long from, int n, boolean squared) {
-    long i = from, to = from + n, end = from + body(n), unrolled = from + n - n % (4L * LANES);
-    FloatVector s0 = all(0f), s1 = s0, s2 = s0, s3 = s0;
-    for (; i < unrolled; i += 4L * LANES) {                                                            // body
-      var d0 = load(x, i).sub(shift);
-      var d1 = load(x, i + LANES).sub(shift);
-      var d2 = load(x, i + 2L * LANES).sub(shift);
-      var d3 = load(x, i + 3L * LANES).sub(shift);
-      s0 = squared ? d0.fma(d0, s0) : s0.add(d0);
-      s1 = squared ? d1.fma(d1, s1) : s1.add(d1);
-      s2 = squared ? d2.fma(d2, s2) : s2.add(d2);
-      s3 = squared ? d3.fma(d3, s3) : s3.add(d3);
+  /// A mean that is off by far less than a deviation. Differences from the first number are summed: they are no more than
+  /// `√n` deviations, whereas sums of the numbers themselves lose all digits of a deviation where the mean is large.
+  private static float roughMean(float[] s, int end, int n) {
+    float first = s[0];
+    FloatVector s0 = all(0f), s1 = s0;
+    int i = 0;
+    for (; i < end - LANES; i += 2 * LANES) {
+      s0 = s0.add(FloatVector.fromArray(F, s, i).sub(first));
+      s1 = s1.add(FloatVector.fromArray(F, s, i + LANES).sub(first));
     }
-    for (; i < end; i += LANES) {                                                                      // single vectors
-      var d = load(x, i).sub(shift);
-      s0 = squared ? d.fma(d, s0) : s0.add(d);
-    }
-    if (i < to) {                                                                                      // tail
-      var tail = first(to - i);
-      var d = load(x, i, tail).sub(shift, tail);
-      s1 = squared ? d.fma(d, s1) : s1.add(d);
-    }
-    return sum(s0.add(s1).add(s2.add(s3)));
+    if (i < end) s0 = s0.add(FloatVector.fromArray(F, s, i).sub(first));
+    return first + sum(s0.add(s1)) / n;
   }
 
-  private static void normalize(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float mean,
-      float scale, MemorySegment out, long from, int n) {
-    long i = 0, end = body(n);
-    for (; i < end; i += LANES) {                                                                      // body
-      var y = load(x, from + i).sub(mean).mul(scale);
-      var g = load(gamma, i);
-      store(beta == null ? y.mul(g) : y.fma(g, load(beta, i)), out, from + i);
+  private static void normalize(float[] s, int end, int n, float mean, float eps, int gamma, int beta) {
+    FloatVector sum = all(0f), sumLost = sum, squares = sum, squaresLost = sum;
+    for (int from = 0; from < end; from += BLOCK) {
+      FloatVector s0 = all(0f), q0 = s0, s1 = s0, q1 = s0;
+      int i = from, to = Math.min(end, from + BLOCK);
+      for (; i < to - LANES; i += 2 * LANES) {
+        FloatVector d0 = FloatVector.fromArray(F, s, i).sub(mean), d1 = FloatVector.fromArray(F, s, i + LANES).sub(mean);
+        s0 = s0.add(d0);
+        s1 = s1.add(d1);
+        q0 = d0.fma(d0, q0);
+        q1 = d1.fma(d1, q1);
+      }
+      if (i < to) {
+        var d = FloatVector.fromArray(F, s, i).sub(mean);
+        s0 = s0.add(d);
+        q0 = d.fma(d, q0);
+      }
+      FloatVector part = s0.add(s1).sub(sumLost), next = sum.add(part);
+      sumLost = next.sub(sum).sub(part);
+      sum = next;
+      part = q0.add(q1).sub(squaresLost);
+      next = squares.add(part);
+      squaresLost = next.sub(squares).sub(part);
+      squares = next;
     }
-    if (i < n) {                                                                                       // tail
-      var tail = first(n - i);
-      var y = load(x, from + i, tail).sub(mean).mul(scale);
-      var g = load(gamma, i, tail);
-      store(beta == null ? y.mul(g) : y.fma(g, load(beta, i, tail)), out, from + i, tail);
-    }
+    double rest = (double) sum(sum) / n, variance = Math.max(0, (double) sum(squares) / n - rest * rest);
+    double scale = 1 / Math.sqrt(variance + eps);
+    scale(s, end, mean, (float) scale, (float) (-rest * scale), gamma, beta);
+  }
+
+  /// `s = ((s - mean) · scale + shift) · gamma + beta`.
+  private static void scale(float[] s, int end, float mean, float scale, float shift, int gamma, int beta) {
+    var factor = all(scale);
+    var offset = all(shift);
+    if (beta < 0)
+      for (int i = 0; i < end; i += LANES)
+        FloatVector.fromArray(F, s, i).sub(mean).fma(factor, offset).mul(FloatVector.fromArray(F, s, gamma + i)).intoArray(s, i);
+    else
+      for (int i = 0; i < end; i += LANES)
+        FloatVector.fromArray(F, s, i).sub(mean).fma(factor, offset)
+            .fma(FloatVector.fromArray(F, s, gamma + i), FloatVector.fromArray(F, s, beta + i)).intoArray(s, i);
   }
 }

@@ -1,5 +1,7 @@
 package dev.fovea.kernels.vector;
 
+import static dev.fovea.kernels.vector.Simd.FLOAT;
+
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
@@ -13,7 +15,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// SIMD kernels on the Vector API. This class cuts operations into tasks; the arithmetic is in its neighbours.
 ///
-/// Where a task begins and ends depends on sizes alone, never on the number of threads.
+/// Each result is computed by one task from the first term to the last in an order that depends on sizes alone, never on the
+/// number of threads.
 public final class VectorKernels implements Kernels {
   /// Floats that are worth handing to another thread; a multiple of every vector's lanes.
   private static final int CHUNK = 1 << 14;
@@ -73,33 +76,54 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
-    forEachRow(rows, cols, row -> Rows.softmax(x, out, (long) row * cols, cols));
+    forEachGroup(rows, cols, (from, to) -> {
+      try (var loan = scratch.borrowArray(Rows.room(cols))) {
+        float[] s = loan.floats();
+        for (int row = from; row < to; row++) {
+          MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
+          Rows.softmax(s, cols);
+          MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
+        }
+      }
+    });
   }
 
   @Override
   public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int rows, int cols) {
-    forEachRow(rows, cols, row -> Rows.layerNorm(x, gamma, beta, eps, out, (long) row * cols, cols));
+    int room = Rows.room(cols);
+    forEachGroup(rows, cols, (from, to) -> {
+      try (var loan = scratch.borrowArray(3 * room)) {
+        float[] s = loan.floats();
+        MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
+        if (beta != null) MemorySegment.copy(beta, FLOAT, 0, s, 2 * room, cols);
+        for (int row = from; row < to; row++) {
+          MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
+          Rows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
+          MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
+        }
+      }
+    });
   }
 
   @Override
   public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
-    forEachChunk(n, (from, to) -> Elements.activate(activation, x, out, from, to));
+    forEachChunk(n, (from, to, s) -> Elements.activate(activation, x, out, from, to, s));
   }
 
   @Override
   public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    forEachPeriod(n, period, (from, to, at) -> Elements.add(a, b, at, out, from, to));
+    forEachPeriod(n, period, (from, to, at, s) -> Elements.add(a, b, at, out, from, to, s));
   }
 
   @Override
   public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    forEachPeriod(n, period, (from, to, at) -> Elements.multiply(a, b, at, out, from, to));
+    forEachPeriod(n, period, (from, to, at, s) -> Elements.multiply(a, b, at, out, from, to, s));
   }
 
   @Override
   public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
-    forEachChunk(n, (from, to) -> Elements.scale(x, factor, out, from, to));
+    forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to, s));
   }
 
   @Override
@@ -120,8 +144,11 @@ public final class VectorKernels implements Kernels {
   public void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    int rows = geometry.rows();
-    workers.forEach(geometry.batch() * rows, row -> Depthwise.row(x, geometry, weight, bias, activation, out, row / rows, row % rows));
+    workers.forEach(Depthwise.tasks(geometry), task -> {
+      try (var loan = scratch.borrowArray(Elements.ROOM)) {
+        Depthwise.run(x, geometry, weight, bias, activation, out, task, loan.floats());
+      }
+    });
   }
 
   @Override
@@ -143,35 +170,40 @@ public final class VectorKernels implements Kernels {
     workers.close();
   }
 
+  private interface Rowwise {
+    void run(int from, int to);
+  }
+
   private interface Range {
-    void run(long from, long to);
+    void run(long from, long to, float[] s);
   }
 
   private interface Repeated {
-    void run(long from, long to, long at);
+    void run(long from, long to, long at, float[] s);
   }
 
+  /// Chunks of `[0, n)`, each with an array of [Elements#ROOM] floats to work in.
   private void forEachChunk(long n, Range range) {
-    workers.forEach(Math.toIntExact(Math.ceilDiv(n, (long) CHUNK)),
-        chunk -> range.run((long) chunk * CHUNK, Math.min(n, (chunk + 1L) * CHUNK)));
+    workers.forEach(Math.toIntExact(Math.ceilDiv(n, (long) CHUNK)), chunk -> {
+      try (var loan = scratch.borrowArray(Elements.ROOM)) {
+        range.run((long) chunk * CHUNK, Math.min(n, (chunk + 1L) * CHUNK), loan.floats());
+      }
+    });
   }
 
-  private void forEachRow(int rows, int cols, Workers.Task task) {
+  private void forEachGroup(int rows, int cols, Rowwise group) {
     if (cols == 0) return;
     int together = Math.max(1, CHUNK / cols);
-    workers.forEach(Math.ceilDiv(rows, together), group -> {
-      int end = Math.min(rows, (group + 1) * together);
-      for (int row = group * together; row < end; row++) task.run(row);
-    });
+    workers.forEach(Math.ceilDiv(rows, together), i -> group.run(i * together, Math.min(rows, (i + 1) * together)));
   }
 
   /// Chunks of `[0, n)` that do not cross a multiple of `period`, each with its position in the period.
   private void forEachPeriod(long n, long period, Repeated range) {
     if (n == 0) return;
-    forEachChunk(n, (begin, end) -> {
+    forEachChunk(n, (begin, end, s) -> {
       for (long from = begin; from < end; ) {
         long at = from % period, to = Math.min(end, from + period - at);
-        range.run(from, to, at);
+        range.run(from, to, at, s);
         from = to;
       }
     });

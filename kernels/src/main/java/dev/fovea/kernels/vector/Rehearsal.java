@@ -1,0 +1,99 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
+import static dev.fovea.kernels.vector.MicroKernel.STRIDE;
+import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+import static dev.fovea.kernels.vector.Simd.LANES;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+
+/// Calls the loops that a transformer spends its time in on next to nothing, for [dev.fovea.kernels.WarmUp].
+///
+/// Every branch must be taken and every kind of memory seen: C2 leaves out what has not happened yet, and throws its work
+/// away when it does. `-Xlog:deoptimization=debug` shows what is missing here.
+public final class Rehearsal {
+  /// Calls of each loop: C1 compiles it after 2 of them, C2 after 50 more, or later where its queue is long,
+  /// where thresholds are scaled by 0.01.
+  private static final int CALLS = 300;
+  private static final int OPERATIONS = 6;
+  private static final int FILE_BYTES = 256;
+
+  /// Keeps results alive.
+  private static volatile int sink;
+
+  private Rehearsal() {}
+
+  /// Rehearses in this thread and one more, for C2 may have two.
+  public static void run() {
+    try (var arena = Arena.ofShared()) {
+      var file = mapped(arena);
+      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena, file));
+      rows(arena);
+      products.join();
+      operations(arena, file);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void products(Arena arena, MemorySegment file) {
+    var x = new float[MAX_ROWS * STRIDE];
+    var out = new float[MAX_ROWS * WIDTH];
+    var w = arena.allocate(4L * 4 * WIDTH, 64);
+    int touched = 0;
+    for (int height : new int[] {MAX_ROWS, MAX_ROWS - 1, 1})
+      for (int i = 0; i < CALLS; i++)
+        touched += MicroKernel.run(height, x, 0, w, 0, LANES, WIDTH, i % 4, out, 0, WIDTH, i % 2 == 0, i % 4 < 2 ? w : file, 0, 4);
+    sink = touched;
+  }
+
+  private static void rows(Arena arena) {
+    int most = 5 * LANES + 3, room = Rows.room(most);
+    MemorySegment x = arena.allocate(4L * most, 64), gamma = arena.allocate(4L * most, 64);
+    var s = new float[Math.max(3 * room, Elements.ROOM)];
+    for (int i = 0; i < CALLS; i++) {
+      int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
+      Rows.layerNorm(s, n, room, 2 * room, 1);
+      Elements.activate(Activation.GELU, s, 0, n);
+      Elements.add(x, gamma, 0, x, 0, n, s);
+    }
+  }
+
+  /// Whole operations, for what is best reached through them.
+  private static void operations(Arena arena, MemorySegment file) {
+    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH, k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
+    MemorySegment heads = arena.allocate(4L * keys * d, 64), out = arena.allocate(4L * m * d, 64);
+    MemorySegment x = arena.allocate(4L * m * k, 64), bias = arena.allocate(4L * n, 64), y = arena.allocate(4L * m * n, 64);
+    var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)), Weight.Type.F32, Weight.Layout.PANELS, n, k);
+    // Scores that rise with the keys, so that each block rescales what the last one summed.
+    for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
+    Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
+    try (var kernels = new VectorKernels(Workers.threads(1))) {
+      for (int i = 0; i < OPERATIONS; i++) {
+        var met = i % 2 == 0 ? few : many;
+        kernels.attention(few, met, met, Matrices.dense(out, 1, m, d), 1);
+        kernels.linear(x, weight, bias, Activation.NONE, null, y, m);
+        kernels.linear(x, weight, bias, Activation.GELU, null, y, m);
+        kernels.linear(x, weight, bias, Activation.NONE, y, y, m);
+      }
+    }
+  }
+
+  /// A piece of any mapped file, for C2 must see that weights are such: a text that every JDK has.
+  private static MemorySegment mapped(Arena arena) {
+    try (var channel = FileChannel.open(Path.of(System.getProperty("java.home"), "release"))) {
+      if (channel.size() >= FILE_BYTES) return channel.map(FileChannel.MapMode.READ_ONLY, 0, FILE_BYTES, arena);
+    } catch (IOException e) {
+      // A runtime that was put together without it.
+    }
+    return arena.allocate(FILE_BYTES, 64);
+  }
+}
