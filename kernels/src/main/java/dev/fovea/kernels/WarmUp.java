@@ -7,8 +7,7 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A loop over vectors runs a hundred times slower until C2 has compiled it, and where it meets a large task first, C2
 /// compiles it in the middle of the loop, which takes several times as long. The warm-up calls each loop often on next to
-/// nothing instead. It pays where the virtual machine is told to compile early and to wait for it
-/// (`-XX:CompileCommand=CompileThresholdScaling,…` and `BackgroundCompilation,…`), as the `fovea` launcher does.
+/// nothing instead.
 public final class WarmUp {
   private static @Nullable Thread thread;
 

@@ -20,8 +20,7 @@ import java.nio.file.Path;
 /// Every branch must be taken and every kind of memory seen: C2 leaves out what has not happened yet, and throws its work
 /// away when it does. `-Xlog:deoptimization=debug` shows what is missing here.
 public final class Rehearsal {
-  /// Calls of each loop: C1 compiles it after 2 of them, C2 after 50 more, or later where its queue is long,
-  /// where thresholds are scaled by 0.01.
+  /// Calls of each loop: C1 compiles it after 200 of them and begins to count for C2.
   private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
   private static final int FILE_BYTES = 256;
