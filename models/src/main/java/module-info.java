@@ -4,6 +4,9 @@ module dev.fovea.models {
   requires transitive dev.fovea.engine;
 
   exports dev.fovea.models;
+  exports dev.fovea.models.bert;
+  exports dev.fovea.models.clip;
   exports dev.fovea.models.dinov2;
+  exports dev.fovea.models.siglip;
   exports dev.fovea.models.vit;
 }

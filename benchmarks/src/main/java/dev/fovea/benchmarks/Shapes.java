@@ -16,6 +16,7 @@ import static dev.fovea.benchmarks.Operands.weight;
 import static dev.fovea.kernels.Weight.Type.BF16;
 import static dev.fovea.kernels.Weight.Type.F16;
 import static dev.fovea.kernels.Weight.Type.F32;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
@@ -85,6 +86,7 @@ final class Shapes {
       softmax(                              4096, 3072,  1 / 1.5),
       layerNorm(                             197, 3072,  1 / 1.5),
       layerNorm(                            4096, 3072,  1 / 1.5),
+      rmsNorm(                               197, 3072,  NONE),
       activation(Activation.GELU,            197, 3072,  1 / 1.5),
       activation(Activation.GELU,           4096, 3072,  1 / 1.5),
       activation(Activation.GELU_TANH,       197, 3072,  NONE),
@@ -95,6 +97,8 @@ final class Shapes {
       multiply("layer scale",                197,  768),
       scale("scores",                        197,  768),
       headsApart("vit-base",                 197),
+      gather("bert-base tokens",             512, 30522, 768),
+      find("clip ends of texts",            1000, 77),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
       scores("vit-base",                     197));
@@ -150,6 +154,29 @@ final class Shapes {
       return (kernels, x, from, count, out) ->
           kernels.layerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols);
     });
+  }
+
+  private static Shape rmsNorm(int rows, int cols, double reach) {
+    return inPlace("rms norm", rows, cols, reach, arena -> {
+      var gamma = Operands.random(arena, cols, 1);
+      return (kernels, x, from, count, out) -> kernels.rmsNorm(rows(x, from, count, cols), gamma, 1e-6f, out, count, cols);
+    });
+  }
+
+  /// A row is a token; the copy is one of the result.
+  private static Shape gather(String what, int tokens, int vocabulary, int channels) {
+    return new Shape("gather " + tokens + " of " + vocabulary + "x" + channels + ", " + what, Limit.COPY, 4.0 * tokens * channels, NONE, arena -> {
+      var table = weight(arena, F32, vocabulary, channels);
+      var ids = arena.allocate(4L * tokens);
+      for (int i = 0; i < tokens; i++) ids.setAtIndex(JAVA_FLOAT, i, (i * 7919) % vocabulary);
+      return Case.of(arena, tokens, tokens, channels, (kernels, x, from, count, out) -> kernels.gather(table, rows(ids, from, count, 1), out, count));
+    });
+  }
+
+  /// The number is nowhere, so that all rows are read; the copy is one of them.
+  private static Shape find(String what, int rows, int cols) {
+    return new Shape("find " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
+        Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) -> kernels.find(x, 2, out, rows, cols)));
   }
 
   private static Shape activation(Activation activation, int rows, int cols, double reach) {

@@ -14,5 +14,9 @@ public enum Activation {
   /// `x · σ(x)`, also called swish.
   SILU,
   /// `max(x, 0)`; NaN stays NaN.
-  RELU
+  RELU,
+  /// `tanh(x)`, of BERT's pooler. Like [#SIGMOID] it is not made for speed: models use it on a row a picture or sentence.
+  TANH,
+  /// `σ(x) = 1 / (1 + exp(-x))`.
+  SIGMOID
 }

@@ -1,10 +1,15 @@
 package dev.fovea.kernels;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
 /// Refuses what [Kernels] forbids before a provider sees it, so that providers check nothing and cannot forget to.
 final class CheckedKernels implements Kernels {
+  /// The first whole number whose successor a float32 cannot hold.
+  private static final long MAX_INDEX = 1 << 24;
+
   private final Kernels provider;
 
   CheckedKernels(Kernels provider) {
@@ -106,6 +111,16 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
+  public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
+    rows(x, out, rows, cols);
+    if (gamma != null) {
+      Check.segment("gamma", gamma, 4L * cols, shape(cols));
+      Check.apart("gamma", gamma, out);
+    }
+    provider.rmsNorm(x, gamma, eps, out, rows, cols);
+  }
+
+  @Override
   public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     elements(x, out, n);
     provider.activate(activation, x, out, n);
@@ -134,6 +149,33 @@ final class CheckedKernels implements Kernels {
     batch("to", to, from.outer(), from.inner(), from.rows(), from.cols());
     output(to, from);
     provider.copy(from, to);
+  }
+
+  @Override
+  public void gather(Weight table, MemorySegment indices, MemorySegment out, int count) {
+    Check.size("count", count);
+    Check.segment("indices", indices, 4L * count, shape(count));
+    output(out, 4L * count * table.k(), shape(count, table.k()));
+    Check.apart("indices", indices, out);
+    weightAndBias(table, null, table.n(), out);
+    for (int i = 0; i < count; i++) {
+      float index = indices.getAtIndex(JAVA_FLOAT_UNALIGNED, i);
+      if (!(index >= 0 && index < table.n() && index == (int) index))
+        throw new IllegalArgumentException("indices: expected whole numbers from 0 to " + (table.n() - 1) + ", got " + index + " at " + i);
+    }
+    provider.gather(table, indices, out, count);
+  }
+
+  @Override
+  public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
+    Check.size("rows", rows);
+    Check.size("cols", cols);
+    if ((long) rows * cols >= MAX_INDEX)
+      throw new IllegalArgumentException("find: expected fewer than " + MAX_INDEX + " elements, got " + shape(rows, cols));
+    Check.segment("x", x, 4L * rows * cols, shape(rows, cols));
+    output(out, 4L * rows, shape(rows));
+    Check.apart("x", x, out);
+    provider.find(x, value, out, rows, cols);
   }
 
   @Override

@@ -80,6 +80,13 @@ public interface Kernels extends AutoCloseable {
   void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int rows, int cols);
 
+  /// `out[r] = x[r] / √(mean(x[r]²) + eps) · gamma` (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019).
+  ///
+  /// @param x `[rows, cols]`
+  /// @param gamma `[cols]`, or null for none
+  /// @param out `[rows, cols]`; may be `x` itself
+  void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols);
+
   /// `out = activation(x)`, element by element.
   ///
   /// @param x `[n]`
@@ -110,6 +117,21 @@ public interface Kernels extends AutoCloseable {
   ///
   /// @param to no two elements at the same place; may not overlap `from`
   void copy(Matrices from, Matrices to);
+
+  /// `out[i] = table[indices[i]]`: rows of a matrix, such as the embeddings of tokens.
+  ///
+  /// @param table `[N, K]`
+  /// @param indices `[count]`, whole numbers in `[0, N)`
+  /// @param out `[count, K]`; may not overlap `table` or `indices`
+  /// @throws IllegalArgumentException if an index is none of the table's
+  void gather(Weight table, MemorySegment indices, MemorySegment out, int count);
+
+  /// `out[r] = r · cols + c`, where column `c` is the first of row `r` that holds `value`, and 0 where none does: an index
+  /// into the rows of what belongs to `x`'s elements, for [#gather].
+  ///
+  /// @param x `[rows, cols]`, with fewer than 2²⁴ elements
+  /// @param out `[rows]`; may not overlap `x`
+  void find(MemorySegment x, float value, MemorySegment out, int rows, int cols);
 
   /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a map. Samples outside the map are
   /// zeros. As in all networks, the window is not mirrored.

@@ -34,6 +34,13 @@ class ContractTest {
       refused("an input: expected at least 24 bytes, got 20", () ->
           kernels.copy(Matrices.dense(empty(5), 1, 2, 3), Matrices.dense(empty(6), 1, 2, 3)));
       refused("gamma: expected 12 bytes", () -> kernels.layerNorm(empty(6), empty(2), null, 0, empty(6), 2, 3));
+      refused("gamma: expected 12 bytes", () -> kernels.rmsNorm(empty(6), empty(2), 0, empty(6), 2, 3));
+      refused("out: expected 24 bytes for [2, 3], got 20", () -> kernels.gather(weight, empty(2), empty(5), 2));
+      refused("out: expected 8 bytes for [2], got 12", () -> kernels.find(empty(6), 0, empty(3), 2, 3));
+      for (float index : new float[] {2, -1, 0.5f, Float.NaN, Float.POSITIVE_INFINITY})
+        refused("indices: expected whole numbers from 0 to 1, got " + index + " at 1", () ->
+            kernels.gather(weight, Buffers.of(1, index), empty(6), 2));
+      refused("find: expected fewer than 16777216 elements, got [4096, 4096]", () -> kernels.find(empty(1), 0, empty(1), 4096, 4096));
       refused("column stride 1, got 2", () -> kernels.attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
           Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(6), 1, 2, 3), 1));
     }

@@ -185,6 +185,49 @@ class KernelsTest {
   }
 
   @ParameterizedTest
+  @MethodSource("rows")
+  void rmsNorm(int[] shape) {
+    int rows = shape[0], cols = shape[1];
+    var buffers = new Buffers(7);
+    var x = buffers.normal((long) rows * cols);
+    var gamma = buffers.normal(cols);
+    compare((long) rows * cols, (kernels, out) -> kernels.rmsNorm(x, gamma, 1e-6f, out, rows, cols));
+    compare((long) rows * cols, (kernels, out) -> kernels.rmsNorm(out.copyFrom(x), null, 0.5f, out, rows, cols));
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void gather(int[] shape) {
+    int count = shape[0], cols = shape[1], rows = 37;
+    var buffers = new Buffers(10);
+    var table = buffers.normal((long) rows * cols);
+    var indices = Buffers.empty(count);
+    for (int i = 0; i < count; i++) Buffers.set(indices, i, (i * 17 + 5) % rows);
+    for (var layout : Weight.Layout.values())
+      for (var type : Weight.Type.values()) {
+        var weight = Weights.convert(Weight.rows(table, rows, cols), type, layout);
+        compare((long) count * cols, (kernels, out) -> kernels.gather(weight, indices, out, count));
+      }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rows")
+  void find(int[] shape) {
+    int rows = shape[0], cols = shape[1];
+    var x = Buffers.empty((long) rows * cols);
+    for (int i = 0; i < rows * cols; i++) Buffers.set(x, i, i % 11);
+    for (float value : new float[] {3, 10, 11}) compare(rows, (kernels, out) -> kernels.find(x, value, out, rows, cols));
+  }
+
+  @Test
+  void whatIsFoundAndWhatIsNot() {
+    var x = Buffers.of(5, 7, 7,   1, 2, 3,   0, 1, 7);
+    var out = Buffers.empty(3);
+    three.find(x, 7, out, 3, 3);
+    assertThat(floats(out)).isEqualTo(new float[] {1, 3, 8});
+  }
+
+  @ParameterizedTest
   @ValueSource(longs = {0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 1009, 100_003})
   void elementWise(long n) {
     var buffers = new Buffers(8);

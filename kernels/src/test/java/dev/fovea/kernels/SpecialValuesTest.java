@@ -72,6 +72,12 @@ class SpecialValuesTest {
   }
 
   @Test
+  void rmsNorm() {
+    var x = Buffers.of(1, 2, NaN, 4,   1, POSITIVE_INFINITY, 2, 3,   0, -0f, 0, 0,   1e-15f, 2e-15f, 0, -1e-15f,   1e15f, -1e15f, 3e15f, 2);
+    same(20, 2e-6f, (kernels, out) -> kernels.rmsNorm(x, null, 0, out, 5, 4));
+  }
+
+  @Test
   void layerNorm() {
     var gamma = Buffers.of(1, -2, 0.5f, 3);
     var beta = Buffers.of(0, 1e30f, -0f, 1);

@@ -14,8 +14,10 @@ public final class ActivationNames {
       case "quick_gelu" -> Activation.QUICK_GELU;
       case "silu", "swish" -> Activation.SILU;
       case "relu" -> Activation.RELU;
+      case "tanh" -> Activation.TANH;
+      case "sigmoid" -> Activation.SIGMOID;
       default -> throw new IllegalArgumentException("hidden_act '" + name + "' is not supported; expected gelu, gelu_new, "
-          + "gelu_pytorch_tanh, gelu_fast, quick_gelu, silu, swish or relu");
+          + "gelu_pytorch_tanh, gelu_fast, quick_gelu, silu, swish, relu, tanh or sigmoid");
     };
   }
 
@@ -30,6 +32,8 @@ public final class ActivationNames {
       case QUICK_GELU -> "quick_gelu";
       case SILU -> "silu";
       case RELU -> "relu";
+      case TANH -> "tanh";
+      case SIGMOID -> "sigmoid";
     };
   }
 }

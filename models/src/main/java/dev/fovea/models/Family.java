@@ -3,7 +3,10 @@ package dev.fovea.models;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.models.bert.BertConfig;
+import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +17,10 @@ import java.util.function.Function;
 /// A family of models: how a model file becomes a model, and which sizes were published.
 public enum Family {
   VIT("vit", ViTConfig::of, ViTConfig.PRESETS),
-  DINOV2("dinov2", Dinov2Config::of, Dinov2Config.PRESETS);
+  DINOV2("dinov2", Dinov2Config::of, Dinov2Config.PRESETS),
+  CLIP("clip", ClipConfig::of, ClipConfig.PRESETS),
+  SIGLIP("siglip", SiglipConfig::of, SiglipConfig.PRESETS),
+  BERT("bert", BertConfig::of, BertConfig.PRESETS);
 
   private final String id;
   private final Function<JsonFields, ModelConfig> config;

@@ -2,7 +2,10 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.models.bert.Bert;
+import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.siglip.Siglip;
 import dev.fovea.models.vit.ViT;
 import java.util.Map;
 
@@ -10,16 +13,21 @@ import java.util.Map;
 /// reference implementation's, such as `pixel_values` and `logits`.
 ///
 /// A model is immutable and may be used by any number of threads, each with its own workspace.
-public sealed interface Model permits ViT, Dinov2 {
+public sealed interface Model permits ViT, Dinov2, Clip, Siglip, Bert {
   /// The input that holds pictures, `[B, channels, H, W]`.
   String PIXEL_VALUES = "pixel_values";
 
-  /// The shapes of the inputs.
+  /// The input that holds tokens, `[B, N]`.
+  String INPUT_IDS = "input_ids";
+  /// The input that tells tokens from padding, `[B, N]`: 0 where a token counts, `-∞` where it is padding.
+  String ATTENTION_MASK = "attention_mask";
+
+  /// The inputs, by name.
   ///
   /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
-  Map<String, int[]> inputShapes(int batch, int size);
+  Map<String, ModelInput> inputs(int batch, int size);
 
-  /// Runs the model on all of its inputs.
+  /// Runs the model on all of its inputs. A mask holds what is added to scores: 0 or `-∞`.
   ///
   /// @throws InputException if an input has a shape that the model cannot take
   Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep);

@@ -66,20 +66,27 @@ public record ModelRun(String name, Model model, long parameters) {
   /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
   /// @throws InputException if the model cannot take pictures of that size
   public Recording dryRun(int batch, int size) {
-    return Workspace.dryRun(model.inputShapes(batch, size), inputs -> model.outputs(inputs, Keep.NOTHING), Map::values);
+    var shapes = new LinkedHashMap<String, int[]>();
+    model.inputs(batch, size).forEach((name, input) -> shapes.put(name, input.shape()));
+    return Workspace.dryRun(shapes, inputs -> model.outputs(inputs, Keep.NOTHING), Map::values);
   }
 
-  /// Inputs of numbers in `[-1, 1)`, always the same, for measuring.
+  /// Inputs for measuring, always the same: samples in `[-1, 1)`, any tokens, none of them padding.
   ///
   /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
   /// @param arena owns them
   public Map<String, Tensor> randomInputs(int batch, int size, Arena arena) {
     var random = new SplittableRandom(1);
     var inputs = new LinkedHashMap<String, Tensor>();
-    model.inputShapes(batch, size).forEach((name, shape) -> {
-      var values = new float[Math.toIntExact(Arrays.stream(shape).asLongStream().reduce(1, Math::multiplyExact))];
-      for (int i = 0; i < values.length; i++) values[i] = (float) random.nextDouble(-1, 1);
-      inputs.put(name, Tensor.of(arena, values, shape));
+    model.inputs(batch, size).forEach((name, input) -> {
+      var values = new float[Math.toIntExact(Arrays.stream(input.shape()).asLongStream().reduce(1, Math::multiplyExact))];
+      for (int i = 0; i < values.length; i++)
+        values[i] = switch (input.kind()) {
+          case PIXELS -> (float) random.nextDouble(-1, 1);
+          case TOKENS -> random.nextInt(input.vocabulary());
+          case MASK -> 0;
+        };
+      inputs.put(name, Tensor.of(arena, values, input.shape()));
     });
     return inputs;
   }
@@ -116,18 +123,38 @@ public record ModelRun(String name, Model model, long parameters) {
   /// The model's inputs, from the `input.*` of a reference.
   ///
   /// @param arena owns them
-  /// @throws CheckpointException if an input is missing or unknown
+  /// @throws CheckpointException if an input is missing or unknown, or holds a token that the model does not know
   public Map<String, Tensor> inputs(Checkpoint reference, Arena arena) {
-    var known = model.inputShapes(1, 0).keySet();
+    var known = model.inputs(1, 0);
     for (var name : names(reference, INPUT))
-      if (!known.contains(name))
+      if (!known.containsKey(name))
         throw new CheckpointException(reference.name() + ": '" + INPUT + name + "': the model has no such input");
     var inputs = new LinkedHashMap<String, Tensor>();
-    for (var name : known) {
-      var stored = reference.tensor(INPUT + name);
-      inputs.put(name, Tensor.of(arena, stored.toFloats(), stored.shape().stream().mapToInt(Math::toIntExact).toArray()));
-    }
+    known.forEach((name, input) -> {
+      boolean given = input.like() == null || reference.tensors().containsKey(INPUT + name);
+      var stored = reference.tensor(INPUT + (given ? name : input.like()));
+      var values = stored.toFloats();
+      if (!given) Arrays.fill(values, input.otherwise());
+      check(reference.name() + ": '" + INPUT + name + "'", input, values);
+      inputs.put(name, Tensor.of(arena, values, stored.shape().stream().mapToInt(Math::toIntExact).toArray()));
+    });
     return inputs;
+  }
+
+  /// Checks token numbers, and makes of a mask what is added to scores.
+  private static void check(String where, ModelInput input, float[] values) {
+    for (int i = 0; i < values.length; i++)
+      switch (input.kind()) {
+        case PIXELS -> { }
+        case TOKENS -> {
+          if (!(values[i] >= 0 && values[i] < input.vocabulary() && values[i] == (int) values[i]))
+            throw new CheckpointException(where + ": expected tokens from 0 to " + (input.vocabulary() - 1) + ", got " + values[i]);
+        }
+        case MASK -> {
+          if (values[i] != 0 && values[i] != 1) throw new CheckpointException(where + ": expected 0 or 1, got " + values[i]);
+          values[i] = values[i] == 1 ? 0 : Float.NEGATIVE_INFINITY;
+        }
+      }
   }
 
   /// What follows `prefix` in the names of a reference's tensors.

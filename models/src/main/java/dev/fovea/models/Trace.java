@@ -29,7 +29,12 @@ public final class Trace {
 
   /// Performs self-attention on `x` `[B, N, C]`, with its maps where they are to be kept.
   public Tensor attend(MultiHeadAttention attn, Tensor x) {
-    return keep.attentions() ? attn.forward(x, AttentionMask.NONE, attentions::add) : attn.forward(x);
+    return attend(attn, x, AttentionMask.NONE);
+  }
+
+  /// Performs self-attention on `x` `[B, N, C]`, with its maps where they are to be kept; `mask` says which tokens a token sees.
+  public Tensor attend(MultiHeadAttention attn, Tensor x, AttentionMask mask) {
+    return keep.attentions() ? attn.forward(x, mask, attentions::add) : attn.forward(x, mask);
   }
 
   /// The embedding, then each block's result, `[B, N, C]` each; empty unless kept.
@@ -44,9 +49,14 @@ public final class Trace {
 
   /// `hidden_states.0 …` and `attentions.0 …`, as reference implementations number them.
   public Map<String, Tensor> named() {
+    return named("");
+  }
+
+  /// The same with `prefix` before each name, for one of several stacks.
+  public Map<String, Tensor> named(String prefix) {
     var named = new LinkedHashMap<String, Tensor>();
-    for (int i = 0; i < hiddenStates.size(); i++) named.put("hidden_states." + i, hiddenStates.get(i));
-    for (int i = 0; i < attentions.size(); i++) named.put("attentions." + i, attentions.get(i));
+    for (int i = 0; i < hiddenStates.size(); i++) named.put(prefix + "hidden_states." + i, hiddenStates.get(i));
+    for (int i = 0; i < attentions.size(); i++) named.put(prefix + "attentions." + i, attentions.get(i));
     return named;
   }
 }

@@ -25,12 +25,15 @@ class PresetsTest {
   @ParameterizedTest
   @CsvSource({"vit-tiny-patch16-224, 5717416, 1.25", "vit-small-patch16-224, 22050664, 4.60", "vit-base-patch16-224, 86567656, 17.56",
       "vit-large-patch16-224, 304326632, 61.55", "dinov2-small, 22056192, 46.70", "dinov2-base, 86579712, 151.57",
-      "dinov2-large, 304367616, 506.8", "dinov2-giant, 1136479232, 1783.3"})
+      "dinov2-large, 304367616, 506.8", "dinov2-giant, 1136479232, 1783.3", "clip-vit-base-patch32, 151277313, 7.39",
+      "siglip-large-patch16-384, 316283904, 191.9", "bert-base-uncased, 109482240, 48.32"})
   void countsArePublishedOnes(String preset, long parameters, double gmacs) {
     var run = ModelRun.shapesOfPreset(preset);
     assertThat(run.parameters()).isEqualTo(parameters);
     assertThat(run.dryRun(1, 0).macs() / 1e9).isCloseTo(gmacs, within(Math.max(0.005, 0.0005 * gmacs)));
-    assertThat(run.dryRun(3, 0).macs()).isEqualTo(3 * run.dryRun(1, 0).macs());
+    // Three pictures and three texts are nine pairs.
+    int pairs = preset.startsWith("clip") ? (9 - 3) * 512 : 0;
+    assertThat(run.dryRun(3, 0).macs()).isEqualTo(3 * run.dryRun(1, 0).macs() + pairs);
   }
 
   /// 577 tokens instead of 197: the base model's parameters and 380 positions more.
@@ -44,8 +47,8 @@ class PresetsTest {
   void anotherSizeKeepsTheModel() {
     var run = ModelRun.shapesOfPreset("dinov2-small");
     assertThat(run.dryRun(1, 224).macs()).isEqualTo(256L * 588 * 384 + 12 * (257L * 12 * 384 * 384 + 2L * 257 * 257 * 384));
-    assertThat(run.model().inputShapes(2, 224).get("pixel_values")).containsExactly(2, 3, 224, 224);
-    assertThat(run.model().inputShapes(1, 0).get("pixel_values")).containsExactly(1, 3, 518, 518);
+    assertThat(run.model().inputs(2, 224).get("pixel_values").shape()).containsExactly(2, 3, 224, 224);
+    assertThat(run.model().inputs(1, 0).get("pixel_values").shape()).containsExactly(1, 3, 518, 518);
     assertThatThrownBy(() -> run.dryRun(1, 225)).isInstanceOf(InputException.class).hasMessageContaining("patch size 14, got 225x225");
   }
 
@@ -62,7 +65,7 @@ class PresetsTest {
   void anUnknownFamilyIsNamed() {
     var nothing = new JsonFields("none", new JsonObject());
     assertThatThrownBy(() -> Family.config("file", new ModelHeader("vgg", nothing, nothing, List.of()))).isInstanceOf(CheckpointException.class)
-        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2");
+        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert");
   }
 
   @Test

@@ -4,12 +4,15 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.kernels.Weight;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,12 +48,27 @@ public final class Converter {
     var source = new MappedSource(checkpoint, published.names(), type, writer);
     var bound = Weights.bind(source, config::load);
     var dropped = source.finish();
+    addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels()).addTo(writer);
     writer.write(target);
     return new Report(config.family().id(), bound.parameters(), dropped);
   }
 
+  /// Puts `tokenizer.json`, where the folder has one, into the file as it is.
+  private static void addTokenizer(Path folder, CheckpointWriter writer) {
+    var file = folder.resolve(ModelHeader.TOKENIZER);
+    if (!Files.exists(file)) return;
+    try {
+      var bytes = Files.readAllBytes(file);
+      writer.tensor(ModelHeader.TOKENIZER, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(Math.max(1, bytes.length))
+          .copyFrom(MemorySegment.ofArray(bytes)).asSlice(0, bytes.length));
+    } catch (IOException e) {
+      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
   private static JsonFields preprocessing(Path folder, JsonObject otherwise) {
+    if (otherwise.isEmpty()) return new JsonFields("preprocessing", otherwise);
     var file = folder.resolve("preprocessor_config.json");
     var json = Files.exists(file) ? json(file) : new JsonFields(file.toString(), otherwise);
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.

@@ -6,7 +6,10 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.ModelConfig;
+import dev.fovea.models.bert.BertConfig;
+import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,10 +18,12 @@ import java.util.List;
 ///
 /// @param names where the parameters are
 /// @param labels names of the classes, in order; empty where there are none
-/// @param preprocessing how pictures become inputs where the folder does not tell
+/// @param preprocessing how pictures become inputs where the folder does not tell; empty for a model that sees none
 record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
+  private static final int LEGACY_EOS = 2;
+  private static final int CLIP_VOCABULARY = 49408;
 
   /// @param config the folder's `config.json`
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
@@ -29,8 +34,12 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
       case "dinov2_with_registers" -> dinov2(config, checkpoint, config.integer("num_register_tokens", DEFAULT_REGISTERS), true);
+      case "clip" -> clip(config);
+      case "siglip" -> siglip(config, checkpoint);
+      case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
+      case "bert" -> bert(config, checkpoint);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert");
     };
   }
 
@@ -56,6 +65,50 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var prefix = checkpoint.tensors().containsKey("embeddings.cls_token") ? "" : config.string("model_type") + ".";
     return new HuggingFace(dinov2, NameMap.huggingFaceDinov2(prefix), labels,
         Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
+  }
+
+  /// Older configs name 2 as the token that ends a text, and the model then takes the largest of the token numbers for it, which
+  /// is the vocabulary's last.
+  private static HuggingFace clip(JsonFields config) {
+    var json = config.json().deepCopy();
+    if (config.has("text_config") && config.object("text_config").integer("eos_token_id", LEGACY_EOS) == LEGACY_EOS) {
+      var text = json.getAsJsonObject("text_config");
+      text.addProperty("eos_token_id", config.object("text_config").integer("vocab_size", CLIP_VOCABULARY) - 1);
+    }
+    var clip = ClipConfig.of(new JsonFields(config.where(), json));
+    return new HuggingFace(clip, NameMap.HUGGING_FACE_CLIP, List.of(),
+        Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
+  }
+
+  private static HuggingFace siglip(JsonFields config, Checkpoint checkpoint) {
+    var json = config.json().deepCopy();
+    boolean pooling = checkpoint.tensors().containsKey("vision_model.head.probe");
+    if (json.get("vision_config") instanceof JsonObject vision) vision.addProperty("vision_use_head", pooling);
+    var siglip = SiglipConfig.of(new JsonFields(config.where(), json));
+    return new HuggingFace(siglip, NameMap.HUGGING_FACE_SIGLIP, List.of(),
+        Preprocessing.siglip(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
+  }
+
+  private static HuggingFace bert(JsonFields config, Checkpoint checkpoint) {
+    if (config.has("position_embedding_type") && !config.string("position_embedding_type").equals("absolute"))
+      throw new CheckpointException(config.where() + ": position_embedding_type '" + config.string("position_embedding_type")
+          + "' is not supported; expected absolute");
+    var tensors = checkpoint.tensors();
+    var prefix = tensors.containsKey("bert.embeddings.word_embeddings.weight") ? "bert." : "";
+    var norms = tensors.containsKey(prefix + "embeddings.LayerNorm.gamma") ? "{gamma|beta}" : "{weight|bias}";
+    var labels = labels(config, checkpoint);
+    var json = config.json().deepCopy();
+    json.addProperty("num_labels", labels.size());
+    json.addProperty("pooler", tensors.containsKey(prefix + "pooler.dense.weight"));
+    var bert = BertConfig.of(new JsonFields(config.where(), json));
+    return new HuggingFace(bert, NameMap.huggingFaceBert(prefix, norms), labels, new JsonObject());
+  }
+
+  /// The config as the field `name` of another.
+  private static JsonFields inside(String name, JsonFields config) {
+    var outer = new JsonObject();
+    outer.add(name, config.json());
+    return new JsonFields(config.where(), outer);
   }
 
   /// The labels in `id2label`, or numbers where the config has none; as many as the head has rows, none without a head.

@@ -1,18 +1,23 @@
 package dev.fovea.converter;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 
 /// Where Fovea's parameters come from in a published checkpoint. `#` stands for a number, the same on both sides; several
-/// sources are put one below the other, and `name[i/n]` is part `i` of a source whose rows are cut into `n` equal parts.
+/// sources are put one below the other, and `name[i/n]` is part `i` of a source whose rows are cut into `n` equal parts. A source
+/// whose tensors are not called `.weight` and `.bias` says how: `name{w|b}`.
 ///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
 /// @param dropped source names that an encoder with this head does not use, with the reason
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern NUMBER = Pattern.compile("\\.(\\d+)\\.");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
+  private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
+
+  private static final String COUNTS_UP = "counts up from 0";
 
   /// A tensor of the published checkpoint, or part `index` of `count` equal parts of its rows.
   record Source(String name, int index, int count) {}
@@ -67,6 +72,107 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
         Map.of(prefix + "embeddings.mask_token", "used in pre-training only"));
   }
 
+  /// Hugging Face's `CLIPModel` (ref: transformers, `models/clip/modeling_clip.py`).
+  static final NameMap HUGGING_FACE_CLIP = new NameMap(all(
+      tower("visual.", "vision_model."), tower("text.", "text_model."),
+      Map.ofEntries(
+          one("visual.cls_token", "vision_model.embeddings.class_embedding"),
+          one("visual.pos_embed", "vision_model.embeddings.position_embedding.weight"),
+          one("visual.patch_embed.proj", "vision_model.embeddings.patch_embedding"),
+          one("visual.norm_pre", "vision_model.pre_layrnorm"),
+          one("visual.norm", "vision_model.post_layernorm"),
+          one("visual.proj", "visual_projection"),
+          one("text.token_embed", "text_model.embeddings.token_embedding"),
+          one("text.pos_embed", "text_model.embeddings.position_embedding.weight"),
+          one("text.norm", "text_model.final_layer_norm"),
+          one("text.proj", "text_projection"),
+          one("logit_scale", "logit_scale"))),
+      Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
+
+  /// Hugging Face's `SiglipModel` and `SiglipVisionModel` (ref: transformers, `models/siglip/modeling_siglip.py`).
+  static final NameMap HUGGING_FACE_SIGLIP = new NameMap(all(
+      tower("visual.", "vision_model."), tower("text.", "text_model."),
+      Map.ofEntries(
+          one("visual.pos_embed", "vision_model.embeddings.position_embedding.weight"),
+          one("visual.patch_embed.proj", "vision_model.embeddings.patch_embedding"),
+          one("visual.norm", "vision_model.post_layernorm"),
+          one("visual.attn_pool.latent", "vision_model.head.probe"),
+          one("visual.attn_pool.q", "vision_model.head.attention.in_proj_{weight|bias}[0/3]"),
+          Map.entry("visual.attn_pool.kv", List.of(
+              "vision_model.head.attention.in_proj_{weight|bias}[1/3]",
+              "vision_model.head.attention.in_proj_{weight|bias}[2/3]")),
+          one("visual.attn_pool.proj", "vision_model.head.attention.out_proj"),
+          one("visual.attn_pool.norm", "vision_model.head.layernorm"),
+          one("visual.attn_pool.mlp.fc1", "vision_model.head.mlp.fc1"),
+          one("visual.attn_pool.mlp.fc2", "vision_model.head.mlp.fc2"),
+          one("text.token_embed", "text_model.embeddings.token_embedding"),
+          one("text.pos_embed", "text_model.embeddings.position_embedding.weight"),
+          one("text.norm", "text_model.final_layer_norm"),
+          one("text.head", "text_model.head"),
+          one("logit_scale", "logit_scale"),
+          one("logit_bias", "logit_bias"))),
+      Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
+
+  /// The blocks that CLIP's and SigLIP's towers have in common.
+  private static Map<String, List<String>> tower(String name, String source) {
+    var layer = source + "encoder.layers.#.";
+    return Map.ofEntries(
+        one(name + "blocks.#.norm1", layer + "layer_norm1"),
+        Map.entry(name + "blocks.#.attn.qkv", List.of(layer + "self_attn.q_proj", layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
+        one(name + "blocks.#.attn.proj", layer + "self_attn.out_proj"),
+        one(name + "blocks.#.norm2", layer + "layer_norm2"),
+        one(name + "blocks.#.mlp.fc1", layer + "mlp.fc1"),
+        one(name + "blocks.#.mlp.fc2", layer + "mlp.fc2"));
+  }
+
+  /// Hugging Face's `BertModel` and `BertForSequenceClassification` (ref: transformers, `models/bert/modeling_bert.py`).
+  ///
+  /// @param prefix of all names but the classifier's
+  /// @param norms endings of the norms' names: those converted from TensorFlow have others
+  static NameMap huggingFaceBert(String prefix, String norms) {
+    var layer = prefix + "encoder.layer.#.";
+    return new NameMap(Map.ofEntries(
+        one("token_embed", prefix + "embeddings.word_embeddings"),
+        one("pos_embed", prefix + "embeddings.position_embeddings.weight"),
+        one("type_embed", prefix + "embeddings.token_type_embeddings"),
+        one("embed_norm", prefix + "embeddings.LayerNorm." + norms),
+        Map.entry("blocks.#.attn.qkv", List.of(
+            layer + "attention.self.query",
+            layer + "attention.self.key",
+            layer + "attention.self.value")),
+        one("blocks.#.attn.proj", layer + "attention.output.dense"),
+        one("blocks.#.norm1", layer + "attention.output.LayerNorm." + norms),
+        one("blocks.#.mlp.fc1", layer + "intermediate.dense"),
+        one("blocks.#.mlp.fc2", layer + "output.dense"),
+        one("blocks.#.norm2", layer + "output.LayerNorm." + norms),
+        one("pooler", prefix + "pooler.dense"),
+        one("head", "classifier")),
+        Map.ofEntries(
+            Map.entry(prefix + "embeddings.position_ids", COUNTS_UP),
+            preTraining("cls.predictions.bias"),
+            preTraining("cls.predictions.transform.dense.weight"),
+            preTraining("cls.predictions.transform.dense.bias"),
+            preTraining("cls.predictions.transform.LayerNorm.weight"),
+            preTraining("cls.predictions.transform.LayerNorm.bias"),
+            preTraining("cls.predictions.transform.LayerNorm.gamma"),
+            preTraining("cls.predictions.transform.LayerNorm.beta"),
+            preTraining("cls.predictions.decoder.weight"),
+            preTraining("cls.predictions.decoder.bias"),
+            preTraining("cls.seq_relationship.weight"),
+            preTraining("cls.seq_relationship.bias")));
+  }
+
+  private static Map.Entry<String, String> preTraining(String name) {
+    return Map.entry(name, "used in pre-training only");
+  }
+
+  @SafeVarargs
+  private static Map<String, List<String>> all(Map<String, List<String>>... parts) {
+    var all = new HashMap<String, List<String>>();
+    for (var part : parts) all.putAll(part);
+    return Map.copyOf(all);
+  }
+
   private static Map.Entry<String, List<String>> one(String name, String source) {
     return Map.entry(name, List.of(source));
   }
@@ -87,7 +193,12 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   private static Source source(String rule, String ending) {
     var part = PART.matcher(rule);
-    return part.matches() ? new Source(part.group(1) + ending, Integer.parseInt(part.group(2)), Integer.parseInt(part.group(3)))
-        : new Source(rule + ending, 0, 1);
+    return part.matches() ? new Source(named(part.group(1), ending), Integer.parseInt(part.group(2)), Integer.parseInt(part.group(3)))
+        : new Source(named(rule, ending), 0, 1);
+  }
+
+  private static String named(String rule, String ending) {
+    var endings = ENDINGS.matcher(rule);
+    return endings.find() ? endings.replaceFirst(endings.group(ending.equals(".weight") ? 1 : 2)) : rule + ending;
   }
 }

@@ -55,7 +55,7 @@ class GoldenTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
-      "dinov2-tiny-registers", "dinov2-tiny-classifier"})
+      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier"})
   void everyOutput(String golden) throws IOException {
     var outputs = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject().getAsJsonObject("outputs");
     var model = convert(golden, Weight.Type.F32);
@@ -149,6 +149,7 @@ class GoldenTest {
     Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
     assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
-        .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers");
+        .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, "
+            + "siglip_vision_model, bert");
   }
 }

@@ -7,6 +7,7 @@ import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -30,7 +31,9 @@ public final class CheckpointWeights implements WeightSource {
 
   @Override
   public Set<String> names() {
-    return checkpoint.tensors().keySet();
+    var names = new HashSet<>(checkpoint.tensors().keySet());
+    names.remove(ModelHeader.TOKENIZER);
+    return names;
   }
 
   @Override

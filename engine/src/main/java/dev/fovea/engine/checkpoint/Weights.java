@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import dev.fovea.engine.nn.Conv2d;
 import dev.fovea.engine.nn.ConvTranspose2d;
 import dev.fovea.engine.nn.DepthwiseConv;
+import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
@@ -153,6 +154,17 @@ public final class Weights {
   /// the order (row, column, channel), and `name.bias` `[out]`.
   public ConvTranspose2d convTranspose2d(String name, int in, int out, int kernel) {
     return new ConvTranspose2d(matrix(name + ".weight", kernel * kernel * out, in), tensor(name + ".bias", out), kernel);
+  }
+
+  /// The vectors of `count` tokens: `name.weight` `[count, dim]`.
+  public Embedding embedding(String name, int count, int dim) {
+    return new Embedding(matrix(name + ".weight", count, dim));
+  }
+
+  /// A parameter that is one number, `[1]`. Where parameters have no memory it is 0.
+  public float scalar(String name) {
+    var tensor = tensor(name, 1);
+    return tensor.isShapeOnly() ? 0 : tensor.get(0);
   }
 
   /// A layer norm: `name.weight` and `name.bias`, both `[dim]`.

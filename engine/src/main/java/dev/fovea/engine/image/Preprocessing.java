@@ -42,12 +42,19 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
 
   private static Resize resize(JsonFields json) {
     if (!(json.json().get("size") instanceof JsonObject)) {
-      int both = positive(json.integer("size"));
-      return new Resize(both, both, 0);
+      int size = positive(json.integer("size"));
+      return oneNumberIsTheShortestEdge(json) ? new Resize(0, 0, size) : new Resize(size, size, 0);
     }
     var size = json.object("size");
     return size.has("shortest_edge") ? new Resize(0, 0, positive(size.integer("shortest_edge")))
         : new Resize(positive(size.integer("height")), positive(size.integer("width")), 0);
+  }
+
+  /// Older configs say the size in one number, which CLIP's processor reads as the shorter side and others as both sides.
+  private static boolean oneNumberIsTheShortestEdge(JsonFields json) {
+    for (var field : new String[] {"image_processor_type", "feature_extractor_type"})
+      if (json.has(field) && json.string(field).startsWith("CLIP")) return true;
+    return false;
   }
 
   private static int[] crop(JsonFields json) {
@@ -72,6 +79,23 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// The JSON that [#of] reads, for a bicubic resize to this size and a normalisation by ImageNet's statistics.
   public static JsonObject imageNet(int height, int width) {
     return json(height, width, 3, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
+  }
+
+  /// The JSON that [#of] reads, for SigLIP: a bicubic resize to this size and the usual normalisation to `[-1, 1]`.
+  public static JsonObject siglip(int height, int width) {
+    return json(height, width, 3, new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5});
+  }
+
+  /// The JSON that [#of] reads, for CLIP: a bicubic resize of the shorter side, the centre of this size, and a normalisation by
+  /// the statistics of what CLIP was trained on.
+  public static JsonObject clip(int height, int width) {
+    var json = json(height, width, 3, new double[] {0.48145466, 0.4578275, 0.40821073}, new double[] {0.26862954, 0.26130258, 0.27577711});
+    json.add("crop_size", json.remove("size"));
+    json.addProperty("do_center_crop", true);
+    var size = new JsonObject();
+    size.addProperty("shortest_edge", Math.max(height, width));
+    json.add("size", size);
+    return json;
   }
 
   private static JsonObject json(int height, int width, int resample, double[] mean, double[] std) {

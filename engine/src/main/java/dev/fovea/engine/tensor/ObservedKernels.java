@@ -87,6 +87,11 @@ final class ObservedKernels implements Kernels {
   }
 
   @Override
+  public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
+    if (shown("rmsNorm", List.of(rows, cols), 0, x, gamma, out)) target.rmsNorm(x, gamma, eps, out, rows, cols);
+  }
+
+  @Override
   public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     if (shown("activate", List.of((int) n), 0, x, out)) target.activate(activation, x, out, n);
   }
@@ -110,6 +115,16 @@ final class ObservedKernels implements Kernels {
   public void copy(Matrices from, Matrices to) {
     if (shown("copy", List.of(from.outer(), from.inner(), from.rows(), from.cols()), 0, from.segment(), to.segment()))
       target.copy(from, to);
+  }
+
+  @Override
+  public void gather(Weight table, MemorySegment indices, MemorySegment out, int count) {
+    if (shown("gather", List.of(count, table.n(), table.k()), 0, table.segment(), indices, out)) target.gather(table, indices, out, count);
+  }
+
+  @Override
+  public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
+    if (shown("find", List.of(rows, cols), 0, x, out)) target.find(x, value, out, rows, cols);
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -154,6 +155,11 @@ public final class Tensor {
 
   private boolean isVirtual() {
     return base.byteSize() == 0;
+  }
+
+  /// Whether this tensor has a shape and no memory.
+  public boolean isShapeOnly() {
+    return isVirtual() && size() > 0;
   }
 
   /// The two last dimensions as a batch of matrices over the two before them.
@@ -359,6 +365,33 @@ public final class Tensor {
     var out = allocate(shape);
     int cols = dim(-1);
     kernels().softmax(segment(), out.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols);
+    return out;
+  }
+
+  /// The last dimension divided by its Euclidean length; NaN where that is zero.
+  public Tensor normalized() {
+    var unit = allocate(shape);
+    int cols = dim(-1);
+    kernels().rmsNorm(segment(), null, 0, unit.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols);
+    return unit.times((float) (1 / Math.sqrt(cols)));
+  }
+
+  /// Of each row of the last dimension, the index of its first element that is `value`, or of its first where none is;
+  /// counted from this tensor's first element, as [#rows(Tensor)] counts: `[…, N]` → `[rows]`.
+  public Tensor find(float value) {
+    int cols = dim(-1), rows = cols == 0 ? 0 : Math.toIntExact(size() / cols);
+    var out = allocate(rows);
+    kernels().find(segment(), value, out.segment(), rows, cols);
+    return out;
+  }
+
+  /// Rows of the last dimension by their number: `[…, C]` → `[count, C]`.
+  ///
+  /// @param indices `[count]`
+  public Tensor rows(Tensor indices) {
+    int cols = dim(-1), count = indices.dim(0);
+    var out = allocate(count, cols);
+    kernels().gather(Weight.rows(segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols), indices.segment(), out.segment(), count);
     return out;
   }
 

@@ -143,6 +143,17 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
+    workers.forEach(rows, row -> {
+      long start = (long) row * cols;
+      double squares = 0;
+      for (int col = 0; col < cols; col++) squares += Math.pow(at(x, start + col), 2);
+      double root = Math.sqrt(squares / cols + eps);
+      for (int col = 0; col < cols; col++) put(out, start + col, at(x, start + col) / root * (gamma == null ? 1 : at(gamma, col)));
+    });
+  }
+
+  @Override
   public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     for (long i = 0; i < n; i++) put(out, i, apply(activation, at(x, i)));
   }
@@ -156,6 +167,8 @@ public final class ReferenceKernels implements Kernels {
       case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
       case SILU -> x / (1 + Math.exp(-x));
       case RELU -> Math.max(x, 0);
+      case TANH -> Math.tanh(x);
+      case SIGMOID -> 1 / (1 + Math.exp(-x));
     };
   }
 
@@ -181,6 +194,21 @@ public final class ReferenceKernels implements Kernels {
         for (int row = 0; row < from.rows(); row++)
           for (int col = 0; col < from.cols(); col++)
             put(to.segment(), to.index(o, i, row, col), at(from, o, i, row, col));
+  }
+
+  @Override
+  public void gather(Weight table, MemorySegment indices, MemorySegment out, int count) {
+    for (int i = 0; i < count; i++)
+      for (int col = 0; col < table.k(); col++) put(out, (long) i * table.k() + col, table.get((int) at(indices, i), col));
+  }
+
+  @Override
+  public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
+    for (int row = 0; row < rows; row++) {
+      int col = 0;
+      while (col < cols && at(x, (long) row * cols + col) != value) col++;
+      put(out, row, (double) row * cols + (col < cols ? col : 0));
+    }
   }
 
   @Override

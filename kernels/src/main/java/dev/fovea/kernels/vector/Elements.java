@@ -85,6 +85,8 @@ final class Elements {
       case QUICK_GELU -> quickGelu(s, from, to);
       case SILU -> silu(s, from, to);
       case RELU -> relu(s, from, to);
+      case TANH -> tanh(s, from, to);
+      case SIGMOID -> sigmoid(s, from, to);
     }
   }
 
@@ -102,6 +104,14 @@ final class Elements {
 
   private static void silu(float[] s, int from, int to) {
     for (int i = from; i < to; i += LANES) VectorMath.silu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
+  }
+
+  private static void tanh(float[] s, int from, int to) {
+    for (int i = from; i < to; i++) s[i] = (float) Math.tanh(s[i]);
+  }
+
+  private static void sigmoid(float[] s, int from, int to) {
+    for (int i = from; i < to; i++) s[i] = (float) (1 / (1 + Math.exp(-s[i])));
   }
 
   private static void relu(float[] s, int from, int to) {

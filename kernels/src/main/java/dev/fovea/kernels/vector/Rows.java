@@ -151,6 +151,29 @@ final class Rows {
     scale(s, end, mean, (float) scale, (float) (-rest * scale), gamma, beta);
   }
 
+  /// Divides the first `n` floats by the root of their mean square, then multiplies by `gamma`, which begins there in the array.
+  /// Lanes of a block are summed in float32, blocks in double.
+  ///
+  /// @param gamma negative where there is none
+  static void rmsNorm(float[] s, int n, int gamma, float eps) {
+    int end = end(n);
+    Arrays.fill(s, n, end, 0);
+    double squares = 0;
+    for (int from = 0; from < end; from += BLOCK) {
+      var part = all(0f);
+      for (int i = from; i < Math.min(end, from + BLOCK); i += LANES) {
+        var v = FloatVector.fromArray(F, s, i);
+        part = v.fma(v, part);
+      }
+      squares += sum(part);
+    }
+    float factor = (float) (1 / Math.sqrt(squares / n + eps));
+    for (int i = 0; i < end; i += LANES) {
+      var v = FloatVector.fromArray(F, s, i).mul(factor);
+      (gamma < 0 ? v : v.mul(FloatVector.fromArray(F, s, gamma + i))).intoArray(s, i);
+    }
+  }
+
   /// `s = ((s - mean) · scale + shift) · gamma + beta`.
   private static void scale(float[] s, int end, float mean, float scale, float shift, int gamma, int beta) {
     var factor = all(scale);

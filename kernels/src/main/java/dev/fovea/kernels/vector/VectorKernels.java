@@ -107,6 +107,22 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
+    int room = Rows.room(cols);
+    forEachGroup(rows, cols, (from, to) -> {
+      try (var loan = scratch.borrowArray(2 * room)) {
+        float[] s = loan.floats();
+        if (gamma != null) MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
+        for (int row = from; row < to; row++) {
+          MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
+          Rows.rmsNorm(s, cols, gamma == null ? -1 : room, eps);
+          MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
+        }
+      }
+    });
+  }
+
+  @Override
   public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     forEachChunk(n, (from, to, s) -> Elements.activate(activation, x, out, from, to, s));
   }
@@ -132,6 +148,23 @@ public final class VectorKernels implements Kernels {
     workers.forEach(from.outer() * from.inner(), batch -> {
       for (int row = 0; row < from.rows(); row++) Maps.copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
     });
+  }
+
+  @Override
+  public void gather(Weight table, MemorySegment indices, MemorySegment out, int count) {
+    workers.forEach(count, i -> {
+      int row = (int) indices.getAtIndex(FLOAT, i), k = table.k();
+      for (int col = 0; col < k; col++) out.setAtIndex(FLOAT, (long) i * k + col, table.get(row, col));
+    });
+  }
+
+  @Override
+  public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
+    for (int row = 0; row < rows; row++) {
+      int col = 0;
+      while (col < cols && x.getAtIndex(FLOAT, (long) row * cols + col) != value) col++;
+      out.setAtIndex(FLOAT, row, (float) row * cols + (col < cols ? col : 0));
+    }
   }
 
   @Override

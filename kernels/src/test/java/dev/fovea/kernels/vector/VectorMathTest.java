@@ -50,6 +50,8 @@ class VectorMathTest {
       case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
       case SILU -> x / (1 + Math.exp(-x));
       case RELU -> Math.max(x, 0);
+      case TANH -> Math.tanh(x);
+      case SIGMOID -> 1 / (1 + Math.exp(-x));
     };
   }
 

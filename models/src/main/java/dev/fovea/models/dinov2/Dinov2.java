@@ -15,6 +15,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.ClassifiesPictures;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
+import dev.fovea.models.ModelInput;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
@@ -115,9 +116,9 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   }
 
   @Override
-  public Map<String, int[]> inputShapes(int batch, int size) {
-    return Map.of(PIXEL_VALUES, new int[] {batch, config.numChannels(),
-        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size});
+  public Map<String, ModelInput> inputs(int batch, int size) {
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(),
+        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size));
   }
 
   @Override

@@ -3,20 +3,20 @@ package dev.fovea.models.vit;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
-import dev.fovea.engine.nn.Mlp;
-import dev.fovea.engine.nn.MultiHeadAttention;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.ClassifiesPictures;
+import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
+import dev.fovea.models.ModelInput;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /// The vision transformer with a classification head (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021;
 /// ref: transformers `models/vit/modeling_vit.py`, timm `vision_transformer.py`, whose parameter names these are).
@@ -25,7 +25,7 @@ import java.util.stream.IntStream;
 ///
 /// @param clsToken `[1, C]`
 /// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
-public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, List<Block> blocks,
+public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, List<EncoderBlock> blocks,
     LayerNorm norm, Linear head) implements Model, ClassifiesPictures {
 
   /// What a pass computes.
@@ -33,30 +33,13 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   /// @param logits `[B, classes]`
   public record Output(Tensor logits, Trace trace) {}
 
-  /// One transformer block: attention, then the feed-forward part, each on a normalised input and added to it.
-  record Block(LayerNorm norm1, MultiHeadAttention attn, LayerNorm norm2, Mlp mlp) {
-    static Block load(ViTConfig c, Weights w) {
-      int dim = c.embedDim();
-      return new Block(
-          w.layerNorm("norm1", dim, c.layerNormEps()),
-          new MultiHeadAttention(w.linear("attn.qkv", dim, 3 * dim, c.qkvBias()), w.linear("attn.proj", dim, dim), c.numHeads()),
-          w.layerNorm("norm2", dim, c.layerNormEps()),
-          new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)));
-    }
-
-    Tensor forward(Tensor x, Trace trace) {                                           // [B, N, C]
-      x = x.plus(trace.attend(attn, norm1.forward(x)));
-      return x.plus(mlp.forward(norm2.forward(x)));
-    }
-  }
-
   public static ViT load(ViTConfig c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize();
     return new ViT(c,
         new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim), c.numChannels(), patch),
         w.tensor("cls_token", 1, dim),
         new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
-        IntStream.range(0, c.depth()).mapToObj(i -> Block.load(c, w.at("blocks").at(i))).toList(),
+        EncoderBlock.stack(c.depth(), new EncoderBlock.Sizes(dim, c.numHeads(), c.mlpDim(), c.qkvBias(), c.act(), c.layerNormEps()), w),
         w.layerNorm("norm", dim, c.layerNormEps()), w.linear("head", dim, c.numClasses()));
   }
 
@@ -66,7 +49,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   public Output forward(Tensor image, Keep keep) {
     var trace = new Trace(keep);
     var x = trace.hidden(embed(image));                                               // [B, N, C]
-    for (var block : blocks) x = trace.hidden(block.forward(x, trace));
+    for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
     var cls = x.select(1, 0).contiguous();                                            // [B, C]
     return new Output(head.forward(norm.forward(cls)), trace);
   }
@@ -79,9 +62,9 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   }
 
   @Override
-  public Map<String, int[]> inputShapes(int batch, int size) {
-    return Map.of(PIXEL_VALUES, new int[] {batch, config.numChannels(),
-        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size});
+  public Map<String, ModelInput> inputs(int batch, int size) {
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(),
+        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size));
   }
 
   @Override

@@ -1,0 +1,66 @@
+package dev.fovea.models;
+
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.Mlp;
+import dev.fovea.engine.nn.MultiHeadAttention;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// The transformer block of ViT, CLIP and SigLIP, towers of words included: attention, then the feed-forward part, each on a
+/// normalised input and added to it (ref: timm `vision_transformer.py`, `Block`).
+///
+/// Shapes: B batch, N tokens, C channels.
+public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm norm2, Mlp mlp) {
+  /// The sizes of a block.
+  ///
+  /// @param dim channels
+  /// @param mlpDim hidden features of the feed-forward part
+  public record Sizes(int dim, int numHeads, int mlpDim, boolean qkvBias, Activation act, float layerNormEps) {
+    /// @throws IllegalArgumentException if sizes do not fit together
+    public Sizes {
+      if (dim < 1 || numHeads < 1 || mlpDim < 1) throw new IllegalArgumentException("sizes must be positive");
+      if (dim % numHeads != 0)
+        throw new IllegalArgumentException("hidden_size " + dim + " is not a multiple of num_attention_heads " + numHeads);
+    }
+
+    static Sizes of(JsonFields json, Sizes otherwise) {
+      var act = json.has("hidden_act") ? ActivationNames.of(json.string("hidden_act")) : otherwise.act;
+      return new Sizes(json.integer("hidden_size", otherwise.dim), json.integer("num_attention_heads", otherwise.numHeads),
+          json.integer("intermediate_size", otherwise.mlpDim), otherwise.qkvBias, act, json.number("layer_norm_eps", otherwise.layerNormEps));
+    }
+
+    void addTo(JsonObject json) {
+      json.addProperty("hidden_size", dim);
+      json.addProperty("num_attention_heads", numHeads);
+      json.addProperty("intermediate_size", mlpDim);
+      json.addProperty("hidden_act", ActivationNames.nameOf(act));
+      json.addProperty("layer_norm_eps", layerNormEps);
+    }
+  }
+
+  /// Blocks `blocks.0 …` of `w`.
+  public static List<EncoderBlock> stack(int depth, Sizes sizes, Weights w) {
+    return IntStream.range(0, depth).mapToObj(i -> load(sizes, w.at("blocks").at(i))).toList();
+  }
+
+  private static EncoderBlock load(Sizes s, Weights w) {
+    int dim = s.dim();
+    return new EncoderBlock(
+        w.layerNorm("norm1", dim, s.layerNormEps()),
+        new MultiHeadAttention(w.linear("attn.qkv", dim, 3 * dim, s.qkvBias()), w.linear("attn.proj", dim, dim), s.numHeads()),
+        w.layerNorm("norm2", dim, s.layerNormEps()),
+        new Mlp(w.linear("mlp.fc1", dim, s.mlpDim()), s.act(), w.linear("mlp.fc2", s.mlpDim(), dim)));
+  }
+
+  /// `[B, N, C]` → `[B, N, C]`, where `mask` says which tokens a token sees.
+  public Tensor forward(Tensor x, AttentionMask mask, Trace trace) {
+    x = x.plus(trace.attend(attn, norm1.forward(x), mask));
+    return x.plus(mlp.forward(norm2.forward(x)));
+  }
+}

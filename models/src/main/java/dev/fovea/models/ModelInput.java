@@ -1,0 +1,41 @@
+package dev.fovea.models;
+
+import org.jetbrains.annotations.Nullable;
+
+/// What a model takes in: a tensor's shape, and what its numbers mean.
+///
+/// @param shape at some batch; other sizes may do as well
+/// @param vocabulary token numbers lie below this in a tensor of [Kind#TOKENS]; 0 in others
+/// @param like the input whose shape this one takes where it is not given; null where it must be given
+/// @param otherwise what fills it then
+public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable String like, float otherwise) {
+  /// What numbers mean.
+  public enum Kind {
+    /// Samples of pictures, preprocessed.
+    PIXELS,
+    /// Whole numbers that stand for tokens.
+    TOKENS,
+    /// 1 where a token counts and 0 where it is padding, as tokenizers give it; the model sees 0 and `-∞`.
+    MASK
+  }
+
+  /// Pictures `[B, channels, H, W]`.
+  public static ModelInput pixels(int... shape) {
+    return new ModelInput(shape, Kind.PIXELS, 0, null, 0);
+  }
+
+  /// Tokens `[B, N]`.
+  public static ModelInput tokens(int vocabulary, int... shape) {
+    return new ModelInput(shape, Kind.TOKENS, vocabulary, null, 0);
+  }
+
+  /// Tokens of the shape of `like`, all 0 where they are not given.
+  public ModelInput zerosLike(String like) {
+    return new ModelInput(shape, kind, vocabulary, like, 0);
+  }
+
+  /// Which tokens of `like` count: all where it is not given.
+  public static ModelInput mask(String like, int... shape) {
+    return new ModelInput(shape, Kind.MASK, 0, like, 1);
+  }
+}

@@ -1,0 +1,59 @@
+package dev.fovea.models;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.JsonFields;
+
+/// The sizes of the encoder of pictures in a model of pictures and words, under the names of the published `vision_config`.
+///
+/// @param imageHeight height of the pictures that the positions were learnt for, in pixels
+public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize, int numChannels, int depth, EncoderBlock.Sizes blocks) {
+  /// @throws IllegalArgumentException if sizes do not fit together
+  public PictureTowerConfig {
+    if (imageHeight < 1 || imageWidth < 1 || patchSize < 1 || numChannels < 1 || depth < 0)
+      throw new IllegalArgumentException("vision_config: sizes must be positive");
+    if (imageHeight % patchSize != 0 || imageWidth % patchSize != 0)
+      throw new IllegalArgumentException("vision_config: image_size " + imageHeight + "x" + imageWidth + " is not a multiple of patch_size "
+          + patchSize);
+  }
+
+  /// Patches down.
+  public int rows() {
+    return imageHeight / patchSize;
+  }
+
+  /// Patches across.
+  public int cols() {
+    return imageWidth / patchSize;
+  }
+
+  /// A picture input.
+  ///
+  /// @param size side in pixels, or 0 for the size that the positions were learnt for
+  public ModelInput input(int batch, int size) {
+    return ModelInput.pixels(batch, numChannels, size == 0 ? imageHeight : size, size == 0 ? imageWidth : size);
+  }
+
+  /// @param otherwise what fields mean that are not there, as published configs leave out what they did not change
+  /// @throws IllegalArgumentException if sizes do not fit together
+  public static PictureTowerConfig of(JsonFields json, PictureTowerConfig otherwise) {
+    var image = json.has("image_size") ? json.heightAndWidth("image_size") : new int[] {otherwise.imageHeight, otherwise.imageWidth};
+    return new PictureTowerConfig(image[0], image[1], json.integer("patch_size", otherwise.patchSize),
+        json.integer("num_channels", otherwise.numChannels), json.integer("num_hidden_layers", otherwise.depth),
+        EncoderBlock.Sizes.of(json, otherwise.blocks));
+  }
+
+  /// The form that [#of] reads.
+  public JsonObject toJson() {
+    var json = new JsonObject();
+    var image = new JsonArray();
+    image.add(imageHeight);
+    image.add(imageWidth);
+    json.add("image_size", image);
+    json.addProperty("patch_size", patchSize);
+    json.addProperty("num_channels", numChannels);
+    json.addProperty("num_hidden_layers", depth);
+    blocks.addTo(json);
+    return json;
+  }
+}

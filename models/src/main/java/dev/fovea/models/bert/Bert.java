@@ -1,0 +1,119 @@
+package dev.fovea.models.bert;
+
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Embedding;
+import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.Mlp;
+import dev.fovea.engine.nn.MultiHeadAttention;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.models.Keep;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelInput;
+import dev.fovea.models.Trace;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
+
+/// BERT, an encoder of sentences, with or without a head that classifies them (Devlin et al., "BERT: Pre-training of Deep
+/// Bidirectional Transformers for Language Understanding", 2019; ref: transformers `models/bert/modeling_bert.py`).
+///
+/// Shapes: B sentences or pairs, N tokens, C channels.
+///
+/// @param tokenEmbed a vector a token
+/// @param posEmbed `[positions, C]`
+/// @param typeEmbed a vector for tokens of the first sentence, and one for those of the second
+/// @param pooler `C → C` of the first token; or null
+/// @param head `C → classes`, or null for features only
+public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Embedding typeEmbed, LayerNorm embedNorm,
+    List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model {
+  /// The input that tells the second sentence's tokens from the first's: 0 and 1.
+  public static final String TOKEN_TYPE_IDS = "token_type_ids";
+
+  /// What a pass computes.
+  ///
+  /// @param lastHiddenState `[B, N, C]`
+  /// @param pooled what the first token says of the whole, `[B, C]`; null without a pooler
+  /// @param logits `[B, classes]`, or null without a head
+  public record Output(Tensor lastHiddenState, @Nullable Tensor pooled, @Nullable Tensor logits, Trace trace) {}
+
+  /// One transformer block of the first kind: attention and the feed-forward part are each added to what they read, and the
+  /// sum is normalised.
+  record Block(MultiHeadAttention attn, LayerNorm norm1, Mlp mlp, LayerNorm norm2) {
+    static Block load(BertConfig config, Weights w) {
+      var c = config.encoder().blocks();
+      int dim = c.dim();
+      return new Block(
+          new MultiHeadAttention(w.linear("attn.qkv", dim, 3 * dim), w.linear("attn.proj", dim, dim), c.numHeads()),
+          w.layerNorm("norm1", dim, c.layerNormEps()),
+          new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)),
+          w.layerNorm("norm2", dim, c.layerNormEps()));
+    }
+
+    Tensor forward(Tensor x, AttentionMask mask, Trace trace) {                       // [B, N, C]
+      x = norm1.forward(x.plus(trace.attend(attn, x, mask)));
+      return norm2.forward(x.plus(mlp.forward(x)));
+    }
+  }
+
+  public static Bert load(BertConfig config, Weights w) {
+    var c = config.encoder();
+    int dim = c.blocks().dim();
+    return new Bert(config,
+        w.embedding("token_embed", c.vocabSize(), dim),
+        w.tensor("pos_embed", c.maxTokens(), dim),
+        w.embedding("type_embed", config.typeVocabSize(), dim),
+        w.layerNorm("embed_norm", dim, c.blocks().layerNormEps()),
+        IntStream.range(0, c.depth()).mapToObj(i -> Block.load(config, w.at("blocks").at(i))).toList(),
+        config.pooler() ? w.linear("pooler", dim, dim) : null,
+        config.numClasses() == 0 ? null : w.linear("head", dim, config.numClasses()));
+  }
+
+  /// Tokens → features.
+  ///
+  /// @param ids `[B, N]`
+  /// @param mask `[B, N]`: 0 where a token counts, `-∞` where it is padding
+  /// @param types `[B, N]`: 0 in the first sentence, 1 in the second
+  /// @throws InputException if there are more tokens than positions
+  public Output forward(Tensor ids, Tensor mask, Tensor types, Keep keep) {
+    config.encoder().check(ids);
+    var trace = new Trace(keep);
+    var seen = AttentionMask.padding(mask.segment());
+    var x = tokenEmbed.forward(ids).plus(typeEmbed.forward(types)).plus(posEmbed.slice(0, 0, ids.dim(1)));
+    x = trace.hidden(embedNorm.forward(x));                                           // [B, N, C]
+    for (var block : blocks) x = trace.hidden(block.forward(x, seen, trace));
+    var pooled = pooler == null ? null : pooler.forward(x.select(1, 0).contiguous(), Activation.TANH);   // [B, C]
+    return new Output(x, pooled, head == null ? null : head.forward(pooled), trace);
+  }
+
+  /// The scores of the classes, before the softmax: `[B, classes]`.
+  ///
+  /// @throws IllegalStateException if the model has no classification head
+  public Tensor logits(Tensor ids, Tensor mask, Tensor types) {
+    var logits = forward(ids, mask, types, Keep.NOTHING).logits;
+    if (logits == null) throw new IllegalStateException("this BERT has no classification head");
+    return logits;
+  }
+
+  @Override
+  public Map<String, ModelInput> inputs(int batch, int size) {
+    int tokens = config.encoder().maxTokens();
+    return Map.of(INPUT_IDS, ModelInput.tokens(config.encoder().vocabSize(), batch, tokens),
+        ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, tokens),
+        TOKEN_TYPE_IDS, ModelInput.tokens(config.typeVocabSize(), batch, tokens).zerosLike(INPUT_IDS));
+  }
+
+  @Override
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
+    var output = forward(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), inputs.get(TOKEN_TYPE_IDS), keep);
+    var named = output.trace.named();
+    named.put("last_hidden_state", output.lastHiddenState);
+    if (output.pooled != null) named.put("pooler_output", output.pooled);
+    if (output.logits != null) named.put("logits", output.logits);
+    return named;
+  }
+}

@@ -1,0 +1,66 @@
+package dev.fovea.models.bert;
+
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.kernels.Activation;
+import dev.fovea.models.EncoderBlock;
+import dev.fovea.models.Family;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelConfig;
+import dev.fovea.models.TextTowerConfig;
+import java.util.Map;
+
+/// The sizes of a BERT, under the names of the published `config.json`.
+///
+/// @param typeVocabSize kinds of tokens: of the first and of the second sentence
+/// @param pooler whether there is a pooler
+/// @param numClasses classes of the head, which reads the pooler; 0 for features only
+public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean pooler, int numClasses) implements ModelConfig {
+  /// The published sizes (Devlin et al., 2019), lower-case vocabulary.
+  public static final Map<String, BertConfig> PRESETS = Map.of("bert-base-uncased", preset(768, 12), "bert-large-uncased", preset(1024, 24));
+
+  private static BertConfig preset(int dim, int depth) {
+    var blocks = new EncoderBlock.Sizes(dim, dim / 64, 4 * dim, true, Activation.GELU, 1e-12f);
+    return new BertConfig(new TextTowerConfig(30522, 512, depth, blocks), 2, true, 0);
+  }
+
+  /// @throws IllegalArgumentException if sizes do not fit together
+  public BertConfig {
+    if (typeVocabSize < 1 || numClasses < 0) throw new IllegalArgumentException("sizes must be positive");
+    if (numClasses > 0 && !pooler) throw new IllegalArgumentException("a classification head reads the pooler, and there is none");
+  }
+
+  /// Reads the form in a model file, which is the published `config.json` with `num_labels` and `pooler`.
+  ///
+  /// @throws CheckpointException if a field is missing or wrong
+  public static BertConfig of(JsonFields json) {
+    var base = PRESETS.get("bert-base-uncased");
+    try {
+      return new BertConfig(TextTowerConfig.of(json, base.encoder), json.integer("type_vocab_size", base.typeVocabSize),
+          json.bool("pooler", true), json.integer("num_labels"));
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public Family family() {
+    return Family.BERT;
+  }
+
+  @Override
+  public Model load(Weights weights) {
+    return Bert.load(this, weights);
+  }
+
+  @Override
+  public JsonObject toJson() {
+    var json = encoder.toJson();
+    json.addProperty("type_vocab_size", typeVocabSize);
+    json.addProperty("pooler", pooler);
+    json.addProperty("num_labels", numClasses);
+    return json;
+  }
+}

@@ -1,0 +1,183 @@
+package dev.fovea.models.clip;
+
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Embedding;
+import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.PatchEmbedding;
+import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.EncoderBlock;
+import dev.fovea.models.JoinsPicturesAndText;
+import dev.fovea.models.Keep;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelInput;
+import dev.fovea.models.Trace;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// CLIP, which learnt to tell which text belongs to which picture (Radford et al., "Learning Transferable Visual Models From
+/// Natural Language Supervision", 2021; ref: openai/CLIP `clip/model.py`, transformers `models/clip/modeling_clip.py`).
+///
+/// Shapes: I pictures, T texts, P patches, N tokens, C channels of a tower, D dimensions of the common space.
+///
+/// @param logitScale what cosines are multiplied by, already exponentiated
+public record Clip(ClipConfig config, Visual visual, Text text, float logitScale) implements Model, JoinsPicturesAndText {
+
+  /// The encoder of pictures.
+  ///
+  /// @param clsToken `[1, C]`
+  /// @param posEmbed `[1 + P, C]`, the patches' resampled for pictures of another size
+  /// @param normPre before the blocks
+  /// @param norm of the class token, after the blocks
+  /// @param proj `C → D`
+  record Visual(PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, LayerNorm normPre, List<EncoderBlock> blocks,
+      LayerNorm norm, Linear proj) {
+    static Visual load(ClipConfig config, Weights w) {
+      var c = config.vision();
+      int dim = c.blocks().dim(), patch = c.patchSize();
+      return new Visual(
+          new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim, false), c.numChannels(), patch),
+          w.tensor("cls_token", 1, dim),
+          new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
+          w.layerNorm("norm_pre", dim, c.blocks().layerNormEps()),
+          EncoderBlock.stack(c.depth(), c.blocks(), w),
+          w.layerNorm("norm", dim, c.blocks().layerNormEps()),
+          w.linear("proj", dim, config.projectionDim(), false));
+    }
+
+    Encoded forward(Tensor image, Keep keep) {
+      int patch = patchEmbed.patchSize();
+      var trace = new Trace(keep);
+      var patches = patchEmbed.forward(image);                                        // [I, P, C]
+      var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);               // [I, 1+P, C]
+      x = trace.hidden(normPre.forward(x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch))));
+      for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
+      var pooled = norm.forward(x.select(1, 0).contiguous());                         // [I, C]
+      return new Encoded(x, pooled, proj.forward(pooled).normalized(), trace);
+    }
+  }
+
+  /// The encoder of words. A token sees those before it; the one that ends the text has seen them all.
+  ///
+  /// @param posEmbed `[positions, C]`
+  /// @param proj `C → D`
+  record Text(int eosTokenId, Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear proj) {
+    static Text load(ClipConfig config, Weights w) {
+      var c = config.text();
+      int dim = c.blocks().dim();
+      return new Text(config.eosTokenId(),
+          w.embedding("token_embed", c.vocabSize(), dim),
+          w.tensor("pos_embed", c.maxTokens(), dim),
+          EncoderBlock.stack(c.depth(), c.blocks(), w),
+          w.layerNorm("norm", dim, c.blocks().layerNormEps()),
+          w.linear("proj", dim, config.projectionDim(), false));
+    }
+
+    Encoded forward(Tensor ids, Tensor mask, Keep keep) {
+      var trace = new Trace(keep);
+      var seen = new AttentionMask(true, mask.segment(), null);
+      var x = trace.hidden(tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1))));   // [T, N, C]
+      for (var block : blocks) x = trace.hidden(block.forward(x, seen, trace));
+      x = norm.forward(x);
+      var pooled = x.rows(ids.find(eosTokenId));                                      // [T, C]
+      return new Encoded(x, pooled, proj.forward(pooled).normalized(), trace);
+    }
+  }
+
+  /// What a tower computes.
+  ///
+  /// @param lastHiddenState `[…, N, C]`: of pictures before the norm, of words after it, as the reference has it
+  /// @param pooled `[…, C]`
+  /// @param embeds `[…, D]`, of length 1
+  public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor embeds, Trace trace) {
+    /// Under the reference's names.
+    Map<String, Tensor> named(String prefix) {
+      var named = trace.named(prefix);
+      named.put(prefix + "last_hidden_state", lastHiddenState);
+      named.put(prefix + "pooler_output", pooled);
+      return named;
+    }
+  }
+
+  public static Clip load(ClipConfig config, Weights w) {
+    return new Clip(config, Visual.load(config, w.at("visual")), Text.load(config, w.at("text")), (float) Math.exp(w.scalar("logit_scale")));
+  }
+
+  /// Pictures `[I, channels, H, W]`, whose sides may be any multiples of the patch size.
+  ///
+  /// @throws InputException if the pictures have other channels or are no whole number of patches
+  public Encoded encodeImage(Tensor image, Keep keep) {
+    return visual.forward(image, keep);
+  }
+
+  /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding.
+  ///
+  /// @throws InputException if there are more tokens than positions
+  public Encoded encodeText(Tensor ids, Tensor mask, Keep keep) {
+    config.text().check(ids);
+    return text.forward(ids, mask, keep);
+  }
+
+  @Override
+  public Tensor imageEmbeds(Tensor image) {
+    return encodeImage(image, Keep.NOTHING).embeds;
+  }
+
+  @Override
+  public Tensor textEmbeds(Tensor ids, Tensor mask) {
+    return encodeText(ids, mask, Keep.NOTHING).embeds;
+  }
+
+  @Override
+  public Tensor logits(Tensor imageEmbeds, Tensor textEmbeds) {
+    return imageEmbeds.matmul(textEmbeds.transposed(0, 1), logitScale);
+  }
+
+  @Override
+  public Tensor scores(Tensor logits) {
+    return logits.softmax();
+  }
+
+  @Override
+  public boolean readsText() {
+    return true;
+  }
+
+  @Override
+  public int maxTokens() {
+    return config.text().maxTokens();
+  }
+
+  @Override
+  public int minSide() {
+    return config.vision().patchSize();
+  }
+
+  @Override
+  public Map<String, ModelInput> inputs(int batch, int size) {
+    int tokens = config.text().maxTokens();
+    return Map.of(PIXEL_VALUES, config.vision().input(batch, size),
+        INPUT_IDS, ModelInput.tokens(config.text().vocabSize(), batch, tokens),
+        ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, tokens));
+  }
+
+  @Override
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
+    var image = encodeImage(inputs.get(PIXEL_VALUES), keep);
+    var words = encodeText(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), keep);
+    var logits = logits(image.embeds, words.embeds);
+    var named = new LinkedHashMap<String, Tensor>();
+    named.putAll(image.named("vision_model_output."));
+    named.putAll(words.named("text_model_output."));
+    named.put("image_embeds", image.embeds);
+    named.put("text_embeds", words.embeds);
+    named.put("logits_per_image", logits);
+    named.put("logits_per_text", logits.transposed(0, 1).contiguous());
+    return named;
+  }
+}

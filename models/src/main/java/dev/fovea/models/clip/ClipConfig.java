@@ -1,0 +1,80 @@
+package dev.fovea.models.clip;
+
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.kernels.Activation;
+import dev.fovea.models.EncoderBlock;
+import dev.fovea.models.Family;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelConfig;
+import dev.fovea.models.PictureTowerConfig;
+import dev.fovea.models.TextTowerConfig;
+import java.util.Map;
+
+/// The sizes of a CLIP, under the names of the published `config.json`.
+///
+/// @param eosTokenId the token that ends a text, whose features stand for all of it
+/// @param projectionDim dimensions of the space that pictures and words share
+public record ClipConfig(PictureTowerConfig vision, TextTowerConfig text, int eosTokenId, int projectionDim) implements ModelConfig {
+  private static final int VOCABULARY = 49408;
+
+  /// The published models (Radford et al., 2021, table 20).
+  public static final Map<String, ClipConfig> PRESETS = Map.of(
+      "clip-vit-base-patch32", preset(224, 32, 768, 12, 512, 512),
+      "clip-vit-base-patch16", preset(224, 16, 768, 12, 512, 512),
+      "clip-vit-large-patch14", preset(224, 14, 1024, 24, 768, 768),
+      "clip-vit-large-patch14-336", preset(336, 14, 1024, 24, 768, 768));
+
+  private static ClipConfig preset(int imageSize, int patchSize, int dim, int depth, int textDim, int projectionDim) {
+    return new ClipConfig(new PictureTowerConfig(imageSize, imageSize, patchSize, 3, depth, blocks(dim)),
+        new TextTowerConfig(VOCABULARY, 77, 12, blocks(textDim)), VOCABULARY - 1, projectionDim);
+  }
+
+  private static EncoderBlock.Sizes blocks(int dim) {
+    return new EncoderBlock.Sizes(dim, dim / 64, 4 * dim, true, Activation.QUICK_GELU, 1e-5f);
+  }
+
+  /// @throws IllegalArgumentException if sizes do not fit together
+  public ClipConfig {
+    if (projectionDim < 1) throw new IllegalArgumentException("projection_dim must be positive");
+    if (eosTokenId < 0 || eosTokenId >= text.vocabSize())
+      throw new IllegalArgumentException("eos_token_id " + eosTokenId + ": expected one of " + text.vocabSize() + " tokens");
+  }
+
+  /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `clip-vit-base-patch32`.
+  ///
+  /// @throws CheckpointException if a field is missing or wrong
+  public static ClipConfig of(JsonFields json) {
+    var base = PRESETS.get("clip-vit-base-patch32");
+    try {
+      var text = json.object("text_config");
+      return new ClipConfig(PictureTowerConfig.of(json.object("vision_config"), base.vision), TextTowerConfig.of(text, base.text),
+          text.integer("eos_token_id", base.eosTokenId), json.integer("projection_dim", base.projectionDim));
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public Family family() {
+    return Family.CLIP;
+  }
+
+  @Override
+  public Model load(Weights weights) {
+    return Clip.load(this, weights);
+  }
+
+  @Override
+  public JsonObject toJson() {
+    var json = new JsonObject();
+    json.add("vision_config", vision.toJson());
+    var textConfig = text.toJson();
+    textConfig.addProperty("eos_token_id", eosTokenId);
+    json.add("text_config", textConfig);
+    json.addProperty("projection_dim", projectionDim);
+    return json;
+  }
+}

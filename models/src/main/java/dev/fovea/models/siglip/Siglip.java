@@ -1,0 +1,203 @@
+package dev.fovea.models.siglip;
+
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.AttentionPooling;
+import dev.fovea.engine.nn.CrossAttention;
+import dev.fovea.engine.nn.Embedding;
+import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.Mlp;
+import dev.fovea.engine.nn.PatchEmbedding;
+import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.EncoderBlock;
+import dev.fovea.models.JoinsPicturesAndText;
+import dev.fovea.models.Keep;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelInput;
+import dev.fovea.models.Trace;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jetbrains.annotations.Nullable;
+
+/// SigLIP, which decides of each picture and text by themselves whether they belong together (Zhai et al., "Sigmoid Loss for
+/// Language Image Pre-Training", 2023; ref: google-research/big_vision `models/proj/image_text/two_towers.py`, transformers
+/// `models/siglip/modeling_siglip.py`).
+///
+/// Shapes: I pictures, T texts, P patches, N tokens, C channels, which are also the dimensions of the common space.
+///
+/// @param words the encoder of words and what compares its texts with pictures, or null for a model of pictures alone
+public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText {
+
+  /// The encoder of pictures.
+  ///
+  /// @param posEmbed `[P, C]`, resampled for pictures of another size
+  /// @param attnPool makes one token of the patches; null for the patches alone
+  record Visual(PatchEmbedding patchEmbed, PositionGrid posEmbed, List<EncoderBlock> blocks, LayerNorm norm,
+      @Nullable AttentionPooling attnPool) {
+    static Visual load(SiglipConfig config, Weights w) {
+      var c = config.vision();
+      int dim = c.blocks().dim(), patch = c.patchSize();
+      return new Visual(
+          new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim), c.numChannels(), patch),
+          new PositionGrid(w.tensor("pos_embed", c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
+          EncoderBlock.stack(c.depth(), c.blocks(), w),
+          w.layerNorm("norm", dim, c.blocks().layerNormEps()),
+          config.pooling() ? pooling(c.blocks(), w.at("attn_pool")) : null);
+    }
+
+    private static AttentionPooling pooling(EncoderBlock.Sizes s, Weights w) {
+      int dim = s.dim();
+      return new AttentionPooling(
+          w.tensor("latent", 1, dim),
+          new CrossAttention(w.linear("q", dim, dim), w.linear("kv", dim, 2 * dim), w.linear("proj", dim, dim), s.numHeads()),
+          w.layerNorm("norm", dim, s.layerNormEps()),
+          new Mlp(w.linear("mlp.fc1", dim, s.mlpDim()), s.act(), w.linear("mlp.fc2", s.mlpDim(), dim)));
+    }
+
+    Encoded forward(Tensor image, Keep keep) {
+      int patch = patchEmbed.patchSize();
+      var trace = new Trace(keep);
+      var x = patchEmbed.forward(image);                                              // [I, P, C]
+      x = trace.hidden(x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch)));
+      for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
+      x = norm.forward(x);
+      return new Encoded(x, attnPool == null ? null : attnPool.forward(x), trace);
+    }
+  }
+
+  /// The encoder of words, which reads a fixed number of tokens, padding included; the last one stands for the text.
+  ///
+  /// @param posEmbed `[positions, C]`
+  /// @param head `C → C`
+  /// @param logitScale what cosines are multiplied by, already exponentiated
+  /// @param logitBias `[1]`, added to them
+  record Words(Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear head, float logitScale,
+      Tensor logitBias) {
+    static Words load(SiglipConfig config, Weights weights) {
+      var c = config.text();
+      var w = weights.at("text");
+      int dim = c.blocks().dim();
+      return new Words(
+          w.embedding("token_embed", c.vocabSize(), dim),
+          w.tensor("pos_embed", c.maxTokens(), dim),
+          EncoderBlock.stack(c.depth(), c.blocks(), w),
+          w.layerNorm("norm", dim, c.blocks().layerNormEps()),
+          w.linear("head", dim, config.projectionSize()),
+          (float) Math.exp(weights.scalar("logit_scale")),
+          weights.tensor("logit_bias", 1));
+    }
+
+    Encoded forward(Tensor ids, Keep keep) {
+      var trace = new Trace(keep);
+      var x = trace.hidden(tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1))));   // [T, N, C]
+      for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
+      x = norm.forward(x);
+      return new Encoded(x, head.forward(x.select(1, ids.dim(1) - 1).contiguous()), trace);
+    }
+  }
+
+  /// What a tower computes.
+  ///
+  /// @param lastHiddenState after the norm, `[…, N, C]`
+  /// @param pooled `[…, C]`; null without a pooling head
+  public record Encoded(Tensor lastHiddenState, @Nullable Tensor pooled, Trace trace) {
+    /// Under the reference's names.
+    Map<String, Tensor> named(String prefix) {
+      var named = trace.named(prefix);
+      named.put(prefix + "last_hidden_state", lastHiddenState);
+      if (pooled != null) named.put(prefix + "pooler_output", pooled);
+      return named;
+    }
+  }
+
+  public static Siglip load(SiglipConfig config, Weights w) {
+    return new Siglip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
+  }
+
+  /// Pictures `[I, channels, H, W]`, whose sides may be any multiples of the patch size.
+  ///
+  /// @throws InputException if the pictures have other channels or are no whole number of patches
+  public Encoded encodeImage(Tensor image, Keep keep) {
+    return visual.forward(image, keep);
+  }
+
+  /// Tokens `[T, N]`; padding is read like any other token.
+  ///
+  /// @throws InputException if there are more tokens than positions
+  /// @throws IllegalStateException if there is no encoder of words
+  public Encoded encodeText(Tensor ids, Keep keep) {
+    if (words == null) throw new IllegalStateException("this SigLIP has no encoder of words");
+    config.text().check(ids);
+    return words.forward(ids, keep);
+  }
+
+  @Override
+  public Tensor imageEmbeds(Tensor image) {
+    var pooled = encodeImage(image, Keep.NOTHING).pooled;
+    if (pooled == null) throw new IllegalStateException("this SigLIP has no pooling head");
+    return pooled.normalized();
+  }
+
+  @Override
+  public Tensor textEmbeds(Tensor ids, Tensor mask) {
+    return encodeText(ids, Keep.NOTHING).pooled.normalized();
+  }
+
+  @Override
+  public Tensor logits(Tensor imageEmbeds, Tensor textEmbeds) {
+    if (words == null) throw new IllegalStateException("this SigLIP has no encoder of words");
+    var cosines = imageEmbeds.matmul(textEmbeds.transposed(0, 1), words.logitScale);  // [I, T]
+    var each = cosines.reshape(imageEmbeds.dim(0), textEmbeds.dim(0), 1);
+    return each.plus(words.logitBias).reshape(cosines.shape());
+  }
+
+  @Override
+  public Tensor scores(Tensor logits) {
+    return logits.activate(Activation.SIGMOID);
+  }
+
+  @Override
+  public boolean readsText() {
+    return words != null;
+  }
+
+  @Override
+  public int maxTokens() {
+    return config.text() == null ? 0 : config.text().maxTokens();
+  }
+
+  @Override
+  public int minSide() {
+    return config.vision().patchSize();
+  }
+
+  @Override
+  public Map<String, ModelInput> inputs(int batch, int size) {
+    var pixels = config.vision().input(batch, size);
+    var text = config.text();
+    return text == null ? Map.of(PIXEL_VALUES, pixels)
+        : Map.of(PIXEL_VALUES, pixels, INPUT_IDS, ModelInput.tokens(text.vocabSize(), batch, text.maxTokens()));
+  }
+
+  @Override
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
+    var image = encodeImage(inputs.get(PIXEL_VALUES), keep);
+    if (words == null) return image.named("");
+    var texts = encodeText(inputs.get(INPUT_IDS), keep);
+    var named = new LinkedHashMap<String, Tensor>();
+    named.putAll(image.named("vision_model_output."));
+    named.putAll(texts.named("text_model_output."));
+    named.put("image_embeds", image.pooled.normalized());
+    named.put("text_embeds", texts.pooled.normalized());
+    var logits = logits(named.get("image_embeds"), named.get("text_embeds"));
+    named.put("logits_per_image", logits);
+    named.put("logits_per_text", logits.transposed(0, 1).contiguous());
+    return named;
+  }
+}
