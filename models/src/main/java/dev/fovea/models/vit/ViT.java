@@ -11,8 +11,10 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.ClassifiesPictures;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
+import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +28,7 @@ import java.util.stream.IntStream;
 /// @param clsToken `[1, C]`
 /// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
 public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, List<Block> blocks,
-    LayerNorm norm, Linear head) implements Model, ClassifiesPictures {
+    LayerNorm norm, Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
 
   /// What a pass computes.
   ///
@@ -65,10 +67,20 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   /// @throws InputException if the picture has other channels or is no whole number of patches
   public Output forward(Tensor image, Keep keep) {
     var trace = new Trace(keep);
+    var cls = encode(image, trace).select(1, 0).contiguous();                         // [B, C]
+    return new Output(head.forward(norm.forward(cls)), trace);
+  }
+
+  /// All tokens before the final norm: `[B, channels, H, W]` → `[B, N, C]`.
+  private Tensor encode(Tensor image, Trace trace) {
     var x = trace.hidden(embed(image));                                               // [B, N, C]
     for (var block : blocks) x = trace.hidden(block.forward(x, trace));
-    var cls = x.select(1, 0).contiguous();                                            // [B, C]
-    return new Output(head.forward(norm.forward(cls)), trace);
+    return x;
+  }
+
+  @Override
+  public PictureFeatures features(Tensor image) {
+    return PictureFeatures.ofTokens(norm.forward(encode(image, new Trace(Keep.NOTHING))), 0);
   }
 
   /// The class token and the patches, each with its position: `[B, channels, H, W]` → `[B, N, C]`.
@@ -95,6 +107,11 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   @Override
   public int numClasses() {
     return config.numClasses();
+  }
+
+  @Override
+  public int patchSize() {
+    return config.patchSize();
   }
 
   @Override

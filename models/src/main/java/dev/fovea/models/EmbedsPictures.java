@@ -1,0 +1,17 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.vit.ViT;
+
+/// A model that turns a picture into features of the whole and of its patches.
+public sealed interface EmbedsPictures permits ViT, Dinov2 {
+  /// Side of a patch, in pixels; pictures are whole numbers of patches.
+  int patchSize();
+
+  /// `[B, channels, H, W]` → features after the final norm.
+  ///
+  /// @throws InputException if the picture has other channels or is no whole number of patches
+  PictureFeatures features(Tensor image);
+}

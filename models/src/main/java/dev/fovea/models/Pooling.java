@@ -1,0 +1,11 @@
+package dev.fovea.models;
+
+/// How a picture's features become one vector.
+public enum Pooling {
+  /// The class token.
+  CLASS_TOKEN,
+  /// The mean of the patches.
+  PATCH_MEAN,
+  /// The class token, then the mean of the patches: twice the channels, what DINOv2's linear classifier reads.
+  BOTH
+}
