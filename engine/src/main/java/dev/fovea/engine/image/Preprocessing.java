@@ -126,28 +126,74 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected at least " + minSide + "x" + minSide);
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO + " : 1");
-    var resized = resized(picture);
-    int height = crop == null ? resized.height() : crop[0], width = crop == null ? resized.width() : crop[1];
-    int top = Math.floorDiv(resized.height() - height, 2), left = Math.floorDiv(resized.width() - width, 2);
-    var values = new float[3 * height * width];
+    var frame = frame(picture);
+    var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
+    var values = new float[3 * frame.height * frame.width];
     for (int c = 0, to = 0; c < 3; c++)
-      for (int y = top; y < top + height; y++)
-        for (int x = left; x < left + width; x++, to++) {
+      for (int y = frame.top; y < frame.top + frame.height; y++)
+        for (int x = frame.left; x < frame.left + frame.width; x++, to++) {
           boolean inside = y >= 0 && x >= 0 && y < resized.height() && x < resized.width();
           int sample = inside ? resized.rgb()[3 * (y * resized.width() + x) + c] & 0xff : 0;
           values[to] = (sample * rescale - mean[c]) / std[c];
         }
-    return new Input(height, width, values);
+    return new Input(frame.height, frame.width, values);
   }
 
   /// Numbers for a model, `[3][height][width]`.
   public record Input(int height, int width, float[] values) {}
 
-  private Picture resized(Picture p) {
-    if (resize == null) return p;
-    if (resize.shortestEdge == 0) return resample.apply(p, resize.width, resize.height);
-    int edge = resize.shortestEdge;
-    return p.width() <= p.height() ? resample.apply(p, edge, (int) ((long) edge * p.height() / p.width()))
-        : resample.apply(p, (int) ((long) edge * p.width() / p.height()), edge);
+  /// Where the model's input comes from: of the picture, resized to `resizedWidth × resizedHeight`, the part `width × height`
+  /// at (`left`, `top`), which may reach beyond it.
+  public record Frame(int resizedWidth, int resizedHeight, int left, int top, int width, int height) {
+    /// What was found in the input, such as a pixel a patch, back in the place it has in a picture of `toWidth × toHeight`: each
+    /// pixel takes the value of the cell that it lies in, and what the input left out is black.
+    public Picture spread(Picture cells, int toWidth, int toHeight) {
+      var rgb = new byte[Math.toIntExact(3L * toWidth * toHeight)];
+      for (int y = 0; y < toHeight; y++) {
+        int row = cell(y, toHeight, resizedHeight, top, height, cells.height());
+        for (int x = 0; x < toWidth && row >= 0; x++) {
+          int col = cell(x, toWidth, resizedWidth, left, width, cells.width());
+          if (col >= 0) System.arraycopy(cells.rgb(), 3 * (row * cells.width() + col), rgb, 3 * (y * toWidth + x), 3);
+        }
+      }
+      return new Picture(cells.name(), toWidth, toHeight, rgb);
+    }
+
+    /// Along one side: which of `cells` pixel `at` of `pixels` lies in, or -1 outside of the input.
+    private static int cell(int at, int pixels, int resized, int from, int length, int cells) {
+      double inside = (at + 0.5) * resized / pixels - from;
+      return inside < 0 || inside >= length ? -1 : (int) (inside * cells / length);
+    }
+  }
+
+  /// Which part of a picture [#apply] takes, at which size.
+  public Frame frame(Picture picture) {
+    int[] size = resizedSize(picture);
+    int height = crop == null ? size[0] : crop[0], width = crop == null ? size[1] : crop[1];
+    return new Frame(size[1], size[0], Math.floorDiv(size[1] - width, 2), Math.floorDiv(size[0] - height, 2), width, height);
+  }
+
+  /// Height and width after the resize.
+  private int[] resizedSize(Picture p) {
+    if (resize == null) return new int[] {p.height(), p.width()};
+    if (resize.shortestEdge == 0) return new int[] {resize.height, resize.width};
+    int edge = resize.shortestEdge, longer = Math.toIntExact((long) edge * Math.max(p.width(), p.height()) / Math.min(p.width(), p.height()));
+    return p.width() <= p.height() ? new int[] {longer, edge} : new int[] {edge, longer};
+  }
+
+  /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
+  /// multiples is cut off at both ends.
+  ///
+  /// @param side of the shorter edge, a multiple of `multiple`
+  /// @throws ImageException if the picture would be larger than any that is decoded
+  public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
+    var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
+    long longer = (long) side * Math.max(picture.width(), picture.height()) / Math.min(picture.width(), picture.height());
+    if (longer * side > ImageDecoder.MAX_PIXELS)
+      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side of "
+          + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+    int[] size = resized.resizedSize(picture);
+    int[] whole = {size[0] / multiple * multiple, size[1] / multiple * multiple};
+    return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);
   }
 }
