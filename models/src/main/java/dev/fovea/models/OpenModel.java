@@ -8,6 +8,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
@@ -78,6 +79,13 @@ final class OpenModel implements AutoCloseable {
 
   ModelHeader header() {
     return header;
+  }
+
+  /// The model's tokenizer; it neither cuts nor fills texts, which is the tasks' affair.
+  ///
+  /// @throws CheckpointException if the file holds none, or it is one that is not known
+  Tokenizer tokenizer() {
+    return Tokenizer.of(checkpoint).withTruncation(null).withPadding(null);
   }
 
   Model model() {

@@ -187,8 +187,18 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   }
 
   @Override
+  public int vocabSize() {
+    return config.text() == null ? 0 : config.text().vocabSize();
+  }
+
+  @Override
   public int maxTokens() {
     return config.text() == null ? 0 : config.text().maxTokens();
+  }
+
+  @Override
+  public int fillsUpWith() {
+    return config.padTokenId();
   }
 
   @Override
