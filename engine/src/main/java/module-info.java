@@ -1,4 +1,4 @@
-/// Tensors, layers, checkpoints and pictures: what models are written with.
+/// Tensors, layers, checkpoints, pictures and tokenizers: what models are written with.
 module dev.fovea.engine {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.kernels;
@@ -11,4 +11,5 @@ module dev.fovea.engine {
   exports dev.fovea.engine.image;
   exports dev.fovea.engine.nn;
   exports dev.fovea.engine.tensor;
+  exports dev.fovea.engine.text;
 }
