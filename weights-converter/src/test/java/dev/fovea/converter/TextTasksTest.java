@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
@@ -160,6 +161,21 @@ class TextTasksTest {
     }
     try (var embedder = TextEmbedder.open(convert("siglip-tiny"))) {
       assertThatThrownBy(() -> embedder.embed("a cat ".repeat(60))).isInstanceOf(TokenizerException.class).hasMessageContaining("expected at most 16 tokens");
+    }
+  }
+
+  /// Vocabularies that were published before `tokenizer.json` was.
+  @Test
+  void vocabulariesAlone() throws IOException {
+    var source = Files.createDirectory(folder.resolve("old"));
+    for (var name : List.of("config.json", "model.safetensors"))
+      Files.copy(FIXTURES.resolve("bert-tiny-classifier").resolve(name), source.resolve(name));
+    var vocab = new JsonFields("vocab", JsonFields.parse("tokenizer", Files.readString(FIXTURES.resolve("bert-tiny-classifier/tokenizer.json")))
+        .object("model").object("vocab").json());
+    var words = vocab.json().keySet().stream().sorted(Comparator.comparingInt(vocab::integer)).toList();
+    Files.write(source.resolve("vocab.txt"), words);
+    try (var old = TextClassifier.open(convert(source)); var published = TextClassifier.open(convert("bert-tiny-classifier"))) {
+      assertThat(old.classify("I love you all")).isEqualTo(published.classify("I love you all"));
     }
   }
 

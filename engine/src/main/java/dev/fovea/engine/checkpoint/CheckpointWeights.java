@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,7 +33,7 @@ public final class CheckpointWeights implements WeightSource {
   @Override
   public Set<String> names() {
     var names = new HashSet<>(checkpoint.tensors().keySet());
-    names.remove(ModelHeader.TOKENIZER);
+    names.remove(Tokenizer.TENSOR);
     return names;
   }
 

@@ -83,6 +83,14 @@ public final class Tokenizer {
     return TokenizerFiles.bert(vocab, lowercase);
   }
 
+  /// The `tokenizer.json` that a published folder holds, or that the vocabularies in it stand for (BERT's `vocab.txt`, CLIP's
+  /// `vocab.json` and `merges.txt`); null where it holds none.
+  ///
+  /// @throws CheckpointException if a file cannot be read, or contradicts itself
+  public static @Nullable String jsonOf(Path folder) {
+    return TokenizerFiles.jsonOf(folder);
+  }
+
   /// A tokenizer that cuts as told, or not at all.
   public Tokenizer withTruncation(@Nullable Truncation other) {
     return new Tokenizer(added, preTokenizer, model, postProcessor, decoder, other, padding);

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import org.jetbrains.annotations.Nullable;
 
 /// The files that tokenizers are published in. Vocabularies alone are put into the `tokenizer.json` that they stand for.
 final class TokenizerFiles {
@@ -32,10 +33,27 @@ final class TokenizerFiles {
   }
 
   private static Tokenizer openFolder(Path folder) {
-    for (var name : List.of("tokenizer.json", "vocab.txt")) if (Files.exists(folder.resolve(name))) return open(folder.resolve(name));
+    var json = jsonOf(folder);
+    if (json == null)
+      throw new CheckpointException(folder + ": there is no tokenizer in this folder: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+    return TokenizerJson.read(folder.toString(), json);
+  }
+
+  /// The `tokenizer.json` that a folder holds or that its vocabularies stand for; null where it holds none.
+  static @Nullable String jsonOf(Path folder) {
+    Path json = folder.resolve("tokenizer.json"), bert = folder.resolve("vocab.txt");
+    if (Files.exists(json)) return text(json);
+    if (Files.exists(bert)) return bertJson(bert, isLowercase(folder.resolve("tokenizer_config.json"))).toString();
     Path vocab = folder.resolve("vocab.json"), merges = folder.resolve("merges.txt");
-    if (Files.exists(vocab) && Files.exists(merges)) return clip(vocab, merges);
-    throw new CheckpointException(folder + ": there is no tokenizer in this folder: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+    return Files.exists(vocab) && Files.exists(merges) ? clipJson(vocab, merges).toString() : null;
+  }
+
+  static Tokenizer clip(Path vocab, Path merges) {
+    return TokenizerJson.of(JsonPart.of(vocab.toString(), clipJson(vocab, merges)));
+  }
+
+  static Tokenizer bert(Path vocab, boolean lowercase) {
+    return TokenizerJson.of(JsonPart.of(vocab.toString(), bertJson(vocab, lowercase)));
   }
 
   private static boolean isLowercase(Path config) {
@@ -61,7 +79,7 @@ final class TokenizerFiles {
   }
 
   /// ref: transformers, CLIPTokenizer; CLIP/clip/simple_tokenizer.py, whose decoder writes a space for each end of a word.
-  static Tokenizer clip(Path vocab, Path merges) {
+  static JsonObject clipJson(Path vocab, Path merges) {
     var lines = new JsonArray();
     text(merges).lines().filter(line -> !line.isEmpty()).forEach(lines::add);
     var model = object("{'type': 'BPE', 'unk_token': '<|endoftext|>', 'end_of_word_suffix': '</w>'}");
@@ -83,11 +101,11 @@ final class TokenizerFiles {
     file.add("added_tokens", added(special("<|startoftext|>", start), special("<|endoftext|>", end)));
     file.add("post_processor", object("{'type': 'RobertaProcessing', 'cls': ['<|startoftext|>', " + start + "], 'sep': ['<|endoftext|>', " + end
         + "], 'trim_offsets': false, 'add_prefix_space': false}"));
-    return TokenizerJson.of(JsonPart.of(vocab.toString(), file));
+    return file;
   }
 
   /// ref: bert/tokenization.py, FullTokenizer.
-  static Tokenizer bert(Path vocab, boolean lowercase) {
+  static JsonObject bertJson(Path vocab, boolean lowercase) {
     var ids = new JsonObject();
     for (var line : text(vocab).lines().toList()) {
       if (ids.has(line)) throw new CheckpointException(vocab + ": line " + (ids.size() + 1) + ": '" + line + "' is there twice");
@@ -102,7 +120,7 @@ final class TokenizerFiles {
     file.add("model", model);
     var special = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]").stream().filter(ids::has).map(token -> special(token, id(vocab, model, token)));
     file.add("added_tokens", added(special.toArray(JsonObject[]::new)));
-    return TokenizerJson.of(JsonPart.of(vocab.toString(), file));
+    return file;
   }
 
   private static JsonObject object(String json) {
