@@ -106,7 +106,7 @@ public final class PictureEmbedder implements AutoCloseable {
       throw new IllegalArgumentException("size: expected a multiple of the patch size " + patch + " up to " + MAX_SIZE + ", got " + size);
     var steps = size == 0 ? preprocessing : preprocessing.atShorterSide(picture, size, patch);
     var input = steps.apply(picture, patch);
-    if (input.height() % patch != 0 || input.width() % patch != 0)
+    if (!model.takesRest() && (input.height() % patch != 0 || input.width() % patch != 0))
       throw new ImageException(picture.name() + ": after preprocessing: expected a height and width that are multiples of the patch size "
           + patch + ", got " + input.height() + "x" + input.width());
     return new Prepared(picture.name(), steps.frame(picture), input);

@@ -28,7 +28,7 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
       "siglip-base-patch16-224", preset(224, 16, 768, 12, 12, 3072),
       "siglip-large-patch16-256", preset(256, 16, 1024, 24, 16, 4096),
       "siglip-large-patch16-384", preset(384, 16, 1024, 24, 16, 4096),
-      "siglip-so400m-patch14-384", preset(378, 14, 1152, 27, 16, 4304));
+      "siglip-so400m-patch14-384", preset(384, 14, 1152, 27, 16, 4304));
 
   private static final int PAD = 1;
 
