@@ -154,8 +154,11 @@ final class QueryTiles {
     for (int r = 0; r < height; r++) {
       float now = s[max + r], keep = s[maxima(room) + r];
       // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
-      expOfDifference(r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES, keep);
-      if (keep != 1) scale(output(tile) + r * outStride, head.outCols(), keep);
+      if (keep != 1) {
+        scale(sums(tile) + r * LANES, LANES, keep);
+        scale(output(tile) + r * outStride, head.outCols(), keep);
+      }
+      VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES);
     }
   }
 
@@ -176,17 +179,6 @@ final class QueryTiles {
       max0 = max0.blend(x, x.compare(VectorOperators.GT, max0));
     }
     return max0.max(max1).reduceLanes(VectorOperators.MAX);
-  }
-
-  /// `s[j] = exp(s[j] - max)`, and adds that to the sums at `sums`, of which `keep` is kept.
-  private void expOfDifference(int from, int to, float max, int sums, float keep) {
-    var sum = FloatVector.fromArray(F, s, sums).mul(keep);
-    for (int j = from; j < to; j += LANES) {
-      var e = VectorMath.exp(FloatVector.fromArray(F, s, j).sub(max));
-      e.intoArray(s, j);
-      sum = sum.add(e);
-    }
-    sum.intoArray(s, sums);
   }
 
   /// Adds the block's weights times its values to the output rows.
