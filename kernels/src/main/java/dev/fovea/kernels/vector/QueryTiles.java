@@ -40,7 +40,8 @@ final class QueryTiles {
   /// @param room how many tiles `s` has room for
   /// @param first the first tile of `rows`
   /// @param s [#size] floats
-  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask, int o, int i, float[] s) {
+  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask,
+      int o, int i, float[] s) {
     this.room = room;
     this.rows = rows;
     this.first = first;
@@ -122,7 +123,8 @@ final class QueryTiles {
     int rows = this.rows.rows(first + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c, STRIDE, p > 0);
+        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c,
+            STRIDE, p > 0);
     int end = Math.ceilDiv(count, LANES) * LANES;
     if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
   }
@@ -158,7 +160,8 @@ final class QueryTiles {
         scale(sums(tile) + r * LANES, LANES, keep);
         scale(output(tile) + r * outStride, head.outCols(), keep);
       }
-      VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES);
+      float shift = now == Float.NEGATIVE_INFINITY ? 0 : now;
+      VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
     }
   }
 

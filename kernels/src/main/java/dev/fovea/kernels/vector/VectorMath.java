@@ -45,6 +45,9 @@ final class VectorMath {
   /// instructions on x86.
   private static final int GELU_END = Float.floatToRawIntBits(14.5f);
 
+  /// Floats that are summed before their sum is added to the whole.
+  private static final int BLOCK = 8 * LANES;
+
   private VectorMath() {}
 
   /// `s = exp(s - max)`, where no number is larger than `max`, and adds the results, lane by lane, to the vector at `sum`.
@@ -54,28 +57,33 @@ final class VectorMath {
   /// rounds the same way every time, and 3,072 of them may be off by ten ulps.
   static void expOfDifference(float[] s, int from, int to, float max, int sum) {
     FloatVector total = FloatVector.fromArray(F, s, sum), lost = FloatVector.zero(F);
-    for (int i = from; i < to; i += LANES) {
-      var x = FloatVector.fromArray(F, s, i);
-      var difference = x.sub(max);
-      var back = difference.sub(x);
-      var rest = x.sub(difference.sub(back)).sub(back.add(max));
-      var end = difference.compare(VectorOperators.LT, EXP_END);
-      var y = difference.blend(EXP_END, end);
-      // 2ⁿ · eʳ, where the low bits of `shifted` are n.
-      var shifted = y.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND_BIASED));
-      var n = shifted.sub(ROUND_BIASED);
-      var r = n.fma(FloatVector.broadcast(F, -LN2_REST), n.fma(FloatVector.broadcast(F, -LN2), y)).add(rest.blend(0f, end));
-      var p = r.fma(FloatVector.broadcast(F, E6), FloatVector.broadcast(F, E5));
-      p = p.fma(r, FloatVector.broadcast(F, E4));
-      p = p.fma(r, FloatVector.broadcast(F, E3));
-      p = p.fma(r, FloatVector.broadcast(F, E2));
-      p = p.fma(r, FloatVector.broadcast(F, 1f));
-      p = p.fma(r, FloatVector.broadcast(F, 1f));
-      var e = p.mul(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats()).mul(DROP);
-      e.intoArray(s, i);
-      var term = e.sub(lost);
-      var next = total.add(term);
-      lost = next.sub(total).sub(term);
+    for (int block = from; block < to; block += BLOCK) {
+      var part = FloatVector.zero(F);
+      for (int i = block, last = Math.min(to, block + BLOCK); i < last; i += LANES) {
+        var x = FloatVector.fromArray(F, s, i);
+        var difference = x.sub(max);
+        var back = difference.sub(x);
+        var rest = x.sub(difference.sub(back)).sub(back.add(max));
+        var end = difference.compare(VectorOperators.LT, EXP_END);
+        var y = difference.blend(EXP_END, end);
+        // 2ⁿ · eʳ, where the low bits of `shifted` are n.
+        var shifted = y.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND_BIASED));
+        var n = shifted.sub(ROUND_BIASED);
+        var r = n.fma(FloatVector.broadcast(F, -LN2_REST), n.fma(FloatVector.broadcast(F, -LN2), y));
+        r = r.add(rest.blend(0f, end));
+        var p = r.fma(FloatVector.broadcast(F, E6), FloatVector.broadcast(F, E5));
+        p = p.fma(r, FloatVector.broadcast(F, E4));
+        p = p.fma(r, FloatVector.broadcast(F, E3));
+        p = p.fma(r, FloatVector.broadcast(F, E2));
+        p = p.fma(r, FloatVector.broadcast(F, 1f));
+        p = p.fma(r, FloatVector.broadcast(F, 1f));
+        var e = p.mul(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats()).mul(DROP);
+        e.intoArray(s, i);
+        part = part.add(e);
+      }
+      part = part.sub(lost);
+      var next = total.add(part);
+      lost = next.sub(total).sub(part);
       total = next;
     }
     total.intoArray(s, sum);
@@ -130,24 +138,31 @@ final class VectorMath {
   }
 
   /// `x · σ(x (linear + cubic x²))`. With each factor, sum and product comes what its rounding lost: the argument is as large
-  /// as 110, and its absolute error becomes the result's relative one.
+  /// as 110, and its absolute error becomes the result's relative one. The condition is the same in every round.
   ///
   /// @param end the magnitude where the argument reaches -[#EXP_END]
-  private static void gated(float[] s, int from, int to, float linear, float linearRest, float cubic, float cubicRest, float end) {
+  private static void gated(float[] s, int from, int to, float linear, float linearRest, float cubic, float cubicRest,
+      float end) {
     int most = Float.floatToRawIntBits(end);
     for (int i = from; i < to; i += LANES) {
       var x = FloatVector.fromArray(F, s, i);
       var z = x.abs().reinterpretAsInts().min(most).reinterpretAsFloats();
-      var square = z.mul(z);
-      var term = square.mul(cubic);
-      var factor = term.add(linear);
-      var rest = square.fma(FloatVector.broadcast(F, cubic), term.neg());
-      rest = z.fma(z, square.neg()).fma(FloatVector.broadcast(F, cubic), rest);
-      var back = factor.sub(term);
-      rest = rest.add(FloatVector.broadcast(F, linear).sub(back)).add(term.sub(factor.sub(back)));
-      rest = square.fma(FloatVector.broadcast(F, cubicRest), rest).add(linearRest);
-      var a = z.mul(factor);
-      rest = rest.fma(z, z.fma(factor, a.neg()));
+      FloatVector a, rest;
+      if (cubic == 0) {
+        a = z.mul(linear);
+        rest = z.fma(FloatVector.broadcast(F, linearRest), z.fma(FloatVector.broadcast(F, linear), a.neg()));
+      } else {
+        var square = z.mul(z);
+        var term = square.mul(cubic);
+        var factor = term.add(linear);
+        var back = factor.sub(term);
+        rest = z.fma(z, square.neg()).fma(FloatVector.broadcast(F, cubic),
+            square.fma(FloatVector.broadcast(F, cubic), term.neg()));
+        rest = rest.add(FloatVector.broadcast(F, linear).sub(back)).add(term.sub(factor.sub(back)));
+        rest = square.fma(FloatVector.broadcast(F, cubicRest), rest).add(linearRest);
+        a = z.mul(factor);
+        rest = rest.fma(z, z.fma(factor, a.neg()));
+      }
       // 2ⁿ · eʳ = exp(-a - rest), where the low bits of `shifted` are n.
       var shifted = a.fma(FloatVector.broadcast(F, -LOG2_E), FloatVector.broadcast(F, ROUND_BIASED));
       var n = shifted.sub(ROUND_BIASED);
