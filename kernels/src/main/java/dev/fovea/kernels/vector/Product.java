@@ -106,8 +106,8 @@ final class Product {
         for (int p = part.piece; p < part.piece + part.pieces; p++) {
           int start = part.steps.start(p) - k0;
           MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
-              panel.first() + start * panel.step(), panel.second() + start * panel.step(), panel.step(), part.steps.length(p), tile, at, WIDTH, p > 0,
-              fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
+              panel.first() + start * panel.step(), panel.second() + start * panel.step(), panel.step(), part.steps.length(p),
+              tile, at, WIDTH, p > 0, fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
         }
         if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
