@@ -27,7 +27,7 @@ record Allocations(List<Allocated> objects) {
     /// many there are depends on what was compiled before; the tables show what they cost. The loops of exponentials and
     /// activations may have none, whatever ran before.
     boolean isExcusedVector() {
-      return !place.startsWith("dev.fovea.kernels.vector.VectorMath.") && !place.startsWith("dev.fovea.kernels.vector.Elements.")
+      return !place.startsWith("dev.fovea.kernels.vector.VectorMath.")
           && (type.startsWith("jdk.incubator.vector.") || (type.equals("[F") || type.equals("[Z")) && bytes <= 80);
     }
 
