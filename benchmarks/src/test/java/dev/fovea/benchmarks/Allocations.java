@@ -24,11 +24,9 @@ record Allocations(List<Allocated> objects) {
     }
 
     /// A vector that C2 has put on the heap, or its lanes, because it stopped inlining: at most 512 bits and two headers. How
-    /// many there are depends on what was compiled before; the tables show what they cost. The loops of exponentials and
-    /// activations may have none, whatever ran before.
-    boolean isExcusedVector() {
-      return !place.startsWith("dev.fovea.kernels.vector.VectorMath.")
-          && (type.startsWith("jdk.incubator.vector.") || (type.equals("[F") || type.equals("[Z")) && bytes <= 80);
+    /// many there are depends on what was compiled before; the tables show what they cost.
+    boolean isVector() {
+      return type.startsWith("jdk.incubator.vector.") || (type.equals("[F") || type.equals("[Z")) && bytes <= 80;
     }
 
     /// What remembers to free a piece of native memory: each piece has one.
@@ -53,9 +51,9 @@ record Allocations(List<Allocated> objects) {
     return objects.stream().filter(o -> o.isNative() || o.isArray() && o.bytes > SMALL_ARRAY).toList();
   }
 
-  /// Bytes of all objects but excused vectors.
+  /// Bytes of all objects but vectors.
   long bytes() {
-    return objects.stream().filter(o -> !o.isExcusedVector()).mapToLong(Allocated::bytes).sum();
+    return objects.stream().filter(o -> !o.isVector()).mapToLong(Allocated::bytes).sum();
   }
 
   /// What a call allocates in the end. A first call may make buffers, as may later ones while threads have not yet met, and
