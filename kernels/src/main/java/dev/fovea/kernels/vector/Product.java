@@ -105,9 +105,9 @@ final class Product {
         int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
         for (int p = part.piece; p < part.piece + part.pieces; p++) {
           int start = part.steps.start(p) - k0;
-          MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(), panel.first() + start * panel.step(),
-              panel.second() + start * panel.step(), panel.step(), part.steps.length(p), tile, at, WIDTH, p > 0,
-              fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
+          MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
+              panel.first() + start * panel.step(), panel.second() + start * panel.step(), panel.step(), part.steps.length(p),
+              tile, at, WIDTH, p > 0, fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
         }
         if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
@@ -123,7 +123,8 @@ final class Product {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
       var rows = LeftRows.of(a, o, i);
-      try (var space = scratch.borrow((long) b.rows() * WIDTH); var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
+      try (var space = scratch.borrow((long) b.rows() * WIDTH);
+          var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {
         Panels.fill(b, o, i, col, space.segment(), 0, left.floats());
         for (int t = 0; t < cut.count(); t++) {

@@ -40,7 +40,8 @@ final class QueryTiles {
   /// @param room how many tiles `s` has room for
   /// @param first the first tile of `rows`
   /// @param s [#size] floats
-  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask, int o, int i, float[] s) {
+  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask,
+      int o, int i, float[] s) {
     this.room = room;
     this.rows = rows;
     this.first = first;
@@ -122,7 +123,8 @@ final class QueryTiles {
     int rows = this.rows.rows(first + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c, STRIDE, p > 0);
+        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c,
+            STRIDE, p > 0);
     int end = Math.ceilDiv(count, LANES) * LANES;
     if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
   }
@@ -154,8 +156,12 @@ final class QueryTiles {
     for (int r = 0; r < height; r++) {
       float now = s[max + r], keep = s[maxima(room) + r];
       // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
-      expOfDifference(r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES, keep);
-      if (keep != 1) scale(output(tile) + r * outStride, head.outCols(), keep);
+      if (keep != 1) {
+        scale(sums(tile) + r * LANES, LANES, keep);
+        scale(output(tile) + r * outStride, head.outCols(), keep);
+      }
+      float shift = now == Float.NEGATIVE_INFINITY ? 0 : now;
+      VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
     }
   }
 
@@ -176,17 +182,6 @@ final class QueryTiles {
       max0 = max0.blend(x, x.compare(VectorOperators.GT, max0));
     }
     return max0.max(max1).reduceLanes(VectorOperators.MAX);
-  }
-
-  /// `s[j] = exp(s[j] - max)`, and adds that to the sums at `sums`, of which `keep` is kept.
-  private void expOfDifference(int from, int to, float max, int sums, float keep) {
-    var sum = FloatVector.fromArray(F, s, sums).mul(keep);
-    for (int j = from; j < to; j += LANES) {
-      var e = VectorMath.exp(FloatVector.fromArray(F, s, j).sub(max));
-      e.intoArray(s, j);
-      sum = sum.add(e);
-    }
-    sum.intoArray(s, sums);
   }
 
   /// Adds the block's weights times its values to the output rows.

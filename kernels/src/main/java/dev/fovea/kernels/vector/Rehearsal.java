@@ -50,7 +50,8 @@ public final class Rehearsal {
     int touched = 0;
     for (int height : new int[] {MAX_ROWS, MAX_ROWS - 1, 1})
       for (int i = 0; i < CALLS; i++)
-        touched += MicroKernel.run(height, x, 0, w, 0, LANES, WIDTH, i % 4, out, 0, WIDTH, i % 2 == 0, i % 4 < 2 ? w : file, 0, 4);
+        touched += MicroKernel.run(height, x, 0, w, 0, LANES, WIDTH, i % 4, out, 0, WIDTH, i % 2 == 0,
+            i % 4 < 2 ? w : file, 0, 4);
     sink = touched;
   }
 
@@ -68,10 +69,12 @@ public final class Rehearsal {
 
   /// Whole operations, for what is best reached through them.
   private static void operations(Arena arena, MemorySegment file) {
-    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH, k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
+    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH;
+    int k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
     MemorySegment heads = arena.allocate(4L * keys * d, 64), out = arena.allocate(4L * m * d, 64);
     MemorySegment x = arena.allocate(4L * m * k, 64), bias = arena.allocate(4L * n, 64), y = arena.allocate(4L * m * n, 64);
-    var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)), Weight.Type.F32, Weight.Layout.PANELS, n, k);
+    var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)),
+        Weight.Type.F32, Weight.Layout.PANELS, n, k);
     // Scores that rise with the keys, so that each block rescales what the last one summed.
     for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
     Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);

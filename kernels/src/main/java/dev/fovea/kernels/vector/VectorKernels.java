@@ -168,8 +168,8 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
-      @Nullable MemorySegment residual, MemorySegment out) {
+  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias,
+      Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
     if (out.byteSize() > 0) convolutions.run(x, geometry, weight, bias, activation, residual, out);
   }
 
