@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.feature.Vectors;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
@@ -86,12 +87,40 @@ class EmbedderTest {
     }
   }
 
+  /// In the space shared with words: what the reference calls `image_embeds`. Another pooling has to be one of the model's.
+  @ParameterizedTest
+  @CsvSource({"clip-tiny, 'joint, class, mean, both'", "siglip-tiny, 'joint, mean'"})
+  void jointEmbeddings(String golden, String poolings) {
+    try (var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"));
+        var embedder = PictureEmbedder.open(convert(golden))) {
+      assertThat(embedder.poolings()).hasToString("[" + poolings + "]");
+      var expected = reference.tensor("output.image_embeds").toFloats();
+      var found = embedder.embed(inputs(reference), Pooling.JOINT, true, Progress.NONE);
+      for (int i = 0; i < found.size(); i++) {
+        int dim = expected.length / found.size();
+        assertThat(found.get(i)).containsExactly(Arrays.copyOfRange(expected, i * dim, (i + 1) * dim), within(1e-5f));
+      }
+    }
+  }
+
+  @Test
+  void poolingsThatAModelLacks() {
+    try (var embedder = PictureEmbedder.open(convert("dinov2-tiny"))) {
+      var picture = new Picture("black", 42, 42, new byte[3 * 42 * 42]);
+      assertThatThrownBy(() -> embedder.embed(picture, Pooling.JOINT, true, Progress.NONE)).isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("pooling: expected one of [class, mean, both] for this model, got joint");
+    }
+    var text = convert("bert-tiny-classifier");
+    assertThatThrownBy(() -> PictureEmbedder.open(text)).isInstanceOf(CheckpointException.class)
+        .hasMessageEndingWith("expected a model that gives features of pictures, got family bert");
+  }
+
   @Test
   void aBatchGivesTheSameBits() {
     try (var reference = Checkpoint.open(FIXTURES.resolve("dinov2-tiny-interpolated/reference.safetensors")); var kernels = KernelProvider.VECTOR.open(Workers.threads(2));
         var embedder = PictureEmbedder.of(Checkpoint.open(convert("dinov2-tiny-interpolated")), kernels)) {
       var inputs = inputs(reference);
-      for (var pooling : Pooling.values()) {
+      for (var pooling : embedder.poolings()) {
         var together = embedder.embed(inputs, pooling, true, Progress.NONE);
         assertThat(together).hasSize(2);
         for (int i = 0; i < 2; i++) assertThat(embedder.embed(List.of(inputs.get(i)), pooling, true, Progress.NONE).getFirst()).isEqualTo(together.get(i));
