@@ -138,7 +138,6 @@ class EmbedCommandTest {
     var first = ranking.get(0).getAsJsonObject();
     assertThat(first.get("query").getAsString()).isEqualTo(query);
     var similar = first.getAsJsonArray("similar");
-    // Both are stars.
     assertThat(similar).extracting(s -> s.getAsJsonObject().get("image").getAsString())
         .containsExactly(picture("below/03.png"), picture("01.png"), picture("02.png"));
     var all = array(fovea("embed", model, pictures, "--json"));
