@@ -219,7 +219,7 @@ class EmbedCommandTest {
     assertThat(other.err()).isEqualTo("fovea: " + journal + ": is of another model or other options: all pictures are computed anew\n");
     assertThat(JsonParser.parseString(Files.readString(folder.resolve("x.json")))).isEqualTo(anew);
     Files.writeString(journal, kept);
-    assertThat(fovea("embed", model, pictures, "-o", file("x.json")).err()).contains("--resume would take them over");
+    assertThat(fovea("embed", model, pictures, "-o", file("x.json")).err()).contains("--resume would take over");
     assertThat(vector(JsonParser.parseString(Files.readString(folder.resolve("x.json"))).getAsJsonArray(), 0)).isEqualTo(vector(clean, 0));
   }
 
@@ -232,6 +232,26 @@ class EmbedCommandTest {
       assertThat(fovea("embed", model, pictures, "-o", file("x.json"), "--resume").status()).as(text).isZero();
       assertThat(JsonParser.parseString(Files.readString(folder.resolve("x.json")))).as(text).isEqualTo(clean);
     }
+  }
+
+  @Test
+  void oneRunAtATime() {
+    var output = folder.resolve("x.json");
+    try (var journal = new EmbedJournal(output, "settings", false)) {
+      assertThat(fovea("embed", model, pictures, "-o", output.toString()))
+          .isEqualTo(new Run(2, "", "fovea: " + output + ".partial: another run is writing to " + output + "\n"));
+      assertThat(journal.known(picture("00.png"))).isNull();
+    }
+    assertThat(fovea("embed", model, pictures, "-o", output.toString()).status()).isZero();
+  }
+
+  /// As data sets have them: a folder of links, and a link to that.
+  @Test
+  void linkedFolders() throws IOException {
+    var linked = Files.createSymbolicLink(folder.resolve("linked"), folder.resolve("pictures"));
+    assertThat(array(fovea("embed", model, linked.toString(), "--json"))).hasSize(4);
+    Files.createSymbolicLink(folder.resolve("pictures/below/loop"), folder.resolve("pictures"));
+    assertThat(fovea("embed", model, linked.toString())).returns(2, Run::status).extracting(Run::err).asString().contains("linked: cannot be read: ");
   }
 
   @Test
