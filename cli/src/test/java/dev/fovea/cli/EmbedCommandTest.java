@@ -219,7 +219,7 @@ class EmbedCommandTest {
     assertThat(other.err()).isEqualTo("fovea: " + journal + ": is of another model or other options: all pictures are computed anew\n");
     assertThat(JsonParser.parseString(Files.readString(folder.resolve("x.json")))).isEqualTo(anew);
     Files.writeString(journal, kept);
-    assertThat(fovea("embed", model, pictures, "-o", file("x.json")).err()).contains("--resume would take over");
+    assertThat(fovea("embed", model, pictures, "-o", file("x.json")).err()).contains("which --resume would take over");
     assertThat(vector(JsonParser.parseString(Files.readString(folder.resolve("x.json"))).getAsJsonArray(), 0)).isEqualTo(vector(clean, 0));
   }
 
