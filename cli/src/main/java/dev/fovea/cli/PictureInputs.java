@@ -4,6 +4,7 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,7 +31,7 @@ final class PictureInputs {
   }
 
   private static List<String> picturesIn(Path folder) {
-    try (var files = Files.walk(folder)) {
+    try (var files = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
       var pictures = files.filter(f -> f.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)") && Files.isRegularFile(f))
           .map(Path::toString).sorted().toList();
       if (pictures.isEmpty()) throw new ImageException(folder + ": there is no picture in this folder");

@@ -26,13 +26,14 @@ class CommandsTest {
   private Path folder;
   private String model;
 
-  private record Run(int status, String out, String err) {
+  record Run(int status, String out, String err) {
     JsonObject json() {
       return JsonParser.parseString(out).getAsJsonObject();
     }
   }
 
-  private static Run fovea(String... arguments) {
+  /// Runs the program in this virtual machine.
+  static Run fovea(String... arguments) {
     var out = new ByteArrayOutputStream();
     var err = new ByteArrayOutputStream();
     PrintStream realOut = System.out, realErr = System.err;
@@ -142,7 +143,7 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);
