@@ -107,7 +107,8 @@ final class OpenModel implements AutoCloseable {
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated meanwhile
   /// @throws IllegalStateException if the model is closed
-  List<float[]> run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward, Progress progress) {
+  List<float[]> run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
+      Progress progress) {
     var workspace = borrow();
     try (var inputArena = Arena.ofShared()) {
       var tensors = new HashMap<String, Tensor>();

@@ -177,8 +177,13 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   private int[] resizedSize(Picture p) {
     if (resize == null) return new int[] {p.height(), p.width()};
     if (resize.shortestEdge == 0) return new int[] {resize.height, resize.width};
-    int edge = resize.shortestEdge, longer = Math.toIntExact((long) edge * Math.max(p.width(), p.height()) / Math.min(p.width(), p.height()));
+    int edge = resize.shortestEdge, longer = Math.toIntExact(longerEdge(p, edge));
     return p.width() <= p.height() ? new int[] {longer, edge} : new int[] {edge, longer};
+  }
+
+  /// The longer edge where the shorter one is to be `edge`, rounded down.
+  private static long longerEdge(Picture p, int edge) {
+    return (long) edge * Math.max(p.width(), p.height()) / Math.min(p.width(), p.height());
   }
 
   /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
@@ -188,10 +193,10 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// @throws ImageException if the picture would be larger than any that is decoded
   public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
     var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
-    long longer = (long) side * Math.max(picture.width(), picture.height()) / Math.min(picture.width(), picture.height());
+    long longer = longerEdge(picture, side);
     if (longer * side > ImageDecoder.MAX_PIXELS)
-      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side of "
-          + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side "
+          + "of " + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
     int[] size = resized.resizedSize(picture);
     int[] whole = {size[0] / multiple * multiple, size[1] / multiple * multiple};
     return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);
