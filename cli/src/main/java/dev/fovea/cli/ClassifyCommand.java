@@ -1,7 +1,6 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
 import java.nio.file.Path;
@@ -49,7 +48,6 @@ final class ClassifyCommand implements Callable<Integer> {
         var name = pictures.get(i);
         double done = i, all = pictures.size();
         var picture = inputs.read(name);
-        WarmUp.await();
         answers.add(new Answer(name, classifier.classify(picture, top,
             (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
       }

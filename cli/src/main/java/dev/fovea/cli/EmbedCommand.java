@@ -9,7 +9,6 @@ import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.PictureWriter;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
 import java.nio.file.Path;
@@ -180,7 +179,6 @@ final class EmbedCommand implements Callable<Integer> {
     for (int i = 0; i < names.size(); i++) {
       var picture = run.read(names.get(i));
       if (picture == null) continue;
-      WarmUp.await();
       patches.add(embedder.patches(picture.prepared(), run.progress(i, 1, names.size(), names.get(i))));
       places.add(new Place(picture.prepared().frame(), picture.width(), picture.height()));
     }

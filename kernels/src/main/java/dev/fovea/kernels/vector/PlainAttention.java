@@ -27,6 +27,7 @@ final class PlainAttention {
 
   void run(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
     int blocks = Math.ceilDiv(q.rows(), QUERIES);
+    StandIns.count((long) q.outer() * q.inner() * q.rows() * k.rows() * (k.cols() + v.cols()));
     workers.forEach(q.outer() * q.inner() * blocks, task -> {
       int block = task % blocks, head = task / blocks, o = head / q.inner(), i = head % q.inner();
       int first = (int) ((long) q.rows() * block / blocks), count = (int) ((long) q.rows() * (block + 1) / blocks) - first;

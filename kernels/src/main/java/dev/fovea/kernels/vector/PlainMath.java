@@ -20,6 +20,8 @@ final class PlainMath {
       case QUICK_GELU -> { for (int i = 0; i < n; i++) s[i] = quickGelu(s[i] + bias); }
       case SILU -> { for (int i = 0; i < n; i++) s[i] = silu(s[i] + bias); }
       case RELU -> { for (int i = 0; i < n; i++) s[i] = Math.max(s[i] + bias, 0f); }
+      case TANH -> { for (int i = 0; i < n; i++) s[i] = (float) Math.tanh(s[i] + bias); }
+      case SIGMOID -> { for (int i = 0; i < n; i++) s[i] = (float) (1 / (1 + Math.exp(-(s[i] + bias)))); }
     }
   }
 

@@ -32,6 +32,7 @@ final class PlainProduct {
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     int panels = Math.ceilDiv(weight.n(), PANEL), together = Math.clamp(panels / (2 * workers.threads()), 1, PANELS);
     int k = weight.k(), blocks = Math.ceilDiv(m, ROWS);
+    StandIns.count((long) m * weight.n() * k);
     var left = pool.borrow(k);
     for (int block = 0; block < blocks; block++) {
       int row = (int) ((long) m * block / blocks), count = (int) ((long) m * (block + 1) / blocks) - row;

@@ -1,5 +1,8 @@
 package dev.fovea.kernels.vector;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
+
 /// When plain loops stand in for those over vectors.
 ///
 /// Until C2 has compiled it, a loop over vectors makes an object of each vector and runs a hundred times slower. A plain loop
@@ -11,6 +14,12 @@ enum StandIns {
   /// While the program is [#cold].
   WHILE_COLD;
 
+  /// Multiply-accumulates after which a program is taken for one that goes on: a picture through ViT-B takes 18 billion. Work
+  /// and not time, which says nothing on a machine that does something else as well.
+  private static final long MANY = 20_000_000_000L;
+
+  private static final AtomicLong done = new AtomicLong();
+  private static final CountDownLatch doneMany = new CountDownLatch(1);
   private static volatile boolean cold;
 
   /// Says whether the loops over vectors are still to be compiled. A program is taken to be warm unless this is called.
@@ -20,5 +29,20 @@ enum StandIns {
 
   boolean inUse() {
     return this == ALWAYS || this == WHILE_COLD && cold;
+  }
+
+  /// Counts what has been multiplied by plain loops.
+  static void count(long multiplyAccumulates) {
+    if (done.addAndGet(multiplyAccumulates) > MANY) doneMany.countDown();
+  }
+
+  /// Waits until the loops over vectors are worth compiling.
+  static void awaitMany() throws InterruptedException {
+    doneMany.await();
+  }
+
+  /// Ends that waiting.
+  static void hurry() {
+    doneMany.countDown();
   }
 }
