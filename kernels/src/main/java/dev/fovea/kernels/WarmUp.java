@@ -17,9 +17,13 @@ public final class WarmUp {
 
   /// Begins, once in a program, where [KernelProvider#VECTOR] can run.
   public static synchronized void start() {
-    if (thread != null || KernelProvider.VECTOR.reasonAgainst().isPresent()) return;
+    if (thread != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
-    thread = Thread.ofPlatform().name("fovea-warm-up").daemon().start(Rehearsal::run);
+    thread = Thread.ofPlatform().name("fovea-warm-up").daemon().start(WarmUp::run);
+  }
+
+  private static void run() {
+    if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.run();
   }
 
   /// Has the vector loops of a warm-up that has begun compiled now, and waits until they are; an interrupt ends the waiting

@@ -116,7 +116,7 @@ final class PlainAttention {
     for (int q = 0; q < count; q++) max[q] = Math.max(max[q], s[q]);
   }
 
-  private static void expOfDifference(float[] s, float[] max, float[] sum, int count) {
+  static void expOfDifference(float[] s, float[] max, float[] sum, int count) {
     for (int q = 0; q < count; q++) {
       float e = PlainMath.exp(s[q] - max[q]);
       s[q] = e;

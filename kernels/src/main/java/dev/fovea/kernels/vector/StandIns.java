@@ -20,7 +20,7 @@ enum StandIns {
 
   private static final AtomicLong done = new AtomicLong();
   private static final CountDownLatch doneMany = new CountDownLatch(1);
-  private static volatile boolean cold;
+  private static volatile boolean cold, working;
 
   /// Says whether the loops over vectors are still to be compiled. A program is taken to be warm unless this is called.
   static void cold(boolean isCold) {
@@ -33,7 +33,13 @@ enum StandIns {
 
   /// Counts what has been multiplied by plain loops.
   static void count(long multiplyAccumulates) {
+    working = true;
     if (done.addAndGet(multiplyAccumulates) > MANY) doneMany.countDown();
+  }
+
+  /// Whether a program has begun to multiply.
+  static boolean areWorking() {
+    return working;
   }
 
   /// Waits until the loops over vectors are worth compiling.
