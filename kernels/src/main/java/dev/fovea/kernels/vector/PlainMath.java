@@ -11,18 +11,51 @@ final class PlainMath {
 
   private PlainMath() {}
 
-  /// `s = activation(s + bias)` for the first `n` floats; without an activation, `s + bias`.
+  /// `s = activation(s + bias)` for the first `n` floats; without an activation, `s + bias`. Each has a loop of its own, so
+  /// that C2 need not compile again what it left out when the next one is met.
   static void activate(Activation activation, float[] s, float bias, int n) {
     switch (activation) {
-      case NONE -> { for (int i = 0; i < n; i++) s[i] += bias; }
-      case GELU -> { for (int i = 0; i < n; i++) s[i] = gelu(s[i] + bias); }
-      case GELU_TANH -> { for (int i = 0; i < n; i++) s[i] = geluTanh(s[i] + bias); }
-      case QUICK_GELU -> { for (int i = 0; i < n; i++) s[i] = quickGelu(s[i] + bias); }
-      case SILU -> { for (int i = 0; i < n; i++) s[i] = silu(s[i] + bias); }
-      case RELU -> { for (int i = 0; i < n; i++) s[i] = Math.max(s[i] + bias, 0f); }
-      case TANH -> { for (int i = 0; i < n; i++) s[i] = (float) Math.tanh(s[i] + bias); }
-      case SIGMOID -> { for (int i = 0; i < n; i++) s[i] = (float) (1 / (1 + Math.exp(-(s[i] + bias)))); }
+      case NONE -> add(s, bias, n);
+      case GELU -> gelu(s, bias, n);
+      case GELU_TANH -> geluTanh(s, bias, n);
+      case QUICK_GELU -> quickGelu(s, bias, n);
+      case SILU -> silu(s, bias, n);
+      case RELU -> relu(s, bias, n);
+      case TANH -> tanh(s, bias, n);
+      case SIGMOID -> sigmoid(s, bias, n);
     }
+  }
+
+  static void add(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] += bias;
+  }
+
+  private static void gelu(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = gelu(s[i] + bias);
+  }
+
+  private static void geluTanh(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = geluTanh(s[i] + bias);
+  }
+
+  private static void quickGelu(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = quickGelu(s[i] + bias);
+  }
+
+  private static void silu(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = silu(s[i] + bias);
+  }
+
+  private static void relu(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = Math.max(s[i] + bias, 0f);
+  }
+
+  private static void tanh(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = (float) Math.tanh(s[i] + bias);
+  }
+
+  private static void sigmoid(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = (float) (1 / (1 + Math.exp(-(s[i] + bias))));
   }
 
   /// `eˣ` for `x ≤ 0`.

@@ -54,9 +54,17 @@ final class PlainProduct {
       float[] line = loan.floats();
       for (int r = 0; r < count; r++) {
         x.copy(row + r, from, length, line, 0);
-        for (int k = 0; k < length; k++) left[from + k][r] = line[k];
+        scatter(line, length, left, from, r);
       }
     }
+  }
+
+  private static void scatter(float[] line, int length, float[][] columns, int first, int row) {
+    for (int k = 0; k < length; k++) columns[first + k][row] = line[k];
+  }
+
+  private static void gather(float[][] columns, int row, int length, float[] line) {
+    for (int j = 0; j < length; j++) line[j] = columns[j][row];
   }
 
   /// `sums[j] = left · weight[col + j]`, piece by piece as [Product] does it.
@@ -101,8 +109,16 @@ final class PlainProduct {
     }
     var narrow = new short[n];
     MemorySegment.copy(weight.segment(), ValueLayout.JAVA_SHORT_UNALIGNED, 2 * from, narrow, 0, n);
-    if (weight.type() == Weight.Type.F16) for (int i = 0; i < n; i++) to[i] = Float.float16ToFloat(narrow[i]);
-    else for (int i = 0; i < n; i++) to[i] = Float.intBitsToFloat(narrow[i] << 16);
+    if (weight.type() == Weight.Type.F16) widenF16(narrow, n, to);
+    else widenBf16(narrow, n, to);
+  }
+
+  private static void widenF16(short[] narrow, int n, float[] to) {
+    for (int i = 0; i < n; i++) to[i] = Float.float16ToFloat(narrow[i]);
+  }
+
+  private static void widenBf16(short[] narrow, int n, float[] to) {
+    for (int i = 0; i < n; i++) to[i] = Float.intBitsToFloat(narrow[i] << 16);
   }
 
   /// Bias and activation. [Epilogue] adds zeros where there is no bias, and after an activation.
@@ -113,7 +129,7 @@ final class PlainProduct {
       else MemorySegment.copy(bias, Simd.FLOAT, 4L * col, b, 0, cols);
       for (int j = 0; j < cols; j++) {
         PlainMath.activate(activation, sums[j], b[j], count);
-        if (activation != Activation.NONE) PlainMath.activate(Activation.NONE, sums[j], 0, count);
+        if (activation != Activation.NONE) PlainMath.add(sums[j], 0, count);
       }
     }
   }
@@ -124,7 +140,7 @@ final class PlainProduct {
       float[] line = lines.floats();
       for (int r = 0; r < count; r++) {
         long to = 4 * (rows.at(row + r) + col);
-        for (int j = 0; j < cols; j++) line[j] = sums[j][r];
+        gather(sums, r, cols, line);
         if (residual != null) {
           MemorySegment.copy(residual, Simd.FLOAT, to, line, cols, cols);
           for (int j = 0; j < cols; j++) line[j] += line[cols + j];
