@@ -2,7 +2,6 @@ package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
 import dev.fovea.models.TextClassifier;
@@ -61,7 +60,6 @@ final class ClassifyCommand implements Callable<Integer> {
   private int classifyTexts() {
     var given = IntStream.range(0, texts.size()).mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
     try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(Checkpoint.open(model), kernels)) {
-      WarmUp.await();
       var classes = classifier.classify(given, top, Progress.NONE);
       var answers = IntStream.range(0, given.size()).mapToObj(i -> new TextAnswer(given.get(i).text(), given.get(i).pair(), classes.get(i))).toList();
       Output.write(json ? Output.json(answers) : textAnswers(answers), output);
@@ -83,7 +81,6 @@ final class ClassifyCommand implements Callable<Integer> {
         var name = pictures.get(i);
         double done = i, all = pictures.size();
         var picture = inputs.read(name);
-        WarmUp.await();
         answers.add(new Answer(name, classifier.classify(picture, top,
             (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
       }

@@ -3,7 +3,6 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.ImageClassifier;
 import java.io.IOException;
 import java.util.List;
@@ -24,7 +23,6 @@ final class DemoCommand implements Callable<Integer> {
     var checkpoint = Checkpoint.read("the embedded model", resource("vit.safetensors"));
     var picture = Picture.decode("the embedded picture", resource("yellow-ring.png"));
     try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(checkpoint, kernels)) {
-      WarmUp.await();
       var answer = new ClassifyCommand.Answer("a drawn shape (embedded picture, embedded ViT of " + classifier.parameters() + " parameters)",
           classifier.classify(picture, TOP, Progress.NONE));
       Output.write(ClassifyCommand.text(List.of(answer)), null);

@@ -3,7 +3,6 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
 import java.nio.file.Path;
@@ -153,7 +152,6 @@ final class EmbedCommand implements Callable<Integer> {
     for (int i = 0; i < names.size(); i++) {
       var picture = run.read(names.get(i));
       if (picture == null) continue;
-      WarmUp.await();
       drawing.add(picture, embedder.patches(picture.prepared(), run.progress(i, 1, names.size(), names.get(i))));
     }
     drawing.write(pca, background);

@@ -1,7 +1,6 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.ZeroShotClassifier;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -66,7 +65,6 @@ final class ZeroShotCommand implements Callable<Integer> {
     var answers = new ArrayList<ClassifyCommand.Answer>();
     try (var kernels = kernelOptions.open(); var classifier = ZeroShotClassifier.of(Checkpoint.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
-      WarmUp.await();
       var embedded = classifier.embed(labels, prompts);
       for (int i = 0; i < pictures.size(); i++) {
         var name = pictures.get(i);

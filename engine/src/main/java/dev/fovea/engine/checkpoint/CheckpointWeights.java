@@ -1,7 +1,5 @@
 package dev.fovea.engine.checkpoint;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
@@ -82,7 +80,7 @@ public final class CheckpointWeights implements WeightSource {
 
   private static MemorySegment widened(StoredTensor stored, Arena arena) {
     var floats = arena.allocate(4 * stored.size(), 64);
-    for (long i = 0; i < stored.size(); i++) floats.setAtIndex(JAVA_FLOAT, i, stored.floatAt(i));
+    stored.copyTo(floats);
     return floats;
   }
 }

@@ -25,15 +25,23 @@ final class Product {
 
   private final Workers workers;
   private final ScratchPool scratch;
+  private final StandIns standIns;
+  private final PlainProduct plain;
 
-  Product(Workers workers, ScratchPool scratch) {
+  Product(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
     this.workers = workers;
     this.scratch = scratch;
+    this.standIns = standIns;
+    plain = new PlainProduct(workers, scratch, columns);
   }
 
   /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
   void run(LeftRows x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+    if (standIns.inUse()) {
+      plain.run(x, m, weight, bias, activation, residual, out, rows);
+      return;
+    }
     var cut = RowCut.of(m);
     var steps = StepCut.of(weight.k());
     // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.

@@ -23,7 +23,7 @@ import jdk.incubator.vector.VectorOperators;
 final class QueryTiles {
   private static final int SCORES = MAX_ROWS * STRIDE;
   /// Keys in a block: half of what a row of scores can hold, so that a tile's scores share the first-level cache with panels.
-  private static final int BLOCK = MicroKernel.MAX_STEPS / 2;
+  static final int BLOCK = MicroKernel.MAX_STEPS / 2;
 
   private final float[] s;
   private final RowCut rows;

@@ -16,7 +16,7 @@ import jdk.incubator.vector.VectorOperators;
 /// equal terms rounds the same way every time, and 3,072 of them may be off by ten ulps.
 final class Rows {
   /// Floats that are summed before their sum is added to the row's.
-  private static final int BLOCK = 8 * LANES;
+  static final int BLOCK = 8 * LANES;
 
   private Rows() {}
 
