@@ -107,9 +107,32 @@ final class PlainAttention {
     // From here on the maximum to subtract: none where all is -∞ so far.
     for (int q = 0; q < count; q++) before[q] = max[q] == Float.NEGATIVE_INFINITY ? 0 : max[q];
     PlainKernel.scale(sums.lanes, Simd.LANES, keep, count);
-    for (int key = 0; key < scores.length; key++) expOfDifference(scores[key], before, sums.lanes[key % Simd.LANES], count);
+    exponentials(scores, before, sums.lanes, count);
     PlainKernel.scale(sums.outputs, sums.outputs.length, keep, count);
     pool.giveBack(rescaling);
+  }
+
+  /// As [VectorMath#expOfDifference] does it: a few vectors are summed by themselves, then added with what the last addition lost.
+  private void exponentials(float[][] scores, float[] max, float[][] totals, int count) {
+    float[][] part = pool.borrow(Simd.LANES), lost = pool.borrow(Simd.LANES);
+    for (var column : part) Arrays.fill(column, 0, count, 0);
+    for (var column : lost) Arrays.fill(column, 0, count, 0);
+    for (int block = 0; block < scores.length; block += VectorMath.BLOCK) {
+      for (int key = block; key < Math.min(scores.length, block + VectorMath.BLOCK); key++)
+        expOfDifference(scores[key], max, part[key % Simd.LANES], count);
+      for (int lane = 0; lane < Simd.LANES; lane++) addUp(part[lane], lost[lane], totals[lane], count);
+    }
+    pool.giveBack(part);
+    pool.giveBack(lost);
+  }
+
+  private static void addUp(float[] part, float[] lost, float[] total, int count) {
+    for (int q = 0; q < count; q++) {
+      float addend = part[q] - lost[q], next = total[q] + addend;
+      lost[q] = next - total[q] - addend;
+      total[q] = next;
+      part[q] = 0;
+    }
   }
 
   private static void max(float[] s, float[] max, int count) {
@@ -118,7 +141,7 @@ final class PlainAttention {
 
   static void expOfDifference(float[] s, float[] max, float[] sum, int count) {
     for (int q = 0; q < count; q++) {
-      float e = PlainMath.exp(s[q] - max[q]);
+      float e = PlainMath.exp(s[q], max[q]);
       s[q] = e;
       sum[q] += e;
     }

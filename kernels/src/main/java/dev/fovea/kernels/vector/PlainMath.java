@@ -58,15 +58,6 @@ final class PlainMath {
     for (int i = 0; i < n; i++) s[i] = (float) (1 / (1 + Math.exp(-(s[i] + bias))));
   }
 
-  /// `eˣ` for `x ≤ 0`.
-  static float exp(float x) {
-    float y = x < EXP_END ? EXP_END : x;
-    float shifted = Math.fma(y, LOG2_E, ROUND_BIASED);
-    float n = shifted - ROUND_BIASED;
-    float r = Math.fma(n, -LN2, y);
-    return lifted(shifted, Math.fma(n, -LN2_REST, r)) * DROP;
-  }
-
   /// `eˣ⁻ᵐ` for `x ≤ m`.
   static float exp(float x, float m) {
     float difference = x - m;

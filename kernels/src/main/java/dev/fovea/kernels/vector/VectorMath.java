@@ -46,7 +46,7 @@ final class VectorMath {
   private static final int GELU_END = Float.floatToRawIntBits(14.5f);
 
   /// Floats that are summed before their sum is added to the whole.
-  private static final int BLOCK = 8 * LANES;
+  static final int BLOCK = 8 * LANES;
 
   private VectorMath() {}
 
