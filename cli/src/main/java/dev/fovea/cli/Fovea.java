@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.WarmUp;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -35,6 +36,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);
     COMMANDS.put("bench", BenchCommand.class);
+    COMMANDS.put("tokenize", TokenizeCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);
   }
 
@@ -87,7 +89,7 @@ public final class Fovea implements Callable<Integer> {
     if (debug || System.getenv("FOVEA_DEBUG") != null) e.printStackTrace();
     var message = switch (e) {
       case CommandLine.ParameterException p -> p.getMessage();
-      case CheckpointException _, ImageException _, UsageException _, UnsupportedOperationException _ -> e.getMessage();
+      case CheckpointException _, ImageException _, TokenizerException _, UsageException _, UnsupportedOperationException _ -> e.getMessage();
       case CancelledException _ -> "interrupted";
       case IOException io -> "cannot write: " + io.getMessage();
       case OutOfMemoryError _ -> "not enough memory: " + e.getMessage();

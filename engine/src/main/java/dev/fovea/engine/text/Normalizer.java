@@ -139,28 +139,34 @@ sealed interface Normalizer {
 
   /// Replaces each match; the content comes from where the match's last character does.
   record Replace(TextPattern pattern, String content) implements Normalizer {
-    /// A text may grow this much, or else a few rules in a row could fill the memory.
-    private static final int MOST_GROWTH = 100, MOST_GROWTH_OF_SHORT = 1 << 20;
+    /// What a text may grow to, in characters of the original and at least: else a few rules in a row could fill the memory.
+    private static final int MOST_GROWTH = 100, MOST_OF_SHORT = 1 << 20;
 
     @Override
     public AlignedText normalize(AlignedText source) {
-      if (source.isEmpty()) return source;
-      var spans = pattern.find(source.text()).closed();
-      if (spans.size() == 1 && !spans.isMatch(0)) return source;
-      long most = Math.max(MOST_GROWTH_OF_SHORT, (long) MOST_GROWTH * source.length());
-      var out = source.builder();
+      var text = source.text();
+      var spans = pattern.find(text).closed();
+      long most = Math.max(MOST_OF_SHORT, (long) MOST_GROWTH * source.originLength());
+      AlignedText.Builder out = null;
+      int copied = 0;
       for (int i = 0; i < spans.size(); i++) {
+        int start = spans.start(i), end = spans.end(i);
+        if (!spans.isMatch(i) || end - start == content.length() && text.startsWith(content, start)) continue;
+        if (out == null) out = source.builder();
         if (out.length() > most)
-          throw new TokenizerException("a replacement by '" + content + "' makes more than " + most + " characters of " + source.length());
-        if (!spans.isMatch(i)) out.copy(spans.start(i), spans.end(i));
-        else putContent(out, source.text(), spans.start(i), spans.end(i));
+          throw new TokenizerException("a replacement by '" + content + "' makes more than " + most + " characters of " + source.originLength());
+        out.copy(copied, start);
+        putContent(out, text, end);
+        copied = end;
       }
+      if (out == null) return source;
+      out.copy(copied, text.length());
       return out.build();
     }
 
-    private void putContent(AlignedText.Builder out, String text, int start, int end) {
+    private void putContent(AlignedText.Builder out, String text, int end) {
       if (content.isEmpty()) return;
-      // An empty match stands beside a character: the one before it, if there is one.
+      // An empty match at the beginning has no character before it: the content comes from the first.
       if (end == 0) out.put(content, 0, Character.charCount(text.codePointAt(0)));
       else out.put(content, end - Character.charCount(text.codePointBefore(end)), end);
     }

@@ -22,7 +22,7 @@ final class Oniguruma {
       Map.entry("Alphabetic", "IsAlphabetic"), Map.entry("White_Space", "IsWhite_Space"), Map.entry("Any", "IsAssigned"));
   private static final Map<String, String> BRACKETS = Map.of("alpha", "\\p{IsAlphabetic}", "digit", "\\p{Nd}", "alnum", "\\p{Alnum}",
       "space", "\\s", "upper", "\\p{IsUppercase}", "lower", "\\p{IsLowercase}", "xdigit", "0-9A-Fa-f", "cntrl", "\\p{Cc}",
-      "punct", "\\p{P}$+<=>^`|~");
+      "punct", "\\p{P}\\p{S}");
   /// Escapes that mean the same in both.
   private static final String SAME = "dDwWsSbBAzZGRXtnrfaexukpP";
   private static final Set<String> GROUPS = Set.of(":", "=", "!", ">", "<=", "<!", "i:", "i-mx:", "m:", "x:", "i", "x", "im:", "mi:", "-i:");

@@ -79,7 +79,13 @@ sealed interface PostProcessor {
         while (leading < token.length() && isSpace(token.charAt(leading))) leading++;
         while (trailing < token.length() && isSpace(token.charAt(token.length() - 1 - trailing))) trailing++;
         // A single space before the first word may be the prefix, which the text does not hold.
-        if (leading == 1 && addPrefixSpace && (i == 0 || starts[i] == 0)) leading = 0;
+        boolean prefix = leading == 1 && addPrefixSpace && (i == 0 || starts[i] == 0);
+        if (leading == token.length()) {
+          if (prefix) ends[i] = starts[i];
+          else starts[i] = ends[i];
+          continue;
+        }
+        if (prefix) leading = 0;
         starts[i] = Math.min(starts[i] + leading, ends[i]);
         if (ends[i] >= trailing) ends[i] = Math.max(ends[i] - trailing, starts[i]);
       }
