@@ -3,26 +3,33 @@ package dev.fovea.benchmarks;
 import dev.fovea.engine.text.Tokenizer;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.regex.Pattern;
 
-/// How fast one thread encodes English, with the tokenizers of the golden cases. Their vocabularies are tiny, so that a text makes
-/// two or three times the tokens that a published one makes of it.
+/// How fast one thread encodes English, with the tokenizers of the golden cases.
+///
+/// Their vocabularies are tiny: a text makes two or three times the tokens that published ones make of it.
 final class TokenizerTable {
   private static final Path FIXTURES = Path.of("../engine/src/test/resources/fixtures");
-  private static final List<String> NAMES = List.of("tokenizer-bytelevel", "tokenizer-clip", "tokenizer-unigram", "tokenizer-wordpiece");
-  private static final String[] WORDS = ("the quick brown fox jumps over a lazy dog while photographs of cats sitting on red sofas, and many "
-      + "other things; it's 1999 and don't forget: vision transformers attend to patches. Every picture is cut into squares, each of "
-      + "which becomes a vector, and nobody knows in advance what a photo shows, how large it is (or was) and who took it!").split(" ");
+  private static final List<String> NAMES = List.of("tokenizer-bytelevel", "tokenizer-clip", "tokenizer-unigram",
+      "tokenizer-wordpiece");
+  private static final String[] WORDS = """
+      the quick brown fox jumps over a lazy dog while photographs of cats sitting on red sofas, and many other things;
+      it's 1999 and don't forget: vision transformers attend to patches. Every picture is cut into squares, each of which
+      becomes a vector, and nobody knows in advance what a photo shows,
+          how large it is (or was) and who took it!""".split("\\s+");
   private static final int LENGTH = 1_000_000, SENTENCE = 20, RUNS = 15;
 
   private TokenizerTable() {}
 
   static void print(Pattern filter) {
-    System.out.printf("Java %s; medians of %d runs over %d characters, CPU time of the thread.%n%n", Runtime.version(), RUNS, LENGTH);
-    System.out.printf("| tokenizer | reach | one text | sentences of %d words | tokens a second |%n|---|---|---|---|---|%n", SENTENCE);
+    System.out.printf("Java %s; medians of %d runs over %d characters, CPU time of the thread.%n%n", Runtime.version(), RUNS,
+        LENGTH);
+    System.out.printf("| tokenizer | reach | one text | sentences of %d words | tokens a second |%n|---|---|---|---|---|%n",
+        SENTENCE);
     var sentences = sentences();
     var text = String.join("", sentences);
     for (var name : NAMES) {
@@ -37,7 +44,7 @@ final class TokenizerTable {
 
   private static List<String> sentences() {
     var random = new Random(1);
-    var sentences = new java.util.ArrayList<String>();
+    var sentences = new ArrayList<String>();
     for (int length = 0; length < LENGTH; length += sentences.getLast().length()) {
       var sentence = new StringBuilder();
       for (int i = 0; i < SENTENCE; i++) sentence.append(WORDS[random.nextInt(WORDS.length)]).append(' ');

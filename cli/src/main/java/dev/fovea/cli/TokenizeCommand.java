@@ -17,11 +17,13 @@ final class TokenizeCommand implements Callable<Integer> {
   /// Quotes texts, so that spaces and line ends are seen.
   private static final Gson QUOTED = new GsonBuilder().disableHtmlEscaping().create();
 
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A model file that holds a tokenizer, a tokenizer.json, a vocab.txt, or a folder "
+  @Parameters(index = "0", paramLabel = "MODEL",
+      description = "A model file that holds a tokenizer, a tokenizer.json, a vocab.txt, or a folder "
       + "with one of them or with vocab.json and merges.txt.")
   private Path model;
 
-  @Parameters(index = "1..*", arity = "1..*", paramLabel = "TEXT", description = "Texts, each encoded by itself; after -- they may begin with a dash.")
+  @Parameters(index = "1..*", arity = "1..*", paramLabel = "TEXT",
+      description = "Texts, each encoded by itself; after -- they may begin with a dash.")
   private List<String> texts;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -34,7 +36,8 @@ final class TokenizeCommand implements Callable<Integer> {
   public Integer call() {
     var tokenizer = Tokenizer.open(model);
     var rows = texts.stream().map(text -> row(tokenizer, text)).toList();
-    Output.write(json ? Output.json(rows) : rows.stream().map(TokenizeCommand::text).collect(Collectors.joining(System.lineSeparator())), null);
+    Output.write(json ? Output.json(rows) : rows.stream().map(TokenizeCommand::text)
+        .collect(Collectors.joining(System.lineSeparator())), null);
     return Fovea.GOOD;
   }
 

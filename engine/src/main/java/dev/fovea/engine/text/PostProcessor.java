@@ -139,7 +139,8 @@ sealed interface PostProcessor {
       if (declared == null) throw fields.error("there is no '" + fields.string("id") + "' among the special_tokens");
       var tokens = declared.strings("tokens");
       var ids = declared.array("ids");
-      if (ids.size() != tokens.size()) throw declared.error("expected as many ids as tokens, got " + ids.size() + " and " + tokens.size());
+      if (ids.size() != tokens.size())
+        throw declared.error("expected as many ids as tokens, got " + ids.size() + " and " + tokens.size());
       var all = Encoding.EMPTY;
       for (int i = 0; i < tokens.size(); i++) all = all.plus(Encoding.repeat(1, id(declared, ids, i), tokens.get(i), type, true));
       return new Special(all);

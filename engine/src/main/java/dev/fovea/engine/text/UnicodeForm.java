@@ -37,7 +37,8 @@ final class UnicodeForm {
 
   /// Adds a changed segment, code point by code point where each is changed by itself.
   private static void put(AlignedText.Builder out, String text, int from, int to, String normalized, Form form) {
-    var parts = text.substring(from, to).codePoints().mapToObj(c -> java.text.Normalizer.normalize(Character.toString(c), form)).toList();
+    var parts = text.substring(from, to).codePoints().mapToObj(c -> java.text.Normalizer.normalize(Character.toString(c), form))
+        .toList();
     if (!String.join("", parts).equals(normalized)) {
       out.put(normalized, from, to);
       return;

@@ -20,8 +20,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// A broken `tokenizer.json` ends in one clear error, and what is accepted encodes any text.
 class TokenizerFuzzTest {
   private static final String TEXT = "A photo, of <pad> 2 cats\u0301 \uD83D\uDE42 [SEP] 漢字 \uD800";
-  private static final List<String> VALUES = List.of("null", "true", "-1", "0", "1", "7", "1e9", "0.5", "99999999999999999999", "1e999999", "\"\"",
-      "\"a\"", "\"▁\"", "\"(\"", "\"(a|b)*c\"", "\"Sequence\"", "\"BPE\"", "\"ByteLevel\"", "\"Metaspace\"", "\"\\ud800\"", "[]", "{}", "[[]]",
+  private static final List<String> VALUES = List.of("null", "true", "-1", "0", "1", "7", "1e9", "0.5", "99999999999999999999",
+      "1e999999", "\"\"",
+      "\"a\"", "\"▁\"", "\"(\"", "\"(a|b)*c\"", "\"Sequence\"", "\"BPE\"", "\"ByteLevel\"", "\"Metaspace\"", "\"\\ud800\"", "[]",
+          "{}", "[[]]",
       "[\"a\",\"b\"]", "{\"type\":\"Fuse\"}", "{\"Regex\":\"a*\"}", "{\"String\":\"\"}", "{\"Fixed\":9}", "{\"type\":\"NFKC\"}");
 
   static List<String> names() {
@@ -97,10 +99,12 @@ class TokenizerFuzzTest {
       var json = new StringBuilder(original);
       // Half of the changes meet the fields before the vocabulary.
       for (int n = random.nextInt(4); n >= 0; n--)
-        json.setCharAt(random.nextInt(random.nextBoolean() ? Math.min(4000, json.length()) : json.length()), (char) random.nextInt(32, 127));
+        json.setCharAt(random.nextInt(random.nextBoolean() ? Math.min(4000, json.length()) : json.length()),
+            (char) random.nextInt(32, 127));
       survives(json.toString(), name + " " + i);
     }
-    for (int n = 0; n < 200; n++) assertThat(survives(original.substring(0, random.nextInt(original.length())), "truncated")).isFalse();
+    for (int n = 0; n < 200; n++)
+      assertThat(survives(original.substring(0, random.nextInt(original.length())), "truncated")).isFalse();
   }
 
   @Test

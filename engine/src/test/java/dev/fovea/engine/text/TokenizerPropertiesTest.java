@@ -17,8 +17,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// What holds for any text.
 class TokenizerPropertiesTest {
-  private static final String[] PARTS = {"a", "B", " ", "  ", "\n", "\t", "'s", "1", ".", "!", "<pad>", "[SEP]", "</s>", "é", "e\u0301", "\u0323", "İ",
-      "ß", "ﬁ", "漢", "각", "\u1100\u1161\u11A8", "ｶﾞ", "🙂", "👩‍👧", "🇩🇪", "\u200B", "\u00A0", "\u0000", "\uFFFD", "\uD800", "\uDC00", "▁", "Ġ"};
+  private static final String[] PARTS = {"a", "B", " ", "  ", "\n", "\t", "'s", "1", ".", "!", "<pad>", "[SEP]", "</s>", "é",
+      "e\u0301", "\u0323", "İ",
+      "ß", "ﬁ", "漢", "각", "\u1100\u1161\u11A8", "ｶﾞ", "🙂", "👩‍👧", "🇩🇪", "\u200B", "\u00A0", "\u0000", "\uFFFD", "\uD800",
+          "\uDC00", "▁", "Ġ"};
 
   static List<String> names() {
     return Tokenizers.names();
@@ -85,7 +87,8 @@ class TokenizerPropertiesTest {
       assertThat(normalized.text()).isEqualTo(java.text.Normalizer.normalize(text, form));
     }
     for (int c = 0; c <= Character.MAX_CODE_POINT; c++) {
-      if (!Character.isDefined(c) || Character.getType(c) == Character.PRIVATE_USE || Character.getType(c) == Character.SURROGATE) continue;
+      if (!Character.isDefined(c) || Character.getType(c) == Character.PRIVATE_USE || Character.getType(c) == Character.SURROGATE)
+        continue;
       var text = "a" + Character.toString(c) + "\u0301ﬁ";
       assertThat(UnicodeForm.normalize(AlignedText.of(text), form).text()).isEqualTo(java.text.Normalizer.normalize(text, form));
     }
