@@ -16,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jetbrains.annotations.Nullable;
 
 /// Converts a Hugging Face folder: `config.json`, `model.safetensors`, `preprocessor_config.json`.
 public final class Converter {
@@ -36,14 +37,17 @@ public final class Converter {
     var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
     var weights = Files.isDirectory(source) ? source.resolve("model.safetensors") : source;
     var config = json(folder.resolve("config.json"));
+    var file = folder.resolve("preprocessor_config.json");
+    var preprocessor = Files.exists(file) ? json(file) : null;
     try (var checkpoint = Checkpoint.open(weights)) {
-      return checkpoint.reading(() -> convert(checkpoint, folder, HuggingFace.read(config, checkpoint), target, type));
+      return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor, HuggingFace.read(config, preprocessor, checkpoint), target, type));
     }
   }
 
-  private static Report convert(Checkpoint checkpoint, Path folder, HuggingFace published, Path target, Weight.Type type) {
+  private static Report convert(Checkpoint checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
+      Weight.Type type) {
     var config = published.config();
-    var preprocessing = preprocessing(folder, published.preprocessing());
+    var preprocessing = preprocessing(preprocessor, published.preprocessing());
     var writer = new CheckpointWriter();
     var source = new MappedSource(checkpoint, published.names(), type, writer);
     var bound = Weights.bind(source, config::load);
@@ -67,10 +71,9 @@ public final class Converter {
     }
   }
 
-  private static JsonFields preprocessing(Path folder, JsonObject otherwise) {
-    if (otherwise.isEmpty()) return new JsonFields("preprocessing", otherwise);
-    var file = folder.resolve("preprocessor_config.json");
-    var json = Files.exists(file) ? json(file) : new JsonFields(file.toString(), otherwise);
+  private static JsonFields preprocessing(@Nullable JsonFields published, JsonObject otherwise) {
+    var json = published == null || otherwise.isEmpty() ? new JsonFields("preprocessing", otherwise) : published;
+    if (otherwise.isEmpty()) return json;
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.
     return json;
   }

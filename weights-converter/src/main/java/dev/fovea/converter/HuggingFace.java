@@ -1,5 +1,6 @@
 package dev.fovea.converter;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
@@ -9,10 +10,12 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.ArrayList;
 import java.util.List;
+import org.jetbrains.annotations.Nullable;
 
 /// What a Hugging Face folder says of its model, a method a family.
 ///
@@ -24,10 +27,13 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   private static final int DEFAULT_REGISTERS = 4;
   private static final int LEGACY_EOS = 2;
   private static final int CLIP_VOCABULARY = 49408;
+  private static final int SEGFORMER_SIZE = 512;
+  private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
 
   /// @param config the folder's `config.json`
+  /// @param preprocessor its `preprocessor_config.json`, or null where it has none
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
-  static HuggingFace read(JsonFields config, Checkpoint checkpoint) {
+  static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Checkpoint checkpoint) {
     if (!config.has("model_type"))
       throw new CheckpointException(config.where() + ": 'model_type' is missing: only Hugging Face folders are converted yet");
     return switch (config.string("model_type")) {
@@ -38,8 +44,9 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
+      case "segformer" -> segformer(config, checkpoint, preprocessor);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, segformer");
     };
   }
 
@@ -87,6 +94,26 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var siglip = SiglipConfig.of(new JsonFields(config.where(), json));
     return new HuggingFace(siglip, NameMap.HUGGING_FACE_SIGLIP, List.of(),
         Preprocessing.siglip(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
+  }
+
+  /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon, which is
+  /// PyTorch's whatever `layer_norm_eps` says.
+  private static HuggingFace segformer(JsonFields config, Checkpoint checkpoint, @Nullable JsonFields preprocessor) {
+    if (!checkpoint.tensors().containsKey("decode_head.classifier.weight"))
+      throw new CheckpointException(checkpoint.name() + ": there is no 'decode_head.classifier.weight': only SegFormers with a head for "
+          + "segmentation are supported");
+    var labels = labels(config, checkpoint);
+    var json = config.json().deepCopy();
+    var resize = preprocessor == null ? null : Preprocessing.of(preprocessor).resize();
+    var size = new JsonArray();
+    size.add(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height());
+    size.add(resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width());
+    json.add("image_size", size);
+    json.addProperty("num_labels", labels.size());
+    json.addProperty("layer_norm_eps", TORCH_LAYER_NORM_EPS);
+    var segformer = SegformerConfig.of(new JsonFields(config.where(), json));
+    return new HuggingFace(segformer, NameMap.HUGGING_FACE_SEGFORMER, labels,
+        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()));
   }
 
   private static HuggingFace bert(JsonFields config, Checkpoint checkpoint) {

@@ -45,7 +45,7 @@ public final class Weights {
 
   /// A model whose parameters are all there.
   ///
-  /// @param parameters how many numbers it has
+  /// @param parameters how many numbers it has; where a batch norm is folded into others, as many as before
   public record Bound<M>(M model, long parameters) {}
 
   private Weights(Ledger ledger, String scope) {
@@ -120,6 +120,13 @@ public final class Weights {
   /// A linear map: `name.weight` `[out, in]`, and `name.bias` `[out]` if it has one.
   public Linear linear(String name, int in, int out, boolean bias) {
     return new Linear(matrix(name + ".weight", out, in), bias ? tensor(name + ".bias", out) : null);
+  }
+
+  /// A linear map with bias, into which the batch norm after it is folded. What it was published with counts as parameters: the
+  /// norm's scale and shift, and no bias of its own.
+  public Linear normedLinear(String name, int in, int out) {
+    ledger.parameters += out;
+    return linear(name, in, out);
   }
 
   /// A convolution with bias over maps `[B, H, W, in]`.
