@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
@@ -99,10 +100,11 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon, which is
   /// PyTorch's whatever `layer_norm_eps` says.
   private static HuggingFace segformer(JsonFields config, Checkpoint checkpoint, @Nullable JsonFields preprocessor) {
-    if (!checkpoint.tensors().containsKey("decode_head.classifier.weight"))
+    var head = checkpoint.tensors().get("decode_head.classifier.weight");
+    if (head == null)
       throw new CheckpointException(checkpoint.name() + ": there is no 'decode_head.classifier.weight': only SegFormers with a head for "
           + "segmentation are supported");
-    var labels = labels(config, checkpoint);
+    var labels = labels(config, head);
     var json = config.json().deepCopy();
     var resize = preprocessor == null ? null : Preprocessing.of(preprocessor).resize();
     var size = new JsonArray();
@@ -140,7 +142,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
 
   /// The labels in `id2label`, or numbers where the config has none; as many as the head has rows, none without a head.
   private static List<String> labels(JsonFields config, Checkpoint checkpoint) {
-    var head = checkpoint.tensors().get(HEAD);
+    return labels(config, checkpoint.tensors().get(HEAD));
+  }
+
+  private static List<String> labels(JsonFields config, @Nullable StoredTensor head) {
     int classes = head == null || head.shape().isEmpty() ? 0 : Math.toIntExact(head.shape().getFirst());
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());
