@@ -53,7 +53,8 @@ public final class Converter {
     var bound = Weights.bind(source, config::load);
     var dropped = source.finish();
     addTokenizer(folder, writer);
-    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels()).addTo(writer);
+    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels(),
+        published.palette()).addTo(writer);
     writer.write(target);
     return new Report(config.family().id(), bound.parameters(), dropped);
   }

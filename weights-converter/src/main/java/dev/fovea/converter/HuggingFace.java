@@ -23,13 +23,18 @@ import org.jetbrains.annotations.Nullable;
 /// @param names where the parameters are
 /// @param labels names of the classes, in order; empty where there are none
 /// @param preprocessing how pictures become inputs where the folder does not tell; empty for a model that sees none
-record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
+/// @param palette colours of the classes; empty where nobody colours them
+record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int LEGACY_EOS = 2;
   private static final int CLIP_VOCABULARY = 49408;
   private static final int SEGFORMER_SIZE = 512;
   private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
+
+  HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
+    this(config, names, labels, preprocessing, List.of());
+  }
 
   /// @param config the folder's `config.json`
   /// @param preprocessor its `preprocessor_config.json`, or null where it has none
@@ -115,7 +120,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("layer_norm_eps", TORCH_LAYER_NORM_EPS);
     var segformer = SegformerConfig.of(new JsonFields(config.where(), json));
     return new HuggingFace(segformer, NameMap.HUGGING_FACE_SEGFORMER, labels,
-        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()));
+        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()), Palette.of(labels));
   }
 
   private static HuggingFace bert(JsonFields config, Checkpoint checkpoint) {
