@@ -4,6 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.engine.image.Picture;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -11,6 +15,9 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -121,6 +128,55 @@ class CommandsTest {
     assertThat(fovea("classify", dinov2("dinov2-tiny-classifier"), PICTURE, "--top", "7").out).contains("LABEL_6");
   }
 
+  private String segformer() {
+    var file = folder.resolve("segformer.safetensors").toString();
+    assertThat(fovea("convert", FIXTURE.resolveSibling("segformer-tiny").toString(), "-o", file)).returns(0, Run::status).returns("", Run::err);
+    return file;
+  }
+
+  @Test
+  void segment() throws IOException {
+    var model = segformer();
+    var reference = FIXTURE.resolveSibling("segformer-tiny").resolve("reference.safetensors").toString();
+    assertThat(fovea("verify", model, "--against", reference, "--json").json().get("passed").getAsBoolean()).isTrue();
+    var picture = FIXTURE.resolveSibling("segformer-tiny").resolve("image.png").toString();
+    Path overlay = folder.resolve("overlay.png"), plain = folder.resolve("plain.png"), map = folder.resolve("map.png");
+    assertThat(fovea("segment", model, picture, "-o", overlay.toString())).returns(0, Run::status).returns("", Run::err);
+    var answer = JsonParser.parseString(fovea("segment", model, picture, "-o", map.toString(), "--map", "--json").out).getAsJsonArray().get(0).getAsJsonObject();
+    assertThat(answer.keySet()).containsExactly("image", "width", "height", "classes", "output");
+    assertThat(answer.getAsJsonArray("classes").get(0).getAsJsonObject().keySet()).containsExactly("index", "label", "pixels", "share");
+    fovea("segment", model, picture, "-o", plain.toString(), "--no-legend", "--opacity", "0");
+
+    var classes = ImageIO.read(map.toFile());
+    assertThat(classes).returns(33, BufferedImage::getWidth).returns(47, BufferedImage::getHeight).returns(BufferedImage.TYPE_BYTE_INDEXED, BufferedImage::getType);
+    assertThat(differencesFromReference(classes, reference)).isEmpty();
+    assertThat(ImageIO.read(overlay.toFile()).getWidth()).isGreaterThan(33);
+    var same = ImageIO.read(plain.toFile());
+    var original = Picture.read(Path.of(picture));
+    for (int y = 0; y < 47; y++)
+      for (int x = 0; x < 33; x++)
+        for (int c = 0; c < 3; c++) assertThat(same.getRaster().getSample(x, y, c)).isEqualTo(original.rgb()[3 * (33 * y + x) + c] & 0xff);
+    assertThat(fovea("segment", model, picture, picture.replace("segformer-tiny", "vit-tiny")).out).contains("LABEL_");
+    try (var left = Files.list(folder)) {
+      assertThat(left.map(f -> f.getFileName().toString())).containsExactlyInAnyOrder("model.safetensors", "segformer.safetensors", "overlay.png", "plain.png", "map.png");
+    }
+  }
+
+  /// Pixels of the first picture whose class is another than the reference's, although its logits tell the two apart.
+  private static List<String> differencesFromReference(BufferedImage classes, String reference) {
+    var differences = new ArrayList<String>();
+    try (var checkpoint = Checkpoint.open(Path.of(reference))) {
+      StoredTensor expected = checkpoint.tensor("output.segmentation"), logits = checkpoint.tensor("output.upsampled_logits");
+      int pixels = classes.getWidth() * classes.getHeight();
+      for (int i = 0; i < pixels; i++) {
+        int x = i % classes.getWidth(), y = i / classes.getWidth(), ours = classes.getRaster().getSample(x, y, 0), theirs = (int) expected.longAt(i);
+        if (Math.abs(logits.floatAt((long) ours * pixels + i) - logits.floatAt((long) theirs * pixels + i)) > 1e-4)
+          differences.add("(" + x + ", " + y + "): expected " + theirs + ", got " + ours);
+      }
+    }
+    return differences;
+  }
+
   @Test
   void preprocessingThatDoesNotFitThePatches() throws IOException {
     var source = Files.createDirectory(folder.resolve("source"));
@@ -137,12 +193,14 @@ class CommandsTest {
   @Test
   void doctorAndDemoAndCompletion() {
     assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");
-    assertThat(fovea("demo").out).contains("yellow ring");
+    assertThat(fovea("demo").out).contains("yellow ring").contains("background").contains("star");
+    assertThat(fovea("demo", "--output-dir", folder.toString())).returns(0, Run::status).returns("", Run::err);
+    assertThat(folder.resolve("segmentation.png")).isNotEmptyFile();
     assertThat(fovea("generate-completion").out).contains("complete -F");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "segment", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

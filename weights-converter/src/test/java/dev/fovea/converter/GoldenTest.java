@@ -95,7 +95,7 @@ class GoldenTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias"})
+  @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "segformer-tiny", "segformer-tiny-rect"})
   void preprocessedPictures(String golden) {
     try (var checkpoint = Checkpoint.open(convert(golden, Weight.Type.F32)); var reference = Checkpoint.open(reference(golden))) {
       var input = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).apply(Picture.read(FIXTURES.resolve(golden).resolve("image.png")), 1);
