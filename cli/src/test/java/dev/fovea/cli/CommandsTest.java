@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
@@ -148,33 +149,46 @@ class CommandsTest {
     fovea("segment", model, picture, "-o", plain.toString(), "--no-legend", "--opacity", "0");
 
     var classes = ImageIO.read(map.toFile());
-    assertThat(classes).returns(33, BufferedImage::getWidth).returns(47, BufferedImage::getHeight).returns(BufferedImage.TYPE_BYTE_INDEXED, BufferedImage::getType);
+    assertThat(classes).returns(90, BufferedImage::getWidth).returns(61, BufferedImage::getHeight).returns(BufferedImage.TYPE_BYTE_INDEXED, BufferedImage::getType);
     assertThat(differencesFromReference(classes, reference)).isEmpty();
-    assertThat(ImageIO.read(overlay.toFile()).getWidth()).isGreaterThan(33);
+    assertThat(ImageIO.read(overlay.toFile()).getWidth()).isGreaterThan(90);
     var same = ImageIO.read(plain.toFile());
     var original = Picture.read(Path.of(picture));
-    for (int y = 0; y < 47; y++)
-      for (int x = 0; x < 33; x++)
-        for (int c = 0; c < 3; c++) assertThat(same.getRaster().getSample(x, y, c)).isEqualTo(original.rgb()[3 * (33 * y + x) + c] & 0xff);
+    for (int y = 0; y < 61; y++)
+      for (int x = 0; x < 90; x++)
+        for (int c = 0; c < 3; c++) assertThat(same.getRaster().getSample(x, y, c)).isEqualTo(original.rgb()[3 * (90 * y + x) + c] & 0xff);
     assertThat(fovea("segment", model, picture, picture.replace("segformer-tiny", "vit-tiny")).out).contains("LABEL_");
     try (var left = Files.list(folder)) {
       assertThat(left.map(f -> f.getFileName().toString())).containsExactlyInAnyOrder("model.safetensors", "segformer.safetensors", "overlay.png", "plain.png", "map.png");
     }
   }
 
-  /// Pixels of the first picture whose class is another than the reference's, although its logits tell the two apart.
-  private static List<String> differencesFromReference(BufferedImage classes, String reference) {
+  /// Pixels whose class is another than that of the reference's logits for the first picture, although these tell the two apart.
+  private static List<String> differencesFromReference(BufferedImage map, String reference) {
     var differences = new ArrayList<String>();
     try (var checkpoint = Checkpoint.open(Path.of(reference))) {
-      StoredTensor expected = checkpoint.tensor("output.segmentation"), logits = checkpoint.tensor("output.upsampled_logits");
-      int pixels = classes.getWidth() * classes.getHeight();
-      for (int i = 0; i < pixels; i++) {
-        int x = i % classes.getWidth(), y = i / classes.getWidth(), ours = classes.getRaster().getSample(x, y, 0), theirs = (int) expected.longAt(i);
-        if (Math.abs(logits.floatAt((long) ours * pixels + i) - logits.floatAt((long) theirs * pixels + i)) > 1e-4)
-          differences.add("(" + x + ", " + y + "): expected " + theirs + ", got " + ours);
-      }
+      var logits = checkpoint.tensor("output.logits");
+      for (int y = 0; y < map.getHeight(); y++)
+        for (int x = 0; x < map.getWidth(); x++) {
+          var scores = new double[logits.shape().get(1).intValue()];
+          for (int c = 0; c < scores.length; c++) scores[c] = blended(logits, c, (y + 0.5) / map.getHeight(), (x + 0.5) / map.getWidth());
+          int ours = map.getRaster().getSample(x, y, 0);
+          if (Arrays.stream(scores).max().orElseThrow() - scores[ours] > 1e-4) differences.add("(" + x + ", " + y + "): " + ours + " of " + Arrays.toString(scores));
+        }
     }
     return differences;
+  }
+
+  /// A logit between the samples, at shares of the picture's height and width.
+  private static double blended(StoredTensor logits, int c, double down, double across) {
+    int height = logits.shape().get(2).intValue(), width = logits.shape().get(3).intValue();
+    double y = Math.max(0, down * height - 0.5), x = Math.max(0, across * width - 0.5), sum = 0;
+    for (int dy = 0; dy < 2; dy++)
+      for (int dx = 0; dx < 2; dx++) {
+        int row = Math.min((int) y + dy, height - 1), col = Math.min((int) x + dx, width - 1);
+        sum += (1 - Math.abs((int) y + dy - y)) * (1 - Math.abs((int) x + dx - x)) * logits.floatAt((long) (c * height + row) * width + col);
+      }
+    return sum;
   }
 
   @Test

@@ -122,11 +122,11 @@ public final class Weights {
     return new Linear(matrix(name + ".weight", out, in), bias ? tensor(name + ".bias", out) : null);
   }
 
-  /// A linear map with bias, into which the batch norm after it is folded. What it was published with counts as parameters: the
-  /// norm's scale and shift, and no bias of its own.
-  public Linear normedLinear(String name, int in, int out) {
-    ledger.parameters += out;
-    return linear(name, in, out);
+  /// A tensor whose rows make outputs, into which the batch norm after it is folded. The norm's scale, one a row, still counts as a
+  /// parameter, as it did when it was published; its shift is a bias now.
+  public Tensor normedTensor(String name, int... shape) {
+    ledger.parameters += shape[0];
+    return tensor(name, shape);
   }
 
   /// A convolution with bias over maps `[B, H, W, in]`.
