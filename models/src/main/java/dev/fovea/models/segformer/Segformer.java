@@ -124,25 +124,37 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     }
 
     Tensor forward(List<Tensor> features) {                                           // [B, H, W, C] each
-      var first = features.getFirst();
-      var x = part(0, first);                                                         // [B, H, W, D]
-      for (int i = 1; i < features.size(); i++)
-        x = x.plus(part(i, features.get(i)).resize(first.dim(1), first.dim(2), Interpolation.BILINEAR));
+      int last = features.size() - 1, height = features.getFirst().dim(1), width = features.getFirst().dim(2);
+      Tensor x = null, bias = linearFuseBias;
+      for (int i = 0; i <= last; i++) {
+        var fused = fused(i, features.get(i));
+        bias = fused.bias.plus(bias);
+        var part = project(features.get(i), fused.columns);                           // [B, H, W, D]
+        // Blending keeps what is the same everywhere, so that the smallest map brings the biases of all.
+        if (i == last) part = part.plus(bias);
+        x = x == null ? part : x.plus(part.resize(height, width, Interpolation.BILINEAR));
+      }
       return linearPred.forward(x.activate(Activation.RELU));                         // [B, H, W, classes]
     }
 
-    /// What a stage adds to the sum, at its own size: `[B, H, W, C]` → `[B, H, W, D]`.
-    private Tensor part(int stage, Tensor feature) {
-      int dim = linearFuse.dim(0), channels = feature.dim(3), last = linearC.size() - 1;
-      var both = feature.allocate(channels + 1, dim);                                 // the weight's columns, then the bias
+    /// A stage's own map and its columns of the fusing one as one map.
+    ///
+    /// @param columns `[C, D]`
+    /// @param bias `[D]`
+    private record Fused(Tensor columns, Tensor bias) {}
+
+    private Fused fused(int stage, Tensor beside) {
+      int dim = linearFuse.dim(0), channels = linearC.get(stage).dim(1), from = (linearC.size() - 1 - stage) * dim;
+      var both = beside.allocate(channels + 1, dim);                                  // the weight's columns, then the bias
       both.slice(0, 0, channels).set(linearC.get(stage).transposed(0, 1));
       both.slice(0, channels, channels + 1).set(linearCBias.get(stage).reshape(1, dim));
-      var fuse = linearFuse.slice(1, (last - stage) * dim, (last - stage + 1) * dim).transposed(0, 1);
-      var fused = both.matmul(fuse, 1);                                               // [C + 1, D]
-      var tokens = feature.reshape(feature.dim(0) * feature.dim(1) * feature.dim(2), channels);
-      var bias = fused.slice(0, channels, channels + 1).contiguous().reshape(dim);
-      var x = tokens.matmul(fused.slice(0, 0, channels), 1).plus(stage == last ? bias.plus(linearFuseBias) : bias);
-      return x.reshape(feature.dim(0), feature.dim(1), feature.dim(2), dim);
+      both = both.matmul(linearFuse.slice(1, from, from + dim).transposed(0, 1), 1);
+      return new Fused(both.slice(0, 0, channels), both.select(0, channels));
+    }
+
+    private static Tensor project(Tensor map, Tensor columns) {
+      int batch = map.dim(0), height = map.dim(1), width = map.dim(2);
+      return map.reshape(batch * height * width, map.dim(3)).matmul(columns, 1).reshape(batch, height, width, columns.dim(1));
     }
   }
 
