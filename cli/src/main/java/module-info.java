@@ -3,6 +3,7 @@ module dev.fovea.cli {
   requires static org.jetbrains.annotations;
   requires dev.fovea.converter;
   requires info.picocli;
+  requires java.desktop;
 
   opens dev.fovea.cli to info.picocli, com.google.gson;
 }

@@ -101,6 +101,7 @@ final class Shapes {
       find("clip ends of texts",            1000, 77),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
+      resizeArgmax("segformer-b0",            16,   64,  150, Interpolation.BILINEAR),
       scores("vit-base",                     197));
 
   private Shapes() {}
@@ -217,5 +218,13 @@ final class Shapes {
     return new Shape(name, Limit.COPY, 4.0 * outSize, NONE, arena ->
         Case.of(arena, (long) size * size * channels, 1, outSize, (kernels, x, from, count, out) ->
             kernels.resize(x, 1, size, size, channels, out, to, to, interpolation)));
+  }
+
+  /// A row is the whole map; the copy is one of what would be resampled.
+  private static Shape resizeArgmax(String what, int size, int to, int channels, Interpolation interpolation) {
+    var name = "resizeArgmax " + size + "x" + size + "x" + channels + " to " + to + "x" + to + ", " + what;
+    return new Shape(name, Limit.COPY, 4.0 * to * to * channels, NONE, arena ->
+        Case.of(arena, (long) size * size * channels, 1, to * to, (kernels, x, from, count, out) ->
+            kernels.resizeArgmax(x, 1, size, size, channels, out, to, to, interpolation)));
   }
 }

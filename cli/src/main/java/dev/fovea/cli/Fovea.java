@@ -33,6 +33,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("classify", ClassifyCommand.class);
     COMMANDS.put("embed", EmbedCommand.class);
     COMMANDS.put("zero-shot", ZeroShotCommand.class);
+    COMMANDS.put("segment", SegmentCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
@@ -43,7 +44,7 @@ public final class Fovea implements Callable<Integer> {
   }
 
   /// Commands that run a model.
-  private static final Set<String> COMPUTING = Set.of("classify", "embed", "zero-shot", "demo", "verify", "bench");
+  private static final Set<String> COMPUTING = Set.of("classify", "embed", "zero-shot", "segment", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

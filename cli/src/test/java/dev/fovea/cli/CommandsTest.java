@@ -4,8 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.engine.image.Picture;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -14,6 +18,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -125,6 +133,68 @@ class CommandsTest {
     assertThat(fovea("classify", dinov2("dinov2-tiny-classifier"), PICTURE, "--top", "7").out).contains("LABEL_6");
   }
 
+  private String segformer() {
+    var file = folder.resolve("segformer.safetensors").toString();
+    assertThat(fovea("convert", FIXTURE.resolveSibling("segformer-tiny").toString(), "-o", file)).returns(0, Run::status).returns("", Run::err);
+    return file;
+  }
+
+  @Test
+  void segment() throws IOException {
+    var model = segformer();
+    var reference = FIXTURE.resolveSibling("segformer-tiny").resolve("reference.safetensors").toString();
+    assertThat(fovea("verify", model, "--against", reference, "--json").json().get("passed").getAsBoolean()).isTrue();
+    var picture = FIXTURE.resolveSibling("segformer-tiny").resolve("image.png").toString();
+    Path overlay = folder.resolve("overlay.png"), plain = folder.resolve("plain.png"), map = folder.resolve("map.png");
+    assertThat(fovea("segment", model, picture, "-o", overlay.toString())).returns(0, Run::status).returns("", Run::err);
+    var answer = JsonParser.parseString(fovea("segment", model, picture, "-o", map.toString(), "--map", "--json").out).getAsJsonArray().get(0).getAsJsonObject();
+    assertThat(answer.keySet()).containsExactly("image", "width", "height", "classes", "output");
+    assertThat(answer.getAsJsonArray("classes").get(0).getAsJsonObject().keySet()).containsExactly("index", "label", "pixels", "share");
+    fovea("segment", model, picture, "-o", plain.toString(), "--no-legend", "--opacity", "0");
+
+    var classes = ImageIO.read(map.toFile());
+    assertThat(classes).returns(90, BufferedImage::getWidth).returns(61, BufferedImage::getHeight).returns(BufferedImage.TYPE_BYTE_INDEXED, BufferedImage::getType);
+    assertThat(differencesFromReference(classes, reference)).isEmpty();
+    assertThat(ImageIO.read(overlay.toFile()).getWidth()).isGreaterThan(90);
+    var same = ImageIO.read(plain.toFile());
+    var original = Picture.read(Path.of(picture));
+    for (int y = 0; y < 61; y++)
+      for (int x = 0; x < 90; x++)
+        for (int c = 0; c < 3; c++) assertThat(same.getRaster().getSample(x, y, c)).isEqualTo(original.rgb()[3 * (90 * y + x) + c] & 0xff);
+    assertThat(fovea("segment", model, picture, picture.replace("segformer-tiny", "vit-tiny")).out).contains("LABEL_");
+    try (var left = Files.list(folder)) {
+      assertThat(left.map(f -> f.getFileName().toString())).containsExactlyInAnyOrder("model.safetensors", "segformer.safetensors", "overlay.png", "plain.png", "map.png");
+    }
+  }
+
+  /// Pixels whose class is another than that of the reference's logits for the first picture, although these tell the two apart.
+  private static List<String> differencesFromReference(BufferedImage map, String reference) {
+    var differences = new ArrayList<String>();
+    try (var checkpoint = Checkpoint.open(Path.of(reference))) {
+      var logits = checkpoint.tensor("output.logits");
+      for (int y = 0; y < map.getHeight(); y++)
+        for (int x = 0; x < map.getWidth(); x++) {
+          var scores = new double[logits.shape().get(1).intValue()];
+          for (int c = 0; c < scores.length; c++) scores[c] = blended(logits, c, (y + 0.5) / map.getHeight(), (x + 0.5) / map.getWidth());
+          int ours = map.getRaster().getSample(x, y, 0);
+          if (Arrays.stream(scores).max().orElseThrow() - scores[ours] > 1e-4) differences.add("(" + x + ", " + y + "): " + ours + " of " + Arrays.toString(scores));
+        }
+    }
+    return differences;
+  }
+
+  /// A logit between the samples, at shares of the picture's height and width.
+  private static double blended(StoredTensor logits, int c, double down, double across) {
+    int height = logits.shape().get(2).intValue(), width = logits.shape().get(3).intValue();
+    double y = Math.max(0, down * height - 0.5), x = Math.max(0, across * width - 0.5), sum = 0;
+    for (int dy = 0; dy < 2; dy++)
+      for (int dx = 0; dx < 2; dx++) {
+        int row = Math.min((int) y + dy, height - 1), col = Math.min((int) x + dx, width - 1);
+        sum += (1 - Math.abs((int) y + dy - y)) * (1 - Math.abs((int) x + dx - x)) * logits.floatAt((long) (c * height + row) * width + col);
+      }
+    return sum;
+  }
+
   @Test
   void preprocessingThatDoesNotFitThePatches() throws IOException {
     var source = Files.createDirectory(folder.resolve("source"));
@@ -166,12 +236,14 @@ class CommandsTest {
   @Test
   void doctorAndDemoAndCompletion() {
     assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");
-    assertThat(fovea("demo").out).contains("yellow ring");
+    assertThat(fovea("demo").out).contains("yellow ring").contains("background").contains("star");
+    assertThat(fovea("demo", "--output-dir", folder.toString())).returns(0, Run::status).returns("", Run::err);
+    assertThat(folder.resolve("segmentation.png")).isNotEmptyFile();
     assertThat(fovea("generate-completion").out).contains("complete -F");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "tokenize", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "tokenize", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

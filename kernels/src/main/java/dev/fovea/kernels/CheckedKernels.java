@@ -231,12 +231,31 @@ final class CheckedKernels implements Kernels {
   @Override
   public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
       int outWidth, Interpolation interpolation) {
+    resampled(x, batch, height, width, channels, outHeight, outWidth);
+    output(out, 4L * batch * outHeight * outWidth * channels, shape(batch, outHeight, outWidth, channels));
+    resampled(x, out);
+    provider.resize(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  }
+
+  @Override
+  public void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    if (channels < 1 || channels >= MAX_INDEX)
+      throw new IllegalArgumentException("resize: expected 1 to " + (MAX_INDEX - 1) + " channels, got " + channels);
+    resampled(x, batch, height, width, channels, outHeight, outWidth);
+    output(out, 4L * batch * outHeight * outWidth, shape(batch, outHeight, outWidth));
+    resampled(x, out);
+    provider.resizeArgmax(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  }
+
+  private static void resampled(MemorySegment x, int batch, int height, int width, int channels, int outHeight, int outWidth) {
     for (int size : new int[] {batch, height, width, channels, outHeight, outWidth}) Check.size("resize", size);
     Check.segment("x", x, 4L * batch * height * width * channels, shape(batch, height, width, channels));
-    output(out, 4L * batch * outHeight * outWidth * channels, shape(batch, outHeight, outWidth, channels));
+  }
+
+  private static void resampled(MemorySegment x, MemorySegment out) {
     if (x.byteSize() == 0 && out.byteSize() > 0) throw new IllegalArgumentException("resize: nothing to resample from");
     Check.apart("x", x, out);
-    provider.resize(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
   }
 
   @Override

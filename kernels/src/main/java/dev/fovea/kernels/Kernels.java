@@ -174,6 +174,14 @@ public interface Kernels extends AutoCloseable {
   void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
       int outWidth, Interpolation interpolation);
 
+  /// Which channel is the largest after [#resize], without writing the resampled map to memory: the class of every pixel from the
+  /// logits of fewer. Of several the first; NaN is passed over, and where all are NaN or `-∞` it is channel 0.
+  ///
+  /// @param x `[B, height, width, C]` with 1 to 2²⁴ - 1 channels
+  /// @param out `[B, outHeight, outWidth]`, the channels' numbers; may not overlap `x`
+  void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation);
+
   /// Frees scratch memory and the threads that these kernels own. Closing twice is harmless.
   @Override
   void close();

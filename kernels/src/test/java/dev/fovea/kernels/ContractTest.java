@@ -76,6 +76,9 @@ class ContractTest {
       refused("out overlaps taps", () -> kernels.depthwise(empty(120), g.grouped(6), s.asSlice(400, 216), null, Activation.NONE, s.asSlice(0, 480)));
       refused("out overlaps x", () -> kernels.convolution(s.asSlice(0, 480), g, w, null, Activation.NONE, null, s.asSlice(476, 160)));
       refused("resize: nothing to resample from", () -> kernels.resize(empty(0), 1, 0, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR));
+      refused("resize: nothing to resample from", () -> kernels.resizeArgmax(empty(0), 1, 0, 3, 2, empty(1), 1, 1, Interpolation.BILINEAR));
+      refused("resize: expected 1 to 16777215 channels, got 0", () -> kernels.resizeArgmax(empty(0), 1, 1, 3, 0, empty(1), 1, 1, Interpolation.BILINEAR));
+      refused("out: expected 4 bytes for [1, 1, 1], got 8", () -> kernels.resizeArgmax(empty(6), 1, 1, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR));
     }
     refused("window 5x5 is larger than the map 4x4 with padding 0, 0", () -> Convolution.of(1, 4, 4, 3, Window.square(5)));
     refused("6 channels are not a multiple of 4 groups", () -> g.grouped(4));

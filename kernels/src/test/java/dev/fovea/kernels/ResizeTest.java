@@ -170,11 +170,55 @@ class ResizeTest {
     assertThat(floats(out)).containsExactly(expected, within(1e-6f));
   }
 
+  /// The first of the largest of what [Kernels#resize] writes.
+  private static float[] argmax(MemorySegment resized, int channels) {
+    var values = floats(resized);
+    var best = new float[values.length / channels];
+    for (int i = 0; i < values.length; i++)
+      if (values[i] > values[i / channels * channels + (int) best[i / channels]]) best[i / channels] = i % channels;
+    return best;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void largestChannel(Interpolation mode) {
+    for (int channels : new int[] {1, 2, 5, 15, 16, 17, 33, 70})
+      for (int[] from : SIZES)
+        for (int[] to : SIZES) {
+          var x = new Buffers(channels).normal(2L * from[0] * from[1] * channels);
+          for (var kernels : new Kernels[] {reference, one, three}) {
+            if (kernels == reference && channels > 5) continue;
+            var resized = empty(2L * to[0] * to[1] * channels);
+            kernels.resize(x, 2, from[0], from[1], channels, resized, to[0], to[1], mode);
+            var out = empty(2L * to[0] * to[1]);
+            kernels.resizeArgmax(x, 2, from[0], from[1], channels, out, to[0], to[1], mode);
+            assertThat(floats(out)).isEqualTo(argmax(resized, channels));
+          }
+        }
+  }
+
+  @Test
+  void theFirstOfTheLargestAndNoNaN() {
+    float nan = Float.NaN, none = Float.NEGATIVE_INFINITY;
+    for (int channels : new int[] {4, 40})
+      for (var kernels : new Kernels[] {reference, one}) {
+        var rows = new float[][] {{1, 3, 3, 2}, {nan, 5, nan, 6}, {nan, nan, nan, nan}, {none, none, none, none}, {-4, -3, -2, -1}};
+        var x = empty((long) rows.length * channels);
+        for (int r = 0; r < rows.length; r++)
+          for (int c = 0; c < channels; c++) Buffers.set(x, (long) r * channels + c, c < 4 ? rows[r][c] : none);
+        var out = empty(rows.length);
+        // Of one sample each, so that nothing is blended with its neighbour.
+        kernels.resizeArgmax(x, rows.length, 1, 1, channels, out, 1, 1, Interpolation.AREA);
+        assertThat(floats(out)).containsExactly(1, 3, 0, 0, 3);
+      }
+  }
+
   @Test
   void guardsStay() {
     var x = new Buffers(9).normal(3 * 4 * 21);
     assertThat(Buffers.keepsGuards(5 * 7 * 21, out -> three.resize(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR))).isTrue();
     assertThat(Buffers.keepsGuards(5 * 7 * 3, out -> three.resize(x.asSlice(0, 4 * 36), 1, 3, 4, 3, out, 5, 7, Interpolation.BICUBIC))).isTrue();
+    assertThat(Buffers.keepsGuards(5 * 7, out -> three.resizeArgmax(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR))).isTrue();
     assertThat(Buffers.keepsGuards(2 * 21, out -> three.resize(x, 1, 3, 4, 21, out, 1, 2, Interpolation.BICUBIC_ANTIALIASED))).isTrue();
   }
 }

@@ -12,12 +12,14 @@ import dev.fovea.engine.tensor.Recording;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.Keep.Size;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import org.jetbrains.annotations.Nullable;
 
 /// A model of any family with its parameters: the one way from a file or a preset to something that runs.
 ///
@@ -25,6 +27,7 @@ import java.util.SplittableRandom;
 /// @param parameters how many numbers it has
 public record ModelRun(String name, Model model, long parameters) {
   private static final String INPUT = "input.", OUTPUT = "output.";
+  private static final String SEGMENTATION = "segmentation", UPSAMPLED_LOGITS = "upsampled_logits";
 
   /// The model in a file.
   ///
@@ -104,7 +107,7 @@ public record ModelRun(String name, Model model, long parameters) {
   /// @throws CheckpointException if an input is missing, unknown or of a wrong shape, or an output is unknown or of another shape
   public List<Comparison> compare(Checkpoint reference, Kernels kernels) {
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
-      var ours = run(workspace, inputs(reference, arena), Keep.ALL);
+      var ours = run(workspace, inputs(reference, arena), Keep.ALL.maps(pictureSize(reference)));
       return names(reference, OUTPUT).stream().map(name -> {
         var expected = reference.tensor(OUTPUT + name);
         var actual = ours.get(name);
@@ -113,11 +116,21 @@ public record ModelRun(String name, Model model, long parameters) {
         if (!expected.shape().equals(Arrays.stream(actual.shape()).mapToObj(i -> (long) i).toList()))
           throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual
               + ", the reference holds " + expected.shape());
-        return Comparison.of(name, actual, expected.toFloats());
+        return name.equals(SEGMENTATION) ? Comparison.ofClasses(name, actual, expected.toFloats(), ours.get(UPSAMPLED_LOGITS))
+            : Comparison.of(name, actual, expected.toFloats());
       }).toList();
     } catch (InputException e) {
       throw new CheckpointException(reference.name() + ": " + e.getMessage(), e);
     }
+  }
+
+  /// The size of the pictures that a reference has maps for, or null where it has none.
+  private static @Nullable Size pictureSize(Checkpoint reference) {
+    var map = reference.tensors().get(OUTPUT + SEGMENTATION);
+    if (map == null) map = reference.tensors().get(OUTPUT + UPSAMPLED_LOGITS);
+    if (map == null || map.shape().size() < 2) return null;
+    var shape = map.shape().reversed();
+    return new Size(Math.toIntExact(shape.get(1)), Math.toIntExact(shape.get(0)));
   }
 
   /// The model's inputs, from the `input.*` of a reference.

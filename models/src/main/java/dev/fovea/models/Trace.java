@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import dev.fovea.engine.nn.CrossAttention;
 import dev.fovea.engine.nn.MultiHeadAttention;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
@@ -35,6 +36,11 @@ public final class Trace {
   /// Performs self-attention on `x` `[B, N, C]`, with its maps where they are to be kept; `mask` says which tokens a token sees.
   public Tensor attend(MultiHeadAttention attn, Tensor x, AttentionMask mask) {
     return keep.attentions() ? attn.forward(x, mask, attentions::add) : attn.forward(x, mask);
+  }
+
+  /// Performs attention of tokens `x` `[B, N, C]` to others, `context` `[B, M, C]`, with its maps where they are to be kept.
+  public Tensor attend(CrossAttention attn, Tensor x, Tensor context) {
+    return keep.attentions() ? attn.forward(x, context, attentions::add) : attn.forward(x, context);
   }
 
   /// The embedding, then each block's result, `[B, N, C]` each; empty unless kept.

@@ -18,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jetbrains.annotations.Nullable;
 
 /// Converts a Hugging Face folder: `config.json`, `model.safetensors`, `preprocessor_config.json`.
 public final class Converter {
@@ -38,20 +39,24 @@ public final class Converter {
     var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
     var weights = Files.isDirectory(source) ? source.resolve("model.safetensors") : source;
     var config = json(folder.resolve("config.json"));
+    var file = folder.resolve("preprocessor_config.json");
+    var preprocessor = Files.exists(file) ? json(file) : null;
     try (var checkpoint = Checkpoint.open(weights)) {
-      return checkpoint.reading(() -> convert(checkpoint, folder, HuggingFace.read(config, checkpoint), target, type));
+      return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor, HuggingFace.read(config, preprocessor, checkpoint), target, type));
     }
   }
 
-  private static Report convert(Checkpoint checkpoint, Path folder, HuggingFace published, Path target, Weight.Type type) {
+  private static Report convert(Checkpoint checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
+      Weight.Type type) {
     var config = published.config();
-    var preprocessing = preprocessing(folder, published.preprocessing());
+    var preprocessing = preprocessing(preprocessor, published.preprocessing());
     var writer = new CheckpointWriter();
     var source = new MappedSource(checkpoint, published.names(), type, writer);
     var bound = Weights.bind(source, config::load);
     var dropped = source.finish();
     addTokenizer(folder, writer);
-    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels()).addTo(writer);
+    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels(),
+        published.palette()).addTo(writer);
     writer.write(target);
     return new Report(config.family().id(), bound.parameters(), dropped);
   }
@@ -65,10 +70,9 @@ public final class Converter {
     writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
   }
 
-  private static JsonFields preprocessing(Path folder, JsonObject otherwise) {
-    if (otherwise.isEmpty()) return new JsonFields("preprocessing", otherwise);
-    var file = folder.resolve("preprocessor_config.json");
-    var json = Files.exists(file) ? json(file) : new JsonFields(file.toString(), otherwise);
+  private static JsonFields preprocessing(@Nullable JsonFields published, JsonObject otherwise) {
+    var json = published == null || otherwise.isEmpty() ? new JsonFields("preprocessing", otherwise) : published;
+    if (otherwise.isEmpty()) return json;
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.
     return json;
   }

@@ -1,33 +1,45 @@
 package dev.fovea.converter;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.ArrayList;
 import java.util.List;
+import org.jetbrains.annotations.Nullable;
 
 /// What a Hugging Face folder says of its model, a method a family.
 ///
 /// @param names where the parameters are
 /// @param labels names of the classes, in order; empty where there are none
 /// @param preprocessing how pictures become inputs where the folder does not tell; empty for a model that sees none
-record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
+/// @param palette colours of the classes; empty where nobody colours them
+record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int LEGACY_EOS = 2;
   private static final int CLIP_VOCABULARY = 49408;
+  private static final int SEGFORMER_SIZE = 512;
+  private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
+
+  HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
+    this(config, names, labels, preprocessing, List.of());
+  }
 
   /// @param config the folder's `config.json`
+  /// @param preprocessor its `preprocessor_config.json`, or null where it has none
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
-  static HuggingFace read(JsonFields config, Checkpoint checkpoint) {
+  static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Checkpoint checkpoint) {
     if (!config.has("model_type"))
       throw new CheckpointException(config.where() + ": 'model_type' is missing: only Hugging Face folders are converted yet");
     return switch (config.string("model_type")) {
@@ -38,8 +50,9 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
+      case "segformer" -> segformer(config, checkpoint, preprocessor);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, segformer");
     };
   }
 
@@ -89,6 +102,27 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.siglip(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
   }
 
+  /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon, which is
+  /// PyTorch's whatever `layer_norm_eps` says.
+  private static HuggingFace segformer(JsonFields config, Checkpoint checkpoint, @Nullable JsonFields preprocessor) {
+    var head = checkpoint.tensors().get("decode_head.classifier.weight");
+    if (head == null)
+      throw new CheckpointException(checkpoint.name() + ": there is no 'decode_head.classifier.weight': only SegFormers with a head for "
+          + "segmentation are supported");
+    var labels = labels(config, head);
+    var json = config.json().deepCopy();
+    var resize = preprocessor == null ? null : Preprocessing.of(preprocessor).resize();
+    var size = new JsonArray();
+    size.add(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height());
+    size.add(resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width());
+    json.add("image_size", size);
+    json.addProperty("num_labels", labels.size());
+    json.addProperty("layer_norm_eps", TORCH_LAYER_NORM_EPS);
+    var segformer = SegformerConfig.of(new JsonFields(config.where(), json));
+    return new HuggingFace(segformer, NameMap.HUGGING_FACE_SEGFORMER, labels,
+        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()), Palette.of(labels));
+  }
+
   private static HuggingFace bert(JsonFields config, Checkpoint checkpoint) {
     if (config.has("position_embedding_type") && !config.string("position_embedding_type").equals("absolute"))
       throw new CheckpointException(config.where() + ": position_embedding_type '" + config.string("position_embedding_type")
@@ -113,7 +147,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
 
   /// The labels in `id2label`, or numbers where the config has none; as many as the head has rows, none without a head.
   private static List<String> labels(JsonFields config, Checkpoint checkpoint) {
-    var head = checkpoint.tensors().get(HEAD);
+    return labels(config, checkpoint.tensors().get(HEAD));
+  }
+
+  private static List<String> labels(JsonFields config, @Nullable StoredTensor head) {
     int classes = head == null || head.shape().isEmpty() ? 0 : Math.toIntExact(head.shape().getFirst());
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());

@@ -98,6 +98,17 @@ public record JsonFields(String where, JsonObject json) {
     }
   }
 
+  /// An array of integers.
+  public int[] integers(String field) {
+    var values = numbers(field);
+    var integers = new int[values.length];
+    for (int i = 0; i < values.length; i++) {
+      if (values[i] != (int) values[i]) throw wrong(field, "an array of integers");
+      integers[i] = (int) values[i];
+    }
+    return integers;
+  }
+
   /// A size: `[height, width]`, one number for both, or an array of two.
   public int[] heightAndWidth(String field) {
     if (get(field, "an integer or two").isJsonArray()) {

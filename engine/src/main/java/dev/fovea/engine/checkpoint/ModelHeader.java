@@ -9,9 +9,15 @@ import java.util.List;
 /// @param config the model's sizes
 /// @param preprocessing how a picture becomes the model's input
 /// @param labels names of the classes, in order; empty where there are none
-public record ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels) {
+/// @param palette their colours, `0xRRGGBB`; empty where nobody colours them
+public record ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels, List<Integer> palette) {
   /// Version of the form, in the metadata's `fovea`.
   public static final String VERSION = "1";
+
+  /// Without a palette.
+  public ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels) {
+    this(family, config, preprocessing, labels, List.of());
+  }
 
   /// @throws CheckpointException if the checkpoint is no model in Fovea's form
   public static ModelHeader of(Checkpoint checkpoint) {
@@ -24,7 +30,15 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     return new ModelHeader(entry(checkpoint, "family"),
         JsonFields.parse(checkpoint.name() + ": config", entry(checkpoint, "config")),
         JsonFields.parse(checkpoint.name() + ": preprocessing", entry(checkpoint, "preprocessing")),
-        JsonFields.strings(checkpoint.name() + ": labels", metadata.getOrDefault("labels", "[]")));
+        JsonFields.strings(checkpoint.name() + ": labels", metadata.getOrDefault("labels", "[]")),
+        palette(checkpoint.name() + ": palette", metadata.getOrDefault("palette", "[]")));
+  }
+
+  private static List<Integer> palette(String where, String json) {
+    return JsonFields.strings(where, json).stream().map(colour -> {
+      if (!colour.matches("#[0-9a-fA-F]{6}")) throw new CheckpointException(where + ": expected colours as #ff8000, got '" + colour + "'");
+      return Integer.parseInt(colour.substring(1), 16);
+    }).toList();
   }
 
   private static String entry(Checkpoint checkpoint, String key) {
@@ -40,6 +54,9 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     writer.metadata("format", "pt").metadata("fovea", VERSION).metadata("family", family)
         .metadata("config", config.json().toString()).metadata("preprocessing", preprocessing.json().toString())
         .metadata("labels", names.toString());
+    if (palette.isEmpty()) return;
+    var colours = new JsonArray();
+    for (int colour : palette) colours.add(String.format("#%06x", colour));
+    writer.metadata("palette", colours.toString());
   }
-
 }

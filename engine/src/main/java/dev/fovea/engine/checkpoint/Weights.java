@@ -45,7 +45,7 @@ public final class Weights {
 
   /// A model whose parameters are all there.
   ///
-  /// @param parameters how many numbers it has
+  /// @param parameters how many numbers it has; where a batch norm is folded into others, as many as before
   public record Bound<M>(M model, long parameters) {}
 
   private Weights(Ledger ledger, String scope) {
@@ -120,6 +120,13 @@ public final class Weights {
   /// A linear map: `name.weight` `[out, in]`, and `name.bias` `[out]` if it has one.
   public Linear linear(String name, int in, int out, boolean bias) {
     return new Linear(matrix(name + ".weight", out, in), bias ? tensor(name + ".bias", out) : null);
+  }
+
+  /// A tensor whose rows make outputs, into which the batch norm after it is folded. The norm's scale, one a row, still counts as a
+  /// parameter, as it did when it was published; its shift is a bias now.
+  public Tensor normedTensor(String name, int... shape) {
+    ledger.parameters += shape[0];
+    return tensor(name, shape);
   }
 
   /// A convolution with bias over maps `[B, H, W, in]`.

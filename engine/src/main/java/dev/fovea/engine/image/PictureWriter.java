@@ -17,11 +17,16 @@ public final class PictureWriter {
     for (int y = 0, at = 0; y < picture.height(); y++)
       for (int x = 0; x < picture.width(); x++, at += 3)
         image.setRGB(x, y, (picture.rgb()[at] & 0xff) << 16 | (picture.rgb()[at + 1] & 0xff) << 8 | picture.rgb()[at + 2] & 0xff);
+    return png(image);
+  }
+
+  /// The bytes of a PNG file, with the picture's own colours: a palette's, or 16 bits of grey.
+  public static byte[] png(BufferedImage image) {
     var bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
-      ImageIO.write(image, "png", out);
+      if (!ImageIO.write(image, "png", out)) throw new IOException("no writer takes such a picture");
     } catch (IOException e) {
-      throw new ImageException(picture.name() + ": cannot be written as PNG: " + e.getMessage(), e);
+      throw new ImageException("a picture of " + image.getWidth() + "x" + image.getHeight() + " cannot be written as PNG: " + e.getMessage(), e);
     }
     return bytes.toByteArray();
   }

@@ -81,6 +81,13 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return json(height, width, 3, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
   }
 
+  /// The JSON that [#of] reads, for SegFormer: a bilinear resize to this size and a normalisation by ImageNet's statistics.
+  public static JsonObject segformer(int height, int width) {
+    var json = imageNet(height, width);
+    json.addProperty("resample", 2);
+    return json;
+  }
+
   /// The JSON that [#of] reads, for SigLIP: a bicubic resize to this size and the usual normalisation to `[-1, 1]`.
   public static JsonObject siglip(int height, int width) {
     return json(height, width, 3, new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5});

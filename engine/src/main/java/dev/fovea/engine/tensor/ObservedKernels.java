@@ -159,6 +159,13 @@ final class ObservedKernels implements Kernels {
       target.resize(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
   }
 
+  @Override
+  public void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    if (shown("resizeArgmax", List.of(batch, height, width, channels, outHeight, outWidth), 0, x, out))
+      target.resizeArgmax(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  }
+
   /// The target belongs to whoever made it.
   @Override
   public void close() {}

@@ -395,6 +395,21 @@ public final class Tensor {
     return out;
   }
 
+  /// A map at another size: `[B, H, W, C]` → `[B, height, width, C]`.
+  public Tensor resize(int height, int width, Interpolation interpolation) {
+    if (dim(1) == height && dim(2) == width) return this;
+    var out = allocate(dim(0), height, width, dim(3));
+    kernels().resize(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation);
+    return out;
+  }
+
+  /// Which channel of a map is the largest, at another size: `[B, H, W, C]` → `[B, height, width]`.
+  public Tensor argmax(int height, int width, Interpolation interpolation) {
+    var out = allocate(dim(0), height, width);
+    kernels().resizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation);
+    return out;
+  }
+
   /// The mean over dimension `dim`, which disappears.
   public Tensor mean(int dim) {
     var x = contiguous();

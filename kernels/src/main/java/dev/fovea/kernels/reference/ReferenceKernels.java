@@ -281,17 +281,41 @@ public final class ReferenceKernels implements Kernels {
     for (int b = 0; b < batch; b++)
       for (int row = 0; row < outHeight; row++)
         for (int col = 0; col < outWidth; col++)
+          for (int c = 0; c < channels; c++)
+            put(out, (((long) b * outHeight + row) * outWidth + col) * channels + c,
+                resampled(x, b, height, width, channels, c, row, outHeight, col, outWidth, interpolation));
+  }
+
+  @Override
+  public void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    for (int b = 0; b < batch; b++)
+      for (int row = 0; row < outHeight; row++)
+        for (int col = 0; col < outWidth; col++) {
+          int best = 0;
+          float largest = Float.NEGATIVE_INFINITY;
           for (int c = 0; c < channels; c++) {
-            double sum = 0;
-            for (int i = 0; i < interpolation.taps(height, outHeight); i++)
-              for (int j = 0; j < interpolation.taps(width, outWidth); j++) {
-                int y = Math.clamp(interpolation.first(row, height, outHeight) + i, 0, height - 1);
-                int from = Math.clamp(interpolation.first(col, width, outWidth) + j, 0, width - 1);
-                sum += interpolation.coefficient(i, row, height, outHeight) * interpolation.coefficient(j, col, width, outWidth)
-                    * at(x, (((long) b * height + y) * width + from) * channels + c);
-              }
-            put(out, (((long) b * outHeight + row) * outWidth + col) * channels + c, sum);
+            float value = (float) resampled(x, b, height, width, channels, c, row, outHeight, col, outWidth, interpolation);
+            if (value > largest) {
+              largest = value;
+              best = c;
+            }
           }
+          put(out, ((long) b * outHeight + row) * outWidth + col, best);
+        }
+  }
+
+  private static double resampled(MemorySegment x, int b, int height, int width, int channels, int c, int row, int outHeight, int col,
+      int outWidth, Interpolation interpolation) {
+    double sum = 0;
+    for (int i = 0; i < interpolation.taps(height, outHeight); i++)
+      for (int j = 0; j < interpolation.taps(width, outWidth); j++) {
+        int y = Math.clamp(interpolation.first(row, height, outHeight) + i, 0, height - 1);
+        int from = Math.clamp(interpolation.first(col, width, outWidth) + j, 0, width - 1);
+        sum += interpolation.coefficient(i, row, height, outHeight) * interpolation.coefficient(j, col, width, outWidth)
+            * at(x, (((long) b * height + y) * width + from) * channels + c);
+      }
+    return sum;
   }
 
   @Override

@@ -79,6 +79,27 @@ final class Resize {
     }
   }
 
+  /// The largest channel of each sample of the result, of which only a line exists at a time.
+  void argmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
+      Interpolation interpolation) {
+    int together = Math.max(1, CHUNK / (outWidth * channels)), rows = batch * outHeight;
+    try (var down = scratch.borrow(Taps.size(interpolation, height, outHeight));
+        var across = scratch.borrow(Taps.size(interpolation, width, outWidth))) {
+      var ys = Taps.of(interpolation, height, outHeight, down.segment());
+      var xs = Taps.of(interpolation, width, outWidth, across.segment());
+      workers.forEach(Math.ceilDiv(rows, together), group -> {
+        try (var space = scratch.borrow((long) width * channels); var wide = scratch.borrow((long) outWidth * channels)) {
+          for (int row = group * together; row < Math.min(rows, (group + 1) * together); row++) {
+            long map = (long) (row / outHeight) * height * width * channels;
+            blend(x, map, (long) width * channels, ys, row % outHeight, space.segment(), 0, (long) width * channels);
+            line(space.segment(), channels, xs, wide.segment(), 0);
+            Argmax.run(wide.segment(), channels, out, (long) row * outWidth, outWidth);
+          }
+        }
+      });
+    }
+  }
+
   /// Blends the samples of a line into those of the result.
   private static void line(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
     if (channels == 1 && xs.taps == 2) plane(line, xs.segment, xs.count, out, to);

@@ -214,6 +214,12 @@ public final class VectorKernels implements Kernels {
     if (out.byteSize() > 0) resize.run(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
   }
 
+  @Override
+  public void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) {
+    if (out.byteSize() > 0) resize.argmax(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  }
+
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
   @Override
   public void close() {

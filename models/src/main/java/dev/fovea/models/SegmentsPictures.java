@@ -1,0 +1,20 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.models.segformer.Segformer;
+
+/// A model that can say which of its classes each pixel of a picture shows.
+public sealed interface SegmentsPictures permits Segformer {
+  /// Number of classes.
+  int numClasses();
+
+  /// The smallest side of a picture, in pixels.
+  int minSide();
+
+  /// `[B, channels, H, W]` → `[B, rows, cols, classes]`, at a size of the model's own. At the picture's size they are these, resampled
+  /// bilinearly.
+  ///
+  /// @throws InputException if the picture has other channels or is too small
+  Tensor logits(Tensor image);
+}

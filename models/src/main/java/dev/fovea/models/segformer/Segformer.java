@@ -1,0 +1,220 @@
+package dev.fovea.models.segformer;
+
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Conv2d;
+import dev.fovea.engine.nn.CrossAttention;
+import dev.fovea.engine.nn.DepthwiseConv;
+import dev.fovea.engine.nn.LayerNorm;
+import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Window;
+import dev.fovea.models.Keep;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelInput;
+import dev.fovea.models.SegmentsPictures;
+import dev.fovea.models.Trace;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
+
+/// SegFormer, which tells the class of every pixel (Xie et al., "SegFormer: Simple and Efficient Design for Semantic Segmentation
+/// with Transformers", 2021; ref: NVlabs/SegFormer `mix_transformer.py` and `segformer_head.py`, transformers
+/// `models/segformer/modeling_segformer.py`).
+///
+/// Shapes: B batch, H × W samples of a stage's map, N = H · W tokens, C channels of a stage, D channels of the head.
+public record Segformer(SegformerConfig config, List<Stage> stages, Head head) implements Model, SegmentsPictures {
+
+  /// What a pass computes.
+  ///
+  /// @param logits `[B, H, W, classes]`, at a quarter of the picture's size
+  /// @param features each stage's map, `[B, H, W, C]`
+  public record Output(Tensor logits, List<Tensor> features, Trace trace) {}
+
+  /// Attention whose keys and values come from a coarser map, made by a convolution whose stride is its window.
+  ///
+  /// @param sr `C → C`, or null where the map stays as it is
+  /// @param norm of the coarser map
+  record Attention(CrossAttention attn, @Nullable Conv2d sr, @Nullable LayerNorm norm) {
+    static Attention load(SegformerConfig.Stage s, float eps, Weights w) {
+      int dim = s.dim(), ratio = s.srRatio();
+      return new Attention(
+          new CrossAttention(w.linear("q", dim, dim), w.linear("kv", dim, 2 * dim), w.linear("proj", dim, dim), s.numHeads()),
+          ratio == 1 ? null : w.conv2d("sr", dim, dim, Window.patch(ratio)),
+          ratio == 1 ? null : w.layerNorm("norm", dim, eps));
+    }
+
+    Tensor forward(Tensor x, Trace trace) {                                           // [B, H, W, C]
+      var context = sr == null ? x : norm.forward(sr.forward(x));                     // [B, H / ratio, W / ratio, C]
+      return trace.attend(attn, tokens(x), tokens(context)).reshape(x.shape());
+    }
+
+    private static Tensor tokens(Tensor x) {                                          // [B, N, C]
+      return x.reshape(x.dim(0), x.dim(1) * x.dim(2), x.dim(3));
+    }
+  }
+
+  /// The feed-forward part; its convolution tells a token where it is, for there are no positions.
+  record MixFfn(Linear fc1, DepthwiseConv dwconv, Activation act, Linear fc2) {
+    static MixFfn load(int dim, int hidden, Activation act, Weights w) {
+      return new MixFfn(w.linear("fc1", dim, hidden), w.depthwiseConv("dwconv", hidden, Window.square(3).pad(1)), act,
+          w.linear("fc2", hidden, dim));
+    }
+
+    Tensor forward(Tensor x) {                                                        // [B, H, W, C]
+      return fc2.forward(dwconv.forward(fc1.forward(x), act));
+    }
+  }
+
+  /// One transformer block.
+  record Block(LayerNorm norm1, Attention attn, LayerNorm norm2, MixFfn mlp) {
+    static Block load(SegformerConfig c, SegformerConfig.Stage s, Weights w) {
+      int dim = s.dim();
+      float eps = c.layerNormEps();
+      return new Block(w.layerNorm("norm1", dim, eps), Attention.load(s, eps, w.at("attn")),
+          w.layerNorm("norm2", dim, eps), MixFfn.load(dim, s.mlpRatio() * dim, c.act(), w.at("mlp")));
+    }
+
+    Tensor forward(Tensor x, Trace trace) {                                           // [B, H, W, C]
+      x = x.plus(attn.forward(norm1.forward(x), trace));
+      return x.plus(mlp.forward(norm2.forward(x)));
+    }
+  }
+
+  /// A map of overlapping windows of the one before, and the blocks that work on it.
+  record Stage(Conv2d patchEmbed, LayerNorm patchNorm, List<Block> blocks, LayerNorm norm) {
+    static Stage load(SegformerConfig c, int index, Weights w) {
+      var s = c.stages().get(index);
+      var proj = index == 0 ? w.pictureConv2d("patch_embed.proj", c.numChannels(), s.dim(), s.window())
+          : w.conv2d("patch_embed.proj", c.stages().get(index - 1).dim(), s.dim(), s.window());
+      return new Stage(proj, w.layerNorm("patch_embed.norm", s.dim(), c.layerNormEps()),
+          IntStream.range(0, s.depth()).mapToObj(i -> Block.load(c, s, w.at("blocks").at(i))).toList(),
+          w.layerNorm("norm", s.dim(), c.layerNormEps()));
+    }
+
+    Tensor forward(Tensor x, Trace trace) {                                           // picture or map before → [B, H, W, C]
+      x = patchNorm.forward(patchEmbed.forward(x));
+      for (var block : blocks) x = block.forward(x, trace);
+      return trace.hidden(norm.forward(x));
+    }
+  }
+
+  /// The head. In the paper every stage's map gets `D` channels (`linearC`) and the first one's size, all are put side by side, and
+  /// `linearFuse` makes `D` channels of each sample. All of that is linear and blending samples does not mix channels, so here the
+  /// matrices are multiplied with each other first, maps stay small as long as they can, and the parts of the sum are added: the same
+  /// up to rounding, for a third of the arithmetic of a large model.
+  ///
+  /// @param linearC `[D, C]` and `[D]`, a stage each
+  /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first; a batch norm that follows is in it already
+  /// @param linearFuseBias `[D]`
+  /// @param linearPred `D → classes`
+  record Head(List<Tensor> linearC, List<Tensor> linearCBias, Tensor linearFuse, Tensor linearFuseBias, Linear linearPred) {
+    static Head load(SegformerConfig c, Weights w) {
+      int count = c.stages().size(), dim = c.decoderDim();
+      return new Head(
+          IntStream.range(0, count).mapToObj(i -> w.at("linear_c").at(i).tensor("weight", dim, c.stages().get(i).dim())).toList(),
+          IntStream.range(0, count).mapToObj(i -> w.at("linear_c").at(i).tensor("bias", dim)).toList(),
+          w.normedTensor("linear_fuse.weight", dim, count * dim), w.tensor("linear_fuse.bias", dim),
+          w.linear("linear_pred", dim, c.numClasses()));
+    }
+
+    Tensor forward(List<Tensor> features) {                                           // [B, H, W, C] each
+      int last = features.size() - 1, height = features.getFirst().dim(1), width = features.getFirst().dim(2);
+      Tensor x = null, bias = linearFuseBias;
+      for (int i = 0; i <= last; i++) {
+        var fused = fused(i, features.get(i));
+        bias = fused.bias.plus(bias);
+        var part = project(features.get(i), fused.columns);                           // [B, H, W, D]
+        // Blending keeps what is the same everywhere, so that the smallest map brings the biases of all.
+        if (i == last) part = part.plus(bias);
+        x = x == null ? part : x.plus(part.resize(height, width, Interpolation.BILINEAR));
+      }
+      return linearPred.forward(x.activate(Activation.RELU));                         // [B, H, W, classes]
+    }
+
+    /// A stage's own map and its columns of the fusing one as one map.
+    ///
+    /// @param columns `[C, D]`
+    /// @param bias `[D]`
+    private record Fused(Tensor columns, Tensor bias) {}
+
+    private Fused fused(int stage, Tensor beside) {
+      int dim = linearFuse.dim(0), channels = linearC.get(stage).dim(1), from = (linearC.size() - 1 - stage) * dim;
+      var both = beside.allocate(channels + 1, dim);                                  // the weight's columns, then the bias
+      both.slice(0, 0, channels).set(linearC.get(stage).transposed(0, 1));
+      both.slice(0, channels, channels + 1).set(linearCBias.get(stage).reshape(1, dim));
+      both = both.matmul(linearFuse.slice(1, from, from + dim).transposed(0, 1), 1);
+      return new Fused(both.slice(0, 0, channels), both.select(0, channels));
+    }
+
+    private static Tensor project(Tensor map, Tensor columns) {
+      int batch = map.dim(0), height = map.dim(1), width = map.dim(2);
+      return map.reshape(batch * height * width, map.dim(3)).matmul(columns, 1).reshape(batch, height, width, columns.dim(1));
+    }
+  }
+
+  public static Segformer load(SegformerConfig c, Weights w) {
+    return new Segformer(c, IntStream.range(0, c.stages().size()).mapToObj(i -> Stage.load(c, i, w.at("stages").at(i))).toList(),
+        Head.load(c, w.at("head")));
+  }
+
+  /// `[B, channels, H, W]` → logits at a quarter of the size, and what else is to be kept. H and W may be any size of at least
+  /// [SegformerConfig#minSide()].
+  ///
+  /// @throws InputException if the picture has other channels or is smaller
+  public Output forward(Tensor image, Keep keep) {
+    int least = config.minSide();
+    if (image.rank() != 4 || image.dim(1) != config.numChannels() || image.dim(2) < least || image.dim(3) < least)
+      throw new InputException("expected pictures [B, " + config.numChannels() + ", H, W] of at least " + least + "x" + least + ", got " + image);
+    var trace = new Trace(keep);
+    var features = new ArrayList<Tensor>();
+    for (var stage : stages) features.add(stage.forward(features.isEmpty() ? image : features.getLast(), trace));
+    return new Output(head.forward(features), features, trace);
+  }
+
+  @Override
+  public Map<String, ModelInput> inputs(int batch, int size) {
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(),
+        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size));
+  }
+
+  /// `logits`, and what is to be kept of `hidden_states.N`, a stage each, `attentions.N`, a block each, and, where maps of pixels
+  /// are, `upsampled_logits` and `segmentation`; channels before rows, as the reference has them.
+  @Override
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
+    var output = forward(inputs.get(PIXEL_VALUES), keep);
+    var named = new LinkedHashMap<String, Tensor>();
+    output.trace.named().forEach((name, tensor) -> named.put(name, name.startsWith("hidden") ? planes(tensor) : tensor));
+    named.put("logits", planes(output.logits));
+    if (keep.maps() != null) {
+      int height = keep.maps().height(), width = keep.maps().width();
+      named.put("upsampled_logits", planes(output.logits.resize(height, width, Interpolation.BILINEAR)));
+      named.put("segmentation", output.logits.argmax(height, width, Interpolation.BILINEAR));
+    }
+    return named;
+  }
+
+  private static Tensor planes(Tensor map) {                                          // [B, H, W, C] → [B, C, H, W]
+    return map.transposed(2, 3).transposed(1, 2).contiguous();
+  }
+
+  @Override
+  public int numClasses() {
+    return config.numClasses();
+  }
+
+  @Override
+  public int minSide() {
+    return config.stages().getFirst().stride();
+  }
+
+  @Override
+  public Tensor logits(Tensor image) {
+    return forward(image, Keep.NOTHING).logits;
+  }
+}

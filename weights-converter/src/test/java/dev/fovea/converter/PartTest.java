@@ -1,0 +1,82 @@
+package dev.fovea.converter;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.StoredTensor;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+
+class PartTest {
+  /// A tensor of these numbers.
+  private static StoredTensor tensor(List<Long> shape, double... values) {
+    var bytes = Arena.ofAuto().allocate(4L * values.length);
+    for (int i = 0; i < values.length; i++) bytes.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4L * i, (float) values[i]);
+    return new StoredTensor("t", DType.F32, shape, bytes);
+  }
+
+  /// `[2, 3, 2, 2]` whose elements say where they are: 1000 · first + 100 · second + 10 · third + fourth.
+  private static StoredTensor places() {
+    return tensor(List.of(2L, 3L, 2L, 2L), LongStream.range(0, 24).mapToDouble(i -> i / 12 * 1000 + i / 4 % 3 * 100 + i / 2 % 2 * 10 + i % 2).toArray());
+  }
+
+  private static float[] floats(String rule) {
+    var source = new NameMap(Map.of("x", List.of(rule)), Map.of()).sources("x.weight").getFirst();
+    assertThat(source.name()).isEqualTo("t.weight");
+    var part = Part.Stored.of(places(), source, null);
+    var values = new float[(int) part.size()];
+    for (int i = 0; i < values.length; i++) values[i] = part.floatAt(i);
+    return values;
+  }
+
+  @Test
+  void convolutions() {
+    assertThat(Arrays.copyOf(floats(NameMap.conv("t")), 13)).containsExactly(0, 100, 200, 1, 101, 201, 10, 110, 210, 11, 111, 211, 1000);
+    assertThat(Arrays.copyOf(floats(NameMap.depthwise("t")), 7)).containsExactly(0, 100, 200, 1000, 1100, 1200, 1);
+    assertThat(Arrays.copyOf(floats(NameMap.convTranspose("t")), 7)).containsExactly(0, 1000, 100, 1100, 200, 1200, 1);
+    assertThat(floats("t[1/2]")).startsWith(1000, 1001).hasSize(12);
+  }
+
+  @Test
+  void aBiasIsNotReordered() {
+    var bias = new NameMap(Map.of("x", List.of(NameMap.conv("t"))), Map.of()).sources("x.bias").getFirst();
+    assertThat(bias).isEqualTo(new NameMap.Source("t.bias", 0, 1, List.of(), null));
+  }
+
+  @Test
+  void twoNumbers() {
+    var names = new NameMap(Map.of("a.#.b.#", List.of("c.#.#.d"), "a.0.e", List.of("f"), "a.#.e", List.of("g.#")), Map.of());
+    assertThat(names.sources("a.3.b.12.weight").getFirst().name()).isEqualTo("c.3.12.d.weight");
+    assertThat(names.sources("a.0.e.weight").getFirst().name()).isEqualTo("f.weight");
+    assertThat(names.sources("a.1.e.weight").getFirst().name()).isEqualTo("g.1.weight");
+  }
+
+  /// A convolution of two outputs and one input, then a norm: by hand.
+  @Test
+  void batchNorm() {
+    var two = List.of(2L);
+    var norm = new BatchNorm(tensor(two, 2, 3), tensor(two, 5, 7), tensor(two, 1, -1), tensor(two, 4 - 1e-5, 1 - 1e-5));
+    var source = new NameMap.Source("t", 0, 1, List.of(), "norm");
+    var weight = Part.Stored.of(tensor(List.of(2L, 1L, 1L, 1L), 10, 20), source, norm);
+    assertThat(weight.floatAt(0)).isCloseTo(10, within(1e-4f));
+    assertThat(weight.floatAt(1)).isCloseTo(60, within(1e-4f));
+    assertThat(new Part.Folded(norm).floatAt(0)).isCloseTo(4, within(1e-5f));
+    assertThat(Part.Stored.of(tensor(two, 0.5, 0.5), source, norm).floatAt(1)).isCloseTo(11.5f, within(1e-5f));
+  }
+
+  @Test
+  void coloursDiffer() {
+    var colours = Palette.of(Collections.nCopies(150, "a class"));
+    assertThat(colours).hasSize(150).doesNotHaveDuplicates();
+    assertThat(Palette.of(List.of("background", "a", "b"))).startsWith(0).isEqualTo(Palette.of(List.of("Background", "c", "d")));
+    assertThat(Palette.of(Collections.nCopies(2000, "a class"))).hasSize(2000);
+  }
+}
