@@ -188,7 +188,7 @@ final class Shapes {
     return new Shape("fourier " + points + "x" + frequencies + ", " + what, Limit.COPY, 8.0 * points * frequencies, NONE, arena -> {
       var basis = Operands.random(arena, 2L * frequencies, 1);
       return Case.of(arena, 2L * points, points, 2 * frequencies, (kernels, x, from, count, out) ->
-          kernels.fourier(rows(x, from, count, 2), basis, out, count, 2, frequencies));
+          kernels.fourier(rows(x, from, count, 2), 1, 0, basis, out, count, 2, frequencies));
     });
   }
 

@@ -191,14 +191,15 @@ final class CheckedKernels implements Kernels {
   }
 
   @Override
-  public void fourier(MemorySegment x, MemorySegment basis, MemorySegment out, int points, int dims, int frequencies) {
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
     for (int size : new int[] {points, dims, frequencies}) Check.size("fourier", size);
     Check.segment("x", x, 4L * points * dims, shape(points, dims));
     Check.segment("basis", basis, 4L * dims * frequencies, shape(dims, frequencies));
     output(out, 8L * points * frequencies, shape(points, 2L * frequencies));
     Check.apart("x", x, out);
     Check.apart("basis", basis, out);
-    provider.fourier(x, basis, out, points, dims, frequencies);
+    provider.fourier(x, scale, offset, basis, out, points, dims, frequencies);
   }
 
   @Override

@@ -267,9 +267,9 @@ class KernelsTest {
     var x = buffers.normal(33 * 2);
     var basis = buffers.normal(2 * 17);
     one.scale(basis, 100, basis, 2 * 17);
-    compare(33 * 34, (kernels, out) -> kernels.fourier(x, basis, out, 33, 2, 17));
+    compare(33 * 34, (kernels, out) -> kernels.fourier(x, 0.3, -0.1, basis, out, 33, 2, 17));
     var out = empty(4);
-    one.fourier(Buffers.of(0.25f, 0.5f), Buffers.of(1, 0, 0, 1), out, 1, 2, 2);
+    one.fourier(Buffers.of(0.5f, 1), 0.5, 0, Buffers.of(1, 0, 0, 1), out, 1, 2, 2);
     assertThat(floats(out)).containsExactly(1, (float) Math.sin(Math.PI), (float) Math.cos(Math.PI / 2), -1);
   }
 

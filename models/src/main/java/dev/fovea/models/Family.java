@@ -6,6 +6,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.Arrays;
@@ -20,7 +21,8 @@ public enum Family {
   DINOV2("dinov2", Dinov2Config::of, Dinov2Config.PRESETS),
   CLIP("clip", ClipConfig::of, ClipConfig.PRESETS),
   SIGLIP("siglip", SiglipConfig::of, SiglipConfig.PRESETS),
-  BERT("bert", BertConfig::of, BertConfig.PRESETS);
+  BERT("bert", BertConfig::of, BertConfig.PRESETS),
+  SAM("sam", SamConfig::of, SamConfig.PRESETS);
 
   private final String id;
   private final Function<JsonFields, ModelConfig> config;

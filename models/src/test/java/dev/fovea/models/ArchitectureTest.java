@@ -42,7 +42,7 @@ class ArchitectureTest {
     assertThat(exported("dev.fovea.engine")).containsExactlyInAnyOrder("dev.fovea.engine.checkpoint", "dev.fovea.engine.image",
         "dev.fovea.engine.nn", "dev.fovea.engine.tensor");
     assertThat(exported("dev.fovea.models")).containsExactlyInAnyOrder("dev.fovea.models", "dev.fovea.models.bert",
-        "dev.fovea.models.clip", "dev.fovea.models.dinov2", "dev.fovea.models.siglip", "dev.fovea.models.vit");
+        "dev.fovea.models.clip", "dev.fovea.models.dinov2", "dev.fovea.models.sam", "dev.fovea.models.siglip", "dev.fovea.models.vit");
   }
 
   private static Set<String> exported(String module) {

@@ -9,6 +9,7 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.ArrayList;
@@ -38,8 +39,9 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
+      case "sam" -> sam(config);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, sam");
     };
   }
 
@@ -102,6 +104,11 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("pooler", tensors.containsKey(prefix + "pooler.dense.weight"));
     var bert = BertConfig.of(new JsonFields(config.where(), json));
     return new HuggingFace(bert, NameMap.huggingFaceBert(prefix, norms), labels, new JsonObject());
+  }
+
+  private static HuggingFace sam(JsonFields config) {
+    var sam = SamConfig.of(config);
+    return new HuggingFace(sam, SamNames.HUGGING_FACE, List.of(), Preprocessing.sam(sam.vision().imageSize()));
   }
 
   /// The config as the field `name` of another.

@@ -20,6 +20,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 /// A published checkpoint seen through a [NameMap]. Loading a model from it asks for every parameter with its shape; each
 /// that is found is scheduled for writing, so that the model itself says what a conversion must bring.
@@ -62,12 +63,14 @@ final class MappedSource implements WeightSource {
   @Override
   public Tensor tensor(String name, Initial initial, int... shape) {
     long size = Arrays.stream(shape).asLongStream().reduce(1, Math::multiplyExact);
-    var parts = find(name, size, Arrays.toString(shape));
+    var shapeText = Arrays.toString(shape);
+    var parts = find(name, size, shapeText);
+    if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
     writer.tensor(name, DType.F32, Arrays.stream(shape).asLongStream().toArray(), () -> {
       var out = Arena.ofAuto().allocate(4 * size);
       long at = 0;
       for (var part : parts)
-        for (long i = part.from; i < part.to; i++) out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, part.tensor.floatAt(i));
+        for (long i = 0; i < part.size(); i++) out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, part.floatAt(i));
       return out;
     });
     return Tensor.shapeOnly(shape);
@@ -77,41 +80,50 @@ final class MappedSource implements WeightSource {
   public Weight matrix(String name, int n, int k) {
     var shapeText = "[" + n + ", " + k + "]";
     var parts = find(name, (long) n * k, shapeText);
-    if (parts.stream().mapToLong(Part::rows).sum() != n) throw new MismatchException(mismatch(name, shapeText, parts));
+    if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
     writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(parts, n, k));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
 
-  /// The elements `[from, to)` of a source tensor: whole rows.
-  private record Part(StoredTensor tensor, long from, long to) {
-    private long rows() {
-      return tensor.shape().isEmpty() || tensor.size() == 0 ? 0 : (to - from) / (tensor.size() / tensor.shape().getFirst());
-    }
-
-    private static Part of(StoredTensor tensor, NameMap.Source source) {
-      return new Part(tensor, source.index() * tensor.size() / source.count(), (source.index() + 1) * tensor.size() / source.count());
-    }
-  }
-
   private List<Part> find(String name, long size, String shape) {
     var parts = new ArrayList<Part>();
-    for (var source : names.sources(name)) {
-      var tensor = checkpoint.tensors().get(source.name());
-      if (tensor == null) throw new MismatchException("'" + source.name() + "': missing, expected for " + name + " " + shape);
-      used.add(source.name());
-      parts.add(Part.of(tensor, source));
-    }
-    long got = parts.stream().mapToLong(part -> part.to - part.from).sum();
-    if (got != size) throw new MismatchException(mismatch(name, shape, parts));
+    for (var source : names.sources(name)) parts.add(part(source, name + " " + shape));
+    if (parts.stream().mapToLong(Part::size).sum() != size) throw new MismatchException(mismatch(name, shape, parts));
     return parts;
+  }
+
+  private Part part(NameMap.Source source, String what) {
+    var norm = source.norm() == null ? null : batchNorm(source.norm(), what);
+    if (norm != null && source.name().endsWith(".bias") && !checkpoint.tensors().containsKey(source.name())) return new Part.Folded(norm);
+    var tensor = stored(source.name(), what);
+    int rank = tensor.shape().size();
+    if (!source.order().isEmpty() && rank != source.order().size())
+      throw new MismatchException("'" + tensor.name() + "': expected " + source.order().size() + " dimensions for " + what + ", got " + tensor.shape());
+    if (norm != null && (rank == 0 || tensor.shape().getFirst() != norm.bias().size()))
+      throw new MismatchException("'" + tensor.name() + "': expected " + norm.bias().size() + " outputs, as '" + source.norm() + "' has, got " + tensor.shape());
+    return Part.Stored.of(tensor, source, norm);
+  }
+
+  private BatchNorm batchNorm(String name, String what) {
+    var all = Stream.of("weight", "bias", "running_mean", "running_var").map(each -> stored(name + "." + each, what)).toList();
+    for (var each : all)
+      if (!each.shape().equals(all.getFirst().shape()))
+        throw new MismatchException("'" + each.name() + "': expected " + all.getFirst().shape() + ", got " + each.shape());
+    return new BatchNorm(all.get(0), all.get(1), all.get(2), all.get(3));
+  }
+
+  private StoredTensor stored(String name, String what) {
+    var tensor = checkpoint.tensors().get(name);
+    if (tensor == null) throw new MismatchException("'" + name + "': missing, expected for " + what);
+    used.add(name);
+    return tensor;
   }
 
   private static String mismatch(String name, String shape, List<Part> parts) {
     var first = parts.getFirst();
-    var made = parts.size() > 1 ? "a part of " + name + " " + shape : first.to - first.from < first.tensor.size() ? "to hold " + name + " " + shape
-        : name + " " + shape;
-    return "'" + first.tensor.name() + "': expected " + made + ", got " + first.tensor.shape();
+    var made = parts.size() > 1 ? "a part of " : first.size() < first.tensor().size() ? "to hold " : "";
+    return "'" + first.tensor().name() + "': expected " + made + name + " " + shape + ", got " + first.tensor().shape();
   }
 
   /// The rows of all parts, in the blocked layout that kernels stream.
@@ -120,8 +132,8 @@ final class MappedSource implements WeightSource {
     var weight = new Weight(out, type, Weight.Layout.PANELS, n, k);
     int row = 0;
     for (var part : parts)
-      for (long i = part.from; i < part.to; row++)
-        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), part.tensor.floatAt(i));
+      for (long i = 0; i < part.size(); row++)
+        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), part.floatAt(i));
     return out;
   }
 

@@ -1,26 +1,43 @@
 package dev.fovea.converter;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import org.jetbrains.annotations.Nullable;
 
-/// Where Fovea's parameters come from in a published checkpoint. `#` stands for a number, the same on both sides; several
-/// sources are put one below the other, and `name[i/n]` is part `i` of a source whose rows are cut into `n` equal parts. A source
-/// whose tensors are not called `.weight` and `.bias` says how: `name{w|b}`.
+/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides;
+/// a rule without it goes before one with it.
+/// Several sources are put one below the other. A source may say, in this order, more than its name:
+///
+/// | | |
+/// |---|---|
+/// | `name{w\|b}` | how its tensors are called where that is not `.weight` and `.bias` |
+/// | `name[i/n]` | part `i` of it, its rows cut into `n` equal parts |
+/// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias stays as it is |
+/// | `name ~ norm` | with the batch norm `norm` folded into it, which follows it |
 ///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
 /// @param dropped source names that an encoder with this head does not use, with the reason
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
-  private static final Pattern NUMBER = Pattern.compile("\\.(\\d+)\\.");
+  private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
   private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
+  private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
+  private static final String NORM = " ~ ";
+  private static final String WEIGHT = ".weight", BIAS = ".bias";
 
+  private static final String SEGFORMER_BLOCK = "segformer.encoder.block.#.#.";
   private static final String COUNTS_UP = "counts up from 0";
 
   /// A tensor of the published checkpoint, or part `index` of `count` equal parts of its rows.
-  record Source(String name, int index, int count) {}
+  ///
+  /// @param order its dimensions, in the order in which they are to lie; empty where they stay
+  /// @param norm the batch norm that follows and is to be folded into the tensor; null for none
+  record Source(String name, int index, int count, List<Integer> order, @Nullable String norm) {}
 
   /// Hugging Face's `ViTForImageClassification` (ref: transformers, `models/vit/modeling_vit.py`).
   static final NameMap HUGGING_FACE_VIT = new NameMap(Map.ofEntries(
@@ -162,6 +179,28 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
             preTraining("cls.seq_relationship.bias")));
   }
 
+  /// Hugging Face's `SegformerForSemanticSegmentation` (ref: transformers, `models/segformer/modeling_segformer.py`).
+  static final NameMap HUGGING_FACE_SEGFORMER = new NameMap(Map.ofEntries(
+      // The first patches are cut out of the picture's planes, for which PyTorch's order is the engine's.
+      one("stages.0.patch_embed.proj", "segformer.encoder.patch_embeddings.0.proj"),
+      one("stages.#.patch_embed.proj", conv("segformer.encoder.patch_embeddings.#.proj")),
+      one("stages.#.patch_embed.norm", "segformer.encoder.patch_embeddings.#.layer_norm"),
+      one("stages.#.blocks.#.norm1", SEGFORMER_BLOCK + "layer_norm_1"),
+      one("stages.#.blocks.#.attn.q", SEGFORMER_BLOCK + "attention.self.query"),
+      Map.entry("stages.#.blocks.#.attn.kv", List.of(SEGFORMER_BLOCK + "attention.self.key", SEGFORMER_BLOCK + "attention.self.value")),
+      one("stages.#.blocks.#.attn.sr", conv(SEGFORMER_BLOCK + "attention.self.sr")),
+      one("stages.#.blocks.#.attn.norm", SEGFORMER_BLOCK + "attention.self.layer_norm"),
+      one("stages.#.blocks.#.attn.proj", SEGFORMER_BLOCK + "attention.output.dense"),
+      one("stages.#.blocks.#.norm2", SEGFORMER_BLOCK + "layer_norm_2"),
+      one("stages.#.blocks.#.mlp.fc1", SEGFORMER_BLOCK + "mlp.dense1"),
+      one("stages.#.blocks.#.mlp.dwconv", depthwise(SEGFORMER_BLOCK + "mlp.dwconv.dwconv")),
+      one("stages.#.blocks.#.mlp.fc2", SEGFORMER_BLOCK + "mlp.dense2"),
+      one("stages.#.norm", "segformer.encoder.layer_norm.#"),
+      one("head.linear_c.#", "decode_head.linear_c.#.proj"),
+      one("head.linear_fuse", "decode_head.linear_fuse ~ decode_head.batch_norm"),
+      one("head.linear_pred", "decode_head.classifier")),
+      Map.of("decode_head.batch_norm.num_batches_tracked", "counts training's steps"));
+
   private static Map.Entry<String, String> preTraining(String name) {
     return Map.entry(name, "used in pre-training only");
   }
@@ -177,6 +216,22 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return Map.entry(name, List.of(source));
   }
 
+  /// A convolution's weight `[out, in, height, width]` as the engine reads it over maps with channels last: its columns in the order
+  /// (row, column, channel).
+  static String conv(String source) {
+    return source + "(0 2 3 1)";
+  }
+
+  /// A depthwise convolution's weight `[channels, 1, height, width]` as `[height, width, channels]`.
+  static String depthwise(String source) {
+    return source + "(2 3 0 1)";
+  }
+
+  /// A transposed convolution's weight `[in, out, height, width]` as `[height · width · out, in]`.
+  static String convTranspose(String source) {
+    return source + "(2 3 1 0)";
+  }
+
   /// The sources of a parameter of Fovea's.
   ///
   /// @throws IllegalStateException if no rule knows it
@@ -184,21 +239,34 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     var suffix = SUFFIX.matcher(name);
     var ending = suffix.find() ? suffix.group() : "";
     var stem = name.substring(0, name.length() - ending.length());
-    var number = NUMBER.matcher(stem);
-    var index = number.find() ? number.group(1) : "";
-    var sources = rules.get(number.reset().replaceFirst(".#."));
+    var numbers = NUMBER.matcher(stem).results().map(MatchResult::group).toList();
+    var sources = rules.getOrDefault(stem, rules.get(NUMBER.matcher(stem).replaceAll("#")));
     if (sources == null) throw new IllegalStateException("no rule for '" + name + "'");
-    return sources.stream().map(source -> source(source.replace("#", index), ending)).toList();
+    return sources.stream().map(source -> source(numbered(source, numbers), ending)).toList();
+  }
+
+  private static String numbered(String rule, List<String> numbers) {
+    for (var number : numbers) rule = rule.replaceFirst("#", number);
+    return rule;
   }
 
   private static Source source(String rule, String ending) {
-    var part = PART.matcher(rule);
-    return part.matches() ? new Source(named(part.group(1), ending), Integer.parseInt(part.group(2)), Integer.parseInt(part.group(3)))
-        : new Source(named(rule, ending), 0, 1);
+    int folded = rule.indexOf(NORM);
+    var norm = folded < 0 ? null : rule.substring(folded + NORM.length());
+    var name = folded < 0 ? rule : rule.substring(0, folded);
+    List<Integer> order = List.of();
+    var ordered = ORDER.matcher(name);
+    if (ordered.matches()) {
+      name = ordered.group(1);
+      if (!ending.equals(BIAS)) order = Arrays.stream(ordered.group(2).split(" ")).map(Integer::valueOf).toList();
+    }
+    var part = PART.matcher(name);
+    return part.matches() ? new Source(named(part.group(1), ending), Integer.parseInt(part.group(2)), Integer.parseInt(part.group(3)), order, norm)
+        : new Source(named(name, ending), 0, 1, order, norm);
   }
 
   private static String named(String rule, String ending) {
     var endings = ENDINGS.matcher(rule);
-    return endings.find() ? endings.replaceFirst(endings.group(ending.equals(".weight") ? 1 : 2)) : rule + ending;
+    return endings.find() ? endings.replaceFirst(endings.group(ending.equals(WEIGHT) ? 1 : 2)) : rule + ending;
   }
 }

@@ -55,7 +55,7 @@ class GoldenTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
-      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier"})
+      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "sam-tiny"})
   void everyOutput(String golden) throws IOException {
     var outputs = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject().getAsJsonObject("outputs");
     var model = convert(golden, Weight.Type.F32);
@@ -150,6 +150,6 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
     assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, "
-            + "siglip_vision_model, bert");
+            + "siglip_vision_model, bert, sam");
   }
 }

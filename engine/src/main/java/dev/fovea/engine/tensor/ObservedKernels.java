@@ -136,8 +136,10 @@ final class ObservedKernels implements Kernels {
   }
 
   @Override
-  public void fourier(MemorySegment x, MemorySegment basis, MemorySegment out, int points, int dims, int frequencies) {
-    if (shown("fourier", List.of(points, dims, frequencies), 0, x, basis, out)) target.fourier(x, basis, out, points, dims, frequencies);
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
+    if (shown("fourier", List.of(points, dims, frequencies), 0, x, basis, out))
+      target.fourier(x, scale, offset, basis, out, points, dims, frequencies);
   }
 
   @Override

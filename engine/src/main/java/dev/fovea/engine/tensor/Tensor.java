@@ -252,6 +252,14 @@ public final class Tensor {
     return new Tensor(workspace, base, offset, moreShape, moreStrides);
   }
 
+  /// Every run of `size` rows, without a copy: `[N, …]` → `[N - size + 1, size, …]`, whose part `i` begins at row `i`.
+  public Tensor windows(int size) {
+    var part = slice(0, 0, shape[0] - size + 1);
+    var moreShape = IntStream.concat(IntStream.of(part.shape[0], size), Arrays.stream(shape).skip(1)).toArray();
+    var moreStrides = LongStream.concat(LongStream.of(strides[0]), Arrays.stream(strides)).toArray();
+    return new Tensor(workspace, base, offset, moreShape, moreStrides);
+  }
+
   private static int[] pick(int[] values, int[] indices) {
     return Arrays.stream(indices).map(i -> values[i]).toArray();
   }

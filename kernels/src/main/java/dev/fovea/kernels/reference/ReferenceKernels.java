@@ -219,11 +219,12 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void fourier(MemorySegment x, MemorySegment basis, MemorySegment out, int points, int dims, int frequencies) {
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
     for (int p = 0; p < points; p++)
       for (int f = 0; f < frequencies; f++) {
         double angle = 0;
-        for (int d = 0; d < dims; d++) angle += (double) at(x, (long) p * dims + d) * at(basis, (long) d * frequencies + f);
+        for (int d = 0; d < dims; d++) angle += (scale * at(x, (long) p * dims + d) + offset) * at(basis, (long) d * frequencies + f);
         put(out, 2L * p * frequencies + f, Math.sin(2 * Math.PI * angle));
         put(out, (2L * p + 1) * frequencies + f, Math.cos(2 * Math.PI * angle));
       }

@@ -1,0 +1,20 @@
+package dev.fovea.converter;
+
+import dev.fovea.engine.checkpoint.StoredTensor;
+
+/// A batch norm after training: `y = (x - mean) / √(var + eps) · weight + bias`, which the convolution before it can do by itself
+/// (Ioffe and Szegedy, "Batch Normalization", 2015). All four are `[channels]`.
+record BatchNorm(StoredTensor weight, StoredTensor bias, StoredTensor mean, StoredTensor variance) {
+  /// PyTorch's; the models that are converted here have no other.
+  private static final double EPS = 1e-5;
+
+  /// What the weights that make `channel` are multiplied by.
+  double scale(long channel) {
+    return weight.floatAt(channel) / Math.sqrt(variance.floatAt(channel) + EPS);
+  }
+
+  /// The bias of `channel` where it was `before`.
+  double bias(long channel, double before) {
+    return (before - mean.floatAt(channel)) * scale(channel) + bias.floatAt(channel);
+  }
+}
