@@ -208,6 +208,11 @@ public final class Tensor {
     return values;
   }
 
+  /// A copy of all elements that outlives the pass, as long as `arena`.
+  public Tensor copy(Arena arena) {
+    return of(arena, toArray(), shape);
+  }
+
   // Views
 
   /// The same elements in another shape of the same size.
@@ -400,6 +405,13 @@ public final class Tensor {
     int cols = dim(-1), count = indices.dim(0);
     var out = allocate(count, cols);
     kernels().gather(Weight.rows(segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols), indices.segment(), out.segment(), count);
+    return out;
+  }
+
+  /// This map `[B, H, W, C]` at another size: `[B, height, width, C]`.
+  public Tensor resize(int height, int width, Interpolation interpolation) {
+    var out = allocate(shape[0], height, width, shape[3]);
+    kernels().resize(segment(), shape[0], shape[1], shape[2], shape[3], out.segment(), height, width, interpolation);
     return out;
   }
 
