@@ -30,6 +30,7 @@ public final class Fovea implements Callable<Integer> {
 
   static {
     COMMANDS.put("classify", ClassifyCommand.class);
+    COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
@@ -39,7 +40,7 @@ public final class Fovea implements Callable<Integer> {
   }
 
   /// Commands that run a model.
-  private static final Set<String> COMPUTING = Set.of("classify", "demo", "verify", "bench");
+  private static final Set<String> COMPUTING = Set.of("classify", "mask", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

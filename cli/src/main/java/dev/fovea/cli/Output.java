@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -24,13 +25,17 @@ final class Output {
       System.out.flush();
       return;
     }
+    write(text.getBytes(StandardCharsets.UTF_8), file);
+  }
+
+  static void write(byte[] bytes, Path file) {
     try {
       var folder = file.toAbsolutePath().getParent();
       if (Files.isDirectory(file)) throw new Fovea.UsageException(file + ": expected a file to write, got a directory");
       if (!Files.isDirectory(folder)) throw new Fovea.UsageException(file + ": there is no folder " + folder);
       var temporary = Files.createTempFile(folder, ".fovea", ".tmp");
       try {
-        Files.writeString(temporary, text);
+        Files.write(temporary, bytes);
         Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
       } finally {
         Files.deleteIfExists(temporary);
