@@ -7,6 +7,7 @@ module dev.fovea.engine {
   requires com.twelvemonkeys.imageio.metadata;
 
   exports dev.fovea.engine.checkpoint;
+  exports dev.fovea.engine.feature;
   exports dev.fovea.engine.image;
   exports dev.fovea.engine.image.mask;
   exports dev.fovea.engine.nn;

@@ -1,13 +1,9 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.engine.image.ImageException;
-import dev.fovea.engine.image.Picture;
 import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,14 +40,15 @@ final class ClassifyCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (top < 1) throw new Fovea.UsageException("--top: expected at least 1, got " + top);
-    var pictures = expand(images);
+    var pictures = PictureInputs.expand(images);
+    var inputs = new PictureInputs();
     var answers = new ArrayList<Answer>();
     try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(Checkpoint.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       for (int i = 0; i < pictures.size(); i++) {
         var name = pictures.get(i);
         double done = i, all = pictures.size();
-        var picture = name.equals("-") ? stdin() : Picture.read(Path.of(name));
+        var picture = inputs.read(name);
         WarmUp.await();
         answers.add(new Answer(name, classifier.classify(picture, top,
             (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
@@ -59,35 +56,6 @@ final class ClassifyCommand implements Callable<Integer> {
     }
     Output.write(json ? Output.json(answers) : text(answers), output);
     return Fovea.GOOD;
-  }
-
-  private static Picture stdin() {
-    try {
-      return Picture.decode("stdin", System.in.readAllBytes());
-    } catch (IOException e) {
-      throw new ImageException("stdin: cannot be read: " + e.getMessage(), e);
-    }
-  }
-
-  /// Folders become the pictures in them, by name.
-  private static List<String> expand(List<String> images) {
-    var expanded = new ArrayList<String>();
-    for (var image : images) {
-      if (image.equals("-") || !Files.isDirectory(Path.of(image))) expanded.add(image);
-      else expanded.addAll(picturesIn(Path.of(image)));
-    }
-    return expanded;
-  }
-
-  private static List<String> picturesIn(Path folder) {
-    try (var files = Files.list(folder)) {
-      var pictures = files.filter(f -> f.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)") && Files.isRegularFile(f))
-          .map(Path::toString).sorted().toList();
-      if (pictures.isEmpty()) throw new ImageException(folder + ": there is no picture in this folder");
-      return pictures;
-    } catch (IOException e) {
-      throw new ImageException(folder + ": cannot be read: " + e.getMessage(), e);
-    }
   }
 
   static String text(List<Answer> answers) {

@@ -30,6 +30,7 @@ public final class Fovea implements Callable<Integer> {
 
   static {
     COMMANDS.put("classify", ClassifyCommand.class);
+    COMMANDS.put("embed", EmbedCommand.class);
     COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
@@ -40,7 +41,7 @@ public final class Fovea implements Callable<Integer> {
   }
 
   /// Commands that run a model.
-  private static final Set<String> COMPUTING = Set.of("classify", "mask", "demo", "verify", "bench");
+  private static final Set<String> COMPUTING = Set.of("classify", "embed", "mask", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;
@@ -94,8 +95,13 @@ public final class Fovea implements Callable<Integer> {
       case OutOfMemoryError _ -> "not enough memory: " + e.getMessage();
       default -> "internal error, please report it: " + e + " (--debug shows where)";
     };
-    System.err.println("fovea: " + String.valueOf(message).lines().map(String::strip).reduce((a, b) -> a + " " + b).orElse(""));
+    complain(String.valueOf(message));
     return e instanceof CancelledException ? INTERRUPTED : WRONG_USE;
+  }
+
+  /// Says on stderr, in one line, what is wrong.
+  static void complain(String message) {
+    System.err.println("fovea: " + message.lines().map(String::strip).reduce((a, b) -> a + " " + b).orElse(""));
   }
 
   /// The launcher filters the virtual machine's own messages on descriptor 2 (the Vector API announces itself at every start)

@@ -2,11 +2,9 @@ package dev.fovea.cli;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import java.io.IOException;
+import dev.fovea.engine.checkpoint.WholeFile;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import org.jetbrains.annotations.Nullable;
 
 /// Where results go: stdout, or a file that appears when it is complete.
@@ -29,19 +27,6 @@ final class Output {
   }
 
   static void write(byte[] bytes, Path file) {
-    try {
-      var folder = file.toAbsolutePath().getParent();
-      if (Files.isDirectory(file)) throw new Fovea.UsageException(file + ": expected a file to write, got a directory");
-      if (!Files.isDirectory(folder)) throw new Fovea.UsageException(file + ": there is no folder " + folder);
-      var temporary = Files.createTempFile(folder, ".fovea", ".tmp");
-      try {
-        Files.write(temporary, bytes);
-        Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
-      } finally {
-        Files.deleteIfExists(temporary);
-      }
-    } catch (IOException e) {
-      throw new Fovea.UsageException(file + ": cannot be written: " + (e instanceof java.nio.file.AccessDeniedException ? "access denied" : e.getMessage()));
-    }
+    WholeFile.write(file, bytes);
   }
 }

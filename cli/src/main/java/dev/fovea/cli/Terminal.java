@@ -40,9 +40,16 @@ final class Terminal {
       out.flush();
     }
 
+    /// Says in one line what is wrong, and leaves the bar to be drawn anew below.
+    void complain(String message) {
+      close();
+      Fovea.complain(message);
+    }
+
     @Override
     public void close() {
       if (drawn) out.print("\r\033[K");
+      drawn = false;
       out.flush();
     }
   }

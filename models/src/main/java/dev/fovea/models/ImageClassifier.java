@@ -2,22 +2,14 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.engine.tensor.Workspace;
-import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.Workers;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -27,38 +19,25 @@ import java.util.stream.IntStream;
 /// It may be shared by any number of threads; each call borrows a workspace, of which there are as many as there were ever
 /// calls at once. Close it when no call is running.
 public final class ImageClassifier implements AutoCloseable {
-  private final Checkpoint checkpoint;
-  private final Arena arena;
-  private final Kernels kernels;
-  private final boolean ownsKernels;
+  private final OpenModel opened;
   private final ClassifiesPictures model;
-  private final long parameters;
   private final Preprocessing preprocessing;
   private final List<String> labels;
-  private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
-  private boolean closed;
 
-  private ImageClassifier(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
-    this.checkpoint = checkpoint;
-    this.kernels = kernels;
-    this.ownsKernels = ownsKernels;
-    arena = Arena.ofShared();
+  private ImageClassifier(OpenModel opened) {
+    this.opened = opened;
     try {
-      var header = ModelHeader.of(checkpoint);
-      var loaded = ModelRun.of(checkpoint, header, arena);
-      if (!(loaded.model() instanceof ClassifiesPictures classifies) || classifies.numClasses() == 0)
-        throw new CheckpointException(checkpoint.name() + ": expected a model that classifies pictures, got family " + header.family()
+      var header = opened.header();
+      if (!(opened.model() instanceof ClassifiesPictures classifies) || classifies.numClasses() == 0)
+        throw new CheckpointException(opened.name() + ": expected a model that classifies pictures, got family " + header.family()
             + " without a classification head");
       if (header.labels().size() != classifies.numClasses())
-        throw new CheckpointException(checkpoint.name() + ": expected " + classifies.numClasses() + " labels, got " + header.labels().size());
+        throw new CheckpointException(opened.name() + ": expected " + classifies.numClasses() + " labels, got " + header.labels().size());
       model = classifies;
-      parameters = loaded.parameters();
       labels = header.labels();
       preprocessing = Preprocessing.of(header.preprocessing());
     } catch (RuntimeException e) {
-      arena.close();
-      checkpoint.close();
-      if (ownsKernels) kernels.close();
+      opened.close();
       throw e;
     }
   }
@@ -67,15 +46,14 @@ public final class ImageClassifier implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, or it is not a model that classifies pictures
   public static ImageClassifier open(Path file) {
-    var checkpoint = Checkpoint.open(file);
-    return new ImageClassifier(checkpoint, KernelProvider.auto(Workers.all()), true);
+    return new ImageClassifier(OpenModel.open(file));
   }
 
   /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.
   ///
   /// @throws CheckpointException if it is not a model that classifies pictures
   public static ImageClassifier of(Checkpoint checkpoint, Kernels kernels) {
-    return new ImageClassifier(checkpoint, kernels, false);
+    return new ImageClassifier(OpenModel.of(checkpoint, kernels));
   }
 
   /// The likeliest classes of a picture file, likeliest first.
@@ -99,21 +77,17 @@ public final class ImageClassifier implements AutoCloseable {
 
   private float[] scores(Picture picture, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());
-    var workspace = borrow();
-    try (var inputArena = Arena.ofShared()) {
-      var image = Tensor.of(inputArena, input.values(), 1, 3, input.height(), input.width());
-      workspace.listen(progress);
-      return checkpoint.reading(() -> workspace.run("scores", image, x -> model.logits(x).softmax(), List::of).toArray());
+    var image = new OpenModel.Input(input.values(), 1, 3, input.height(), input.width());
+    try {
+      return opened.run("scores", image, x -> model.logits(x).softmax(), progress);
     } catch (InputException e) {
       throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
-    } finally {
-      giveBack(workspace);
     }
   }
 
   /// How many numbers the model has.
   public long parameters() {
-    return parameters;
+    return opened.parameters();
   }
 
   /// Names of the classes, in order.
@@ -121,34 +95,9 @@ public final class ImageClassifier implements AutoCloseable {
     return labels;
   }
 
-  private Workspace borrow() {
-    synchronized (idle) {
-      if (closed) throw new IllegalStateException(checkpoint.name() + ": the classifier is closed");
-      var workspace = idle.pollLast();
-      return workspace == null ? new Workspace(kernels) : workspace;
-    }
-  }
-
-  private void giveBack(Workspace workspace) {
-    workspace.listen(Progress.NONE);
-    synchronized (idle) {
-      if (closed) workspace.close();
-      else idle.addLast(workspace);
-    }
-  }
-
   /// Closes the model file; closing twice is harmless.
   @Override
   public void close() {
-    List<Workspace> toClose;
-    synchronized (idle) {
-      if (closed) return;
-      closed = true;
-      toClose = new ArrayList<>(idle);
-    }
-    toClose.forEach(Workspace::close);
-    checkpoint.close();
-    arena.close();
-    if (ownsKernels) kernels.close();
+    opened.close();
   }
 }

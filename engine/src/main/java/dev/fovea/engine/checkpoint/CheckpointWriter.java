@@ -9,11 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -67,59 +63,16 @@ public final class CheckpointWriter {
   ///
   /// @throws CheckpointException if it cannot be written; what was there before is untouched then, and nothing is left over
   public void write(Path path) {
-    var target = path.toAbsolutePath();
-    Path temporary = null;
-    try {
-      if (Files.isDirectory(target)) throw new CheckpointException(path + ": expected a file to write, got a directory");
-      if (!Files.isDirectory(target.getParent())) throw new CheckpointException(path + ": there is no folder " + target.getParent());
-      temporary = Files.createTempFile(target.getParent(), "." + target.getFileName() + ".", ".tmp");
-      writeAll(temporary);
-      move(temporary, target);
-    } catch (IOException e) {
-      throw new CheckpointException(path + ": cannot be written: " + reason(e), e);
-    } finally {
-      deleteIfThere(temporary);
-    }
+    WholeFile.write(path, this::writeAll);
   }
 
-  private static String reason(IOException e) {
-    return e instanceof java.nio.file.AccessDeniedException ? "access denied"
-        : e instanceof java.nio.file.FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    makeReadable(from);
-    try {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } catch (AtomicMoveNotSupportedException e) {
-      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
-    }
-  }
-
-  /// Temporary files are private to their owner; a model is as readable as any new file.
-  private static void makeReadable(Path path) throws IOException {
-    if (path.getFileSystem().supportedFileAttributeViews().contains("posix"))
-      Files.setPosixFilePermissions(path, java.nio.file.attribute.PosixFilePermissions.fromString("rw-r--r--"));
-  }
-
-  private static void deleteIfThere(Path temporary) {
-    try {
-      if (temporary != null) Files.deleteIfExists(temporary);
-    } catch (IOException _) {
-      // The failure that brought us here matters more.
-    }
-  }
-
-  private void writeAll(Path file) throws IOException {
-    try (var channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-      var ordered = ordered();
-      var header = header(ordered);
-      var length = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip();
-      writeFully(channel, length);
-      writeFully(channel, ByteBuffer.wrap(header));
-      for (var tensor : ordered.entrySet()) write(channel, tensor.getKey(), tensor.getValue());
-      channel.force(true);
-    }
+  private void writeAll(FileChannel channel) throws IOException {
+    var ordered = ordered();
+    var header = header(ordered);
+    var length = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip();
+    WholeFile.writeFully(channel, length);
+    WholeFile.writeFully(channel, ByteBuffer.wrap(header));
+    for (var tensor : ordered.entrySet()) write(channel, tensor.getKey(), tensor.getValue());
   }
 
   /// Tensors whose size is a multiple of a cache line come first, so that these begin on one; then by name.
@@ -166,11 +119,7 @@ public final class CheckpointWriter {
     for (long at = 0; at < entry.bytes; at += CHUNK) {
       int n = (int) Math.min(CHUNK, entry.bytes - at);
       MemorySegment.copy(contents, ValueLayout.JAVA_BYTE, at, buffer.array(), 0, n);
-      writeFully(channel, buffer.clear().limit(n));
+      WholeFile.writeFully(channel, buffer.clear().limit(n));
     }
-  }
-
-  private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
-    while (buffer.hasRemaining()) channel.write(buffer);
   }
 }

@@ -156,30 +156,56 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected at least " + minSide + "x" + minSide);
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO + " : 1");
-    var resized = resized(picture);
-    int height = crop == null ? resized.height() : crop[0], width = crop == null ? resized.width() : crop[1];
-    int top = Math.floorDiv(resized.height() - height, 2), left = Math.floorDiv(resized.width() - width, 2);
-    int outHeight = pad == null ? height : pad[0], outWidth = pad == null ? width : pad[1];
-    if (height > outHeight || width > outWidth)
-      throw new ImageException(picture.name() + ": preprocessed to " + width + "x" + height + ", which is more than pad_size " + outWidth + "x" + outHeight);
-    var values = new float[3 * outHeight * outWidth];
+    var frame = frame(picture);
+    var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
+    int height = pad == null ? frame.height : pad[0], width = pad == null ? frame.width : pad[1];
+    if (frame.height > height || frame.width > width)
+      throw new ImageException(picture.name() + ": preprocessed to " + frame.width + "x" + frame.height + ", which is more than pad_size " + width
+          + "x" + height);
+    var values = new float[3 * height * width];
     for (int c = 0; c < 3; c++)
-      for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++) {
-          int fromY = top + y, fromX = left + x;
+      for (int y = 0; y < frame.height; y++)
+        for (int x = 0; x < frame.width; x++) {
+          int fromY = frame.top + y, fromX = frame.left + x;
           boolean inside = fromY >= 0 && fromX >= 0 && fromY < resized.height() && fromX < resized.width();
           int sample = inside ? resized.rgb()[3 * (fromY * resized.width() + fromX) + c] & 0xff : 0;
-          values[(c * outHeight + y) * outWidth + x] = (sample * rescale - mean[c]) / std[c];
+          values[(c * height + y) * width + x] = (sample * rescale - mean[c]) / std[c];
         }
-    return new Input(outHeight, outWidth, values);
+    return new Input(height, width, values);
   }
 
   /// Numbers for a model, `[3][height][width]`.
   public record Input(int height, int width, float[] values) {}
 
-  private Picture resized(Picture p) {
-    var size = resizedSize(p.width(), p.height());
-    return resample.apply(p, size.width, size.height);
+  /// Where the model's input comes from: of the picture, resized to `resizedWidth × resizedHeight`, the part `width × height`
+  /// at (`left`, `top`), which may reach beyond it.
+  public record Frame(int resizedWidth, int resizedHeight, int left, int top, int width, int height) {
+    /// What was found in the input, such as a pixel a patch, back in the place it has in a picture of `toWidth × toHeight`: each
+    /// pixel takes the value of the cell that it lies in, and what the input left out is black.
+    public Picture spread(Picture cells, int toWidth, int toHeight) {
+      var rgb = new byte[Math.toIntExact(3L * toWidth * toHeight)];
+      for (int y = 0; y < toHeight; y++) {
+        int row = cell(y, toHeight, resizedHeight, top, height, cells.height());
+        for (int x = 0; x < toWidth && row >= 0; x++) {
+          int col = cell(x, toWidth, resizedWidth, left, width, cells.width());
+          if (col >= 0) System.arraycopy(cells.rgb(), 3 * (row * cells.width() + col), rgb, 3 * (y * toWidth + x), 3);
+        }
+      }
+      return new Picture(cells.name(), toWidth, toHeight, rgb);
+    }
+
+    /// Along one side: which of `cells` pixel `at` of `pixels` lies in, or -1 outside of the input.
+    private static int cell(int at, int pixels, int resized, int from, int length, int cells) {
+      double inside = (at + 0.5) * resized / pixels - from;
+      return inside < 0 || inside >= length ? -1 : (int) (inside * cells / length);
+    }
+  }
+
+  /// Which part of a picture [#apply] takes, at which size.
+  public Frame frame(Picture picture) {
+    var size = resizedSize(picture.width(), picture.height());
+    int height = crop == null ? size.height : crop[0], width = crop == null ? size.width : crop[1];
+    return new Frame(size.width, size.height, Math.floorDiv(size.width - width, 2), Math.floorDiv(size.height - height, 2), width, height);
   }
 
   /// What a picture of this size is resized to, before cropping and padding. A shorter side's partner is rounded down, a longer
@@ -193,5 +219,21 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     if (resize.shortestEdge == 0) return new Size(resize.width, resize.height);
     int edge = resize.shortestEdge;
     return width <= height ? new Size(edge, (int) ((long) edge * height / width)) : new Size((int) ((long) edge * width / height), edge);
+  }
+
+  /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
+  /// multiples is cut off at both ends.
+  ///
+  /// @param side of the shorter edge, a multiple of `multiple`
+  /// @throws ImageException if the picture would be larger than any that is decoded
+  public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
+    var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
+    long longer = (long) side * Math.max(picture.width(), picture.height()) / Math.min(picture.width(), picture.height());
+    if (longer * side > ImageDecoder.MAX_PIXELS)
+      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side of "
+          + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+    var size = resized.resizedSize(picture.width(), picture.height());
+    int[] whole = {size.height / multiple * multiple, size.width / multiple * multiple};
+    return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);
   }
 }

@@ -10,11 +10,14 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.JoinsPicturesAndText;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.PictureFeatures;
+import dev.fovea.models.Pooling;
 import dev.fovea.models.Trace;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,7 +29,7 @@ import java.util.Map;
 /// Shapes: I pictures, T texts, P patches, N tokens, C channels of a tower, D dimensions of the common space.
 ///
 /// @param logitScale what cosines are multiplied by, already exponentiated
-public record Clip(ClipConfig config, Visual visual, Text text, float logitScale) implements Model, JoinsPicturesAndText {
+public record Clip(ClipConfig config, Visual visual, Text text, float logitScale) implements Model, JoinsPicturesAndText, EmbedsPictures {
 
   /// The encoder of pictures.
   ///
@@ -141,6 +144,23 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   @Override
   public Tensor scores(Tensor logits) {
     return logits.softmax();
+  }
+
+  /// The class token after its norm, before the projection; the patches as the blocks leave them, for CLIP trained no norm on them.
+  @Override
+  public PictureFeatures features(Tensor image) {
+    var encoded = encodeImage(image, Keep.NOTHING);
+    return new PictureFeatures(encoded.pooled, encoded.lastHiddenState.slice(1, 1, encoded.lastHiddenState.dim(1)), encoded.embeds);
+  }
+
+  @Override
+  public List<Pooling> poolings() {
+    return List.of(Pooling.JOINT, Pooling.CLASS_TOKEN, Pooling.PATCH_MEAN, Pooling.BOTH);
+  }
+
+  @Override
+  public int patchSize() {
+    return config.vision().patchSize();
   }
 
   @Override

@@ -13,9 +13,11 @@ import dev.fovea.engine.nn.SwiGlu;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.ClassifiesPictures;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +37,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param posEmbed `[1 + P, C]`, the patches' resampled for pictures of another size
 /// @param head `2 C → classes`, or null for features only
 public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsToken, @Nullable Tensor registerTokens,
-    PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures {
+    PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
 
   /// What a pass computes.
   ///
@@ -134,6 +136,16 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   @Override
   public int numClasses() {
     return config.numClasses();
+  }
+
+  @Override
+  public PictureFeatures features(Tensor image) {
+    return PictureFeatures.ofTokens(forward(image, Keep.NOTHING).lastHiddenState, config.numRegisterTokens());
+  }
+
+  @Override
+  public int patchSize() {
+    return config.patchSize();
   }
 
   @Override

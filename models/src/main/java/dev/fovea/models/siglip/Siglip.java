@@ -14,11 +14,14 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.JoinsPicturesAndText;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.PictureFeatures;
+import dev.fovea.models.Pooling;
 import dev.fovea.models.Trace;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,7 +35,7 @@ import org.jetbrains.annotations.Nullable;
 /// Shapes: I pictures, T texts, P patches, N tokens, C channels, which are also the dimensions of the common space.
 ///
 /// @param words the encoder of words and what compares its texts with pictures, or null for a model of pictures alone
-public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText {
+public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures {
 
   /// The encoder of pictures.
   ///
@@ -160,6 +163,22 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   @Override
   public Tensor scores(Tensor logits) {
     return logits.activate(Activation.SIGMOID);
+  }
+
+  @Override
+  public PictureFeatures features(Tensor image) {
+    var encoded = encodeImage(image, Keep.NOTHING);
+    return new PictureFeatures(null, encoded.lastHiddenState, encoded.pooled);
+  }
+
+  @Override
+  public List<Pooling> poolings() {
+    return visual.attnPool == null ? List.of(Pooling.PATCH_MEAN) : List.of(Pooling.JOINT, Pooling.PATCH_MEAN);
+  }
+
+  @Override
+  public int patchSize() {
+    return config.vision().patchSize();
   }
 
   @Override

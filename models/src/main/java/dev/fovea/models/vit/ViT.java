@@ -10,10 +10,12 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.ClassifiesPictures;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +28,7 @@ import java.util.Map;
 /// @param clsToken `[1, C]`
 /// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
 public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, List<EncoderBlock> blocks,
-    LayerNorm norm, Linear head) implements Model, ClassifiesPictures {
+    LayerNorm norm, Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
 
   /// What a pass computes.
   ///
@@ -48,10 +50,20 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   /// @throws InputException if the picture has other channels or is no whole number of patches
   public Output forward(Tensor image, Keep keep) {
     var trace = new Trace(keep);
+    var cls = encode(image, trace).select(1, 0).contiguous();                         // [B, C]
+    return new Output(head.forward(norm.forward(cls)), trace);
+  }
+
+  /// All tokens before the final norm: `[B, channels, H, W]` → `[B, N, C]`.
+  private Tensor encode(Tensor image, Trace trace) {
     var x = trace.hidden(embed(image));                                               // [B, N, C]
     for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
-    var cls = x.select(1, 0).contiguous();                                            // [B, C]
-    return new Output(head.forward(norm.forward(cls)), trace);
+    return x;
+  }
+
+  @Override
+  public PictureFeatures features(Tensor image) {
+    return PictureFeatures.ofTokens(norm.forward(encode(image, new Trace(Keep.NOTHING))), 0);
   }
 
   /// The class token and the patches, each with its position: `[B, channels, H, W]` → `[B, N, C]`.
@@ -78,6 +90,11 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   @Override
   public int numClasses() {
     return config.numClasses();
+  }
+
+  @Override
+  public int patchSize() {
+    return config.patchSize();
   }
 
   @Override

@@ -1,0 +1,193 @@
+package dev.fovea.cli;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.engine.feature.PatchColours;
+import dev.fovea.engine.feature.PatchFeatures;
+import dev.fovea.engine.feature.Vectors;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.PictureWriter;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.WarmUp;
+import dev.fovea.models.PictureEmbedder;
+import dev.fovea.models.Pooling;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.jetbrains.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "embed", description = "Turn pictures into vectors.",
+    footer = {"", "A picture that cannot be read is told on stderr; the others go on, and the exit code is 2.",
+        "With -o, vectors are kept in FILE.partial until all are done, and --resume goes on from there."})
+final class EmbedCommand implements Callable<Integer> {
+  private static final int MAX_BATCH = 1024, SHOWN = 4;
+
+  @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
+  private Path model;
+
+  @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
+  private List<String> images;
+
+  @Option(names = "--pool", paramLabel = "HOW",
+      description = "class: the class token; mean: of the patches; both: one after the other; joint: in the space shared with words "
+          + "(default: joint where there is such a space, else class).")
+  private String pool;
+
+  @Option(names = "--no-normalize", description = "Leave the vectors' lengths as they are; without it, they are 1.")
+  private boolean asTheyAre;
+
+  @Option(names = "--size", paramLabel = "N",
+      description = "Scale the shorter side to N pixels, a multiple of the patch size, and keep the aspect (default: the model's preprocessing).")
+  private Integer size;
+
+  @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Pictures of one size to compute at once (default: 1).")
+  private int batch;
+
+  @Option(names = "--pca", paramLabel = "FILE.png",
+      description = "Draw the patches' first three principal components as colours, all pictures side by side.")
+  private Path pca;
+
+  @Option(names = "--background", description = "With --pca: colour what is taken for the background instead.")
+  private boolean background;
+
+  @Option(names = "--similar", paramLabel = "QUERY", arity = "1..*", description = "Rank the pictures by cosine with each of these.")
+  private List<String> similar = List.of();
+
+  @Mixin
+  private KernelOptions kernelOptions;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  @Option(names = {"-o", "--output"}, paramLabel = "FILE", description = "Write the vectors to a .json, .npy or .safetensors file.")
+  private Path output;
+
+  @Option(names = "--resume", description = "With -o: take over what an interrupted run has computed.")
+  private boolean resume;
+
+  private record Similar(String image, double cosine) {}
+
+  private record Ranking(String query, List<Similar> similar) {}
+
+  @Override
+  public Integer call() {
+    var form = checkedOutput();
+    var names = PictureInputs.expand(images).stream().distinct().toList();
+    var queries = PictureInputs.expand(similar).stream().distinct().toList();
+    try (var kernels = kernelOptions.open(); var embedder = PictureEmbedder.of(Checkpoint.open(model), kernels);
+        var bar = new Terminal.ProgressBar()) {
+      var pooling = checkedPooling(embedder.poolings());
+      int side = checkedSize(embedder.patchSize());
+      var run = new EmbedRun(embedder, pooling, !asTheyAre, side, batch, bar);
+      boolean patchesOnly = pca != null && output == null && queries.isEmpty() && !json;
+      if (!patchesOnly) embed(run, names, queries, form, settings(pooling, side, kernels));
+      if (pca != null) drawComponents(embedder, run, names);
+      return run.allWereReadable() ? Fovea.GOOD : Fovea.WRONG_USE;
+    }
+  }
+
+  private Pooling checkedPooling(List<Pooling> possible) {
+    if (pool == null) return possible.getFirst();
+    return possible.stream().filter(pooling -> pooling.toString().equals(pool)).findAny().orElseThrow(() -> new Fovea.UsageException(
+        "--pool: expected one of " + String.join(", ", possible.stream().map(Pooling::toString).toList()) + " for this model, got " + pool));
+  }
+
+  private @Nullable EmbeddingFile checkedOutput() {
+    if (batch < 1 || batch > MAX_BATCH) throw new Fovea.UsageException("--batch: expected 1 to " + MAX_BATCH + ", got " + batch);
+    if (resume && output == null) throw new Fovea.UsageException("--resume: expected -o FILE, whose run is to be resumed");
+    if (background && pca == null) throw new Fovea.UsageException("--background: expected --pca FILE.png, where it is to be coloured");
+    if (pca != null && !pca.toString().toLowerCase(Locale.ROOT).endsWith(".png"))
+      throw new Fovea.UsageException("--pca: expected a file name that ends in .png, got " + pca);
+    if (pca != null) WholeFile.requirePlace(pca);
+    return output == null ? null : EmbeddingFile.of(output);
+  }
+
+  /// 0 for the size of the model's preprocessing.
+  private int checkedSize(int patch) {
+    if (size == null) return 0;
+    if (size < patch || size > PictureEmbedder.MAX_SIZE || size % patch != 0)
+      throw new Fovea.UsageException("--size: expected a multiple of the patch size " + patch + ", from " + patch + " to "
+          + PictureEmbedder.MAX_SIZE + ", got " + size);
+    return size;
+  }
+
+  /// All that the vectors depend on beside the pictures.
+  private Map<String, String> settings(Pooling pooling, int side, Kernels kernels) {
+    return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(model.toString()), "pooling", pooling.toString(),
+        "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side), "kernels", kernels.name()));
+  }
+
+  private void embed(EmbedRun run, List<String> names, List<String> queries, @Nullable EmbeddingFile form, Map<String, String> settings) {
+    try (var journal = form == null ? null : new EmbedJournal(output, settings.toString(), resume)) {
+      run.embed(Stream.concat(names.stream(), queries.stream()).distinct().toList(), journal);
+      var embeddings = run.embeddings(names);
+      if (form != null && !embeddings.isEmpty()) form.write(output, embeddings, settings);
+      if (!queries.isEmpty()) print(rankings(run.embeddings(queries), embeddings));
+      else if (form == null && !embeddings.isEmpty()) Output.write(json ? EmbeddingFile.json(embeddings) : text(embeddings), null);
+      if (journal != null && run.allWereReadable()) journal.finished();
+    }
+  }
+
+  private static String text(List<Embedding> embeddings) {
+    var text = new StringBuilder();
+    for (var e : embeddings) {
+      text.append(e.image()).append(String.format("%n  %d numbers:", e.embedding().length));
+      for (int i = 0; i < Math.min(SHOWN, e.embedding().length); i++) text.append(String.format(Locale.ROOT, " %.4f", e.embedding()[i]));
+      text.append(e.embedding().length > SHOWN ? " …" : "").append(System.lineSeparator());
+    }
+    return text.toString();
+  }
+
+  /// For each query all other pictures, the nearest first.
+  private static List<Ranking> rankings(List<Embedding> queries, List<Embedding> pictures) {
+    return queries.stream().map(query -> new Ranking(query.image(), pictures.stream()
+        .filter(picture -> !file(picture.image()).equals(file(query.image())))
+        .map(picture -> new Similar(picture.image(), Vectors.cosine(query.embedding(), picture.embedding())))
+        .sorted(Comparator.comparingDouble(s -> -s.cosine)).toList())).toList();
+  }
+
+  private static Path file(String name) {
+    return Path.of(name).toAbsolutePath().normalize();
+  }
+
+  private void print(List<Ranking> rankings) {
+    if (rankings.isEmpty()) return;
+    var text = new StringBuilder();
+    for (var ranking : rankings) {
+      text.append(ranking.query).append(System.lineSeparator());
+      for (var s : ranking.similar) text.append(String.format(Locale.ROOT, "  %7.4f  %s%n", s.cosine, s.image));
+    }
+    Output.write(json ? Output.json(rankings) : text.toString(), null);
+  }
+
+  /// Where in the drawing a picture's patches go.
+  private record Place(Preprocessing.Frame frame, int width, int height) {}
+
+  private void drawComponents(PictureEmbedder embedder, EmbedRun run, List<String> names) {
+    var places = new ArrayList<Place>();
+    var patches = new ArrayList<PatchFeatures>();
+    for (int i = 0; i < names.size(); i++) {
+      var picture = run.read(names.get(i));
+      if (picture == null) continue;
+      WarmUp.await();
+      patches.add(embedder.patches(picture.prepared(), run.progress(i, 1, names.size(), names.get(i))));
+      places.add(new Place(picture.prepared().frame(), picture.width(), picture.height()));
+    }
+    if (patches.isEmpty()) return;
+    var colours = PatchColours.of(patches, background);
+    var drawn = new ArrayList<Picture>();
+    for (int i = 0; i < places.size(); i++) drawn.add(places.get(i).frame.spread(colours.get(i), places.get(i).width, places.get(i).height));
+    WholeFile.write(pca, PictureWriter.png(PictureWriter.row("--pca", drawn)));
+  }
+}

@@ -1,0 +1,175 @@
+package dev.fovea.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
+import dev.fovea.engine.checkpoint.WholeFile;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.Map;
+import org.jetbrains.annotations.Nullable;
+
+/// The vectors that `embed` has computed so far, beside its output as `FILE.partial`: what `--resume` takes over.
+///
+/// A line of JSON each, appended when it is known and never changed, so that an end at any moment costs the last line at most;
+/// a line that is broken counts for nothing. The first line tells of the model and the options. A picture is known by its name,
+/// its size and the time it was changed.
+final class EmbedJournal implements AutoCloseable {
+  private static final Gson GSON = new Gson();
+
+  private record Header(String settings) {}
+
+  private record Line(String image, String stamp, String embedding) {}
+
+  private record Known(String stamp, float[] embedding) {}
+
+  private final Path path;
+  private final FileChannel channel;
+  private final Map<String, Known> known = new HashMap<>();
+  /// From before the pictures were read: one that changes meanwhile is not known.
+  private final Map<String, String> stamps = new HashMap<>();
+  private boolean finished;
+
+  /// Opens the journal of an output, and locks it.
+  ///
+  /// @param settings all that the vectors depend on beside the pictures
+  /// @param resume whether to take over what is there
+  /// @throws Fovea.UsageException if it cannot be written, or another run is at it
+  EmbedJournal(Path output, String settings, boolean resume) {
+    WholeFile.requirePlace(output);
+    path = Path.of(output + ".partial");
+    try {
+      channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
+    } catch (IOException e) {
+      throw cannot(e);
+    }
+    try {
+      if (channel.tryLock() == null) throw new OverlappingFileLockException();
+      boolean continues = channel.size() > 0 && read(settings, resume);
+      if (!continues) channel.truncate(0);
+      channel.position(channel.size());
+      // The line that an end of the program cut off stays as one that counts for nothing.
+      append(continues ? "" : GSON.toJson(new Header(settings)));
+    } catch (IOException | RuntimeException e) {
+      closeQuietly();
+      throw e instanceof IOException io ? cannot(io) : e instanceof OverlappingFileLockException
+          ? new Fovea.UsageException(path + ": another run is writing to " + output) : (RuntimeException) e;
+    }
+  }
+
+  private Fovea.UsageException cannot(IOException e) {
+    return new Fovea.UsageException(path + ": cannot be written: " + WholeFile.reason(e));
+  }
+
+  /// Whether what is there is of these settings and wanted; then it is known.
+  private boolean read(String settings, boolean resume) throws IOException {
+    // Closing the reader would close the channel.
+    var lines = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8.newDecoder()
+        .onMalformedInput(java.nio.charset.CodingErrorAction.REPLACE), -1));
+    var first = parsed(lines.readLine(), Header.class);
+    if (!resume || first == null || !settings.equals(first.settings)) {
+      if (lines.readLine() != null)
+        Fovea.complain(path + ": " + (resume ? "is of another model or other options" : "an interrupted run's results; --resume would take them over")
+            + ": all pictures are computed anew");
+      return false;
+    }
+    for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+      var entry = parsed(line, Line.class);
+      if (entry != null && entry.image != null && entry.stamp != null && entry.embedding != null) remember(entry);
+    }
+    return true;
+  }
+
+  private static <T> @Nullable T parsed(@Nullable String line, Class<T> type) {
+    try {
+      return GSON.fromJson(line, type);
+    } catch (JsonParseException e) {
+      return null;
+    }
+  }
+
+  private void remember(Line line) {
+    try {
+      var bytes = ByteBuffer.wrap(Base64.getDecoder().decode(line.embedding)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+      var embedding = new float[bytes.remaining()];
+      bytes.get(embedding);
+      known.put(line.image, new Known(line.stamp, embedding));
+    } catch (IllegalArgumentException _) {
+      // Broken, hence not known.
+    }
+  }
+
+  /// A picture's vector from an earlier run, or null where there is none or the picture has changed.
+  float @Nullable [] known(String image) {
+    var now = stamp(image);
+    stamps.put(image, now);
+    var entry = known.get(image);
+    return entry == null || now.isEmpty() || !entry.stamp.equals(now) ? null : entry.embedding;
+  }
+
+  /// Notes the vector of a picture that [#known] was asked for.
+  ///
+  /// @throws Fovea.UsageException if it cannot be written
+  void add(Embedding picture) {
+    if (picture.image().equals(PictureInputs.STDIN)) return;
+    var bytes = ByteBuffer.allocate(4 * picture.embedding().length).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(picture.embedding());
+    var line = new Line(picture.image(), stamps.get(picture.image()), Base64.getEncoder().encodeToString(bytes.array()));
+    try {
+      append(GSON.toJson(line));
+      known.put(picture.image(), new Known(line.stamp, picture.embedding()));
+    } catch (IOException e) {
+      throw cannot(e);
+    }
+  }
+
+  private void append(String line) throws IOException {
+    WholeFile.writeFully(channel, ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /// What changes when a file changes: its size and time.
+  static String stamp(String file) {
+    try {
+      var path = Path.of(file);
+      return Files.size(path) + "@" + Files.getLastModifiedTime(path).toInstant();
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  /// Says that the output is complete, and the journal needed no more.
+  void finished() {
+    finished = true;
+  }
+
+  /// Closes the journal, which stays where there is something to take over.
+  @Override
+  public void close() {
+    try {
+      if (finished || known.isEmpty()) Files.deleteIfExists(path);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } finally {
+      closeQuietly();
+    }
+  }
+
+  private void closeQuietly() {
+    try {
+      channel.close();
+    } catch (IOException _) {
+      // Everything was written before.
+    }
+  }
+}

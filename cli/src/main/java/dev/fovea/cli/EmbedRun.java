@@ -1,0 +1,111 @@
+package dev.fovea.cli;
+
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.kernels.WarmUp;
+import dev.fovea.models.PictureEmbedder;
+import dev.fovea.models.PictureEmbedder.Prepared;
+import dev.fovea.models.Pooling;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jetbrains.annotations.Nullable;
+
+/// Embeds pictures, one batch after the other. One that cannot be read is told on stderr, and the others go on.
+final class EmbedRun {
+  private final PictureEmbedder embedder;
+  private final Pooling pooling;
+  private final boolean normalized;
+  private final int size;
+  private final int batch;
+  private final Terminal.ProgressBar bar;
+  private final PictureInputs inputs = new PictureInputs();
+  private final Map<String, float[]> vectors = new HashMap<>();
+  private final Set<String> unreadable = new LinkedHashSet<>();
+
+  EmbedRun(PictureEmbedder embedder, Pooling pooling, boolean normalized, int size, int batch, Terminal.ProgressBar bar) {
+    this.embedder = embedder;
+    this.pooling = pooling;
+    this.normalized = normalized;
+    this.size = size;
+    this.batch = batch;
+    this.bar = bar;
+  }
+
+  /// A picture that could be read, and its size before the preprocessing.
+  record Readable(Prepared prepared, int width, int height) {
+    static Readable of(Picture picture, Prepared prepared) {
+      return new Readable(prepared, picture.width(), picture.height());
+    }
+  }
+
+  /// The picture of that name, or null, said on stderr, where it cannot be read.
+  @Nullable Readable read(String name) {
+    if (unreadable.contains(name)) return null;
+    try {
+      var picture = inputs.read(name);
+      return Readable.of(picture, embedder.prepare(picture, size));
+    } catch (ImageException e) {
+      bar.complain(e.getMessage());
+      unreadable.add(name);
+      return null;
+    }
+  }
+
+  /// Embeds the pictures that are not embedded yet.
+  ///
+  /// @param journal of what is known already, or null
+  void embed(List<String> names, @Nullable EmbedJournal journal) {
+    var waiting = new ArrayList<Prepared>();
+    var waitingNames = new ArrayList<String>();
+    for (int i = 0; i < names.size(); i++) {
+      var name = names.get(i);
+      var known = journal == null ? null : journal.known(name);
+      if (known != null) vectors.put(name, known);
+      var next = vectors.containsKey(name) ? null : read(name);
+      boolean otherSize = next != null && !waiting.isEmpty() && !sameSize(next.prepared, waiting.getFirst());
+      if (otherSize) run(waiting, waitingNames, journal, i, names.size());
+      if (next != null) {
+        waiting.add(next.prepared);
+        waitingNames.add(name);
+      }
+      if (waiting.size() == batch || i == names.size() - 1) run(waiting, waitingNames, journal, i + 1, names.size());
+    }
+  }
+
+  private static boolean sameSize(Prepared a, Prepared b) {
+    return a.input().width() == b.input().width() && a.input().height() == b.input().height();
+  }
+
+  /// Embeds the pictures that wait, after which `done` of `all` are done.
+  private void run(List<Prepared> waiting, List<String> names, @Nullable EmbedJournal journal, int done, int all) {
+    if (waiting.isEmpty()) return;
+    WarmUp.await();
+    double before = done - waiting.size();
+    var embeddings = embedder.embed(waiting, pooling, normalized, progress(before, waiting.size(), all, names.getFirst()));
+    for (int i = 0; i < names.size(); i++) {
+      vectors.put(names.get(i), embeddings.get(i));
+      if (journal != null) journal.add(new Embedding(names.get(i), embeddings.get(i)));
+    }
+    waiting.clear();
+    names.clear();
+  }
+
+  /// Draws the bar for a pass over `count` pictures of `all`, of which `before` are done.
+  Progress progress(double before, int count, int all, String what) {
+    return (now, total) -> bar.update((before + count * (double) now / Math.max(1, total)) / all, what);
+  }
+
+  /// The pictures' vectors, in this order, without those that could not be read.
+  List<Embedding> embeddings(List<String> names) {
+    return names.stream().filter(vectors::containsKey).map(name -> new Embedding(name, vectors.get(name))).toList();
+  }
+
+  boolean allWereReadable() {
+    return unreadable.isEmpty();
+  }
+}

@@ -1,0 +1,84 @@
+package dev.fovea.cli;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.NpyFile;
+import dev.fovea.engine.checkpoint.WholeFile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/// A file of vectors, in the form that the end of its name says.
+enum EmbeddingFile {
+  /// `[{"image", "embedding"}]`, a line a picture.
+  JSON(".json"),
+  /// `[pictures, D]`, and beside it the pictures' names, in the order of the rows, as JSON.
+  NPY(".npy"),
+  /// A tensor `embeddings` `[pictures, D]`, and in the metadata the pictures' names, in the order of the rows, as JSON.
+  SAFETENSORS(".safetensors");
+
+  private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
+  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final String ending;
+
+  EmbeddingFile(String ending) {
+    this.ending = ending;
+  }
+
+  /// @throws Fovea.UsageException if the name has another ending
+  static EmbeddingFile of(Path file) {
+    for (var form : values()) if (file.toString().toLowerCase(Locale.ROOT).endsWith(form.ending)) return form;
+    throw new Fovea.UsageException("--output: expected a file name that ends in .json, .npy or .safetensors, got " + file);
+  }
+
+  static String json(List<Embedding> embeddings) {
+    var text = new StringBuilder();
+    for (int i = 0; i < embeddings.size(); i++) text.append(jsonLine(embeddings, i));
+    return text.toString();
+  }
+
+  private static String jsonLine(List<Embedding> embeddings, int i) {
+    return (i == 0 ? "[" : " ") + GSON.toJson(embeddings.get(i)) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
+  }
+
+  /// Writes a file, all of it or nothing.
+  ///
+  /// @param embeddings at least one, all of one dimension
+  /// @param metadata for where the form has a place for it
+  void write(Path file, List<Embedding> embeddings, Map<String, String> metadata) {
+    int dim = embeddings.getFirst().embedding().length;
+    var names = GSON.toJson(embeddings.stream().map(Embedding::image).toList());
+    switch (this) {
+      case JSON -> WholeFile.write(file, channel -> {
+        for (int i = 0; i < embeddings.size(); i++)
+          WholeFile.writeFully(channel, ByteBuffer.wrap(jsonLine(embeddings, i).getBytes(StandardCharsets.UTF_8)));
+      });
+      case NPY -> {
+        WholeFile.write(Path.of(file + ".names.json"), (names + "\n").getBytes(StandardCharsets.UTF_8));
+        NpyFile.write(file, embeddings.stream().map(Embedding::embedding)::iterator, embeddings.size(), dim);
+      }
+      case SAFETENSORS -> {
+        var writer = new CheckpointWriter().metadata("images", names);
+        metadata.forEach(writer::metadata);
+        writer.tensor("embeddings", DType.F32, new long[] {embeddings.size(), dim}, () -> matrix(embeddings, dim)).write(file);
+      }
+    }
+  }
+
+  private static MemorySegment matrix(List<Embedding> embeddings, int dim) {
+    var matrix = Arena.ofAuto().allocate(4L * embeddings.size() * dim, 64);
+    for (int i = 0; i < embeddings.size(); i++)
+      MemorySegment.copy(embeddings.get(i).embedding(), 0, matrix, F32, 4L * i * dim, dim);
+    return matrix;
+  }
+}

@@ -1,0 +1,59 @@
+package dev.fovea.cli;
+
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jetbrains.annotations.Nullable;
+
+/// The pictures that a command line names: files, folders of pictures, and `-` for stdin.
+final class PictureInputs {
+  static final String STDIN = "-";
+
+  private @Nullable Picture stdin;
+
+  /// Folders become the pictures in them and in the folders below, by name.
+  ///
+  /// @throws ImageException if there is no picture in a folder, or it cannot be read
+  static List<String> expand(List<String> images) {
+    var expanded = new ArrayList<String>();
+    for (var image : images) {
+      if (image.equals(STDIN) || !Files.isDirectory(Path.of(image))) expanded.add(image);
+      else expanded.addAll(picturesIn(Path.of(image)));
+    }
+    return expanded;
+  }
+
+  private static List<String> picturesIn(Path folder) {
+    try (var files = Files.walk(folder)) {
+      var pictures = files.filter(f -> f.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)") && Files.isRegularFile(f))
+          .map(Path::toString).sorted().toList();
+      if (pictures.isEmpty()) throw new ImageException(folder + ": there is no picture in this folder");
+      return pictures;
+    } catch (IOException | UncheckedIOException e) {
+      throw new ImageException(folder + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /// The picture of that name, from stdin as often as it is asked for.
+  ///
+  /// @throws ImageException if it is no readable picture
+  Picture read(String name) {
+    if (!name.equals(STDIN)) return Picture.read(Path.of(name));
+    if (stdin == null) stdin = readStdin();
+    return stdin;
+  }
+
+  private static Picture readStdin() {
+    try {
+      return Picture.decode("stdin", System.in.readAllBytes());
+    } catch (IOException e) {
+      throw new ImageException("stdin: cannot be read: " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package dev.fovea.engine.checkpoint;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Iterator;
+
+/// Writes matrices as NumPy's `.npy` files (ref: numpy `lib/format.py`, format 1.0): little-endian float32, row by row.
+public final class NpyFile {
+  private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
+  /// The elements begin at a multiple of this.
+  private static final int ALIGNMENT = 64;
+
+  private NpyFile() {}
+
+  /// Writes a matrix, all of it or nothing, replacing a file that is there.
+  ///
+  /// @param rows `[rows][cols]`
+  /// @throws IllegalArgumentException if a row has another length
+  /// @throws CheckpointException if the file cannot be written
+  public static void write(Path path, Iterable<float[]> rows, int count, int cols) {
+    WholeFile.write(path, channel -> {
+      WholeFile.writeFully(channel, header(count, cols));
+      var buffer = ByteBuffer.allocate(Math.multiplyExact(4, cols)).order(ByteOrder.LITTLE_ENDIAN);
+      Iterator<float[]> each = rows.iterator();
+      for (int i = 0; i < count; i++) {
+        var row = each.next();
+        if (row.length != cols) throw new IllegalArgumentException(path + ": row " + i + ": expected " + cols + " numbers, got " + row.length);
+        buffer.clear().asFloatBuffer().put(row);
+        WholeFile.writeFully(channel, buffer);
+      }
+    });
+  }
+
+  private static ByteBuffer header(int rows, int cols) {
+    var description = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + rows + ", " + cols + "), }";
+    int fixed = MAGIC.length + Short.BYTES, all = Math.ceilDiv(fixed + description.length() + 1, ALIGNMENT) * ALIGNMENT;
+    var header = ByteBuffer.allocate(all).order(ByteOrder.LITTLE_ENDIAN).put(MAGIC).putShort((short) (all - fixed));
+    header.put(description.getBytes(StandardCharsets.US_ASCII));
+    while (header.position() < all - 1) header.put((byte) ' ');
+    return header.put((byte) '\n').flip();
+  }
+}

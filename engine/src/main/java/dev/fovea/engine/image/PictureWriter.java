@@ -1,0 +1,47 @@
+package dev.fovea.engine.image;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.List;
+import javax.imageio.ImageIO;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+
+/// Turns pictures into files' bytes.
+public final class PictureWriter {
+  private PictureWriter() {}
+
+  /// The bytes of a PNG file.
+  public static byte[] png(Picture picture) {
+    var image = new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
+    for (int y = 0, at = 0; y < picture.height(); y++)
+      for (int x = 0; x < picture.width(); x++, at += 3)
+        image.setRGB(x, y, (picture.rgb()[at] & 0xff) << 16 | (picture.rgb()[at + 1] & 0xff) << 8 | picture.rgb()[at + 2] & 0xff);
+    var bytes = new ByteArrayOutputStream();
+    try (var out = new MemoryCacheImageOutputStream(bytes)) {
+      ImageIO.write(image, "png", out);
+    } catch (IOException e) {
+      throw new ImageException(picture.name() + ": cannot be written as PNG: " + e.getMessage(), e);
+    }
+    return bytes.toByteArray();
+  }
+
+  /// The pictures in a row from left to right, their upper edges in one line, on black.
+  ///
+  /// @throws ImageException if the whole would be larger than any picture that is decoded
+  public static Picture row(String name, List<Picture> pictures) {
+    int height = pictures.stream().mapToInt(Picture::height).max().orElseThrow();
+    long width = pictures.stream().mapToLong(Picture::width).sum();
+    if (width * height > ImageDecoder.MAX_PIXELS)
+      throw new ImageException(name + ": " + pictures.size() + " pictures side by side would have " + width + "x" + height
+          + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+    var rgb = new byte[Math.toIntExact(3 * width * height)];
+    int left = 0;
+    for (var p : pictures) {
+      for (int y = 0; y < p.height(); y++)
+        System.arraycopy(p.rgb(), 3 * y * p.width(), rgb, Math.toIntExact(3 * (y * width + left)), 3 * p.width());
+      left += p.width();
+    }
+    return new Picture(name, (int) width, height, rgb);
+  }
+}

@@ -1,0 +1,25 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.models.clip.Clip;
+import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.siglip.Siglip;
+import dev.fovea.models.vit.ViT;
+import java.util.List;
+
+/// A model that turns a picture into features of the whole and of its patches.
+public sealed interface EmbedsPictures permits ViT, Dinov2, Clip, Siglip {
+  /// Side of a patch, in pixels; pictures are whole numbers of patches.
+  int patchSize();
+
+  /// The ways to make one vector of the features, the usual one first.
+  default List<Pooling> poolings() {
+    return List.of(Pooling.CLASS_TOKEN, Pooling.PATCH_MEAN, Pooling.BOTH);
+  }
+
+  /// `[B, channels, H, W]` → features after the final norm.
+  ///
+  /// @throws InputException if the picture has other channels or is no whole number of patches
+  PictureFeatures features(Tensor image);
+}

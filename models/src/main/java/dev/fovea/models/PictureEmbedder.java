@@ -1,0 +1,166 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.feature.PatchFeatures;
+import dev.fovea.engine.feature.Vectors;
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Kernels;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+
+/// A model file that turns pictures into vectors: near in angle where the pictures show alike things.
+///
+/// It may be shared by any number of threads. Close it when no call is running.
+public final class PictureEmbedder implements AutoCloseable {
+  /// The largest size that pictures are scaled to, in pixels.
+  public static final int MAX_SIZE = 1 << 16;
+
+  private final OpenModel opened;
+  private final EmbedsPictures model;
+  private final Preprocessing preprocessing;
+
+  /// A picture as the model sees it.
+  ///
+  /// @param name what error messages call it
+  /// @param frame which part of the picture the input is
+  /// @param input of the model, a whole number of patches
+  public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Input input) {}
+
+  private PictureEmbedder(OpenModel opened) {
+    this.opened = opened;
+    try {
+      if (!(opened.model() instanceof EmbedsPictures embeds))
+        throw new CheckpointException(opened.name() + ": expected a model that gives features of pictures, got family "
+            + opened.header().family());
+      model = embeds;
+      preprocessing = Preprocessing.of(opened.header().preprocessing());
+    } catch (RuntimeException e) {
+      opened.close();
+      throw e;
+    }
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @throws CheckpointException if there is no such file, or it is not a model that gives features of pictures
+  public static PictureEmbedder open(Path file) {
+    return new PictureEmbedder(OpenModel.open(file));
+  }
+
+  /// An embedder over an open checkpoint, which it closes, and kernels, which it leaves open.
+  ///
+  /// @throws CheckpointException if it is not a model that gives features of pictures
+  public static PictureEmbedder of(Checkpoint checkpoint, Kernels kernels) {
+    return new PictureEmbedder(OpenModel.of(checkpoint, kernels));
+  }
+
+  /// The ways to make one vector of a picture's features, the usual one first.
+  public List<Pooling> poolings() {
+    return model.poolings();
+  }
+
+  /// Side of a patch, in pixels.
+  public int patchSize() {
+    return model.patchSize();
+  }
+
+  /// A picture file's features as one vector of length 1, the usual way: the class token, or where the model shares a space with
+  /// words, the place in it.
+  ///
+  /// @throws ImageException if the file is no picture, or too small or too long
+  public float[] embed(Path picture) {
+    return embed(Picture.read(picture), poolings().getFirst(), true, Progress.NONE);
+  }
+
+  /// A picture's features as one vector, in the model file's own preprocessing.
+  ///
+  /// @param normalized whether the vector is scaled to length 1
+  /// @throws ImageException as [#prepare]
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws IllegalStateException if the embedder is closed
+  public float[] embed(Picture picture, Pooling pooling, boolean normalized, Progress progress) {
+    return embed(List.of(prepare(picture, 0)), pooling, normalized, progress).getFirst();
+  }
+
+  /// A picture in the model's preprocessing.
+  ///
+  /// @param size the shorter side in pixels, a multiple of the patch size: the picture keeps its aspect, and its longer side
+  ///   is cut to whole patches; 0 for the size of the model file's own preprocessing
+  /// @throws ImageException if the picture is smaller than a patch or too long, or its preprocessed size is none that the
+  ///   model takes
+  /// @throws IllegalArgumentException if `size` is not a multiple of the patch size up to [#MAX_SIZE]
+  public Prepared prepare(Picture picture, int size) {
+    int patch = patchSize();
+    if (size < 0 || size > MAX_SIZE || size % patch != 0)
+      throw new IllegalArgumentException("size: expected a multiple of the patch size " + patch + " up to " + MAX_SIZE + ", got " + size);
+    var steps = size == 0 ? preprocessing : preprocessing.atShorterSide(picture, size, patch);
+    var input = steps.apply(picture, patch);
+    if (input.height() % patch != 0 || input.width() % patch != 0)
+      throw new ImageException(picture.name() + ": after preprocessing: expected a height and width that are multiples of the patch size "
+          + patch + ", got " + input.height() + "x" + input.width());
+    return new Prepared(picture.name(), steps.frame(picture), input);
+  }
+
+  /// Several pictures' features in one pass: bit for bit what each would give alone.
+  ///
+  /// @throws IllegalArgumentException if there is no picture, their inputs have different sizes, or the model has no such vector
+  /// @see #embed(Picture, Pooling, boolean, Progress)
+  public List<float[]> embed(List<Prepared> pictures, Pooling pooling, boolean normalized, Progress progress) {
+    if (!poolings().contains(pooling))
+      throw new IllegalArgumentException("pooling: expected one of " + poolings() + " for this model, got " + pooling);
+    float[] all = run(pooling, pictures, x -> model.features(x).pooled(pooling), progress);
+    int dim = all.length / pictures.size();
+    return IntStream.range(0, pictures.size()).mapToObj(i -> Arrays.copyOfRange(all, i * dim, (i + 1) * dim))
+        .map(vector -> normalized ? Vectors.normalized(vector) : vector).toList();
+  }
+
+  /// The features of a picture's patches, without registers.
+  ///
+  /// @see #embed(Picture, Pooling, boolean, Progress)
+  public PatchFeatures patches(Prepared picture, Progress progress) {
+    int rows = picture.input.height() / patchSize(), cols = picture.input.width() / patchSize();
+    float[] values = run("patches", List.of(picture), x -> model.features(x).patches(), progress);
+    return new PatchFeatures(rows, cols, values.length / (rows * cols), values);
+  }
+
+  private float[] run(Object kind, List<Prepared> pictures, UnaryOperator<Tensor> forward, Progress progress) {
+    try {
+      return opened.run(kind, stacked(pictures), forward, progress);
+    } catch (InputException e) {
+      throw new ImageException(pictures.getFirst().name + ": after preprocessing: " + e.getMessage(), e);
+    }
+  }
+
+  /// Inputs of one size as one, `[B, 3, height, width]`.
+  private static OpenModel.Input stacked(List<Prepared> pictures) {
+    if (pictures.isEmpty()) throw new IllegalArgumentException("embed: expected at least one picture");
+    var first = pictures.getFirst().input;
+    int size = first.values().length;
+    var values = new float[Math.multiplyExact(size, pictures.size())];
+    for (int i = 0; i < pictures.size(); i++) {
+      var input = pictures.get(i).input;
+      if (input.height() != first.height() || input.width() != first.width())
+        throw new IllegalArgumentException(pictures.get(i).name + ": expected an input of " + first.width() + "x" + first.height()
+            + " as the first, got " + input.width() + "x" + input.height());
+      System.arraycopy(input.values(), 0, values, i * size, size);
+    }
+    return new OpenModel.Input(values, pictures.size(), 3, first.height(), first.width());
+  }
+
+  /// Closes the model file; closing twice is harmless.
+  @Override
+  public void close() {
+    opened.close();
+  }
+}
