@@ -1,6 +1,7 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.Box;
@@ -137,6 +138,7 @@ final class MaskCommand implements Callable<Integer> {
       throw new Fovea.UsageException(everything ? "--everything: expected no --point, --not, --box or --mask beside it"
           : "expected --point, --not, --box, --mask or --everything");
     if (everything && (all || embedding != null)) throw new Fovea.UsageException("--everything: expected no --all or --embedding beside it");
+    for (var file : new Path[] {output, embedding}) if (file != null) WholeFile.requirePlace(file);
     var prompt = everything ? null : prompt();
     var settings = grid.settings();
     var picture = Picture.read(image);
