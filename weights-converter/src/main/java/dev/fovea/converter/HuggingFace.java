@@ -39,7 +39,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
-      case "sam" -> sam(config);
+      case "sam" -> sam(config, checkpoint);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
           + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, sam");
     };
@@ -106,9 +106,11 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return new HuggingFace(bert, NameMap.huggingFaceBert(prefix, norms), labels, new JsonObject());
   }
 
-  private static HuggingFace sam(JsonFields config) {
+  /// The names may be the original repository's, beside a `config.json` of Hugging Face's.
+  private static HuggingFace sam(JsonFields config, Checkpoint checkpoint) {
     var sam = SamConfig.of(config);
-    return new HuggingFace(sam, SamNames.HUGGING_FACE, List.of(), Preprocessing.sam(sam.vision().imageSize()));
+    var names = checkpoint.tensors().containsKey(SamNames.FACEBOOK_ONLY) ? SamNames.FACEBOOK : SamNames.HUGGING_FACE;
+    return new HuggingFace(sam, names, List.of(), Preprocessing.sam(sam.vision().imageSize()));
   }
 
   /// The config as the field `name` of another.

@@ -14,6 +14,9 @@ final class SamNames {
   /// Hugging Face's `SamModel` (ref: transformers, `models/sam/modeling_sam.py`).
   static final NameMap HUGGING_FACE = huggingFace();
 
+  /// A tensor that only the original repository's checkpoints have.
+  static final String FACEBOOK_ONLY = "image_encoder.pos_embed";
+
   /// The original repository's (ref: segment_anything, `modeling/`).
   static final NameMap FACEBOOK = facebook();
 

@@ -121,17 +121,16 @@ public final class AutomaticMasks {
   private List<Found> atPoint(SamSession session, Picture picture, Crop crop, float x, float y) {
     var found = new ArrayList<Found>();
     var whole = new Box(0, 0, picture.width(), picture.height());
-    var answer = session.answer(Prompt.point(x, y), true);
-    for (int i = 0; i < answer.iou().length; i++) {
-      if (!(answer.iou()[i] > settings.minPredictedIou)) continue;
-      var logits = answer.full().select(0, i);
+    for (var answer : session.answers(Prompt.point(x, y), true)) {
+      if (!(answer.iou() > settings.minPredictedIou)) continue;
+      var logits = session.atPictureSize(answer);
       double stability = (double) Mask.countAbove(THRESHOLD + settings.stabilityOffset, logits)
           / Mask.countAbove(THRESHOLD - settings.stabilityOffset, logits);
       if (!(stability >= settings.minStability)) continue;
       var mask = Mask.above(THRESHOLD, logits);
       var box = mask.box().moved(crop.left, crop.top);
       if (box.isCutBy(crop.box(), whole, CUT_TOLERANCE)) continue;
-      found.add(new Found(RunLengths.of(mask.inside(crop.left, crop.top, picture.width(), picture.height())), box, answer.iou()[i], stability,
+      found.add(new Found(RunLengths.of(mask.inside(crop.left, crop.top, picture.width(), picture.height())), box, answer.iou(), stability,
           new Prompt.Point(x + crop.left, y + crop.top, true), crop.box()));
     }
     return found;

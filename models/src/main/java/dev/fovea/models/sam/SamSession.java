@@ -132,7 +132,8 @@ public final class SamSession implements AutoCloseable {
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
   /// @throws IllegalStateException if there is no picture
   public MaskPrediction best(Prompt prompt) {
-    return predict(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(MaskPrediction::iou)).orElseThrow();
+    // Only the best is brought to the picture's size.
+    return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
   }
 
   /// The masks of each prompt.
@@ -148,27 +149,36 @@ public final class SamSession implements AutoCloseable {
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
   /// @throws IllegalStateException if there is no picture
   public List<MaskPrediction> predict(Prompt prompt, boolean multimask) {
-    var answer = answer(prompt, multimask);
-    return IntStream.range(0, answer.iou.length)
-        .mapToObj(i -> new MaskPrediction(Mask.above(0, answer.full.select(0, i)), answer.iou[i], answer.low.select(0, i).toArray())).toList();
+    return answers(prompt, multimask).stream().map(this::prediction).toList();
   }
 
-  /// What a prompt gives, until the next pass.
-  ///
-  /// @param low logits at the decoder's size, `[M, h, w]`
-  /// @param full the same at the picture's, `[M, height, width]`
-  record Answer(float[] iou, Tensor low, Tensor full) {}
+  private MaskPrediction prediction(Answer answer) {
+    return new MaskPrediction(Mask.above(0, atPictureSize(answer)), answer.iou, answer.logits);
+  }
 
-  private record Decoded(MaskDecoder.Output output, Tensor full) {}
+  /// A mask as the decoder makes it.
+  ///
+  /// @param logits `[h][w]`, smaller than the picture
+  record Answer(float iou, float[] logits) {}
 
   /// @see #predict(Prompt, boolean)
-  Answer answer(Prompt prompt, boolean multimask) {
+  List<Answer> answers(Prompt prompt, boolean multimask) {
     var seen = embedding();
     try (var arena = Arena.ofShared()) {
       var inputs = inputs(prompt, seen, arena);
-      var decoded = reading(() -> workspace.run("predict " + multimask + seen.width + "x" + seen.height, inputs, x -> decode(x, seen, multimask),
-          d -> List.of(d.output.masks(), d.output.iou(), d.full)));
-      return new Answer(decoded.output.iou().toArray(), decoded.output.masks(), decoded.full);
+      var output = reading(() -> workspace.run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask), o -> List.of(o.masks(), o.iou())));
+      return IntStream.range(0, output.iou().dim(0))
+          .mapToObj(i -> new Answer(output.iou().get(i), output.masks().select(0, i).toArray())).toList();
+    }
+  }
+
+  /// A mask's logits at the picture's size `[height, width]`, until the next pass.
+  Tensor atPictureSize(Answer answer) {
+    var seen = embedding();
+    int side = predictor.maskSize();
+    try (var arena = Arena.ofShared()) {
+      var logits = Tensor.of(arena, answer.logits, 1, side, side);
+      return reading(() -> workspace.run("size of " + seen.width + "x" + seen.height, logits, x -> atPictureSize(x, seen), List::of));
     }
   }
 
@@ -199,31 +209,30 @@ public final class SamSession implements AutoCloseable {
     return predictor.preprocessing().resizedSize(seen.width, seen.height);
   }
 
-  private Decoded decode(Map<String, Tensor> x, Embedding seen, boolean multimask) {
+  private MaskDecoder.Output decode(Map<String, Tensor> x, boolean multimask) {
     var sam = predictor.model();
     var picture = x.containsKey("mask") ? sam.picture(x.get("map"), x.get("mask"), predictor.positions())
         : new MaskDecoder.Picture(x.get("map"), x.get("keys"), x.get("values"), x.get("queries"));
-    var output = sam.predict(picture, predictor.positions(), x.get("points"), x.get("labels"), x.get("box"), multimask);
-    return new Decoded(output, atPictureSize(output.masks(), seen));
+    return sam.predict(picture, predictor.positions(), x.get("points"), x.get("labels"), x.get("box"), multimask);
   }
 
-  /// Masks `[M, h, w]` as large as the model's picture, without its padding, as large as the picture (ref: segment_anything
+  /// A mask `[1, h, w]` as large as the model's picture, without its padding, as large as the picture (ref: segment_anything
   /// `modeling/sam.py`, `postprocess_masks`).
-  private Tensor atPictureSize(Tensor masks, Embedding seen) {
-    int count = masks.dim(0), side = masks.dim(1), size = predictor.model().config().vision().imageSize();
+  private Tensor atPictureSize(Tensor mask, Embedding seen) {
+    int side = mask.dim(1), size = predictor.model().config().vision().imageSize();
     var inner = resized(seen);
     int rows = side;
     if (size % side == 0) {
       // Rows that lie in the padding need not be made. Two more than needed, so that the last of them is not at the border.
       int factor = size / side;
       rows = Math.min(side, inner.height() / factor + 2);
-      masks = masks.slice(1, 0, rows).contiguous();
+      mask = mask.slice(1, 0, rows);
       size = rows * factor;
     }
-    var larger = masks.reshape(count, rows, side, 1).resize(size, predictor.model().config().vision().imageSize(), Interpolation.BILINEAR);
+    var larger = mask.reshape(1, rows, side, 1).resize(size, predictor.model().config().vision().imageSize(), Interpolation.BILINEAR);
     var cropped = larger.slice(1, 0, inner.height()).slice(2, 0, inner.width()).contiguous();
     var full = inner.height() == seen.height && inner.width() == seen.width ? cropped : cropped.resize(seen.height, seen.width, Interpolation.BILINEAR);
-    return full.reshape(count, seen.height, seen.width);
+    return full.reshape(seen.height, seen.width);
   }
 
   /// The logits of a mask that was drawn on the picture, for [Prompt#like].
