@@ -1,4 +1,4 @@
-/// Tensors, layers, checkpoints and pictures: what models are written with.
+/// Tensors, layers, checkpoints, pictures and tokenizers: what models are written with.
 module dev.fovea.engine {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.kernels;
@@ -12,4 +12,5 @@ module dev.fovea.engine {
   exports dev.fovea.engine.image.mask;
   exports dev.fovea.engine.nn;
   exports dev.fovea.engine.tensor;
+  exports dev.fovea.engine.text;
 }

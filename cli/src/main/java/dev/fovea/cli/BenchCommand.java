@@ -1,6 +1,7 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.MachineProbe;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "bench", description = "Measure how fast a model runs, beside what the processor could do.")
 final class BenchCommand implements Callable<Integer> {
   private static final long WARM_UP_AT_LEAST = 1_500_000_000L, WARM_UP_AT_MOST = 15_000_000_000L;
-  private static final int PASSES_WITHOUT_GAIN = 5;
+  private static final int PASSES_WITHOUT_GAIN = 5, MAX_SIZE = 1 << 14;
   /// A pass that takes less than this times the best so far is faster; the rest is noise.
   private static final double GAIN = 0.97;
   /// Rounds of some milliseconds that the peak is measured for between two passes.
@@ -45,6 +46,9 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Pictures in a pass (default: 1).")
   private int batch;
 
+  @Option(names = "--size", paramLabel = "N", defaultValue = "0", description = "Side of the pictures in pixels (default: the model's own).")
+  private int size;
+
   @Option(names = "--runs", paramLabel = "N", defaultValue = "10", description = "Passes to measure (default: 10).")
   private int runs;
 
@@ -57,6 +61,7 @@ final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (batch < 1 || batch > 4096) throw new Fovea.UsageException("--batch: expected 1 to 4096, got " + batch);
+    if (size < 0 || size > MAX_SIZE) throw new Fovea.UsageException("--size: expected 1 to " + MAX_SIZE + ", got " + size);
     if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
     try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : Checkpoint.open(subject.model)) {
       var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
@@ -75,8 +80,8 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private Report measure(ModelRun model, Arena arena) {
-    long macs = model.dryRun(batch, 0).macs();
-    var inputs = model.randomInputs(batch, 0, arena);
+    long macs = macs(model);
+    var inputs = model.randomInputs(batch, size, arena);
     try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
       Runnable pass = () -> model.run(workspace, inputs, Keep.NOTHING);
       WarmUp.await();
@@ -95,6 +100,14 @@ final class BenchCommand implements Callable<Integer> {
       double median = (millis[(runs - 1) / 2] + millis[runs / 2]) / 2;
       double gflops = 2 * macs / median / 1e6;
       return new Report(model.name(), kernels.name(), kernels.threads(), batch, median, millis[0], gflops, peak, gflops / peak, peakRss());
+    }
+  }
+
+  private long macs(ModelRun model) {
+    try {
+      return model.dryRun(batch, size).macs();
+    } catch (InputException e) {
+      throw new Fovea.UsageException("--size: " + e.getMessage());
     }
   }
 

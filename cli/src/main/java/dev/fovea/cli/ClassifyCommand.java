@@ -1,26 +1,35 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.kernels.WarmUp;
+import dev.fovea.engine.tensor.Progress;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
+import dev.fovea.models.TextClassifier;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "classify", description = "Say what pictures show.")
+@Command(name = "classify", description = "Say what pictures show, or which class texts belong to.")
 final class ClassifyCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
   private Path model;
 
-  @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
-  private List<String> images;
+  @Parameters(index = "1..*", arity = "0..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
+  private List<String> images = List.of();
+
+  @Option(names = "--text", paramLabel = "TEXT", description = "A text to classify instead, with a model of texts; may be given again.")
+  private List<String> texts = List.of();
+
+  @Option(names = "--pair", paramLabel = "TEXT", description = "With each --text: the second of a pair.")
+  private List<String> pairs = List.of();
 
   @Option(names = "--top", paramLabel = "N", defaultValue = "5", description = "Classes to show (default: 5).")
   private int top;
@@ -37,9 +46,32 @@ final class ClassifyCommand implements Callable<Integer> {
   /// What a picture shows.
   record Answer(String image, List<Classification> classes) {}
 
+  private record TextAnswer(String text, @Nullable String pair, List<Classification> classes) {}
+
   @Override
   public Integer call() {
     if (top < 1) throw new Fovea.UsageException("--top: expected at least 1, got " + top);
+    if (images.isEmpty() == texts.isEmpty()) throw new Fovea.UsageException("expected pictures or --text, " + (texts.isEmpty() ? "got none" : "got both"));
+    if (!pairs.isEmpty() && pairs.size() != texts.size())
+      throw new Fovea.UsageException("--pair: expected one for each --text, got " + pairs.size() + " for " + texts.size());
+    return texts.isEmpty() ? classifyPictures() : classifyTexts();
+  }
+
+  private int classifyTexts() {
+    var given = IntStream.range(0, texts.size()).mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
+    try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(Checkpoint.open(model), kernels)) {
+      var classes = classifier.classify(given, top, Progress.NONE);
+      var answers = IntStream.range(0, given.size()).mapToObj(i -> new TextAnswer(given.get(i).text(), given.get(i).pair(), classes.get(i))).toList();
+      Output.write(json ? Output.json(answers) : textAnswers(answers), output);
+    }
+    return Fovea.GOOD;
+  }
+
+  private static String textAnswers(List<TextAnswer> answers) {
+    return text(answers.stream().map(a -> new Answer(a.pair == null ? a.text : a.text + " | " + a.pair, a.classes)).toList());
+  }
+
+  private int classifyPictures() {
     var pictures = PictureInputs.expand(images);
     var inputs = new PictureInputs();
     var answers = new ArrayList<Answer>();
@@ -49,7 +81,6 @@ final class ClassifyCommand implements Callable<Integer> {
         var name = pictures.get(i);
         double done = i, all = pictures.size();
         var picture = inputs.read(name);
-        WarmUp.await();
         answers.add(new Answer(name, classifier.classify(picture, top,
             (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
       }

@@ -4,7 +4,6 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.ImageClassifier;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.Prompt;
@@ -29,7 +28,6 @@ final class DemoCommand implements Callable<Integer> {
     var checkpoint = Checkpoint.read("the embedded model", resource("vit.safetensors"));
     var picture = Picture.decode("the embedded picture", resource("yellow-ring.png"));
     try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(checkpoint, kernels)) {
-      WarmUp.await();
       var answer = new ClassifyCommand.Answer("a drawn shape (embedded picture, embedded ViT of " + classifier.parameters() + " parameters)",
           classifier.classify(picture, TOP, Progress.NONE));
       Output.write(ClassifyCommand.text(List.of(answer)), null);

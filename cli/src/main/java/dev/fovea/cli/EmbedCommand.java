@@ -2,19 +2,10 @@ package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.WholeFile;
-import dev.fovea.engine.feature.PatchColours;
-import dev.fovea.engine.feature.PatchFeatures;
-import dev.fovea.engine.feature.Vectors;
-import dev.fovea.engine.image.Picture;
-import dev.fovea.engine.image.PictureWriter;
-import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -36,22 +27,25 @@ final class EmbedCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
   private Path model;
 
-  @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
+  @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE",
+      description = "Pictures, folders of pictures, or - for stdin.")
   private List<String> images;
 
   @Option(names = "--pool", paramLabel = "HOW",
-      description = "class: the class token; mean: of the patches; both: one after the other; joint: in the space shared with words "
-          + "(default: joint where there is such a space, else class).")
+      description = "class: the class token; mean: of the patches; both: one after the other; joint: in the space shared "
+          + "with words (default: joint where there is such a space, else class).")
   private String pool;
 
   @Option(names = "--no-normalize", description = "Leave the vectors' lengths as they are; without it, they are 1.")
   private boolean asTheyAre;
 
   @Option(names = "--size", paramLabel = "N",
-      description = "Scale the shorter side to N pixels, a multiple of the patch size, and keep the aspect (default: the model's preprocessing).")
+      description = "Scale the shorter side to N pixels, a multiple of the patch size, and keep the aspect (default: the "
+          + "model's preprocessing).")
   private Integer size;
 
-  @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Pictures of one size to compute at once (default: 1).")
+  @Option(names = "--batch", paramLabel = "N", defaultValue = "1",
+      description = "Pictures of one size to compute at once (default: 1).")
   private int batch;
 
   @Option(names = "--pca", paramLabel = "FILE.png",
@@ -61,7 +55,8 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(names = "--background", description = "With --pca: colour what is taken for the background instead.")
   private boolean background;
 
-  @Option(names = "--similar", paramLabel = "QUERY", arity = "1..*", description = "Rank the pictures by cosine with each of these.")
+  @Option(names = "--similar", paramLabel = "QUERY", arity = "1..*",
+      description = "Rank the pictures by cosine with each of these.")
   private List<String> similar = List.of();
 
   @Mixin
@@ -70,15 +65,12 @@ final class EmbedCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
-  @Option(names = {"-o", "--output"}, paramLabel = "FILE", description = "Write the vectors to a .json, .npy or .safetensors file.")
+  @Option(names = {"-o", "--output"}, paramLabel = "FILE",
+      description = "Write the vectors to a .json, .npy or .safetensors file.")
   private Path output;
 
   @Option(names = "--resume", description = "With -o: take over what an interrupted run has computed.")
   private boolean resume;
-
-  private record Similar(String image, double cosine) {}
-
-  private record Ranking(String query, List<Similar> similar) {}
 
   @Override
   public Integer call() {
@@ -92,21 +84,23 @@ final class EmbedCommand implements Callable<Integer> {
       var run = new EmbedRun(embedder, pooling, !asTheyAre, side, batch, bar);
       boolean patchesOnly = pca != null && output == null && queries.isEmpty() && !json;
       if (!patchesOnly) embed(run, names, queries, form, settings(pooling, side, kernels));
-      if (pca != null) drawComponents(embedder, run, names);
+      if (pca != null) drawPatches(embedder, run, names);
       return run.allWereReadable() ? Fovea.GOOD : Fovea.WRONG_USE;
     }
   }
 
   private Pooling checkedPooling(List<Pooling> possible) {
     if (pool == null) return possible.getFirst();
-    return possible.stream().filter(pooling -> pooling.toString().equals(pool)).findAny().orElseThrow(() -> new Fovea.UsageException(
-        "--pool: expected one of " + String.join(", ", possible.stream().map(Pooling::toString).toList()) + " for this model, got " + pool));
+    for (var pooling : possible) if (pooling.toString().equals(pool)) return pooling;
+    var names = String.join(", ", possible.stream().map(Pooling::toString).toList());
+    throw new Fovea.UsageException("--pool: expected one of " + names + " for this model, got " + pool);
   }
 
   private @Nullable EmbeddingFile checkedOutput() {
     if (batch < 1 || batch > MAX_BATCH) throw new Fovea.UsageException("--batch: expected 1 to " + MAX_BATCH + ", got " + batch);
     if (resume && output == null) throw new Fovea.UsageException("--resume: expected -o FILE, whose run is to be resumed");
-    if (background && pca == null) throw new Fovea.UsageException("--background: expected --pca FILE.png, where it is to be coloured");
+    if (background && pca == null)
+      throw new Fovea.UsageException("--background: expected --pca FILE.png, where it is to be coloured");
     if (pca != null && !pca.toString().toLowerCase(Locale.ROOT).endsWith(".png"))
       throw new Fovea.UsageException("--pca: expected a file name that ends in .png, got " + pca);
     if (pca != null) WholeFile.requirePlace(pca);
@@ -124,17 +118,20 @@ final class EmbedCommand implements Callable<Integer> {
 
   /// All that the vectors depend on beside the pictures.
   private Map<String, String> settings(Pooling pooling, int side, Kernels kernels) {
-    return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(model.toString()), "pooling", pooling.toString(),
-        "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side), "kernels", kernels.name()));
+    return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(model.toString()),
+        "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side), "kernels", kernels.name()));
   }
 
-  private void embed(EmbedRun run, List<String> names, List<String> queries, @Nullable EmbeddingFile form, Map<String, String> settings) {
+  private void embed(EmbedRun run, List<String> names, List<String> queries, @Nullable EmbeddingFile form,
+      Map<String, String> settings) {
     try (var journal = form == null ? null : new EmbedJournal(output, settings.toString(), resume)) {
       run.embed(Stream.concat(names.stream(), queries.stream()).distinct().toList(), journal);
       var embeddings = run.embeddings(names);
       if (form != null && !embeddings.isEmpty()) form.write(output, embeddings, settings);
-      if (!queries.isEmpty()) print(rankings(run.embeddings(queries), embeddings));
-      else if (form == null && !embeddings.isEmpty()) Output.write(json ? EmbeddingFile.json(embeddings) : text(embeddings), null);
+      var rankings = run.embeddings(queries).stream().map(query -> Ranking.of(query, embeddings)).toList();
+      if (!rankings.isEmpty()) Output.write(json ? Output.json(rankings) : Ranking.text(rankings), null);
+      boolean toStdout = form == null && queries.isEmpty() && !embeddings.isEmpty();
+      if (toStdout) Output.write(json ? EmbeddingFile.json(embeddings) : text(embeddings), null);
       if (journal != null && run.allWereReadable()) journal.finished();
     }
   }
@@ -143,51 +140,20 @@ final class EmbedCommand implements Callable<Integer> {
     var text = new StringBuilder();
     for (var e : embeddings) {
       text.append(e.image()).append(String.format("%n  %d numbers:", e.embedding().length));
-      for (int i = 0; i < Math.min(SHOWN, e.embedding().length); i++) text.append(String.format(Locale.ROOT, " %.4f", e.embedding()[i]));
+      int shown = Math.min(SHOWN, e.embedding().length);
+      for (int i = 0; i < shown; i++) text.append(String.format(Locale.ROOT, " %.4f", e.embedding()[i]));
       text.append(e.embedding().length > SHOWN ? " …" : "").append(System.lineSeparator());
     }
     return text.toString();
   }
 
-  /// For each query all other pictures, the nearest first.
-  private static List<Ranking> rankings(List<Embedding> queries, List<Embedding> pictures) {
-    return queries.stream().map(query -> new Ranking(query.image(), pictures.stream()
-        .filter(picture -> !file(picture.image()).equals(file(query.image())))
-        .map(picture -> new Similar(picture.image(), Vectors.cosine(query.embedding(), picture.embedding())))
-        .sorted(Comparator.comparingDouble(s -> -s.cosine)).toList())).toList();
-  }
-
-  private static Path file(String name) {
-    return Path.of(name).toAbsolutePath().normalize();
-  }
-
-  private void print(List<Ranking> rankings) {
-    if (rankings.isEmpty()) return;
-    var text = new StringBuilder();
-    for (var ranking : rankings) {
-      text.append(ranking.query).append(System.lineSeparator());
-      for (var s : ranking.similar) text.append(String.format(Locale.ROOT, "  %7.4f  %s%n", s.cosine, s.image));
-    }
-    Output.write(json ? Output.json(rankings) : text.toString(), null);
-  }
-
-  /// Where in the drawing a picture's patches go.
-  private record Place(Preprocessing.Frame frame, int width, int height) {}
-
-  private void drawComponents(PictureEmbedder embedder, EmbedRun run, List<String> names) {
-    var places = new ArrayList<Place>();
-    var patches = new ArrayList<PatchFeatures>();
+  private void drawPatches(PictureEmbedder embedder, EmbedRun run, List<String> names) {
+    var drawing = new PatchDrawing();
     for (int i = 0; i < names.size(); i++) {
       var picture = run.read(names.get(i));
       if (picture == null) continue;
-      WarmUp.await();
-      patches.add(embedder.patches(picture.prepared(), run.progress(i, 1, names.size(), names.get(i))));
-      places.add(new Place(picture.prepared().frame(), picture.width(), picture.height()));
+      drawing.add(picture, embedder.patches(picture.prepared(), run.progress(i, 1, names.size(), names.get(i))));
     }
-    if (patches.isEmpty()) return;
-    var colours = PatchColours.of(patches, background);
-    var drawn = new ArrayList<Picture>();
-    for (int i = 0; i < places.size(); i++) drawn.add(places.get(i).frame.spread(colours.get(i), places.get(i).width, places.get(i).height));
-    WholeFile.write(pca, PictureWriter.png(PictureWriter.row("--pca", drawn)));
+    drawing.write(pca, background);
   }
 }

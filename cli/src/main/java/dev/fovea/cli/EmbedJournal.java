@@ -5,12 +5,12 @@ import com.google.gson.JsonParseException;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,10 +61,12 @@ final class EmbedJournal implements AutoCloseable {
       channel.position(channel.size());
       // The line that an end of the program cut off stays as one that counts for nothing.
       append(continues ? "" : GSON.toJson(new Header(settings)));
-    } catch (IOException | RuntimeException e) {
+    } catch (OverlappingFileLockException e) {
       closeQuietly();
-      throw e instanceof IOException io ? cannot(io) : e instanceof OverlappingFileLockException
-          ? new Fovea.UsageException(path + ": another run is writing to " + output) : (RuntimeException) e;
+      throw new Fovea.UsageException(path + ": another run is writing to " + output);
+    } catch (IOException e) {
+      closeQuietly();
+      throw cannot(e);
     }
   }
 
@@ -76,12 +78,12 @@ final class EmbedJournal implements AutoCloseable {
   private boolean read(String settings, boolean resume) throws IOException {
     // Closing the reader would close the channel.
     var lines = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8.newDecoder()
-        .onMalformedInput(java.nio.charset.CodingErrorAction.REPLACE), -1));
+        .onMalformedInput(CodingErrorAction.REPLACE), -1));
     var first = parsed(lines.readLine(), Header.class);
     if (!resume || first == null || !settings.equals(first.settings)) {
       if (lines.readLine() != null)
-        Fovea.complain(path + ": " + (resume ? "is of another model or other options" : "an interrupted run's results; --resume would take them over")
-            + ": all pictures are computed anew");
+        Fovea.complain(path + ": " + (resume ? "is of another model or other options"
+            : "holds an interrupted run's vectors, which --resume would take over") + ": all pictures are computed anew");
       return false;
     }
     for (var line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -159,7 +161,7 @@ final class EmbedJournal implements AutoCloseable {
     try {
       if (finished || known.isEmpty()) Files.deleteIfExists(path);
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw cannot(e);
     } finally {
       closeQuietly();
     }

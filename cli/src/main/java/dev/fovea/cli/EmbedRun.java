@@ -3,7 +3,6 @@ package dev.fovea.cli;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.PictureEmbedder.Prepared;
 import dev.fovea.models.Pooling;
@@ -84,7 +83,6 @@ final class EmbedRun {
   /// Embeds the pictures that wait, after which `done` of `all` are done.
   private void run(List<Prepared> waiting, List<String> names, @Nullable EmbedJournal journal, int done, int all) {
     if (waiting.isEmpty()) return;
-    WarmUp.await();
     double before = done - waiting.size();
     var embeddings = embedder.embed(waiting, pooling, normalized, progress(before, waiting.size(), all, names.getFirst()));
     for (int i = 0; i < names.size(); i++) {

@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.WarmUp;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -31,6 +32,7 @@ public final class Fovea implements Callable<Integer> {
   static {
     COMMANDS.put("classify", ClassifyCommand.class);
     COMMANDS.put("embed", EmbedCommand.class);
+    COMMANDS.put("zero-shot", ZeroShotCommand.class);
     COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
@@ -41,7 +43,7 @@ public final class Fovea implements Callable<Integer> {
   }
 
   /// Commands that run a model.
-  private static final Set<String> COMPUTING = Set.of("classify", "embed", "mask", "demo", "verify", "bench");
+  private static final Set<String> COMPUTING = Set.of("classify", "embed", "zero-shot", "mask", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;
@@ -89,7 +91,7 @@ public final class Fovea implements Callable<Integer> {
     if (debug || System.getenv("FOVEA_DEBUG") != null) e.printStackTrace();
     var message = switch (e) {
       case CommandLine.ParameterException p -> p.getMessage();
-      case CheckpointException _, ImageException _, UsageException _, UnsupportedOperationException _ -> e.getMessage();
+      case CheckpointException _, ImageException _, TokenizerException _, UsageException _, UnsupportedOperationException _ -> e.getMessage();
       case CancelledException _ -> "interrupted";
       case IOException io -> "cannot write: " + io.getMessage();
       case OutOfMemoryError _ -> "not enough memory: " + e.getMessage();

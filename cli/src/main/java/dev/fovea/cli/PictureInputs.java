@@ -4,6 +4,7 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,14 +31,17 @@ final class PictureInputs {
   }
 
   private static List<String> picturesIn(Path folder) {
-    try (var files = Files.walk(folder)) {
-      var pictures = files.filter(f -> f.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)") && Files.isRegularFile(f))
-          .map(Path::toString).sorted().toList();
+    try (var files = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
+      var pictures = files.filter(f -> hasPictureEnding(f) && Files.isRegularFile(f)).map(Path::toString).sorted().toList();
       if (pictures.isEmpty()) throw new ImageException(folder + ": there is no picture in this folder");
       return pictures;
     } catch (IOException | UncheckedIOException e) {
       throw new ImageException(folder + ": cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  private static boolean hasPictureEnding(Path file) {
+    return file.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)");
   }
 
   /// The picture of that name, from stdin as often as it is asked for.

@@ -28,13 +28,14 @@ class CommandsTest {
   private Path folder;
   private String model;
 
-  private record Run(int status, String out, String err) {
+  record Run(int status, String out, String err) {
     JsonObject json() {
       return JsonParser.parseString(out).getAsJsonObject();
     }
   }
 
-  private static Run fovea(String... arguments) {
+  /// Runs the program in this virtual machine.
+  static Run fovea(String... arguments) {
     var out = new ByteArrayOutputStream();
     var err = new ByteArrayOutputStream();
     PrintStream realOut = System.out, realErr = System.err;
@@ -183,7 +184,7 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "mask", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "mask", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

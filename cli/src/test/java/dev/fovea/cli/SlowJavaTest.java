@@ -52,7 +52,7 @@ class SlowJavaTest {
   }
 
   /// What this virtual machine runs from, be it modules or not.
-  private static String classPath() {
+  static String classPath() {
     var path = new ArrayList<String>();
     for (var property : List.of("jdk.module.path", "java.class.path"))
       if (System.getProperty(property) != null) path.addAll(List.of(System.getProperty(property).split(System.getProperty("path.separator"))));

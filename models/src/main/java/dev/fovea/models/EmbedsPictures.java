@@ -13,6 +13,11 @@ public sealed interface EmbedsPictures permits ViT, Dinov2, Clip, Siglip {
   /// Side of a patch, in pixels; pictures are whole numbers of patches.
   int patchSize();
 
+  /// Whether a picture may have pixels beyond its last whole patch, which are not looked at.
+  default boolean takesRest() {
+    return false;
+  }
+
   /// The ways to make one vector of the features, the usual one first.
   default List<Pooling> poolings() {
     return List.of(Pooling.CLASS_TOKEN, Pooling.PATCH_MEAN, Pooling.BOTH);

@@ -10,9 +10,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.Kernels;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /// A model file that says what a picture shows.
 ///
@@ -70,9 +68,7 @@ public final class ImageClassifier implements AutoCloseable {
   /// @throws CheckpointException if the model file was truncated meanwhile
   /// @throws IllegalStateException if the classifier is closed
   public List<Classification> classify(Picture picture, int top, Progress progress) {
-    float[] scores = scores(picture, progress);
-    return IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble(i -> -scores[i])).limit(top)
-        .map(i -> new Classification(i, labels.get(i), scores[i])).toList();
+    return Classification.likeliest(scores(picture, progress), labels, top);
   }
 
   private float[] scores(Picture picture, Progress progress) {

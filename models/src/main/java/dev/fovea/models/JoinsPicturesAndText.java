@@ -12,8 +12,15 @@ public sealed interface JoinsPicturesAndText permits Clip, Siglip {
   /// Whether there is an encoder of words; without one, only pictures can be embedded.
   boolean readsText();
 
+  /// Tokens that the encoder of words knows.
+  int vocabSize();
+
   /// Most tokens of a text.
   int maxTokens();
+
+  /// The token that fills every text up to [#maxTokens()], for a model that was trained so; -1 for one that is told what is
+  /// padding.
+  int fillsUpWith();
 
   /// The smallest side of a picture, in pixels.
   int minSide();

@@ -8,6 +8,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
@@ -80,6 +81,13 @@ final class OpenModel implements AutoCloseable {
     return header;
   }
 
+  /// The model's tokenizer; it neither cuts nor fills texts, which is the tasks' affair.
+  ///
+  /// @throws CheckpointException if the file holds none, or it is one that is not known
+  Tokenizer tokenizer() {
+    return Tokenizer.of(checkpoint).withTruncation(null).withPadding(null);
+  }
+
   Model model() {
     return loaded.model();
   }
@@ -99,7 +107,8 @@ final class OpenModel implements AutoCloseable {
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated meanwhile
   /// @throws IllegalStateException if the model is closed
-  List<float[]> run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward, Progress progress) {
+  List<float[]> run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
+      Progress progress) {
     var workspace = borrow();
     try (var inputArena = Arena.ofShared()) {
       var tensors = new HashMap<String, Tensor>();

@@ -103,12 +103,13 @@ public final class PictureEmbedder implements AutoCloseable {
   public Prepared prepare(Picture picture, int size) {
     int patch = patchSize();
     if (size < 0 || size > MAX_SIZE || size % patch != 0)
-      throw new IllegalArgumentException("size: expected a multiple of the patch size " + patch + " up to " + MAX_SIZE + ", got " + size);
+      throw new IllegalArgumentException("size: expected a multiple of the patch size " + patch + " up to " + MAX_SIZE + ", got "
+          + size);
     var steps = size == 0 ? preprocessing : preprocessing.atShorterSide(picture, size, patch);
     var input = steps.apply(picture, patch);
-    if (input.height() % patch != 0 || input.width() % patch != 0)
-      throw new ImageException(picture.name() + ": after preprocessing: expected a height and width that are multiples of the patch size "
-          + patch + ", got " + input.height() + "x" + input.width());
+    if (!model.takesRest() && (input.height() % patch != 0 || input.width() % patch != 0))
+      throw new ImageException(picture.name() + ": after preprocessing: expected a height and width that are multiples of the "
+          + "patch size " + patch + ", got " + input.height() + "x" + input.width());
     return new Prepared(picture.name(), steps.frame(picture), input);
   }
 

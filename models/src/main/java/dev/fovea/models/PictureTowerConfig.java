@@ -12,17 +12,17 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
   public PictureTowerConfig {
     if (imageHeight < 1 || imageWidth < 1 || patchSize < 1 || numChannels < 1 || depth < 0)
       throw new IllegalArgumentException("vision_config: sizes must be positive");
-    if (imageHeight % patchSize != 0 || imageWidth % patchSize != 0)
-      throw new IllegalArgumentException("vision_config: image_size " + imageHeight + "x" + imageWidth + " is not a multiple of patch_size "
+    if (imageHeight < patchSize || imageWidth < patchSize)
+      throw new IllegalArgumentException("vision_config: image_size " + imageHeight + "x" + imageWidth + " is smaller than patch_size "
           + patchSize);
   }
 
-  /// Patches down.
+  /// Whole patches down.
   public int rows() {
     return imageHeight / patchSize;
   }
 
-  /// Patches across.
+  /// Whole patches across.
   public int cols() {
     return imageWidth / patchSize;
   }

@@ -30,7 +30,7 @@ class PresetsTest {
   @CsvSource({"vit-tiny-patch16-224, 5717416, 1.25", "vit-small-patch16-224, 22050664, 4.60", "vit-base-patch16-224, 86567656, 17.56",
       "vit-large-patch16-224, 304326632, 61.55", "dinov2-small, 22056192, 46.70", "dinov2-base, 86579712, 151.57",
       "dinov2-large, 304367616, 506.8", "dinov2-giant, 1136479232, 1783.3", "clip-vit-base-patch32, 151277313, 7.39",
-      "siglip-large-patch16-384, 316283904, 191.9", "bert-base-uncased, 109482240, 48.32"})
+      "siglip-large-patch16-384, 316283904, 191.9", "siglip-so400m-patch14-384, 428225600, 335.17", "bert-base-uncased, 109482240, 48.32"})
   void countsArePublishedOnes(String preset, long parameters, double gmacs) {
     var run = ModelRun.shapesOfPreset(preset);
     assertThat(run.parameters()).isEqualTo(parameters);

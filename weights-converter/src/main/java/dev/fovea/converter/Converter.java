@@ -9,10 +9,12 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -54,17 +56,13 @@ public final class Converter {
     return new Report(config.family().id(), bound.parameters(), dropped);
   }
 
-  /// Puts `tokenizer.json`, where the folder has one, into the file as it is.
+  /// Puts the folder's tokenizer, where it has one, into the file.
   private static void addTokenizer(Path folder, CheckpointWriter writer) {
-    var file = folder.resolve(ModelHeader.TOKENIZER);
-    if (!Files.exists(file)) return;
-    try {
-      var bytes = Files.readAllBytes(file);
-      writer.tensor(ModelHeader.TOKENIZER, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(Math.max(1, bytes.length))
-          .copyFrom(MemorySegment.ofArray(bytes)).asSlice(0, bytes.length));
-    } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
-    }
+    var json = Tokenizer.jsonOf(folder);
+    if (json == null) return;
+    var bytes = json.getBytes(StandardCharsets.UTF_8);
+    Tokenizer.read(folder.toString(), bytes);   // Refuses here what the engine would refuse later.
+    writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
   }
 
   private static JsonFields preprocessing(Path folder, JsonObject otherwise) {

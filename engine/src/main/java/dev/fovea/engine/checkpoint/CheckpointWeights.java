@@ -1,8 +1,7 @@
 package dev.fovea.engine.checkpoint;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,7 +31,7 @@ public final class CheckpointWeights implements WeightSource {
   @Override
   public Set<String> names() {
     var names = new HashSet<>(checkpoint.tensors().keySet());
-    names.remove(ModelHeader.TOKENIZER);
+    names.remove(Tokenizer.TENSOR);
     return names;
   }
 
@@ -81,7 +80,7 @@ public final class CheckpointWeights implements WeightSource {
 
   private static MemorySegment widened(StoredTensor stored, Arena arena) {
     var floats = arena.allocate(4 * stored.size(), 64);
-    for (long i = 0; i < stored.size(); i++) floats.setAtIndex(JAVA_FLOAT, i, stored.floatAt(i));
+    stored.copyTo(floats);
     return floats;
   }
 }

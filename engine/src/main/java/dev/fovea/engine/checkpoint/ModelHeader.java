@@ -10,9 +10,6 @@ import java.util.List;
 /// @param preprocessing how a picture becomes the model's input
 /// @param labels names of the classes, in order; empty where there are none
 public record ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels) {
-  /// The tensor that is no parameter: the bytes of the published `tokenizer.json`.
-  public static final String TOKENIZER = "tokenizer.json";
-
   /// Version of the form, in the metadata's `fovea`.
   public static final String VERSION = "1";
 

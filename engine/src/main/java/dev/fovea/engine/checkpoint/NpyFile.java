@@ -26,7 +26,8 @@ public final class NpyFile {
       Iterator<float[]> each = rows.iterator();
       for (int i = 0; i < count; i++) {
         var row = each.next();
-        if (row.length != cols) throw new IllegalArgumentException(path + ": row " + i + ": expected " + cols + " numbers, got " + row.length);
+        if (row.length != cols)
+          throw new IllegalArgumentException(path + ": row " + i + ": expected " + cols + " numbers, got " + row.length);
         buffer.clear().asFloatBuffer().put(row);
         WholeFile.writeFully(channel, buffer);
       }

@@ -57,7 +57,8 @@ public final class WholeFile {
   public static void requirePlace(Path path) {
     var target = path.toAbsolutePath();
     if (Files.isDirectory(target)) throw new CheckpointException(path + ": expected a file to write, got a directory");
-    if (!Files.isDirectory(target.getParent())) throw new CheckpointException(path + ": there is no folder " + target.getParent());
+    var folder = target.getParent();
+    if (!Files.isDirectory(folder)) throw new CheckpointException(path + ": there is no folder " + folder);
   }
 
   /// Writes all that remains of a buffer.

@@ -39,7 +39,8 @@ public final class PatchColours {
   private static float[] concatenated(List<PatchFeatures> pictures, int channels) {
     long size = 0;
     for (var p : pictures) {
-      if (p.channels() != channels) throw new IllegalArgumentException("patches: expected " + channels + " channels, got " + p.channels());
+      if (p.channels() != channels)
+        throw new IllegalArgumentException("patches: expected " + channels + " channels, got " + p.channels());
       size += p.values().length;
     }
     if (size == 0 || size > Integer.MAX_VALUE - 8)

@@ -27,9 +27,11 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
   /// @throws IllegalArgumentException if `features` is no such matrix, or holds a number that is not finite
   public static PrincipalComponents of(float[] features, int channels, int count) {
     if (channels < 1 || count < 1 || features.length == 0 || features.length % channels != 0)
-      throw new IllegalArgumentException("principal components: expected features of " + channels + " channels, got " + features.length + " values");
+      throw new IllegalArgumentException("principal components: expected features of " + channels + " channels, got "
+          + features.length + " values");
     var mean = mean(features, channels);
-    for (double m : mean) if (!Double.isFinite(m)) throw new IllegalArgumentException("principal components: the features are not finite");
+    if (!Arrays.stream(mean).allMatch(Double::isFinite))
+      throw new IllegalArgumentException("principal components: the features are not finite");
     int wanted = Math.min(count, channels);
     var basis = orthonormal(start(Math.min(wanted + EXTRA, channels), channels));
     for (int step = 0; ; step++) {

@@ -217,8 +217,13 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       return new Size(Math.max(1, (int) (width * scale + 0.5)), Math.max(1, (int) (height * scale + 0.5)));
     }
     if (resize.shortestEdge == 0) return new Size(resize.width, resize.height);
-    int edge = resize.shortestEdge;
-    return width <= height ? new Size(edge, (int) ((long) edge * height / width)) : new Size((int) ((long) edge * width / height), edge);
+    int edge = resize.shortestEdge, longer = Math.toIntExact(longerEdge(width, height, edge));
+    return width <= height ? new Size(edge, longer) : new Size(longer, edge);
+  }
+
+  /// The longer edge where the shorter one is to be `edge`, rounded down.
+  private static long longerEdge(int width, int height, int edge) {
+    return (long) edge * Math.max(width, height) / Math.min(width, height);
   }
 
   /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
@@ -228,10 +233,10 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// @throws ImageException if the picture would be larger than any that is decoded
   public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
     var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
-    long longer = (long) side * Math.max(picture.width(), picture.height()) / Math.min(picture.width(), picture.height());
+    long longer = longerEdge(picture.width(), picture.height(), side);
     if (longer * side > ImageDecoder.MAX_PIXELS)
-      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side of "
-          + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side "
+          + "of " + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
     var size = resized.resizedSize(picture.width(), picture.height());
     int[] whole = {size.height / multiple * multiple, size.width / multiple * multiple};
     return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);

@@ -217,4 +217,27 @@ class PreprocessingTest {
   void sizesBelowOneAreRefused(String size) {
     assertThatThrownBy(() -> of("{" + size + "," + MEAN_STD + "}")).isInstanceOf(CheckpointException.class).hasMessageStartingWith("p.json");
   }
+
+  /// 40 × 21 with a shorter side of 28 is 53 × 28, of which 42 × 28 is whole patches of 14.
+  @Test
+  void anotherSizeKeepsTheAspectAndWholePatches() {
+    var wide = plain(new Preprocessing.Resize(5, 5, 0), 3, 3).atShorterSide(grid(40, 21), 28, 14);
+    assertThat(wide.frame(grid(40, 21))).isEqualTo(new Preprocessing.Frame(53, 28, 5, 0, 42, 28));
+    var input = wide.apply(grid(40, 21), 14);
+    assertThat(new int[] {input.height(), input.width()}).containsExactly(28, 42);
+    var high = plain(null, (int[]) null).atShorterSide(grid(21, 40), 28, 14);
+    assertThat(high.frame(grid(21, 40))).isEqualTo(new Preprocessing.Frame(28, 53, 0, 5, 28, 42));
+    assertThatThrownBy(() -> plain(null, (int[]) null).atShorterSide(grid(200, 1), 1400, 14)).isInstanceOf(ImageException.class)
+        .hasMessage("grid: the picture is 200x1, with a shorter side of 1400 it would have 392000000 pixels, more than 100000000");
+  }
+
+  /// 8 × 4 pixels, of which the model saw the middle 4 × 4 as 2 × 2 cells.
+  @Test
+  void whatWasFoundGoesBackToItsPlace() {
+    var cells = new Picture("cells", 2, 2, new byte[] {1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4});
+    var spread = new Preprocessing.Frame(16, 8, 4, 0, 8, 8).spread(cells, 8, 4);
+    var red = new StringBuilder();
+    for (int i = 0; i < 32; i++) red.append(spread.rgb()[3 * i]).append(i % 8 == 7 ? "\n" : "");
+    assertThat(red).hasToString("00112200\n00112200\n00334400\n00334400\n");
+  }
 }

@@ -21,13 +21,21 @@ final class Attention {
 
   private final Workers workers;
   private final ScratchPool scratch;
+  private final StandIns standIns;
+  private final PlainAttention plain;
 
-  Attention(Workers workers, ScratchPool scratch) {
+  Attention(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
     this.workers = workers;
     this.scratch = scratch;
+    this.standIns = standIns;
+    plain = new PlainAttention(workers, scratch, columns);
   }
 
   void run(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
+    if (standIns.inUse() && mask.isNone() && PlainAttention.takes(k)) {
+      plain.run(q, k, v, out, scale);
+      return;
+    }
     var rows = RowCut.of(q.rows());
     var sizes = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols(), 0);
     int heads = q.outer() * q.inner(), groups = Math.ceilDiv(rows.count(), TILES);

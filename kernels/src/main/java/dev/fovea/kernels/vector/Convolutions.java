@@ -12,10 +12,12 @@ import org.jetbrains.annotations.Nullable;
 final class Convolutions {
   private final Product product;
   private final ScratchPool scratch;
+  private final StandIns standIns;
 
-  Convolutions(Product product, ScratchPool scratch) {
+  Convolutions(Product product, ScratchPool scratch, StandIns standIns) {
     this.product = product;
     this.scratch = scratch;
+    this.standIns = standIns;
   }
 
   void run(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
@@ -25,7 +27,7 @@ final class Convolutions {
     for (int group = 0; group < groups; group++) {
       int first = group * n;
       try (var space = scratch.borrow(scratch(weight, first, n))) {
-        product.run(new Windows(x, g, group), windows, rows(weight, first, n, space.segment()), part(bias, first, n), activation,
+        product.run(new Windows(x, g, group, standIns.inUse()), windows, rows(weight, first, n, space.segment()), part(bias, first, n), activation,
             residual, out, window -> (long) window * all + first);
       }
     }
@@ -65,7 +67,8 @@ final class Convolutions {
     if (first == 0 && n == weight.n()) return weight;
     int k = weight.k();
     if (isPart(weight, first, n)) {
-      var segment = weight.segment().asSlice(weight.index(first, 0) * weight.type().bytes(), Weight.bytes(weight.type(), weight.layout(), n, k));
+      var segment = weight.segment().asSlice(weight.index(first, 0) * weight.type().bytes(),
+          Weight.bytes(weight.type(), weight.layout(), n, k));
       return new Weight(segment, weight.type(), weight.layout(), n, k);
     }
     for (int row = 0; row < n; row++)

@@ -60,7 +60,8 @@ final class Depthwise {
     long next0 = row > 0 ? next : 0, next2 = row + 1 < height ? next : 0, next3 = row + 2 < height ? next : 0;
     for (; c + LANES <= channels; c += LANES) {
       long at = middle + 4L * c, q = 4L * c;
-      long p0 = row > 0 ? at - line : 0, p1 = at, p2 = row + 1 < height ? at + line : 0, p3 = row + 2 < height ? at + 2 * line : 0;
+      long p0 = row > 0 ? at - line : 0, p1 = at, p2 = row + 1 < height ? at + line : 0;
+      long p3 = row + 2 < height ? at + 2 * line : 0;
       FloatVector w0 = FloatVector.fromMemorySegment(F, weight, q, ORDER);
       FloatVector w1 = FloatVector.fromMemorySegment(F, weight, q + next, ORDER);
       FloatVector w2 = FloatVector.fromMemorySegment(F, weight, q + 2 * next, ORDER);

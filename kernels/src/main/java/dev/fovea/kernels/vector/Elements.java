@@ -75,35 +75,18 @@ final class Elements {
 
   /// Applies an activation in place to `[from, to)`, and to the rest of the last vector.
   ///
-  /// Each activation has a loop of its own. In one loop for all, C2 inlines whichever have been met, runs out of nodes, and
-  /// leaves the rest as calls that box their vectors (`benchmarks/NOTES.md`).
+  /// No vector leaves the loop of an activation, so that it is as fast whichever others have been used ([VectorMath]).
   static void activate(Activation activation, float[] s, int from, int to) {
     switch (activation) {
       case NONE -> { }
-      case GELU -> gelu(s, from, to);
-      case GELU_TANH -> geluTanh(s, from, to);
-      case QUICK_GELU -> quickGelu(s, from, to);
-      case SILU -> silu(s, from, to);
+      case GELU -> VectorMath.gelu(s, from, to);
+      case GELU_TANH -> VectorMath.geluTanh(s, from, to);
+      case QUICK_GELU -> VectorMath.quickGelu(s, from, to);
+      case SILU -> VectorMath.silu(s, from, to);
       case RELU -> relu(s, from, to);
       case TANH -> tanh(s, from, to);
       case SIGMOID -> sigmoid(s, from, to);
     }
-  }
-
-  private static void gelu(float[] s, int from, int to) {
-    for (int i = from; i < to; i += LANES) VectorMath.gelu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
-  }
-
-  private static void geluTanh(float[] s, int from, int to) {
-    for (int i = from; i < to; i += LANES) VectorMath.geluTanh(FloatVector.fromArray(F, s, i)).intoArray(s, i);
-  }
-
-  private static void quickGelu(float[] s, int from, int to) {
-    for (int i = from; i < to; i += LANES) VectorMath.quickGelu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
-  }
-
-  private static void silu(float[] s, int from, int to) {
-    for (int i = from; i < to; i += LANES) VectorMath.silu(FloatVector.fromArray(F, s, i)).intoArray(s, i);
   }
 
   private static void tanh(float[] s, int from, int to) {

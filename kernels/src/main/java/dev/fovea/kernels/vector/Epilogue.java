@@ -16,7 +16,8 @@ import org.jetbrains.annotations.Nullable;
 /// What happens to a tile of sums while it is still in the first-level cache: bias, activation, residual, and the way out.
 ///
 /// @param out rows begin where `rows` says, and so do the residual's
-record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out,
+    OutRows rows) {
   /// Floats that the bias of a panel takes, and as many zeros after it.
   static final int BIAS = 2 * WIDTH;
 

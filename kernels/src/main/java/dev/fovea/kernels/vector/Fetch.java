@@ -28,7 +28,8 @@ record Fetch(MemorySegment segment, long first, long second, long chunk, long st
     long chunk = ((long) (k1 - k0) * Weight.PANEL * bytes - Integer.BYTES) / (tiles / PANELS);
     long first = weight.index(col / Weight.PANEL * Weight.PANEL, k0) * bytes;
     boolean hasSecond = PANELS > 1 && col + Weight.PANEL < weight.n();
-    return new Fetch(weight.segment(), first, hasSecond ? weight.index(col + Weight.PANEL, k0) * bytes : first, chunk, chunk / (k1 - k0));
+    long second = hasSecond ? weight.index(col + Weight.PANEL, k0) * bytes : first;
+    return new Fetch(weight.segment(), first, second, chunk, chunk / (k1 - k0));
   }
 
   /// Where tile `t` of `tiles` touches bytes in step `step` of the range.

@@ -12,7 +12,8 @@ interface LeftRows {
   /// The rows of matrix `(o, i)`.
   static LeftRows of(Matrices m, int o, int i) {
     if (m.colStride() == 1)
-      return (row, from, length, to, at) -> MemorySegment.copy(m.segment(), Simd.FLOAT, 4 * m.index(o, i, row, from), to, at, length);
+      return (row, from, length, to, at) ->
+          MemorySegment.copy(m.segment(), Simd.FLOAT, 4 * m.index(o, i, row, from), to, at, length);
     return (row, from, length, to, at) -> {
       long source = m.index(o, i, row, from);
       for (int k = 0; k < length; k++) to[at + k] = Simd.at(m.segment(), source + k * m.colStride());

@@ -79,7 +79,8 @@ final class MicroKernel {
         a12 = zero, b12 = zero, a13 = zero, b13 = zero;
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -106,10 +107,14 @@ final class MicroKernel {
       a7 = a7.add(FloatVector.fromArray(F, out, o + 7 * os)); b7 = b7.add(FloatVector.fromArray(F, out, o + 7 * os + LANES));
       a8 = a8.add(FloatVector.fromArray(F, out, o + 8 * os)); b8 = b8.add(FloatVector.fromArray(F, out, o + 8 * os + LANES));
       a9 = a9.add(FloatVector.fromArray(F, out, o + 9 * os)); b9 = b9.add(FloatVector.fromArray(F, out, o + 9 * os + LANES));
-      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os)); b10 = b10.add(FloatVector.fromArray(F, out, o + 10 * os + LANES));
-      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os)); b11 = b11.add(FloatVector.fromArray(F, out, o + 11 * os + LANES));
-      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os)); b12 = b12.add(FloatVector.fromArray(F, out, o + 12 * os + LANES));
-      a13 = a13.add(FloatVector.fromArray(F, out, o + 13 * os)); b13 = b13.add(FloatVector.fromArray(F, out, o + 13 * os + LANES));
+      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os));
+      b10 = b10.add(FloatVector.fromArray(F, out, o + 10 * os + LANES));
+      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os));
+      b11 = b11.add(FloatVector.fromArray(F, out, o + 11 * os + LANES));
+      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os));
+      b12 = b12.add(FloatVector.fromArray(F, out, o + 12 * os + LANES));
+      a13 = a13.add(FloatVector.fromArray(F, out, o + 13 * os));
+      b13 = b13.add(FloatVector.fromArray(F, out, o + 13 * os + LANES));
     }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
@@ -139,7 +144,8 @@ final class MicroKernel {
         a12 = zero, b12 = zero;
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -165,9 +171,12 @@ final class MicroKernel {
       a7 = a7.add(FloatVector.fromArray(F, out, o + 7 * os)); b7 = b7.add(FloatVector.fromArray(F, out, o + 7 * os + LANES));
       a8 = a8.add(FloatVector.fromArray(F, out, o + 8 * os)); b8 = b8.add(FloatVector.fromArray(F, out, o + 8 * os + LANES));
       a9 = a9.add(FloatVector.fromArray(F, out, o + 9 * os)); b9 = b9.add(FloatVector.fromArray(F, out, o + 9 * os + LANES));
-      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os)); b10 = b10.add(FloatVector.fromArray(F, out, o + 10 * os + LANES));
-      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os)); b11 = b11.add(FloatVector.fromArray(F, out, o + 11 * os + LANES));
-      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os)); b12 = b12.add(FloatVector.fromArray(F, out, o + 12 * os + LANES));
+      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os));
+      b10 = b10.add(FloatVector.fromArray(F, out, o + 10 * os + LANES));
+      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os));
+      b11 = b11.add(FloatVector.fromArray(F, out, o + 11 * os + LANES));
+      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os));
+      b12 = b12.add(FloatVector.fromArray(F, out, o + 12 * os + LANES));
     }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
@@ -194,7 +203,8 @@ final class MicroKernel {
         a4 = zero, b4 = zero, a5 = zero, b5 = zero;
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -228,7 +238,8 @@ final class MicroKernel {
         a4 = zero, b4 = zero;
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -257,7 +268,8 @@ final class MicroKernel {
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F), b1 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
     }
@@ -277,7 +289,8 @@ final class MicroKernel {
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER), v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
     }
     if (add) {

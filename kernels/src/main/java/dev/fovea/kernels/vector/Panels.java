@@ -91,18 +91,21 @@ final class Panels {
   private static void widen(MemorySegment shorts, long from, Weight.Type type, int n, MemorySegment floats, int to) {
     if (type == Weight.Type.BF16)
       for (int i = 0; i < n; i += LANES) {
-        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER).convertShape(VectorOperators.S2I, I, 0);
+        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER)
+            .convertShape(VectorOperators.S2I, I, 0);
         bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
       }
     else
       for (int i = 0; i < n; i += LANES) {
-        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER).convertShape(VectorOperators.S2I, I, 0);
+        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER)
+            .convertShape(VectorOperators.S2I, I, 0);
         // Sign, exponent and mantissa into place; a product with a power of two then corrects the exponent's bias, exactly,
         // for subnormal numbers too. Infinity and NaN have an exponent that it does not reach.
         var placed = bits.lanewise(VectorOperators.LSHL, 13).and(SIGN | F16_MAGNITUDE);
         var special = placed.and(F16_EXPONENT).compare(VectorOperators.EQ, F16_EXPONENT);
         var value = placed.reinterpretAsFloats().mul(F16_TO_F32);
-        value.reinterpretAsInts().lanewise(VectorOperators.OR, F32_EXPONENT, special).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
+        value.reinterpretAsInts().lanewise(VectorOperators.OR, F32_EXPONENT, special).reinterpretAsFloats()
+            .intoMemorySegment(floats, (to + i) * 4L, ORDER);
       }
   }
 

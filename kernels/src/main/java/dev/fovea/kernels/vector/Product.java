@@ -25,15 +25,23 @@ final class Product {
 
   private final Workers workers;
   private final ScratchPool scratch;
+  private final StandIns standIns;
+  private final PlainProduct plain;
 
-  Product(Workers workers, ScratchPool scratch) {
+  Product(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
     this.workers = workers;
     this.scratch = scratch;
+    this.standIns = standIns;
+    plain = new PlainProduct(workers, scratch, columns);
   }
 
   /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
   void run(LeftRows x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+    if (standIns.inUse()) {
+      plain.run(x, m, weight, bias, activation, residual, out, rows);
+      return;
+    }
     var cut = RowCut.of(m);
     var steps = StepCut.of(weight.k());
     // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.
@@ -105,9 +113,9 @@ final class Product {
         int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
         for (int p = part.piece; p < part.piece + part.pieces; p++) {
           int start = part.steps.start(p) - k0;
-          MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(), panel.first() + start * panel.step(),
-              panel.second() + start * panel.step(), panel.step(), part.steps.length(p), tile, at, WIDTH, p > 0,
-              fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
+          MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
+              panel.first() + start * panel.step(), panel.second() + start * panel.step(), panel.step(), part.steps.length(p),
+              tile, at, WIDTH, p > 0, fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
         }
         if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
@@ -123,7 +131,8 @@ final class Product {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
       var rows = LeftRows.of(a, o, i);
-      try (var space = scratch.borrow((long) b.rows() * WIDTH); var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
+      try (var space = scratch.borrow((long) b.rows() * WIDTH);
+          var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {
         Panels.fill(b, o, i, col, space.segment(), 0, left.floats());
         for (int t = 0; t < cut.count(); t++) {

@@ -24,7 +24,7 @@ import jdk.incubator.vector.VectorOperators;
 final class QueryTiles {
   private static final int SCORES = MAX_ROWS * STRIDE;
   /// Keys in a block: half of what a row of scores can hold, so that a tile's scores share the first-level cache with panels.
-  private static final int BLOCK = MicroKernel.MAX_STEPS / 2;
+  static final int BLOCK = MicroKernel.MAX_STEPS / 2;
 
   private final float[] s;
   private final RowCut rows;
@@ -41,7 +41,8 @@ final class QueryTiles {
   /// @param room how many tiles `s` has room for
   /// @param first the first tile of `rows`
   /// @param s [#size] floats
-  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask, int o, int i, float[] s) {
+  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask,
+      int o, int i, float[] s) {
     this.room = room;
     this.rows = rows;
     this.first = first;
@@ -197,8 +198,12 @@ final class QueryTiles {
     for (int r = 0; r < height; r++) {
       float now = s[max + r], keep = s[maxima(room) + r];
       // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
-      expOfDifference(r * STRIDE, r * STRIDE + end, now == Float.NEGATIVE_INFINITY ? 0 : now, sums(tile) + r * LANES, keep);
-      if (keep != 1) scale(output(tile) + r * outStride, head.outCols(), keep);
+      if (keep != 1) {
+        scale(sums(tile) + r * LANES, LANES, keep);
+        scale(output(tile) + r * outStride, head.outCols(), keep);
+      }
+      float shift = now == Float.NEGATIVE_INFINITY ? 0 : now;
+      VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
     }
   }
 
@@ -219,17 +224,6 @@ final class QueryTiles {
       max0 = max0.blend(x, x.compare(VectorOperators.GT, max0));
     }
     return max0.max(max1).reduceLanes(VectorOperators.MAX);
-  }
-
-  /// `s[j] = exp(s[j] - max)`, and adds that to the sums at `sums`, of which `keep` is kept.
-  private void expOfDifference(int from, int to, float max, int sums, float keep) {
-    var sum = FloatVector.fromArray(F, s, sums).mul(keep);
-    for (int j = from; j < to; j += LANES) {
-      var e = VectorMath.exp(FloatVector.fromArray(F, s, j).sub(max));
-      e.intoArray(s, j);
-      sum = sum.add(e);
-    }
-    sum.intoArray(s, sums);
   }
 
   /// Adds the block's weights times its values to the output rows.

@@ -15,7 +15,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
-/// Calls the loops that a transformer spends its time in on next to nothing, for [dev.fovea.kernels.WarmUp].
+/// Calls the loops that a transformer spends its time in on next to nothing, for [dev.fovea.kernels.WarmUp]. Until that is
+/// over, plain loops stand in for them.
 ///
 /// Every branch must be taken and every kind of memory seen: C2 leaves out what has not happened yet, and throws its work
 /// away when it does. `-Xlog:deoptimization=debug` shows what is missing here.
@@ -23,6 +24,7 @@ public final class Rehearsal {
   /// Calls of each loop: C1 compiles it after 200 of them and begins to count for C2.
   private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
+  private static final int PLAIN_CALLS = 2000;
   private static final int FILE_BYTES = 256;
 
   /// Keeps results alive.
@@ -30,16 +32,50 @@ public final class Rehearsal {
 
   private Rehearsal() {}
 
-  /// Rehearses in this thread and one more, for C2 may have two.
+  /// From now on plain loops stand in for those over vectors, until [#run] is over.
+  public static void announce() {
+    StandIns.cold(true);
+  }
+
+  /// Waits until it is worth it, and rehearses in this thread and one more, for C2 may have two.
   public static void run() {
+    try {
+      plainLoops();
+      StandIns.awaitMany();
+      rehearse();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      StandIns.cold(false);
+    }
+  }
+
+  /// Ends the waiting.
+  public static void hurry() {
+    StandIns.hurry();
+  }
+
+  /// The plain loops, until a program needs them itself.
+  private static void plainLoops() {
+    int rows = ColumnPool.LENGTH, steps = 64;
+    var pool = new ColumnPool();
+    float[][] x = pool.borrow(steps), out = pool.borrow(Weight.PANEL);
+    float[] w = new float[steps * Weight.PANEL];
+    for (int i = 0; i < PLAIN_CALLS && !StandIns.areWorking(); i++) {
+      PlainKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
+      PlainMath.activate(Activation.GELU, out[0], 0, rows);
+      PlainRows.layerNorm(w, 128, 256, 512, 1);
+      PlainAttention.expOfDifference(out[0], out[1], out[2], rows);
+    }
+  }
+
+  private static void rehearse() throws InterruptedException {
     try (var arena = Arena.ofShared()) {
       var file = mapped(arena);
       var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena, file));
       rows(arena);
       products.join();
       operations(arena, file);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 
@@ -50,7 +86,8 @@ public final class Rehearsal {
     int touched = 0;
     for (int height : new int[] {MAX_ROWS, MAX_ROWS - 1, 1})
       for (int i = 0; i < CALLS; i++)
-        touched += MicroKernel.run(height, x, 0, w, 0, LANES, WIDTH, i % 4, out, 0, WIDTH, i % 2 == 0, i % 4 < 2 ? w : file, 0, 4);
+        touched += MicroKernel.run(height, x, 0, w, 0, LANES, WIDTH, i % 4, out, 0, WIDTH, i % 2 == 0,
+            i % 4 < 2 ? w : file, 0, 4);
     sink = touched;
   }
 
@@ -68,14 +105,16 @@ public final class Rehearsal {
 
   /// Whole operations, for what is best reached through them.
   private static void operations(Arena arena, MemorySegment file) {
-    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH, k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
+    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH;
+    int k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
     MemorySegment heads = arena.allocate(4L * keys * d, 64), out = arena.allocate(4L * m * d, 64);
     MemorySegment x = arena.allocate(4L * m * k, 64), bias = arena.allocate(4L * n, 64), y = arena.allocate(4L * m * n, 64);
-    var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)), Weight.Type.F32, Weight.Layout.PANELS, n, k);
+    var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)),
+        Weight.Type.F32, Weight.Layout.PANELS, n, k);
     // Scores that rise with the keys, so that each block rescales what the last one summed.
     for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
     Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
-    try (var kernels = new VectorKernels(Workers.threads(1))) {
+    try (var kernels = new VectorKernels(Workers.threads(1), StandIns.NEVER)) {
       for (int i = 0; i < OPERATIONS; i++) {
         var met = i % 2 == 0 ? few : many;
         kernels.attention(few, met, met, Matrices.dense(out, 1, m, d), 1);

@@ -16,7 +16,7 @@ import jdk.incubator.vector.VectorOperators;
 /// equal terms rounds the same way every time, and 3,072 of them may be off by ten ulps.
 final class Rows {
   /// Floats that are summed before their sum is added to the row's.
-  private static final int BLOCK = 8 * LANES;
+  static final int BLOCK = 8 * LANES;
 
   private Rows() {}
 
@@ -39,7 +39,10 @@ final class Rows {
   static void softmax(float[] s, int n) {
     int end = end(n);
     Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
-    double sum = expOfDifference(s, max(s, end), end);
+    Arrays.fill(s, end, end + LANES, 0);
+    VectorMath.expOfDifference(s, 0, end, max(s, end), end);
+    double sum = 0;
+    for (int lane = 0; lane < LANES; lane++) sum += s[end + lane];
     divide(s, sum, end);
   }
 
@@ -66,30 +69,6 @@ final class Rows {
     }
     if (i < end) m0 = m0.max(FloatVector.fromArray(F, s, i));
     return m0.max(m1).reduceLanes(VectorOperators.MAX);
-  }
-
-  /// `s = exp(s - max)`.
-  ///
-  /// @return the sum of what it wrote; lanes are added in double
-  private static double expOfDifference(float[] s, float max, int end) {
-    FloatVector sum = all(0f), lost = sum;
-    for (int from = 0; from < end; from += BLOCK) {
-      var part = all(0f);
-      int to = Math.min(end, from + BLOCK);
-      for (int i = from; i < to; i += LANES) {
-        var e = VectorMath.exp(FloatVector.fromArray(F, s, i), max);
-        e.intoArray(s, i);
-        part = part.add(e);
-      }
-      part = part.sub(lost);
-      var next = sum.add(part);
-      lost = next.sub(sum).sub(part);
-      sum = next;
-    }
-    sum.intoArray(s, end);
-    double total = 0;
-    for (int lane = 0; lane < LANES; lane++) total += s[end + lane];
-    return total;
   }
 
   /// Layer norm of the first `n` floats; `gamma` and `beta` are where those begin in the array, each with the row's room.

@@ -22,6 +22,7 @@ public final class VectorKernels implements Kernels {
   private static final int CHUNK = 1 << 14;
 
   private final Workers workers;
+  private final StandIns standIns;
   private final ScratchPool scratch = new ScratchPool();
   private final Product product;
   private final Attention attention;
@@ -29,10 +30,16 @@ public final class VectorKernels implements Kernels {
   private final Resize resize;
 
   public VectorKernels(Workers workers) {
+    this(workers, StandIns.WHILE_COLD);
+  }
+
+  VectorKernels(Workers workers, StandIns standIns) {
     this.workers = workers;
-    product = new Product(workers, scratch);
-    attention = new Attention(workers, scratch);
-    convolutions = new Convolutions(product, scratch);
+    this.standIns = standIns;
+    var columns = new ColumnPool();
+    product = new Product(workers, scratch, standIns, columns);
+    attention = new Attention(workers, scratch, standIns, columns);
+    convolutions = new Convolutions(product, scratch, standIns);
     resize = new Resize(workers, scratch);
   }
 
@@ -81,7 +88,8 @@ public final class VectorKernels implements Kernels {
         float[] s = loan.floats();
         for (int row = from; row < to; row++) {
           MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          Rows.softmax(s, cols);
+          if (standIns.inUse()) PlainRows.softmax(s, cols);
+          else Rows.softmax(s, cols);
           MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
         }
       }
@@ -99,7 +107,8 @@ public final class VectorKernels implements Kernels {
         if (beta != null) MemorySegment.copy(beta, FLOAT, 0, s, 2 * room, cols);
         for (int row = from; row < to; row++) {
           MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          Rows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
+          if (standIns.inUse()) PlainRows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
+          else Rows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
           MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
         }
       }
@@ -124,17 +133,26 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
-    forEachChunk(n, (from, to, s) -> Elements.activate(activation, x, out, from, to, s));
+    forEachChunk(n, (from, to, s) -> {
+      if (standIns.inUse()) PlainElements.activate(activation, x, out, from, to, s);
+      else Elements.activate(activation, x, out, from, to, s);
+    });
   }
 
   @Override
   public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    forEachPeriod(n, period, (from, to, at, s) -> Elements.add(a, b, at, out, from, to, s));
+    forEachPeriod(n, period, (from, to, at, s) -> {
+      if (standIns.inUse()) PlainElements.add(a, b, at, out, from, to, s);
+      else Elements.add(a, b, at, out, from, to, s);
+    });
   }
 
   @Override
   public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    forEachPeriod(n, period, (from, to, at, s) -> Elements.multiply(a, b, at, out, from, to, s));
+    forEachPeriod(n, period, (from, to, at, s) -> {
+      if (standIns.inUse()) PlainElements.multiply(a, b, at, out, from, to, s);
+      else Elements.multiply(a, b, at, out, from, to, s);
+    });
   }
 
   @Override
@@ -182,8 +200,8 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
-      @Nullable MemorySegment residual, MemorySegment out) {
+  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias,
+      Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
     if (out.byteSize() > 0) convolutions.run(x, geometry, weight, bias, activation, residual, out);
   }
 

@@ -28,8 +28,11 @@ final class Windows implements LeftRows {
   /// Runs to the right in a window.
   private final int across;
   private final int rows, cols;
+  private final boolean plain;
 
-  Windows(MemorySegment x, Convolution g, int group) {
+  /// @param plain whether to copy without vectors
+  Windows(MemorySegment x, Convolution g, int group, boolean plain) {
+    this.plain = plain;
     this.x = x;
     this.g = g;
     firstChannel = group * g.depth();
@@ -49,7 +52,7 @@ final class Windows implements LeftRows {
     int left = row % cols * window.strideX() - window.padX();
     int run = samples * depth, number = from / run, begin = from % run;
     int dx = number % across, dy = number / across % window.height(), c = firstChannel + number / across / window.height();
-    if (g.layout() == Convolution.Layout.PLANES && begin == 0 && length % run == 0 && run <= LANES) {
+    if (!plain && g.layout() == Convolution.Layout.PLANES && begin == 0 && length % run == 0 && run <= LANES) {
       copyLines(batch, c, dy, top, left, length / run, to, at);
       return;
     }
@@ -96,8 +99,8 @@ final class Windows implements LeftRows {
   }
 
   /// Copies floats. Runs are short, so that a vector or two cost less than a call of [MemorySegment#copy].
-  static void copy(MemorySegment x, long from, float[] to, int at, int length) {
-    if (length >= 64) {
+  private void copy(MemorySegment x, long from, float[] to, int at, int length) {
+    if (plain || length >= 64) {
       MemorySegment.copy(x, Simd.FLOAT, 4 * from, to, at, length);
       return;
     }

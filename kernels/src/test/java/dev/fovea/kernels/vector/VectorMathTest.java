@@ -7,7 +7,6 @@ import dev.fovea.kernels.reference.Erf;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
-import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -89,8 +88,8 @@ class VectorMathTest {
   void exp() {
     float[] x = inputs();
     for (int i = 0; i < x.length; i++) x[i] = x[i] > 0 ? -x[i] : x[i];
-    var y = new float[x.length];
-    for (int i = 0; i < x.length; i += Simd.LANES) VectorMath.exp(FloatVector.fromArray(Simd.F, x, i)).intoArray(y, i);
+    var y = Arrays.copyOf(x, x.length + Simd.LANES);
+    VectorMath.expOfDifference(y, 0, x.length, 0, x.length);
     within(1, x, y, Math::exp);
   }
 

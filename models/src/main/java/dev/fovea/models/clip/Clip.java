@@ -169,8 +169,18 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   }
 
   @Override
+  public int vocabSize() {
+    return config.text().vocabSize();
+  }
+
+  @Override
   public int maxTokens() {
     return config.text().maxTokens();
+  }
+
+  @Override
+  public int fillsUpWith() {
+    return -1;
   }
 
   @Override

@@ -38,6 +38,9 @@ public record ClipConfig(PictureTowerConfig vision, TextTowerConfig text, int eo
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public ClipConfig {
+    if (vision.imageHeight() % vision.patchSize() != 0 || vision.imageWidth() % vision.patchSize() != 0)
+      throw new IllegalArgumentException("vision_config: image_size " + vision.imageHeight() + "x" + vision.imageWidth()
+          + " is not a multiple of patch_size " + vision.patchSize());
     if (projectionDim < 1) throw new IllegalArgumentException("projection_dim must be positive");
     if (eosTokenId < 0 || eosTokenId >= text.vocabSize())
       throw new IllegalArgumentException("eos_token_id " + eosTokenId + ": expected one of " + text.vocabSize() + " tokens");

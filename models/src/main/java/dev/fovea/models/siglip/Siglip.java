@@ -66,12 +66,19 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     Encoded forward(Tensor image, Keep keep) {
       int patch = patchEmbed.patchSize();
       var trace = new Trace(keep);
-      var x = patchEmbed.forward(image);                                              // [I, P, C]
+      var x = patchEmbed.forward(wholePatches(image, patch));                         // [I, P, C]
       x = trace.hidden(x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch)));
       for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
       x = norm.forward(x);
       return new Encoded(x, attnPool == null ? null : attnPool.forward(x), trace);
     }
+  }
+
+  /// What lies beyond the last whole patch is not looked at: 384 pixels are 27 patches of 14, as a convolution finds them.
+  private static Tensor wholePatches(Tensor image, int patch) {
+    if (image.rank() != 4) throw new InputException("expected pictures [B, 3, H, W], got " + image);
+    int height = image.dim(2) / patch * patch, width = image.dim(3) / patch * patch;
+    return image.slice(2, 0, height).slice(3, 0, width).contiguous();
   }
 
   /// The encoder of words, which reads a fixed number of tokens, padding included; the last one stands for the text.
@@ -123,9 +130,9 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     return new Siglip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }
 
-  /// Pictures `[I, channels, H, W]`, whose sides may be any multiples of the patch size.
+  /// Pictures `[I, channels, H, W]`, of any size from a patch on.
   ///
-  /// @throws InputException if the pictures have other channels or are no whole number of patches
+  /// @throws InputException if the pictures have other channels or are smaller than a patch
   public Encoded encodeImage(Tensor image, Keep keep) {
     return visual.forward(image, keep);
   }
@@ -177,6 +184,11 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   }
 
   @Override
+  public boolean takesRest() {
+    return true;
+  }
+
+  @Override
   public int patchSize() {
     return config.vision().patchSize();
   }
@@ -187,8 +199,18 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   }
 
   @Override
+  public int vocabSize() {
+    return config.text() == null ? 0 : config.text().vocabSize();
+  }
+
+  @Override
   public int maxTokens() {
     return config.text() == null ? 0 : config.text().maxTokens();
+  }
+
+  @Override
+  public int fillsUpWith() {
+    return config.padTokenId();
   }
 
   @Override

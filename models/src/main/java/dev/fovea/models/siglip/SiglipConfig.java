@@ -18,8 +18,9 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param text null for a model of pictures alone
 /// @param pooling whether the encoder of pictures has its pooling head; language models that look through it read patches only
+/// @param padTokenId fills up a text, and is read like any other token
 /// @param projectionSize dimensions of the encoder of words' result, which are the picture encoder's channels
-public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, boolean pooling, int projectionSize)
+public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, boolean pooling, int padTokenId, int projectionSize)
     implements ModelConfig {
 
   /// The encoders of pictures of the published models, with their pooling heads (Zhai et al., 2023).
@@ -27,13 +28,15 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
       "siglip-base-patch16-224", preset(224, 16, 768, 12, 12, 3072),
       "siglip-large-patch16-256", preset(256, 16, 1024, 24, 16, 4096),
       "siglip-large-patch16-384", preset(384, 16, 1024, 24, 16, 4096),
-      "siglip-so400m-patch14-384", preset(378, 14, 1152, 27, 16, 4304));
+      "siglip-so400m-patch14-384", preset(384, 14, 1152, 27, 16, 4304));
+
+  private static final int PAD = 1;
 
   private static final SiglipConfig BASE = new SiglipConfig(preset(224, 16, 768, 12, 12, 3072).vision,
-      new TextTowerConfig(32000, 64, 12, blocks(768, 12, 3072)), true, 768);
+      new TextTowerConfig(32000, 64, 12, blocks(768, 12, 3072)), true, PAD, 768);
 
   private static SiglipConfig preset(int imageSize, int patchSize, int dim, int depth, int numHeads, int mlpDim) {
-    return new SiglipConfig(new PictureTowerConfig(imageSize, imageSize, patchSize, 3, depth, blocks(dim, numHeads, mlpDim)), null, true, dim);
+    return new SiglipConfig(new PictureTowerConfig(imageSize, imageSize, patchSize, 3, depth, blocks(dim, numHeads, mlpDim)), null, true, PAD, dim);
   }
 
   private static EncoderBlock.Sizes blocks(int dim, int numHeads, int mlpDim) {
@@ -42,6 +45,8 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public SiglipConfig {
+    if (text != null && (padTokenId < 0 || padTokenId >= text.vocabSize()))
+      throw new IllegalArgumentException("pad_token_id " + padTokenId + ": expected one of " + text.vocabSize() + " tokens");
     if (text != null && projectionSize != vision.blocks().dim())
       throw new IllegalArgumentException("projection_size " + projectionSize + " of words is not the hidden_size " + vision.blocks().dim()
           + " of pictures");
@@ -57,9 +62,11 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
       var visionJson = json.object("vision_config");
       var vision = PictureTowerConfig.of(visionJson, BASE.vision);
       boolean pooling = visionJson.bool("vision_use_head", true);
-      if (!json.has("text_config")) return new SiglipConfig(vision, null, pooling, vision.blocks().dim());
-      var text = TextTowerConfig.of(json.object("text_config"), BASE.text);
-      return new SiglipConfig(vision, text, pooling, json.object("text_config").integer("projection_size", text.blocks().dim()));
+      if (!json.has("text_config")) return new SiglipConfig(vision, null, pooling, PAD, vision.blocks().dim());
+      var textJson = json.object("text_config");
+      var text = TextTowerConfig.of(textJson, BASE.text);
+      return new SiglipConfig(vision, text, pooling, textJson.integer("pad_token_id", PAD),
+          textJson.integer("projection_size", text.blocks().dim()));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
@@ -83,6 +90,7 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
     json.add("vision_config", visionConfig);
     if (text == null) return json;
     var textConfig = text.toJson();
+    textConfig.addProperty("pad_token_id", padTokenId);
     textConfig.addProperty("projection_size", projectionSize);
     json.add("text_config", textConfig);
     return json;

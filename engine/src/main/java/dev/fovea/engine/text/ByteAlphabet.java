@@ -1,0 +1,65 @@
+package dev.fovea.engine.text;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/// The 256 printable characters that stand for bytes in byte-level vocabularies.
+///
+/// Printable bytes of Latin-1 stand for themselves, the others follow from U+0100 on. ref: gpt-2/src/encoder.py, bytes_to_unicode.
+final class ByteAlphabet {
+  /// What stands for a space.
+  static final char SPACE = 'Ġ';
+
+  private static final char[] CHARS = new char[256];
+  private static final short[] BYTES = new short[0x100 + 256];
+
+  static {
+    Arrays.fill(BYTES, (short) -1);
+    char next = 0x100;
+    for (int b = 0; b < 256; b++) {
+      boolean printable = b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE;
+      CHARS[b] = printable ? (char) b : next++;
+      BYTES[CHARS[b]] = (short) b;
+    }
+  }
+
+  private ByteAlphabet() {}
+
+  /// The byte that `c` stands for, -1 if it is none of the alphabet.
+  static int toByte(char c) {
+    return c < BYTES.length ? BYTES[c] : -1;
+  }
+
+  /// The bytes that a token stands for: its characters', or where one is not of the alphabet those of UTF-8.
+  static byte[] toBytes(String token) {
+    var bytes = new byte[token.length()];
+    for (int i = 0; i < bytes.length; i++) {
+      int b = toByte(token.charAt(i));
+      if (b < 0) return token.getBytes(StandardCharsets.UTF_8);
+      bytes[i] = (byte) b;
+    }
+    return bytes;
+  }
+
+  /// Writes the bytes of UTF-8; each comes from where its character does.
+  static AlignedText write(AlignedText source) {
+    var text = source.text();
+    if (Characters.isAscii(text)) return source.withChars(writeAscii(text));
+    var out = source.builder();
+    for (int i = 0, next; i < text.length(); i = next) {
+      next = i + Character.charCount(text.codePointAt(i));
+      if (next == i + 1 && text.charAt(i) < 0x80) out.put(CHARS[text.charAt(i)], i, next);
+      else for (byte b : text.substring(i, next).getBytes(StandardCharsets.UTF_8)) out.put(CHARS[b & 0xff], i, next);
+    }
+    return out.build();
+  }
+
+  private static String writeAscii(String text) {
+    int i = 0;
+    while (i < text.length() && CHARS[text.charAt(i)] == text.charAt(i)) i++;
+    if (i == text.length()) return text;
+    var chars = text.toCharArray();
+    for (; i < chars.length; i++) chars[i] = CHARS[chars[i]];
+    return new String(chars);
+  }
+}

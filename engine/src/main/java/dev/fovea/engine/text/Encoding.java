@@ -1,0 +1,133 @@
+package dev.fovea.engine.text;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+
+/// An encoded text, a value a token; the arrays are the encoding's own and not to be changed.
+///
+/// @param ids what the model sees
+/// @param tokens the tokens' texts in the vocabulary's writing
+/// @param starts where in the original text each token begins, in chars as [String#substring(int, int)] counts them
+/// @param ends where it ends; 0 and 0 for what stands for no text
+/// @param typeIds which of a pair's texts a token belongs to, as the tokenizer's template numbers them
+/// @param attentionMask 0 for padding, else 1
+/// @param specialTokensMask 1 for what the template or padding added, else 0
+/// @param wordIds number of the word that a token is part of, -1 for none
+/// @param sequenceIds 0 for tokens of the first text, 1 for the second, -1 for none
+/// @param overflowing what truncation cut off, in pieces that are as long and overlap by the stride
+public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends, int[] typeIds, int[] attentionMask,
+    int[] specialTokensMask, int[] wordIds, int[] sequenceIds, List<Encoding> overflowing) {
+
+  static final Encoding EMPTY = new Builder(0, 0).build();
+
+  public Encoding {
+    tokens = Collections.unmodifiableList(tokens);
+  }
+
+  /// Number of tokens.
+  public int length() {
+    return ids.length;
+  }
+
+  /// As many tokens of one kind.
+  static Encoding repeat(int count, int id, String token, int typeId, boolean attended) {
+    return new Encoding(filled(count, id), Collections.nCopies(count, token), new int[count], new int[count],
+        filled(count, typeId), filled(count, attended ? 1 : 0), filled(count, 1), filled(count, -1), filled(count, -1), List.of());
+  }
+
+  private static int[] filled(int count, int value) {
+    var array = new int[count];
+    Arrays.fill(array, value);
+    return array;
+  }
+
+  Encoding slice(int from, int to) {
+    return new Encoding(cut(ids, from, to), tokens.subList(from, to), cut(starts, from, to), cut(ends, from, to), cut(typeIds, from, to),
+        cut(attentionMask, from, to), cut(specialTokensMask, from, to), cut(wordIds, from, to), cut(sequenceIds, from, to), List.of());
+  }
+
+  private static int[] cut(int[] array, int from, int to) {
+    return Arrays.copyOfRange(array, from, to);
+  }
+
+  Encoding withTypeId(int typeId) {
+    var more = overflowing.stream().map(e -> e.withTypeId(typeId)).toList();
+    return new Encoding(ids, tokens, starts, ends, filled(length(), typeId), attentionMask, specialTokensMask, wordIds, sequenceIds, more);
+  }
+
+  Encoding withOffsets(int[] newStarts, int[] newEnds, List<Encoding> more) {
+    return new Encoding(ids, tokens, newStarts, newEnds, typeIds, attentionMask, specialTokensMask, wordIds, sequenceIds, more);
+  }
+
+  Encoding withOverflowing(List<Encoding> more) {
+    return new Encoding(ids, tokens, starts, ends, typeIds, attentionMask, specialTokensMask, wordIds, sequenceIds, more);
+  }
+
+  /// This encoding and another after it; what overflows of one is combined with all of the other.
+  Encoding plus(Encoding other) {
+    if (other.length() == 0 && other.overflowing.isEmpty()) return this;
+    if (length() == 0 && overflowing.isEmpty()) return other;
+    var more = new ArrayList<Encoding>();
+    for (var mine : overflowing) {
+      more.add(mine.join(other));
+      for (var theirs : other.overflowing) more.add(mine.join(theirs));
+    }
+    for (var theirs : other.overflowing) more.add(join(theirs));
+    return join(other).withOverflowing(List.copyOf(more));
+  }
+
+  private Encoding join(Encoding other) {
+    var all = new ArrayList<>(tokens);
+    all.addAll(other.tokens);
+    return new Encoding(join(ids, other.ids), all, join(starts, other.starts), join(ends, other.ends), join(typeIds, other.typeIds),
+        join(attentionMask, other.attentionMask), join(specialTokensMask, other.specialTokensMask), join(wordIds, other.wordIds),
+        join(sequenceIds, other.sequenceIds), List.of());
+  }
+
+  private static int[] join(int[] first, int[] second) {
+    var both = Arrays.copyOf(first, first.length + second.length);
+    System.arraycopy(second, 0, both, first.length, second.length);
+    return both;
+  }
+
+  /// Collects the tokens of one text.
+  static final class Builder {
+    private final int sequence;
+    private final ArrayList<String> tokens;
+    private int[] ids, starts, ends, words;
+
+    /// @param sequence 0 for the first text, 1 for the second
+    Builder(int sequence, int capacity) {
+      this.sequence = sequence;
+      tokens = new ArrayList<>(capacity);
+      ids = new int[capacity];
+      starts = new int[capacity];
+      ends = new int[capacity];
+      words = new int[capacity];
+    }
+
+    void add(int id, String token, int start, int end, int word) {
+      int n = tokens.size();
+      if (n == ids.length) {
+        int capacity = 2 * n + 16;
+        ids = Arrays.copyOf(ids, capacity);
+        starts = Arrays.copyOf(starts, capacity);
+        ends = Arrays.copyOf(ends, capacity);
+        words = Arrays.copyOf(words, capacity);
+      }
+      ids[n] = id;
+      tokens.add(token);
+      starts[n] = start;
+      ends[n] = end;
+      words[n] = word;
+    }
+
+    Encoding build() {
+      int n = tokens.size();
+      return new Encoding(cut(ids, 0, n), tokens, cut(starts, 0, n), cut(ends, 0, n), filled(n, sequence), filled(n, 1), new int[n],
+          cut(words, 0, n), filled(n, sequence), List.of());
+    }
+  }
+}

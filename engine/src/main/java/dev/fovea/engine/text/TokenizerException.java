@@ -1,0 +1,14 @@
+package dev.fovea.engine.text;
+
+/// Thrown when a text cannot be encoded as its tokenizer prescribes. The message is one line.
+public final class TokenizerException extends RuntimeException {
+  private static final long serialVersionUID = 1;
+
+  public TokenizerException(String message) {
+    super(message);
+  }
+
+  public TokenizerException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

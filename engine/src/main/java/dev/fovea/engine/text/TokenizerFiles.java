@@ -1,0 +1,149 @@
+package dev.fovea.engine.text;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/// The files that tokenizers are published in. Vocabularies alone are put into the `tokenizer.json` that they stand for.
+final class TokenizerFiles {
+  private static final String CLIP_WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+
+  private TokenizerFiles() {}
+
+  static Tokenizer open(Path path) {
+    if (Files.isDirectory(path)) return openFolder(path);
+    if (path.toString().endsWith(".json")) return TokenizerJson.read(path.toString(), text(path));
+    if (path.toString().endsWith(".txt")) return bert(path, isLowercase(path.resolveSibling("tokenizer_config.json")));
+    try (var checkpoint = Checkpoint.open(path)) {
+      return Tokenizer.of(checkpoint);
+    }
+  }
+
+  private static Tokenizer openFolder(Path folder) {
+    var json = jsonOf(folder);
+    if (json == null)
+      throw new CheckpointException(folder + ": there is no tokenizer in this folder: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+    return TokenizerJson.read(folder.toString(), json);
+  }
+
+  /// The `tokenizer.json` that a folder holds or that its vocabularies stand for; null where it holds none.
+  static @Nullable String jsonOf(Path folder) {
+    Path json = folder.resolve("tokenizer.json"), bert = folder.resolve("vocab.txt");
+    if (Files.exists(json)) return text(json);
+    if (Files.exists(bert)) return bertJson(bert, isLowercase(folder.resolve("tokenizer_config.json"))).toString();
+    Path vocab = folder.resolve("vocab.json"), merges = folder.resolve("merges.txt");
+    return Files.exists(vocab) && Files.exists(merges) ? clipJson(vocab, merges).toString() : null;
+  }
+
+  static Tokenizer clip(Path vocab, Path merges) {
+    return TokenizerJson.of(JsonPart.of(vocab.toString(), clipJson(vocab, merges)));
+  }
+
+  static Tokenizer bert(Path vocab, boolean lowercase) {
+    return TokenizerJson.of(JsonPart.of(vocab.toString(), bertJson(vocab, lowercase)));
+  }
+
+  private static boolean isLowercase(Path config) {
+    return !Files.exists(config) || JsonFields.parse(config.toString(), text(config)).bool("do_lower_case", true);
+  }
+
+  private static String text(Path file) {
+    try {
+      return utf8(file.toString(), Files.readAllBytes(file));
+    } catch (NoSuchFileException e) {
+      throw new CheckpointException(file + ": no such file", e);
+    } catch (IOException e) {
+      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  static String utf8(String name, byte[] bytes) {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(name + ": expected UTF-8", e);
+    }
+  }
+
+  /// ref: transformers, CLIPTokenizer; CLIP/clip/simple_tokenizer.py, whose decoder writes a space for each end of a word.
+  static JsonObject clipJson(Path vocab, Path merges) {
+    var lines = new JsonArray();
+    text(merges).lines().filter(line -> !line.isEmpty()).forEach(lines::add);
+    var model = object("{'type': 'BPE', 'unk_token': '<|endoftext|>', 'end_of_word_suffix': '</w>'}");
+    model.add("vocab", JsonFields.parse(vocab.toString(), text(vocab)).json());
+    model.add("merges", lines);
+    int start = id(vocab, model, "<|startoftext|>"), end = id(vocab, model, "<|endoftext|>");
+    var file = object("""
+        {'normalizer': {'type': 'Sequence', 'normalizers': [{'type': 'NFC'},
+           {'type': 'Replace', 'pattern': {'Regex': '\\\\s+'}, 'content': ' '}, {'type': 'Lowercase'}]},
+         'pre_tokenizer': {'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'behavior': 'Removed', 'invert': true},
+           {'type': 'ByteLevel', 'add_prefix_space': false}]},
+         'decoder': {'type': 'Sequence', 'decoders': [{'type': 'ByteLevel'},
+           {'type': 'Replace', 'pattern': {'String': '</w>'}, 'content': ' '}, {'type': 'Strip', 'content': ' ', 'start': 0, 'stop': 1}]}}
+        """);
+    var pattern = new JsonObject();
+    pattern.addProperty("Regex", CLIP_WORDS);
+    file.getAsJsonObject("pre_tokenizer").getAsJsonArray("pretokenizers").get(0).getAsJsonObject().add("pattern", pattern);
+    file.add("model", model);
+    file.add("added_tokens", added(special("<|startoftext|>", start), special("<|endoftext|>", end)));
+    file.add("post_processor", object("{'type': 'RobertaProcessing', 'cls': ['<|startoftext|>', " + start + "], 'sep': ['<|endoftext|>', " + end
+        + "], 'trim_offsets': false, 'add_prefix_space': false}"));
+    return file;
+  }
+
+  /// ref: bert/tokenization.py, FullTokenizer.
+  static JsonObject bertJson(Path vocab, boolean lowercase) {
+    var ids = new JsonObject();
+    for (var line : text(vocab).lines().toList()) {
+      if (ids.has(line)) throw new CheckpointException(vocab + ": line " + (ids.size() + 1) + ": '" + line + "' is there twice");
+      ids.addProperty(line, ids.size());
+    }
+    var model = object("{'type': 'WordPiece', 'unk_token': '[UNK]'}");
+    model.add("vocab", ids);
+    int cls = id(vocab, model, "[CLS]"), sep = id(vocab, model, "[SEP]");
+    var file = object("{'normalizer': {'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true, 'lowercase': " + lowercase
+        + "}, 'pre_tokenizer': {'type': 'BertPreTokenizer'}, 'decoder': {'type': 'WordPiece', 'prefix': '##', 'cleanup': true},"
+        + "'post_processor': {'type': 'BertProcessing', 'cls': ['[CLS]', " + cls + "], 'sep': ['[SEP]', " + sep + "]}}");
+    file.add("model", model);
+    var special = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]").stream().filter(ids::has).map(token -> special(token, id(vocab, model, token)));
+    file.add("added_tokens", added(special.toArray(JsonObject[]::new)));
+    return file;
+  }
+
+  private static JsonObject object(String json) {
+    return JsonParser.parseString(json.replace('\'', '"')).getAsJsonObject();
+  }
+
+  private static int id(Path vocab, JsonObject model, String token) {
+    var ids = model.getAsJsonObject("vocab");
+    if (!ids.has(token)) throw new CheckpointException(vocab + ": there is no token '" + token + "'");
+    return new JsonFields(vocab.toString(), ids).integer(token);
+  }
+
+  private static JsonObject special(String content, int id) {
+    var token = new JsonObject();
+    token.addProperty("id", id);
+    token.addProperty("content", content);
+    token.addProperty("special", true);
+    return token;
+  }
+
+  private static JsonArray added(JsonElement... tokens) {
+    var array = new JsonArray();
+    for (var token : tokens) array.add(token);
+    return array;
+  }
+}

@@ -1,0 +1,68 @@
+package dev.fovea.engine.text;
+
+import java.text.Normalizer.Form;
+
+/// Unicode normalisation that keeps the alignment.
+///
+/// A text is normalised segment by segment: a starter and all that may combine with it. What a changed segment becomes comes
+/// from the whole of it, so that a composed character covers its accents.
+final class UnicodeForm {
+  /// Marks beyond this many on one starter are normalised in parts; sorting them takes time in the square of their number.
+  private static final int LONGEST_SEGMENT = 1024;
+
+  private UnicodeForm() {}
+
+  static AlignedText normalize(AlignedText source, Form form) {
+    var text = source.text();
+    int changed = firstThatMayChange(text, form);
+    if (changed == text.length()) return source;
+    AlignedText.Builder out = null;
+    int copied = 0;
+    // The char before may combine with the first that changes; itself it combines with none before it.
+    for (int from = Math.max(0, changed - 1), to; from < text.length(); from = to) {
+      to = segmentEnd(text, from);
+      if (to == from + 1 && text.charAt(from) < 0x80) continue;
+      var segment = text.substring(from, to);
+      var normalized = java.text.Normalizer.normalize(segment, form);
+      if (normalized.equals(segment)) continue;
+      if (out == null) out = source.builder();
+      out.copy(copied, from);
+      if (!normalized.isEmpty()) out.put(normalized, from, to);
+      copied = to;
+    }
+    if (out == null) return source;
+    out.copy(copied, text.length());
+    return out.build();
+  }
+
+  /// The first char that the form may change.
+  private static int firstThatMayChange(String text, Form form) {
+    int limit = switch (form) {
+      case NFC -> 0x300;
+      case NFD -> 0xC0;
+      case NFKC, NFKD -> 0xA0;
+    };
+    int i = 0;
+    while (i < text.length() && text.charAt(i) < limit) i++;
+    return i;
+  }
+
+  private static int segmentEnd(String text, int from) {
+    int to = from + Character.charCount(text.codePointAt(from));
+    while (to < text.length() && to - from < LONGEST_SEGMENT) {
+      int c = text.codePointAt(to);
+      if (startsSegment(c)) break;
+      to += Character.charCount(c);
+    }
+    return to;
+  }
+
+  /// Whether `c` neither combines with what precedes it nor changes places with it.
+  static boolean startsSegment(int c) {
+    if (c < 0x300) return true;
+    boolean vowelOrFinalJamo = c >= 0x1160 && c <= 0x11FF || c >= 0xD7B0 && c <= 0xD7FF;
+    boolean halfwidthMarkOrJamo = c >= 0xFF9E && c <= 0xFFDC;
+    boolean kiratRaiVowel = c >= 0x16D63 && c <= 0x16D6A;
+    return !Characters.isMark(c) && !vowelOrFinalJamo && !halfwidthMarkOrJamo && !kiratRaiVowel;
+  }
+}

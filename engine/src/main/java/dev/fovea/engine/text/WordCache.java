@@ -1,0 +1,65 @@
+package dev.fovea.engine.text;
+
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.Function;
+
+/// The tokens of words met lately: a word's hash picks its place, where the next such word replaces it.
+final class WordCache {
+  private static final int PLACES = 1 << 13;
+  /// Longer words hardly come again.
+  private static final int LONGEST = 64;
+
+  /// How a word is cut. Negative ids are those of tokens whose text is the word's own: `-1 - id`.
+  record Word(String word, int[] ids, int[] starts, int[] ends) {
+    void tokens(Model.Sink sink, Vocabulary vocabulary) {
+      for (int i = 0; i < ids.length; i++) {
+        boolean own = ids[i] < 0;
+        int id = own ? -1 - ids[i] : ids[i];
+        sink.add(id, own ? word.substring(starts[i], ends[i]) : vocabulary.token(id), starts[i], ends[i]);
+      }
+    }
+  }
+
+  private final AtomicReferenceArray<Word> places = new AtomicReferenceArray<>(PLACES);
+
+  Word get(String word, Function<String, Word> tokenize) {
+    if (word.length() > LONGEST) return tokenize.apply(word);
+    int hash = word.hashCode(), place = (hash ^ hash >>> 13) & PLACES - 1;
+    var found = places.getPlain(place);
+    if (found != null && found.word.equals(word)) return found;
+    var made = tokenize.apply(word);
+    places.setRelease(place, made);
+    return made;
+  }
+
+  static final class Builder {
+    private final String word;
+    private int[] ids = new int[8], starts = new int[8], ends = new int[8];
+    private int count;
+
+    Builder(String word) {
+      this.word = word;
+    }
+
+    void add(int id, int from, int to) {
+      if (count == ids.length) {
+        ids = Arrays.copyOf(ids, 2 * count);
+        starts = Arrays.copyOf(starts, 2 * count);
+        ends = Arrays.copyOf(ends, 2 * count);
+      }
+      ids[count] = id;
+      starts[count] = from;
+      ends[count++] = to;
+    }
+
+    /// Adds a token whose text is the word's.
+    void addText(int id, int from, int to) {
+      add(-1 - id, from, to);
+    }
+
+    Word build() {
+      return new Word(word, Arrays.copyOf(ids, count), Arrays.copyOf(starts, count), Arrays.copyOf(ends, count));
+    }
+  }
+}

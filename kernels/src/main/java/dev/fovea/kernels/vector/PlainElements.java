@@ -1,0 +1,49 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.Simd.FLOAT;
+
+import dev.fovea.kernels.Activation;
+import java.lang.foreign.MemorySegment;
+
+/// Stands in for [Elements]; `s` has the same [Elements#ROOM].
+final class PlainElements {
+  private static final int BLOCK = Elements.ROOM / 2;
+
+  private PlainElements() {}
+
+  /// `out[i] = activation(x[i])` for `i` in `[from, to)`.
+  static void activate(Activation activation, MemorySegment x, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(x, i, to, s, 0);
+      if (activation != Activation.NONE) PlainMath.activate(activation, s, -0f, n);
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
+    }
+  }
+
+  /// `out[i] = a[i] + b[bFrom + i - from]`.
+  static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(a, i, to, s, 0);
+      read(b, bFrom + i - from, bFrom + to - from, s, BLOCK);
+      for (int j = 0; j < n; j++) s[j] += s[BLOCK + j];
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
+    }
+  }
+
+  /// `out[i] = a[i] · b[bFrom + i - from]`.
+  static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(a, i, to, s, 0);
+      read(b, bFrom + i - from, bFrom + to - from, s, BLOCK);
+      for (int j = 0; j < n; j++) s[j] *= s[BLOCK + j];
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
+    }
+  }
+
+  /// Copies the block that begins at `i`, or what of it lies before `to`.
+  private static int read(MemorySegment x, long i, long to, float[] s, int at) {
+    int n = (int) Math.min(BLOCK, to - i);
+    MemorySegment.copy(x, FLOAT, i * 4, s, at, n);
+    return n;
+  }
+}

@@ -1,0 +1,152 @@
+package dev.fovea.kernels.vector;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import org.jetbrains.annotations.Nullable;
+
+/// Stands in for [Product]. The left operand is transposed, a block of rows at a time, and a task multiplies it by the panels
+/// of some columns.
+final class PlainProduct {
+  private static final int ROWS = ColumnPool.LENGTH, PANEL = Weight.PANEL;
+  /// Panels whose results are written together: the longer the pieces of a row, the fewer copies.
+  private static final int PANELS = 4;
+  /// Columns of the left operand that one task transposes.
+  private static final int TRANSPOSED = 128;
+
+  private final Workers workers;
+  private final ScratchPool scratch;
+  private final ColumnPool pool;
+
+  PlainProduct(Workers workers, ScratchPool scratch, ColumnPool pool) {
+    this.workers = workers;
+    this.scratch = scratch;
+    this.pool = pool;
+  }
+
+  /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
+  void run(LeftRows x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+    int panels = Math.ceilDiv(weight.n(), PANEL), together = Math.clamp(panels / (2 * workers.threads()), 1, PANELS);
+    int k = weight.k(), blocks = Math.ceilDiv(m, ROWS);
+    StandIns.count((long) m * weight.n() * k);
+    var left = pool.borrow(k);
+    for (int block = 0; block < blocks; block++) {
+      int row = (int) ((long) m * block / blocks), count = (int) ((long) m * (block + 1) / blocks) - row;
+      workers.forEach(Math.ceilDiv(k, TRANSPOSED), i -> transpose(x, row, count, i * TRANSPOSED, Math.min(TRANSPOSED, k - i * TRANSPOSED), left));
+      workers.forEach(Math.ceilDiv(panels, together), task -> {
+        int col = task * together * PANEL, cols = Math.min(together * PANEL, weight.n() - col);
+        var sums = pool.borrow(Math.ceilDiv(cols, PANEL) * PANEL);
+        sum(left, count, weight, col, sums);
+        finish(sums, bias, activation, col, cols, count);
+        write(sums, residual, out, rows, row, count, col, cols);
+        pool.giveBack(sums);
+      });
+    }
+    pool.giveBack(left);
+  }
+
+  private void transpose(LeftRows x, int row, int count, int from, int length, float[][] left) {
+    try (var loan = scratch.borrowArray(TRANSPOSED)) {
+      float[] line = loan.floats();
+      for (int r = 0; r < count; r++) {
+        x.copy(row + r, from, length, line, 0);
+        scatter(line, length, left, from, r);
+      }
+    }
+  }
+
+  private static void scatter(float[] line, int length, float[][] columns, int first, int row) {
+    for (int k = 0; k < length; k++) columns[first + k][row] = line[k];
+  }
+
+  private static void gather(float[][] columns, int row, int length, float[] line) {
+    for (int j = 0; j < length; j++) line[j] = columns[j][row];
+  }
+
+  /// `sums[j] = left · weight[col + j]`, piece by piece as [Product] does it.
+  private void sum(float[][] left, int count, Weight weight, int col, float[][] sums) {
+    var steps = StepCut.of(weight.k());
+    var part = pool.borrow(PANEL);
+    try (var loan = scratch.borrowArray(steps.length(0) * PANEL)) {
+      for (int j = 0; j < sums.length; j += PANEL)
+        for (int piece = 0; piece < steps.count(); piece++) {
+          int start = steps.start(piece), length = steps.length(piece);
+          panel(weight, col + j, start, length, loan.floats());
+          boolean first = piece == 0;
+          PlainKernel.run(left, start, loan.floats(), 0, PANEL, 1, length, first ? sums : part, first ? j : 0, PANEL, count);
+          if (!first) PlainKernel.add(part, sums, j, PANEL, count);
+        }
+    }
+    pool.giveBack(part);
+  }
+
+  /// Steps `k0 … k0 + steps - 1` of columns `col … col + PANEL - 1` of `weightᵀ`, `[steps][PANEL]`; zeros where there is no column.
+  private void panel(Weight weight, int col, int k0, int steps, float[] to) {
+    if (weight.layout() == Weight.Layout.PANELS) {
+      read(weight, weight.index(col, k0), steps * PANEL, to);
+      return;
+    }
+    int cols = Math.min(PANEL, weight.n() - col);
+    if (cols < PANEL) Arrays.fill(to, 0, steps * PANEL, 0);
+    try (var loan = scratch.borrowArray(steps)) {
+      float[] line = loan.floats();
+      for (int c = 0; c < cols; c++) {
+        read(weight, weight.index(col + c, k0), steps, line);
+        for (int k = 0; k < steps; k++) to[k * PANEL + c] = line[k];
+      }
+    }
+  }
+
+  /// Copies `n` numbers from number `from` on, widened.
+  private static void read(Weight weight, long from, int n, float[] to) {
+    if (weight.type() == Weight.Type.F32) {
+      MemorySegment.copy(weight.segment(), Simd.FLOAT, 4 * from, to, 0, n);
+      return;
+    }
+    var narrow = new short[n];
+    MemorySegment.copy(weight.segment(), ValueLayout.JAVA_SHORT_UNALIGNED, 2 * from, narrow, 0, n);
+    if (weight.type() == Weight.Type.F16) widenF16(narrow, n, to);
+    else widenBf16(narrow, n, to);
+  }
+
+  private static void widenF16(short[] narrow, int n, float[] to) {
+    for (int i = 0; i < n; i++) to[i] = Float.float16ToFloat(narrow[i]);
+  }
+
+  private static void widenBf16(short[] narrow, int n, float[] to) {
+    for (int i = 0; i < n; i++) to[i] = Float.intBitsToFloat(narrow[i] << 16);
+  }
+
+  /// Bias and activation. [Epilogue] adds zeros where there is no bias, and after an activation.
+  private void finish(float[][] sums, @Nullable MemorySegment bias, Activation activation, int col, int cols, int count) {
+    try (var loan = scratch.borrowArray(sums.length)) {
+      float[] b = loan.floats();
+      if (bias == null) Arrays.fill(b, 0, cols, 0);
+      else MemorySegment.copy(bias, Simd.FLOAT, 4L * col, b, 0, cols);
+      for (int j = 0; j < cols; j++) {
+        PlainMath.activate(activation, sums[j], b[j], count);
+        if (activation != Activation.NONE) PlainMath.add(sums[j], 0, count);
+      }
+    }
+  }
+
+  /// Transposes the result back, adds the residual and writes.
+  private void write(float[][] sums, @Nullable MemorySegment residual, MemorySegment out, OutRows rows, int row, int count, int col, int cols) {
+    try (var lines = scratch.borrowArray(2 * cols)) {
+      float[] line = lines.floats();
+      for (int r = 0; r < count; r++) {
+        long to = 4 * (rows.at(row + r) + col);
+        gather(sums, r, cols, line);
+        if (residual != null) {
+          MemorySegment.copy(residual, Simd.FLOAT, to, line, cols, cols);
+          for (int j = 0; j < cols; j++) line[j] += line[cols + j];
+        }
+        MemorySegment.copy(line, 0, out, Simd.FLOAT, to, cols);
+      }
+    }
+  }
+}

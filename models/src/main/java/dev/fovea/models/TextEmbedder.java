@@ -1,0 +1,85 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.text.TokenizerException;
+import dev.fovea.engine.text.Tokenizer;
+import dev.fovea.kernels.Kernels;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/// A model file of pictures and words that turns texts into vectors of length 1, in the space of [PictureEmbedder]'s
+/// [Pooling#JOINT].
+///
+/// It may be shared by any number of threads. Close it when no call is running.
+public final class TextEmbedder implements AutoCloseable {
+  private final OpenModel opened;
+  private final JoinsPicturesAndText model;
+  private final Tokenizer tokenizer;
+
+  TextEmbedder(OpenModel opened) {
+    this.opened = opened;
+    if (!(opened.model() instanceof JoinsPicturesAndText joins) || !joins.readsText())
+      throw new CheckpointException(opened.name() + ": expected a model of pictures and words, got family " + opened.header().family()
+          + (opened.model() instanceof JoinsPicturesAndText ? " without an encoder of words" : ""));
+    model = joins;
+    tokenizer = opened.tokenizer();
+  }
+
+  private static TextEmbedder orClose(OpenModel opened) {
+    try {
+      return new TextEmbedder(opened);
+    } catch (RuntimeException e) {
+      opened.close();
+      throw e;
+    }
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no tokenizer
+  public static TextEmbedder open(Path file) {
+    return orClose(OpenModel.open(file));
+  }
+
+  /// An embedder over an open checkpoint, which it closes, and kernels, which it leaves open.
+  ///
+  /// @throws CheckpointException if it is not a model of pictures and words, or holds no tokenizer
+  public static TextEmbedder of(Checkpoint checkpoint, Kernels kernels) {
+    return orClose(OpenModel.of(checkpoint, kernels));
+  }
+
+  /// A text's vector.
+  ///
+  /// @throws TokenizerException if the text has more tokens than the model has positions for
+  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws IllegalStateException if the embedder is closed
+  public float[] embed(String text) {
+    return mean(List.of(text));
+  }
+
+  /// The mean of the texts' vectors, of length 1 again.
+  float[] mean(List<String> texts) {
+    var encodings = texts.stream().map(t -> TokenBatch.check(t, tokenizer.encode(t), model.maxTokens(), model.vocabSize())).toList();
+    var batch = model.fillsUpWith() < 0 ? TokenBatch.padded(encodings) : TokenBatch.filled(encodings, model.maxTokens(), model.fillsUpWith());
+    return opened.run("mean", batch.inputs(), inputs -> List.of(mean(inputs)), Progress.NONE).getFirst();
+  }
+
+  private Tensor mean(Map<String, Tensor> inputs) {
+    var vectors = model.textEmbeds(inputs.get(Model.INPUT_IDS), inputs.get(Model.ATTENTION_MASK));   // [T, D]
+    return vectors.reshape(1, vectors.dim(0), vectors.dim(1)).mean(1).normalized();                  // [1, D]
+  }
+
+  JoinsPicturesAndText model() {
+    return model;
+  }
+
+  /// Closes the model file; closing twice is harmless.
+  @Override
+  public void close() {
+    opened.close();
+  }
+}

@@ -1,0 +1,59 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.text.Encoding;
+import dev.fovea.engine.text.TokenizerException;
+import dev.fovea.models.bert.Bert;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/// Encoded texts of different lengths, side by side as a model takes them: `[texts, length]` each.
+///
+/// @param ids the tokens
+/// @param mask 0 where a token counts, `-∞` where it is padding
+/// @param types 1 for tokens of a pair's second text
+record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] types) {
+  /// Fills texts up to the longest.
+  static TokenBatch padded(List<Encoding> encodings) {
+    return filled(encodings, encodings.stream().mapToInt(Encoding::length).max().orElse(0), 0);
+  }
+
+  /// Fills texts up to `length` with the token `pad`.
+  static TokenBatch filled(List<Encoding> encodings, int length, int pad) {
+    int texts = encodings.size();
+    float[] ids = new float[texts * length], mask = new float[ids.length], types = new float[ids.length];
+    Arrays.fill(ids, pad);
+    Arrays.fill(mask, Float.NEGATIVE_INFINITY);
+    for (int t = 0; t < texts; t++) {
+      var encoding = encodings.get(t);
+      for (int i = 0; i < encoding.length(); i++) {
+        int to = t * length + i;
+        ids[to] = encoding.ids()[i];
+        mask[to] = 0;
+        types[to] = encoding.typeIds()[i];
+      }
+    }
+    return new TokenBatch(texts, length, ids, mask, types);
+  }
+
+  /// @throws TokenizerException if a text has no tokens, more than `most`, or one that is outside the model's vocabulary
+  static Encoding check(String text, Encoding encoding, int most, int vocabulary) {
+    if (encoding.length() == 0) throw new TokenizerException("text '" + abridged(text) + "': expected at least one token");
+    if (encoding.length() > most)
+      throw new TokenizerException("text '" + abridged(text) + "': expected at most " + most + " tokens, got " + encoding.length());
+    for (int id : encoding.ids())
+      if (id >= vocabulary)
+        throw new TokenizerException("text '" + abridged(text) + "': the tokenizer gives token " + id + ", and the model knows " + vocabulary);
+    return encoding;
+  }
+
+  private static String abridged(String text) {
+    return text.length() <= 40 ? text : text.substring(0, text.offsetByCodePoints(0, Math.min(37, text.codePointCount(0, text.length())))) + "…";
+  }
+
+  /// By the names of a model's inputs.
+  Map<String, OpenModel.Input> inputs() {
+    return Map.of(Model.INPUT_IDS, new OpenModel.Input(ids, texts, length), Model.ATTENTION_MASK, new OpenModel.Input(mask, texts, length),
+        Bert.TOKEN_TYPE_IDS, new OpenModel.Input(types, texts, length));
+  }
+}
