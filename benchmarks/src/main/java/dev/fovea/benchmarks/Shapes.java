@@ -185,7 +185,8 @@ final class Shapes {
 
   /// A row is a point of the plane; the copy is one of the result.
   private static Shape fourier(String what, int points, int frequencies) {
-    return new Shape("fourier " + points + "x" + frequencies + ", " + what, Limit.COPY, 8.0 * points * frequencies, NONE, arena -> {
+    return new Shape("fourier " + points + "x" + frequencies + ", " + what, Limit.COPY, 8.0 * points * frequencies, NONE,
+        arena -> {
       var basis = Operands.random(arena, 2L * frequencies, 1);
       return Case.of(arena, 2L * points, points, 2 * frequencies, (kernels, x, from, count, out) ->
           kernels.fourier(rows(x, from, count, 2), 1, 0, basis, out, count, 2, frequencies));

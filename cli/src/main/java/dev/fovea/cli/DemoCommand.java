@@ -44,8 +44,10 @@ final class DemoCommand implements Callable<Integer> {
       session.setImage(scene);
       var found = session.best(Prompt.point(POINT_X, POINT_Y));
       var box = found.mask().box();
-      Output.write(String.format(Locale.ROOT, "what is at %.0f,%.0f in a drawn scene (embedded Segment Anything of %d parameters)%n"
-          + "  %d pixels from %.0f,%.0f to %.0f,%.0f, predicted IoU %.2f%n", POINT_X, POINT_Y, predictor.parameters(), found.mask().area(),
+      Output.write(String.format(Locale.ROOT,
+          "what is at %.0f,%.0f in a drawn scene (embedded Segment Anything of %d parameters)%n"
+          + "  %d pixels from %.0f,%.0f to %.0f,%.0f, predicted IoU %.2f%n", POINT_X, POINT_Y, predictor.parameters(),
+              found.mask().area(),
           box.x0(), box.y0(), box.x1(), box.y1(), found.iou()), null);
     }
   }

@@ -47,7 +47,8 @@ final class MaskCommand implements Callable<Integer> {
   @Option(names = "--box", paramLabel = "X0,Y0,X1,Y1", description = "A box around the object.")
   private String box;
 
-  @Option(names = "--mask", paramLabel = "FILE", description = "A rough mask of the object: a picture of the same size, white inside.")
+  @Option(names = "--mask", paramLabel = "FILE",
+      description = "A rough mask of the object: a picture of the same size, white inside.")
   private Path mask;
 
   @Option(names = "--all", description = "All three masks of an ambiguous prompt instead of the best.")
@@ -64,28 +65,35 @@ final class MaskCommand implements Callable<Integer> {
   private Grid grid = new Grid();
 
   static final class Grid {
-    @Option(names = "--points-per-side", paramLabel = "N", defaultValue = "32", description = "Points across and down (default: 32).")
+    @Option(names = "--points-per-side", paramLabel = "N", defaultValue = "32",
+        description = "Points across and down (default: 32).")
     private int pointsPerSide = 32;
 
-    @Option(names = "--min-iou", paramLabel = "X", defaultValue = "0.88", description = "Least predicted IoU of a mask (default: 0.88).")
+    @Option(names = "--min-iou", paramLabel = "X", defaultValue = "0.88",
+        description = "Least predicted IoU of a mask (default: 0.88).")
     private double minIou = 0.88;
 
-    @Option(names = "--min-stability", paramLabel = "X", defaultValue = "0.95", description = "Least stability of a mask (default: 0.95).")
+    @Option(names = "--min-stability", paramLabel = "X", defaultValue = "0.95",
+        description = "Least stability of a mask (default: 0.95).")
     private double minStability = 0.95;
 
-    @Option(names = "--box-nms", paramLabel = "X", defaultValue = "0.7", description = "Of masks whose boxes agree better, one stays (default: 0.7).")
+    @Option(names = "--box-nms", paramLabel = "X", defaultValue = "0.7",
+        description = "Of masks whose boxes agree better, one stays (default: 0.7).")
     private double boxNms = 0.7;
 
-    @Option(names = "--crop-layers", paramLabel = "N", defaultValue = "0", description = "Ask again in parts of the picture, 4 to the power of 1 to N (default: 0).")
+    @Option(names = "--crop-layers", paramLabel = "N", defaultValue = "0",
+        description = "Ask again in parts of the picture, 4 to the power of 1 to N (default: 0).")
     private int cropLayers;
 
-    @Option(names = "--min-area", paramLabel = "PIXELS", defaultValue = "0", description = "Remove smaller islands and fill smaller holes (default: 0, none).")
+    @Option(names = "--min-area", paramLabel = "PIXELS", defaultValue = "0",
+        description = "Remove smaller islands and fill smaller holes (default: 0, none).")
     private int minArea;
 
     private AutomaticMasks.Settings settings() {
       var d = AutomaticMasks.Settings.DEFAULT;
       try {
-        return new AutomaticMasks.Settings(pointsPerSide, minIou, minStability, d.stabilityOffset(), boxNms, cropLayers, d.cropNms(),
+        return new AutomaticMasks.Settings(pointsPerSide, minIou, minStability, d.stabilityOffset(), boxNms, cropLayers,
+            d.cropNms(),
             d.cropOverlap(), d.cropPointsDownscale(), minArea);
       } catch (IllegalArgumentException e) {
         throw new Fovea.UsageException("--everything: " + e.getMessage());
@@ -137,7 +145,8 @@ final class MaskCommand implements Callable<Integer> {
     if (everything == asks)
       throw new Fovea.UsageException(everything ? "--everything: expected no --point, --not, --box or --mask beside it"
           : "expected --point, --not, --box, --mask or --everything");
-    if (everything && (all || embedding != null)) throw new Fovea.UsageException("--everything: expected no --all or --embedding beside it");
+    if (everything && (all || embedding != null))
+      throw new Fovea.UsageException("--everything: expected no --all or --embedding beside it");
     for (var file : new Path[] {output, embedding}) if (file != null) WholeFile.requirePlace(file);
     var prompt = everything ? null : prompt();
     var settings = grid.settings();
@@ -182,7 +191,8 @@ final class MaskCommand implements Callable<Integer> {
       var found = all ? session.predict(prompt, true) : List.of(session.best(prompt));
       var masks = found.stream().map(MaskPrediction::mask).toList();
       paint(picture, masks);
-      var answers = new Answers(image.toString(), picture.width(), picture.height(), found.stream().map(MaskCommand::toAnswer).toList());
+      var answers = new Answers(image.toString(), picture.width(), picture.height(),
+          found.stream().map(MaskCommand::toAnswer).toList());
       Output.write(json ? Output.json(answers) : text(answers), null);
     }
   }
@@ -196,7 +206,8 @@ final class MaskCommand implements Callable<Integer> {
     }
     session.load(embedding);
     if (session.width() != picture.width() || session.height() != picture.height())
-      throw new Fovea.UsageException(embedding + ": the embedding is of a picture of " + session.width() + "x" + session.height() + ", "
+      throw new Fovea.UsageException(embedding + ": the embedding is of a picture of " + session.width() + "x"
+          + session.height() + ", "
           + image + " is " + picture.width() + "x" + picture.height());
   }
 
@@ -223,7 +234,8 @@ final class MaskCommand implements Callable<Integer> {
     int dot = name.lastIndexOf('.') < 0 ? name.length() : name.lastIndexOf('.');
     for (int i = 0; i < masks.size(); i++)
       Output.write(painter.apply(masks.get(i)),
-          masks.size() == 1 && !everything ? output : output.resolveSibling(name.substring(0, dot) + "-" + (i + 1) + name.substring(dot)));
+          masks.size() == 1 && !everything ? output : output.resolveSibling(name.substring(0, dot) + "-" + (i + 1)
+              + name.substring(dot)));
   }
 
   private static Answer toAnswer(MaskPrediction prediction) {
@@ -235,10 +247,12 @@ final class MaskCommand implements Callable<Integer> {
   private CocoFile coco(Picture picture, List<AutomaticMasks.Found> found) {
     var annotations = IntStream.range(0, found.size()).mapToObj(i -> {
       var f = found.get(i);
-      return new CocoAnnotation(i + 1, 1, 1, 0, Coco.of(f.mask()), f.mask().area(), xywh(f.box()), f.predictedIou(), f.stability(),
+      return new CocoAnnotation(i + 1, 1, 1, 0, Coco.of(f.mask()), f.mask().area(), xywh(f.box()), f.predictedIou(),
+          f.stability(),
           new float[][] {{f.point().x(), f.point().y()}}, xywh(f.crop()));
     }).toList();
-    return new CocoFile(List.of(new CocoImage(1, image.toString(), picture.width(), picture.height())), List.of(new CocoCategory(1, "object")), annotations);
+    return new CocoFile(List.of(new CocoImage(1, image.toString(), picture.width(), picture.height())),
+        List.of(new CocoCategory(1, "object")), annotations);
   }
 
   private static float[] xywh(Box box) {
@@ -248,8 +262,10 @@ final class MaskCommand implements Callable<Integer> {
   private static String text(Answers answers) {
     var text = new StringBuilder();
     for (var m : answers.masks)
-      text.append(String.format(Locale.ROOT, "predicted IoU %.3f, %d pixels (%.1f %%), from %.0f,%.0f to %.0f,%.0f%n", m.predicted_iou, m.area,
-          100.0 * m.area / ((double) answers.width * answers.height), m.bbox[0], m.bbox[1], m.bbox[0] + m.bbox[2], m.bbox[1] + m.bbox[3]));
+      text.append(String.format(Locale.ROOT, "predicted IoU %.3f, %d pixels (%.1f %%), from %.0f,%.0f to %.0f,%.0f%n",
+          m.predicted_iou, m.area,
+          100.0 * m.area / ((double) answers.width * answers.height), m.bbox[0], m.bbox[1], m.bbox[0] + m.bbox[2], m.bbox[1]
+              + m.bbox[3]));
     return text.toString();
   }
 }

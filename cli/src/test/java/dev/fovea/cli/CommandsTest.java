@@ -93,7 +93,8 @@ class CommandsTest {
     var sam = folder.resolve("sam.safetensors").toString();
     assertThat(fovea("convert", FIXTURE.resolveSibling("sam-tiny").toString(), "-o", sam).status).isZero();
     Path picture = folder.resolve("mask.png"), embedding = folder.resolve("embedding");
-    var all = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json", "-o", picture.toString(),
+    var all = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json", "-o",
+        picture.toString(),
         "--embedding", embedding.toString()).json();
     assertThat(all.keySet()).containsExactly("image", "width", "height", "masks");
     assertThat(all.getAsJsonArray("masks")).hasSize(3);
@@ -104,7 +105,8 @@ class CommandsTest {
     assertThat(RunLengths.ofCompressed(53, 41, runs.get("counts").getAsString()).area()).isEqualTo(first.get("area").getAsLong());
     assertThat(Picture.read(picture).width()).isEqualTo(53);
     // The picture is not seen again: another one of its size gives the same masks.
-    var same = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json", "--embedding", embedding.toString());
+    var same = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json",
+        "--embedding", embedding.toString());
     assertThat(same.json()).isEqualTo(all);
     assertThat(fovea("mask", sam, PICTURE, "--point", "20,20").out).startsWith("predicted IoU ");
     assertThat(fovea("mask", sam, PICTURE, "--mask", PICTURE, "--form", "binary", "-o", picture.toString()).status).isZero();
@@ -115,12 +117,14 @@ class CommandsTest {
   void maskEverything() {
     var sam = folder.resolve("sam.safetensors").toString();
     fovea("convert", FIXTURE.resolveSibling("sam-tiny").toString(), "-o", sam);
-    var coco = fovea("mask", sam, PICTURE, "--everything", "--points-per-side", "4", "--min-iou", "-9", "--min-stability", "0", "--json").json();
+    var coco = fovea("mask", sam, PICTURE, "--everything", "--points-per-side", "4", "--min-iou", "-9", "--min-stability", "0",
+        "--json").json();
     assertThat(coco.keySet()).containsExactly("images", "categories", "annotations");
     assertThat(coco.getAsJsonArray("annotations")).isNotEmpty();
     for (var element : coco.getAsJsonArray("annotations")) {
       var annotation = element.getAsJsonObject();
-      assertThat(annotation.keySet()).contains("id", "image_id", "category_id", "iscrowd", "segmentation", "area", "bbox", "predicted_iou",
+      assertThat(annotation.keySet()).contains("id", "image_id", "category_id", "iscrowd", "segmentation", "area", "bbox",
+          "predicted_iou",
           "stability_score", "point_coords", "crop_box");
       var runs = RunLengths.ofCompressed(53, 41, annotation.getAsJsonObject("segmentation").get("counts").getAsString());
       assertThat(runs.area()).isEqualTo(annotation.get("area").getAsLong());

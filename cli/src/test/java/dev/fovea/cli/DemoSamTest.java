@@ -65,7 +65,8 @@ class DemoSamTest {
     return values;
   }
 
-  /// Mean agreement with the truth over all prompts, for a point, a point and one on the background, and a box, as the reference's.
+  /// Mean agreement with the truth over all prompts, for a point, a point and one on the background, and a box, as the
+  /// reference's.
   @Test
   void masksAreTheReferences() throws IOException {
     var json = JsonParser.parseString(Files.readString(SCENES.resolve("scenes.json"))).getAsJsonObject();
@@ -87,14 +88,16 @@ class DemoSamTest {
         }
         assertThat(count).isEqualTo(78);
         assertThat(sums[0] / count).as("point").isCloseTo(expected.get("point").getAsDouble(), within(0.002));
-        assertThat(sums[1] / count).as("point and background").isCloseTo(expected.get("point_and_background").getAsDouble(), within(0.002));
+        assertThat(sums[1] / count).as("point and background").isCloseTo(expected.get("point_and_background").getAsDouble(),
+            within(0.002));
         assertThat(sums[2] / count).as("box").isCloseTo(expected.get("box").getAsDouble(), within(0.002));
       }
   }
 
   /// Each within a few pixels of what the reference gives.
   private static double[] ious(SamSession session, JsonObject prompt, Picture instances) {
-    float[] p = floats(prompt.getAsJsonArray("point")), n = floats(prompt.getAsJsonArray("background_point")), b = floats(prompt.getAsJsonArray("box"));
+    float[] p = floats(prompt.getAsJsonArray("point")), n = floats(prompt.getAsJsonArray("background_point")),
+        b = floats(prompt.getAsJsonArray("box"));
     var truth = instance(instances, prompt.get("object").getAsInt());
     var asked = List.of(Prompt.point(p[0], p[1]), Prompt.point(p[0], p[1]).not(n[0], n[1]), Prompt.box(b[0], b[1], b[2], b[3]));
     var names = List.of("point_iou", "point_and_background_iou", "box_iou");
@@ -153,7 +156,8 @@ class DemoSamTest {
   @Test
   void bordersAndBeyond() throws IOException {
     withSession(session -> {
-      for (var edge : List.of(Prompt.point(0, 0), Prompt.point(128, 128), Prompt.box(0, 0, 128, 128), Prompt.box(7, 9, 8, 10), Prompt.box(7, 9, 7, 9)))
+      for (var edge : List.of(Prompt.point(0, 0), Prompt.point(128, 128), Prompt.box(0, 0, 128, 128), Prompt.box(7, 9, 8, 10),
+          Prompt.box(7, 9, 7, 9)))
         assertThat(session.best(edge).iou()).as(edge.toString()).isFinite();
       assertThatThrownBy(() -> session.best(Prompt.point(128.5f, 3))).isInstanceOf(InputException.class)
           .hasMessage("point 128.5,3: expected a place in the picture of 128x128");
@@ -219,10 +223,12 @@ class DemoSamTest {
       var instances = Picture.read(SCENES.resolve("00.instances.png"));
       for (int object = 1; object <= 4; object++) {
         var truth = instance(instances, object);
-        assertThat(found.stream().mapToDouble(f -> f.mask().mask().iou(truth)).max().orElse(0)).as("object " + object).isGreaterThan(0.75);
+        assertThat(found.stream().mapToDouble(f -> f.mask().mask().iou(truth)).max().orElse(0)).as("object "
+            + object).isGreaterThan(0.75);
       }
       for (var a : found) for (var b : found) if (a != b) assertThat(a.box().iou(b.box())).isLessThanOrEqualTo(0.7);
-      var crops = new AutomaticMasks(predictor, new AutomaticMasks.Settings(8, 0.8, 0.8, 1, 0.7, 1, 0.7, 512.0 / 1500, 2, 0)).of(scene(0), _ -> {});
+      var crops = new AutomaticMasks(predictor, new AutomaticMasks.Settings(8, 0.8, 0.8, 1, 0.7, 1, 0.7, 512.0 / 1500, 2,
+          0)).of(scene(0), _ -> {});
       assertThat(crops).isNotEmpty();
       for (var f : crops) assertThat(new int[] {f.mask().width(), f.mask().height()}).containsExactly(128, 128);
     }

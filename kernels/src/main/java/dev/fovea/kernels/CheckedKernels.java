@@ -94,7 +94,8 @@ final class CheckedKernels implements Kernels {
 
   private static void grid(GridBias grid, Matrices q, Matrices k, MemorySegment out) {
     if (grid.keys() != k.rows())
-      throw new IllegalArgumentException("grid of keys: " + grid.rows().cols() + "x" + grid.cols().cols() + " for " + k.rows() + " keys");
+      throw new IllegalArgumentException("grid of keys: " + grid.rows().cols() + "x" + grid.cols().cols() + " for " + k.rows()
+          + " keys");
     for (var part : new Matrices[] {grid.rows(), grid.cols()}) {
       batch("grid of keys", part, q.outer(), q.inner(), q.rows(), part.cols());
       adjacent("grid of keys", part);

@@ -133,8 +133,9 @@ public interface Kernels extends AutoCloseable {
   /// @param out `[rows]`; may not overlap `x`
   void find(MemorySegment x, float value, MemorySegment out, int rows, int cols);
 
-  /// `out[p, f] = sin a` and `out[p, frequencies + f] = cos a` with `a = 2π Σ_d (scale · x[p, d] + offset) · basis[d, f]`: features
-  /// of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains", 2020).
+  /// `out[p, f] = sin a` and `out[p, frequencies + f] = cos a` with `a = 2π Σ_d (scale · x[p, d] + offset) · basis[d, f]`:
+  /// features of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
+  /// Domains", 2020).
   /// Angles are of many turns, and so are computed in double.
   ///
   /// @param x `[points, dims]`

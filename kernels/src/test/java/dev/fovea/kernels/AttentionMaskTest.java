@@ -40,7 +40,8 @@ class AttentionMaskTest {
       var biases = new Matrices(bias, BATCH, HEADS, queries, keys, 0, (long) queries * keys, keys, 1);
       return new Case(queries, keys, depth, matrices(buffers, queries, depth), matrices(buffers, keys, depth), matrices(buffers, keys, depth),
           new AttentionMask(causal, padded ? padding : null, biased ? biases : null,
-              gridCols == 0 ? null : new GridBias(matrices(buffers, queries, keys / gridCols), matrices(buffers, queries, gridCols))));
+              gridCols == 0 ? null : new GridBias(matrices(buffers, queries, keys / gridCols), matrices(buffers, queries,
+                  gridCols))));
     }
 
     private static Matrices matrices(Buffers buffers, int rows, int cols) {
@@ -62,7 +63,8 @@ class AttentionMaskTest {
         if (mask.bias() != null) score += at(mask.bias(), o, i, query, key);
         if (mask.grid() != null) {
           Matrices rows = mask.grid().rows(), cols = mask.grid().cols();
-          score += at(rows, o, i, query, rows.cols() - 1 - key / cols.cols()) + at(cols, o, i, query, cols.cols() - 1 - key % cols.cols());
+          score += at(rows, o, i, query, rows.cols() - 1 - key / cols.cols()) + at(cols, o, i, query,
+              cols.cols() - 1 - key % cols.cols());
         }
         boolean hidden = mask.causal() && key > query + keys - queries || mask.keys() != null && Buffers.get(mask.keys(), (long) o * keys + key) != 0;
         weights[key] = hidden ? 0 : Math.exp(score);
@@ -120,14 +122,16 @@ class AttentionMaskTest {
 
   /// Queries, keys, depth and columns of the grid: a window's, a map's whose rows are cut by blocks of keys, one row, one column.
   static Stream<int[]> grids() {
-    return Stream.of(new int[] {49, 49, 16, 7}, new int[] {196, 196, 64, 14}, new int[] {33, 600, 20, 40}, new int[] {5, 620, 8, 62},
+    return Stream.of(new int[] {49, 49, 16, 7}, new int[] {196, 196, 64, 14}, new int[] {33, 600, 20, 40}, new int[] {5, 620, 8,
+        62},
         new int[] {9, 300, 8, 300}, new int[] {9, 270, 8, 1}, new int[] {1, 1, 3, 1});
   }
 
   @ParameterizedTest
   @MethodSource("grids")
   void keysInAGrid(int[] shape) {
-    for (int parts = 0; parts < 8; parts++) check(parts, Case.of(shape, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0, shape[3]));
+    for (int parts = 0; parts < 8; parts++) check(parts, Case.of(shape, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0,
+        shape[3]));
   }
 
   private static void check(int parts, Case c) {

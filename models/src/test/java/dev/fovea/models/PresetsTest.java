@@ -40,8 +40,8 @@ class PresetsTest {
     assertThat(run.dryRun(3, 0).macs()).isEqualTo(3 * run.dryRun(1, 0).macs() + pairs);
   }
 
-  /// What is counted of Segment Anything is its image encoder; the whole model has the rest of the parameters, and 256 numbers that
-  /// the reference draws and does not learn.
+  /// What is counted of Segment Anything is its image encoder; the whole model has the rest of the parameters, and 256 numbers
+  /// that the reference draws and does not learn.
   @ParameterizedTest
   @CsvSource({"sam-vit-base, 89670912, 93735472, 486.0", "sam-vit-large, 308278272, 312342832, 1492.8",
       "sam-vit-huge, 637026048, 641090608, 2980.5"})
@@ -51,7 +51,8 @@ class PresetsTest {
     assertThat(Weights.bind(WeightSource.shapesOnly(), w -> ImageEncoder.load(config, w)).parameters()).isEqualTo(parameters);
     assertThat(run.parameters()).isEqualTo(all + 256);
     assertThat(run.dryRun(1, 0).macs() / 1e9).isCloseTo(gmacs, within(0.05));
-    assertThatThrownBy(() -> run.dryRun(1, 512)).isInstanceOf(InputException.class).hasMessageContaining("expected pictures of 1024 pixels, got 512");
+    assertThatThrownBy(() -> run.dryRun(1,
+        512)).isInstanceOf(InputException.class).hasMessageContaining("expected pictures of 1024 pixels, got 512");
   }
 
   /// 577 tokens instead of 197: the base model's parameters and 380 positions more.

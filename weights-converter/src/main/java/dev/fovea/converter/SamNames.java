@@ -40,7 +40,8 @@ final class SamNames {
     rules.add("mask_decoder.upscale2", convTranspose("mask_decoder.upscale_conv2"));
     head(rules, "mask_decoder.hypernetworks.#.", "mask_decoder.output_hypernetworks_mlps.#.", "proj_in", "layers.0", "proj_out");
     head(rules, "mask_decoder.iou_head.", "mask_decoder.iou_prediction_head.", "proj_in", "layers.0", "proj_out");
-    return new NameMap(rules.byName, Map.of("prompt_encoder.shared_embedding.positional_embedding", "the same as shared_image_embedding's"));
+    return new NameMap(rules.byName, Map.of("prompt_encoder.shared_embedding.positional_embedding",
+        "the same as shared_image_embedding's"));
   }
 
   private static NameMap facebook() {
@@ -78,7 +79,8 @@ final class SamNames {
   private static void imageEncoder(Rules rules, String layer, String norm1, String norm2) {
     var block = "image_encoder.blocks.#.";
     rules.add(block + "norm1", layer + norm1);
-    for (var same : new String[] {"attn.qkv", "attn.proj", "attn.rel_pos_h", "attn.rel_pos_w"}) rules.add(block + same, layer + same);
+    for (var same : new String[] {"attn.qkv", "attn.proj", "attn.rel_pos_h", "attn.rel_pos_w"}) rules.add(block + same, layer
+        + same);
     rules.add(block + "norm2", layer + norm2);
     rules.add(block + "mlp.fc1", layer + "mlp.lin1");
     rules.add(block + "mlp.fc2", layer + "mlp.lin2");
@@ -93,7 +95,8 @@ final class SamNames {
     rules.add("mask_decoder.mask_tokens", "mask_decoder.mask_tokens.weight");
   }
 
-  private static void maskEmbedding(Rules rules, String source, String conv1, String norm1, String conv2, String norm2, String conv3) {
+  private static void maskEmbedding(Rules rules, String source, String conv1, String norm1, String conv2, String norm2,
+      String conv3) {
     var name = "prompt_encoder.mask_embed.";
     rules.add(name + "conv1", conv(source + conv1));
     rules.add(name + "norm1", source + norm1);

@@ -12,13 +12,14 @@ import org.jetbrains.annotations.Nullable;
 /// @param crop `[height, width]` of the centre that is kept, or null for all; what lies outside is black
 /// @param rescale factor for the 8-bit samples
 /// @param pad `[height, width]` that zeros below and on the right make up for, or null for none
-public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean, float[] std,
+public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
+    float[] std,
     int @Nullable [] pad) {
   /// Sides longer than this times the other are refused: nothing of such a strip is left at a model's size.
   public static final int MAX_ASPECT_RATIO = 200;
 
-  /// A target size: exactly `height × width`, or, where these are 0, the shorter side `shortestEdge` long, or, where this is 0 too,
-  /// the longer side `longestEdge` long.
+  /// A target size: exactly `height × width`, or, where these are 0, the shorter side `shortestEdge` long, or, where this is 0
+  /// too, the longer side `longestEdge` long.
   public record Resize(int height, int width, int shortestEdge, int longestEdge) {
     /// A target size that the longer side does not decide.
     public Resize(int height, int width, int shortestEdge) {
@@ -36,7 +37,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   }
 
   /// A preprocessing without padding.
-  public Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean, float[] std) {
+  public Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
+      float[] std) {
     this(resize, resample, crop, rescale, mean, std, null);
   }
 
@@ -160,7 +162,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
     int height = pad == null ? frame.height : pad[0], width = pad == null ? frame.width : pad[1];
     if (frame.height > height || frame.width > width)
-      throw new ImageException(picture.name() + ": preprocessed to " + frame.width + "x" + frame.height + ", which is more than pad_size " + width
+      throw new ImageException(picture.name() + ": preprocessed to " + frame.width + "x" + frame.height
+          + ", which is more than pad_size " + width
           + "x" + height);
     var values = new float[3 * height * width];
     for (int c = 0; c < 3; c++)
@@ -205,7 +208,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public Frame frame(Picture picture) {
     var size = resizedSize(picture.width(), picture.height());
     int height = crop == null ? size.height : crop[0], width = crop == null ? size.width : crop[1];
-    return new Frame(size.width, size.height, Math.floorDiv(size.width - width, 2), Math.floorDiv(size.height - height, 2), width, height);
+    return new Frame(size.width, size.height, Math.floorDiv(size.width - width, 2), Math.floorDiv(size.height - height, 2),
+        width, height);
   }
 
   /// What a picture of this size is resized to, before cropping and padding. A shorter side's partner is rounded down, a longer

@@ -18,7 +18,8 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   /// @throws IllegalArgumentException if the channels are not a multiple of the heads
   public GridAttention {
     if (proj.weight().k() % numHeads != 0)
-      throw new IllegalArgumentException("attention: " + proj.weight().k() + " channels are not a multiple of " + numHeads + " heads");
+      throw new IllegalArgumentException("attention: " + proj.weight().k() + " channels are not a multiple of " + numHeads
+          + " heads");
   }
 
   /// `[B, H, W, C]` → `[B, H, W, C]`.
@@ -27,7 +28,8 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   public Tensor forward(Tensor x) {
     int batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3), depth = channels / numHeads;
     if (relPosH.dim(0) != 2 * height - 1 || relPosW.dim(0) != 2 * width - 1)
-      throw new IllegalArgumentException("attention: expected a map of " + (relPosH.dim(0) + 1) / 2 + "x" + (relPosW.dim(0) + 1) / 2 + ", got " + x);
+      throw new IllegalArgumentException("attention: expected a map of " + (relPosH.dim(0) + 1) / 2 + "x"
+          + (relPosW.dim(0) + 1) / 2 + ", got " + x);
     var all = qkv.forward(x);                                                             // [B, H, W, 3C]
     var heads = all.reshape(batch, height * width, 3, numHeads, depth).transposed(1, 3);  // [B, h, 3, N, D]
     var q = all.reshape(batch, height, width, 3, numHeads, depth).select(3, 0);           // [B, H, W, h, D]

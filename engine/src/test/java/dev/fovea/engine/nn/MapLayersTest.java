@@ -74,7 +74,8 @@ class MapLayersTest {
     for (int b = 0; b < B; b++)
       for (int at = 0; at < ROWS * COLS; at++) {
         var expected = expected(attention, x, b, at);
-        for (int c = 0; c < C; c++) assertThat((double) actual[(b * ROWS * COLS + at) * C + c]).isCloseTo(expected[c], within(1e-5));
+        for (int c = 0; c < C; c++) assertThat((double) actual[(b * ROWS * COLS + at) * C + c]).isCloseTo(expected[c],
+            within(1e-5));
       }
     var square = normal(B, COLS, COLS, C);
     assertThatThrownBy(() -> run(provider, square, attention::forward)).isInstanceOf(IllegalArgumentException.class)

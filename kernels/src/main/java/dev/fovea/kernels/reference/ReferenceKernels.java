@@ -91,7 +91,8 @@ public final class ReferenceKernels implements Kernels {
 
   private static double at(GridBias grid, int o, int i, int query, int key) {
     int cols = grid.cols().cols();
-    return (double) at(grid.rows().segment(), grid.row(o, i, query, key / cols)) + at(grid.cols().segment(), grid.col(o, i, query, key % cols));
+    return (double) at(grid.rows().segment(), grid.row(o, i, query, key / cols)) + at(grid.cols().segment(), grid.col(o, i,
+        query, key % cols));
   }
 
   /// What a query takes from each key; nothing where it sees none.
@@ -224,7 +225,8 @@ public final class ReferenceKernels implements Kernels {
     for (int p = 0; p < points; p++)
       for (int f = 0; f < frequencies; f++) {
         double angle = 0;
-        for (int d = 0; d < dims; d++) angle += (scale * at(x, (long) p * dims + d) + offset) * at(basis, (long) d * frequencies + f);
+        for (int d = 0; d < dims; d++)
+          angle += (scale * at(x, (long) p * dims + d) + offset) * at(basis, (long) d * frequencies + f);
         put(out, 2L * p * frequencies + f, Math.sin(2 * Math.PI * angle));
         put(out, (2L * p + 1) * frequencies + f, Math.cos(2 * Math.PI * angle));
       }

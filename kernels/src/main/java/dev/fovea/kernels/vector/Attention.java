@@ -95,7 +95,8 @@ final class Attention {
   private static void add(MemorySegment to, long at, GridBias grid, int o, int i, int query, int n) {
     int cols = grid.cols().cols();
     for (int key = 0; key < n; key++) {
-      float more = Simd.at(grid.rows().segment(), grid.row(o, i, query, key / cols)) + Simd.at(grid.cols().segment(), grid.col(o, i, query, key % cols));
+      float more = Simd.at(grid.rows().segment(), grid.row(o, i, query, key / cols)) + Simd.at(grid.cols().segment(),
+          grid.col(o, i, query, key % cols));
       Simd.put(to, at + key, Simd.at(to, at + key) + more);
     }
   }

@@ -137,7 +137,8 @@ final class QueryTiles {
     int rows = this.rows.rows(first + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c, STRIDE,
+        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p),
+            c, STRIDE,
             p > 0 || mask.grid() != null);
     int end = Math.ceilDiv(count, LANES) * LANES;
     if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
@@ -151,7 +152,8 @@ final class QueryTiles {
       for (int r = 0; r < rows.rows(first + t); r++) {
         int query = rows.start(first + t) + r, at = grid(t, r);
         for (int c = 0; c < cols; c++) s[at + c] = Simd.at(grid.cols().segment(), grid.col(o, i, query, c));
-        for (int y = 0; y < grid.rows().cols(); y++) s[at + cols + LANES + y] = Simd.at(grid.rows().segment(), grid.row(o, i, query, y));
+        for (int y = 0; y < grid.rows().cols(); y++)
+          s[at + cols + LANES + y] = Simd.at(grid.rows().segment(), grid.row(o, i, query, y));
       }
   }
 

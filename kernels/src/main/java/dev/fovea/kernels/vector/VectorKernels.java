@@ -192,7 +192,8 @@ public final class VectorKernels implements Kernels {
     workers.forEach(points, p -> {
       for (int f = 0; f < frequencies; f++) {
         double turns = 0;
-        for (int d = 0; d < dims; d++) turns += (scale * Simd.at(x, (long) p * dims + d) + offset) * Simd.at(basis, (long) d * frequencies + f);
+        for (int d = 0; d < dims; d++)
+          turns += (scale * Simd.at(x, (long) p * dims + d) + offset) * Simd.at(basis, (long) d * frequencies + f);
         Simd.put(out, 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
         Simd.put(out, (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
       }

@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
 
-/// The masks of everything in a picture: a grid of points is asked for, in the whole picture and in overlapping parts of it, and of
-/// the answers those stay that the model is sure of and that no better one repeats (ref: segment_anything
+/// The masks of everything in a picture: a grid of points is asked for, in the whole picture and in overlapping parts of it, and
+/// of the answers those stay that the model is sure of and that no better one repeats (ref: segment_anything
 /// `automatic_mask_generator.py`, `utils/amg.py`).
 public final class AutomaticMasks {
   /// A part's sides within as many pixels of a mask's box cut the mask.
@@ -34,7 +34,8 @@ public final class AutomaticMasks {
   /// @param cropOverlap how far parts of the first layer overlap, as a share of the picture's shorter side
   /// @param cropPointsDownscale layer `i` has as many times fewer points across to the power of `i`
   /// @param minRegionArea smaller islands are removed and smaller holes filled; 0 for none
-  public record Settings(int pointsPerSide, double minPredictedIou, double minStability, float stabilityOffset, double boxNms, int cropLayers,
+  public record Settings(int pointsPerSide, double minPredictedIou, double minStability, float stabilityOffset, double boxNms,
+      int cropLayers,
       double cropNms, double cropOverlap, int cropPointsDownscale, int minRegionArea) {
     public static final Settings DEFAULT = new Settings(32, 0.88, 0.95, 1, 0.7, 0, 0.7, 512.0 / 1500, 1, 0);
 
@@ -42,7 +43,8 @@ public final class AutomaticMasks {
     public Settings {
       if (pointsPerSide < 1 || cropPointsDownscale < 1) throw new IllegalArgumentException("points: expected at least 1 a side");
       if (cropLayers < 0 || cropLayers > 6) throw new IllegalArgumentException("crop layers: expected 0 to 6, got " + cropLayers);
-      if (minRegionArea < 0) throw new IllegalArgumentException("smallest region: expected at least 0 pixels, got " + minRegionArea);
+      if (minRegionArea < 0)
+        throw new IllegalArgumentException("smallest region: expected at least 0 pixels, got " + minRegionArea);
     }
   }
 
@@ -74,7 +76,8 @@ public final class AutomaticMasks {
         done += here;
       }
     }
-    var kept = crops.size() == 1 ? found : keep(found, found.stream().mapToDouble(f -> 1 / f.crop.area()).toArray(), settings.cropNms);
+    var kept = crops.size() == 1 ? found : keep(found, found.stream().mapToDouble(f -> 1 / f.crop.area()).toArray(),
+        settings.cropNms);
     return settings.minRegionArea == 0 ? kept : withoutSmallRegions(kept);
   }
 
@@ -91,7 +94,8 @@ public final class AutomaticMasks {
     crops.add(new Crop(0, 0, 0, width, height));
     for (int layer = 1; layer <= settings.cropLayers; layer++) {
       int side = 1 << layer, overlap = (int) (settings.cropOverlap * Math.min(width, height) * (2.0 / side));
-      int cropWidth = Math.ceilDiv(overlap * (side - 1) + width, side), cropHeight = Math.ceilDiv(overlap * (side - 1) + height, side);
+      int cropWidth = Math.ceilDiv(overlap * (side - 1) + width, side);
+      int cropHeight = Math.ceilDiv(overlap * (side - 1) + height, side);
       for (int i = 0; i < side; i++)
         for (int j = 0; j < side; j++) {
           int left = (cropWidth - overlap) * i, top = (cropHeight - overlap) * j;
@@ -130,7 +134,8 @@ public final class AutomaticMasks {
       var mask = Mask.above(THRESHOLD, logits);
       var box = mask.box().moved(crop.left, crop.top);
       if (box.isCutBy(crop.box(), whole, CUT_TOLERANCE)) continue;
-      found.add(new Found(RunLengths.of(mask.inside(crop.left, crop.top, picture.width(), picture.height())), box, answer.iou(), stability,
+      found.add(new Found(RunLengths.of(mask.inside(crop.left, crop.top, picture.width(), picture.height())), box, answer.iou(),
+          stability,
           new Prompt.Point(x + crop.left, y + crop.top, true), crop.box()));
     }
     return found;
@@ -145,7 +150,8 @@ public final class AutomaticMasks {
     var clean = found.stream().map(f -> {
       var before = f.mask.mask();
       var after = Components.withoutIslands(Components.withoutHoles(before, settings.minRegionArea), settings.minRegionArea);
-      return after.equals(before) ? f : new Found(RunLengths.of(after), after.box(), f.predictedIou, f.stability, f.point, f.crop);
+      return after.equals(before) ? f : new Found(RunLengths.of(after), after.box(), f.predictedIou, f.stability, f.point,
+          f.crop);
     }).toList();
     var untouched = IntStream.range(0, clean.size()).mapToDouble(i -> clean.get(i) == found.get(i) ? 1 : 0).toArray();
     return keep(clean, untouched, Math.max(settings.boxNms, settings.cropNms));

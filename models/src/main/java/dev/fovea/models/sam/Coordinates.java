@@ -40,13 +40,16 @@ final class Coordinates {
     var name = "box " + text(box.x0()) + "," + text(box.y0()) + "," + text(box.x1()) + "," + text(box.y1());
     inside(name, box.x0(), box.y0(), width, height);
     inside(name, box.x1(), box.y1(), width, height);
-    if (box.x0() > box.x1() || box.y0() > box.y1()) throw new InputException(name + ": expected the upper left corner, then the lower right");
-    return new float[] {scaled(box.x0(), width, to.width()), scaled(box.y0(), height, to.height()), scaled(box.x1(), width, to.width()),
+    if (box.x0() > box.x1() || box.y0() > box.y1())
+      throw new InputException(name + ": expected the upper left corner, then the lower right");
+    return new float[] {scaled(box.x0(), width, to.width()), scaled(box.y0(), height, to.height()), scaled(box.x1(), width,
+        to.width()),
         scaled(box.y1(), height, to.height())};
   }
 
   private static void inside(String name, float x, float y, int width, int height) {
-    if (!(x >= 0 && x <= width && y >= 0 && y <= height)) throw new InputException(name + ": expected a place in the picture of " + width + "x" + height);
+    if (!(x >= 0 && x <= width && y >= 0 && y <= height))
+      throw new InputException(name + ": expected a place in the picture of " + width + "x" + height);
   }
 
   private static String text(float value) {
@@ -59,7 +62,8 @@ final class Coordinates {
 
   /// The logits of a drawn mask at the decoder's size: `sure` where it is white, `-sure` where it is black and in the padding.
   static float[] logits(Picture mask, Preprocessing.Size inner, int imageSize, int side, float sure) {
-    int width = Math.max(1, Math.round((float) inner.width() * side / imageSize)), height = Math.max(1, Math.round((float) inner.height() * side / imageSize));
+    int width = Math.max(1, Math.round((float) inner.width() * side / imageSize));
+    int height = Math.max(1, Math.round((float) inner.height() * side / imageSize));
     return Resample.BILINEAR.apply(mask, width, height).redOnSquare(side, -sure, sure);
   }
 }

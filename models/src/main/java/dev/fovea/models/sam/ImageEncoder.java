@@ -21,7 +21,8 @@ import org.jetbrains.annotations.Nullable;
 /// Shapes: B batch, S × S pixels, G × G patches, C channels, D channels of the result.
 ///
 /// @param posEmbed `[G, G, C]`
-public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEmbed, Tensor posEmbed, List<Block> blocks, Neck neck) {
+public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEmbed, Tensor posEmbed, List<Block> blocks,
+    Neck neck) {
 
   /// A transformer block.
   ///

@@ -64,7 +64,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   /// Attention whose queries, keys and values may all be made of different tokens, in fewer channels.
   record Attention(Linear q, Linear k, Linear v, Linear proj, int numHeads) {
     static Attention load(int dim, int inner, int numHeads, Weights w) {
-      return new Attention(w.linear("q", dim, inner), w.linear("k", dim, inner), w.linear("v", dim, inner), w.linear("proj", inner, dim), numHeads);
+      return new Attention(w.linear("q", dim, inner), w.linear("k", dim, inner), w.linear("v", dim, inner), w.linear("proj",
+          inner, dim), numHeads);
     }
 
     /// Projected queries `[T, h · D]`, keys and values `[N, h · D]` → `[T, h · D]`, before the last projection.
@@ -92,7 +93,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
       return new Layer(
           Attention.load(dim, dim, c.numHeads(), w.at("self_attn")), w.layerNorm("norm1", dim, eps),
           Attention.load(dim, inner, c.numHeads(), w.at("token_to_image")), w.layerNorm("norm2", dim, eps),
-          new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)), w.layerNorm("norm3", dim, eps),
+          new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)), w.layerNorm("norm3",
+              dim, eps),
           Attention.load(dim, inner, c.numHeads(), w.at("image_to_token")), w.layerNorm("norm4", dim, eps));
     }
 
@@ -113,7 +115,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     }
 
     Tensor map(Picture picture, Tensor tokens, Tensor asked) {
-      var attended = imageToToken.attend(picture.queries, imageToToken.k.forward(tokens.plus(asked)), imageToToken.v.forward(tokens));
+      var attended = imageToToken.attend(picture.queries, imageToToken.k.forward(tokens.plus(asked)),
+          imageToToken.v.forward(tokens));
       return norm4.forward(imageToToken.proj.forward(attended, picture.map));
     }
   }
@@ -123,7 +126,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     int dim = config.dim(), masks = c.maskTokens();
     return new MaskDecoder(w.tensor("iou_token", 1, dim), w.tensor("mask_tokens", masks, dim),
         IntStream.range(0, c.depth()).mapToObj(i -> Layer.load(config, w.at("layers").at(i))).toList(),
-        Attention.load(dim, dim / c.downsampleRate(), c.numHeads(), w.at("final_attn")), w.layerNorm("final_norm", dim, FINAL_EPS),
+        Attention.load(dim, dim / c.downsampleRate(), c.numHeads(), w.at("final_attn")), w.layerNorm("final_norm", dim,
+            FINAL_EPS),
         w.convTranspose2d("upscale1", dim, dim / 4, 2), w.layerNorm("upscale_norm", dim / 4, UPSCALE_EPS),
         w.convTranspose2d("upscale2", dim / 4, dim / 8, 2),
         IntStream.range(0, masks).mapToObj(i -> Head.load(dim, dim, dim / 8, w.at("hypernetworks").at(i))).toList(),
@@ -162,7 +166,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
         finalAttn.v.forward(map));
     tokens = finalNorm.forward(finalAttn.proj.forward(attended, tokens));
     int from = multimask ? 1 : 0, to = multimask ? maskTokens.dim(0) : 1;
-    return new Output(masks(map, tokens, from, to), iouHead.forward(tokens.slice(0, 0, 1)).reshape(maskTokens.dim(0)).slice(0, from, to).contiguous());
+    return new Output(masks(map, tokens, from, to), iouHead.forward(tokens.slice(0, 0, 1)).reshape(maskTokens.dim(0)).slice(0,
+        from, to).contiguous());
   }
 
   /// A token for the ratings, one for each mask, and the prompt's.
@@ -179,7 +184,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     int grid = (int) Math.sqrt(map.dim(0)), dim = map.dim(1);
     var x = upscaleNorm.forward(upscale1.forward(map.reshape(1, grid, grid, dim))).activate(Activation.GELU);
     x = upscale2.forward(x, Activation.GELU).reshape(16 * map.dim(0), dim / 8);       // [16 N, C/8]
-    var products = IntStream.range(from, to).mapToObj(i -> hypernetworks.get(i).forward(tokens.slice(0, 1 + i, 2 + i))).toArray(Tensor[]::new);
+    var products = IntStream.range(from, to).mapToObj(i -> hypernetworks.get(i).forward(tokens.slice(0, 1 + i, 2
+        + i))).toArray(Tensor[]::new);
     return Tensor.concat(0, products).matmul(x.transposed(0, 1), 1).reshape(to - from, 4 * grid, 4 * grid);
   }
 }

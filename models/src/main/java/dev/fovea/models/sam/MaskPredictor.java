@@ -78,7 +78,8 @@ public final class MaskPredictor implements AutoCloseable {
   private MaskDecoder.Positions computePositions() {
     try (var workspace = new Workspace(kernels)) {
       var beside = Tensor.zeros(arena, 1);
-      var computed = workspace.run("positions", beside, model::positions, p -> Stream.concat(p.keys().stream(), p.queries().stream()).toList());
+      var computed = workspace.run("positions", beside, model::positions, p -> Stream.concat(p.keys().stream(),
+          p.queries().stream()).toList());
       return new MaskDecoder.Positions(copies(computed.keys()), copies(computed.queries()));
     }
   }
@@ -109,7 +110,8 @@ public final class MaskPredictor implements AutoCloseable {
 
   /// What tells a picture's embedding by this model from another's.
   Map<String, String> fingerprint() {
-    return Map.of("config", model.config().toJson().toString(), "model", Long.toHexString(checkpoint.tensor(FINGERPRINT).checksum()));
+    return Map.of("config", model.config().toJson().toString(), "model",
+        Long.toHexString(checkpoint.tensor(FINGERPRINT).checksum()));
   }
 
   /// How many numbers the model has.

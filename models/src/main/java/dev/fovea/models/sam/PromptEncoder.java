@@ -22,7 +22,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param cornerEmbed `[2, C]`: what a box's first and second corner add to their place
 /// @param noPointEmbed `[1, C]`: the token in place of a box where there are points only
 /// @param noMaskEmbed `[C]`: what the map gets where there is no mask
-public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPositions positions, Embedding pointEmbed, Tensor cornerEmbed,
+public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPositions positions, Embedding pointEmbed,
+    Tensor cornerEmbed,
     Tensor noPointEmbed, Tensor noMaskEmbed, MaskEmbedding maskEmbed) {
 
   /// Brings a mask to the map's size.

@@ -6,6 +6,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -13,12 +14,13 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Segment Anything, which finds the mask of what a point, a box or a rough mask means (Kirillov et al., "Segment Anything", 2023;
-/// ref: segment_anything `modeling/sam.py`; transformers `models/sam/modeling_sam.py`). The heavy part sees the picture alone, so
-/// that a prompt is cheap.
+/// Segment Anything, which finds the mask of what a point, a box or a rough mask means (Kirillov et al., "Segment Anything",
+/// 2023; ref: segment_anything `modeling/sam.py`; transformers `models/sam/modeling_sam.py`). The heavy part sees the picture
+/// alone, so that a prompt is cheap.
 ///
 /// Shapes: S × S pixels, G × G places of the map, C channels, M masks.
-public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder promptEncoder, MaskDecoder maskDecoder) implements Model {
+public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder promptEncoder,
+    MaskDecoder maskDecoder) implements Model {
 
   private static final String EMBEDDINGS = "image_embeddings";
   private static final String POINTS = "input_points", LABELS = "input_labels", BOXES = "input_boxes", MASKS = "input_masks";
@@ -102,10 +104,30 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return outputs;
   }
 
-  private void answer(String prompt, Map<String, Tensor> inputs, Tensor map, MaskDecoder.Positions positions, Map<String, Tensor> outputs) {
-    Tensor points = inputs.get(prompt + "." + POINTS), labels = inputs.get(prompt + "." + LABELS), boxes = inputs.get(prompt + "." + BOXES);
+  private void check(String prompt, @Nullable Tensor points, @Nullable Tensor labels, @Nullable Tensor boxes,
+      @Nullable Tensor mask) {
+    int side = config.maskSize(), count = points != null && points.rank() == 4 ? points.dim(1) : 1;
+    if ((points == null) != (labels == null))
+      throw new InputException("prompt " + prompt + ": expected points and labels together");
+    if (points != null) {
+      expect(prompt, points, 1, count, points.dim(-2), 2);
+      expect(prompt, labels, 1, count, points.dim(-2));
+    }
+    if (boxes != null) expect(prompt, boxes, 1, points == null ? boxes.dim(1) : count, 4);
+    if (mask != null) expect(prompt, mask, 1, 1, side, side);
+  }
+
+  private static void expect(String prompt, Tensor input, int... shape) {
+    if (!Arrays.equals(input.shape(), shape))
+      throw new InputException("prompt " + prompt + ": expected " + Arrays.toString(shape) + ", got " + input);
+  }
+
+  private void answer(String prompt, Map<String, Tensor> inputs, Tensor map, MaskDecoder.Positions positions, Map<String,
+      Tensor> outputs) {
+    Tensor points = inputs.get(prompt + "." + POINTS), labels = inputs.get(prompt + "." + LABELS), boxes = inputs.get(prompt
+        + "." + BOXES);
     var mask = inputs.get(prompt + "." + MASKS);
-    if ((points == null) != (labels == null)) throw new InputException("prompt " + prompt + ": expected points and labels together");
+    check(prompt, points, labels, boxes, mask);
     var picture = picture(map, mask == null ? null : mask.select(0, 0).select(0, 0), positions);
     int count = points != null ? points.dim(1) : boxes != null ? boxes.dim(1) : 1, side = config.maskSize();
     for (boolean multimask : new boolean[] {true, false}) {
@@ -114,7 +136,8 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
       Tensor all = map.allocate(1, count, masks, side, side), iou = map.allocate(1, count, masks);
       for (int i = 0; i < count; i++) {
         var output = predict(picture, positions, points == null ? null : points.select(0, 0).select(0, i),
-            labels == null ? null : labels.select(0, 0).select(0, i), boxes == null ? null : boxes.select(0, 0).slice(0, i, i + 1), multimask);
+            labels == null ? null : labels.select(0, 0).select(0, i), boxes == null ? null : boxes.select(0, 0).slice(0, i, i
+                + 1), multimask);
         all.select(0, 0).select(0, i).set(output.masks());
         iou.select(0, 0).select(0, i).set(output.iou());
       }

@@ -26,7 +26,8 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
       boolean qkvBias, List<Integer> globalAttention, int windowSize, Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public ImageEncoder {
-      if (imageSize < 1 || patchSize < 1 || numChannels < 1 || embedDim < 1 || depth < 0 || numHeads < 1 || mlpDim < 1 || windowSize < 1)
+      if (imageSize < 1 || patchSize < 1 || numChannels < 1 || embedDim < 1 || depth < 0 || numHeads < 1 || mlpDim < 1
+          || windowSize < 1)
         throw new IllegalArgumentException("sizes must be positive");
       if (embedDim % numHeads != 0)
         throw new IllegalArgumentException("hidden_size " + embedDim + " is not a multiple of num_attention_heads " + numHeads);
@@ -120,7 +121,8 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
       expect(masks.integer("iou_head_depth", IOU_HEAD_DEPTH) == IOU_HEAD_DEPTH, "iou_head_depth: expected " + IOU_HEAD_DEPTH);
       int dim = vision.integer("output_channels", 256);
       var prompts = json.object("prompt_encoder_config");
-      expect(prompts.integer("num_point_embeddings", POINT_EMBEDDINGS) == POINT_EMBEDDINGS, "num_point_embeddings: expected " + POINT_EMBEDDINGS);
+      expect(prompts.integer("num_point_embeddings", POINT_EMBEDDINGS) == POINT_EMBEDDINGS, "num_point_embeddings: expected "
+          + POINT_EMBEDDINGS);
       expect(masks.integer("hidden_size", dim) == dim && prompts.integer("hidden_size", dim) == dim,
           "hidden_size of prompts and masks: expected output_channels, " + dim);
       return new SamConfig(vision(vision), prompts(prompts), masks(masks), dim);

@@ -166,7 +166,8 @@ public final class SamSession implements AutoCloseable {
     var seen = embedding();
     try (var arena = Arena.ofShared()) {
       var inputs = inputs(prompt, seen, arena);
-      var output = reading(() -> workspace.run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask), o -> List.of(o.masks(), o.iou())));
+      var output = reading(() -> workspace.run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask),
+          o -> List.of(o.masks(), o.iou())));
       return IntStream.range(0, output.iou().dim(0))
           .mapToObj(i -> new Answer(output.iou().get(i), output.masks().select(0, i).toArray())).toList();
     }
@@ -178,7 +179,8 @@ public final class SamSession implements AutoCloseable {
     int side = predictor.maskSize();
     try (var arena = Arena.ofShared()) {
       var logits = Tensor.of(arena, answer.logits, 1, side, side);
-      return reading(() -> workspace.run("size of " + seen.width + "x" + seen.height, logits, x -> atPictureSize(x, seen), List::of));
+      return reading(() -> workspace.run("size of " + seen.width + "x" + seen.height, logits, x -> atPictureSize(x, seen),
+          List::of));
     }
   }
 
@@ -198,10 +200,12 @@ public final class SamSession implements AutoCloseable {
     }
     if (!prompt.points().isEmpty()) {
       int count = prompt.points().size();
-      inputs.put("points", Tensor.of(arena, Coordinates.ofPoints(prompt.points(), seen.width, seen.height, resized(seen)), count, 2));
+      inputs.put("points", Tensor.of(arena, Coordinates.ofPoints(prompt.points(), seen.width, seen.height, resized(seen)),
+          count, 2));
       inputs.put("labels", Tensor.of(arena, Coordinates.labels(prompt.points()), count));
     }
-    if (prompt.box() != null) inputs.put("box", Tensor.of(arena, Coordinates.ofBox(prompt.box(), seen.width, seen.height, resized(seen)), 1, 4));
+    if (prompt.box() != null) inputs.put("box", Tensor.of(arena, Coordinates.ofBox(prompt.box(), seen.width, seen.height,
+        resized(seen)), 1, 4));
     return inputs;
   }
 
@@ -229,9 +233,11 @@ public final class SamSession implements AutoCloseable {
       mask = mask.slice(1, 0, rows);
       size = rows * factor;
     }
-    var larger = mask.reshape(1, rows, side, 1).resize(size, predictor.model().config().vision().imageSize(), Interpolation.BILINEAR);
+    var larger = mask.reshape(1, rows, side, 1).resize(size, predictor.model().config().vision().imageSize(),
+        Interpolation.BILINEAR);
     var cropped = larger.slice(1, 0, inner.height()).slice(2, 0, inner.width()).contiguous();
-    var full = inner.height() == seen.height && inner.width() == seen.width ? cropped : cropped.resize(seen.height, seen.width, Interpolation.BILINEAR);
+    var full = inner.height() == seen.height && inner.width() == seen.width ? cropped : cropped.resize(seen.height, seen.width,
+        Interpolation.BILINEAR);
     return full.reshape(seen.height, seen.width);
   }
 
@@ -242,7 +248,8 @@ public final class SamSession implements AutoCloseable {
   public float[] logits(Picture mask) {
     var seen = embedding();
     if (mask.width() != seen.width || mask.height() != seen.height)
-      throw new ImageException(mask.name() + ": expected a mask of " + seen.width + "x" + seen.height + ", as the picture is, got " + mask.width() + "x" + mask.height());
+      throw new ImageException(mask.name() + ": expected a mask of " + seen.width + "x" + seen.height
+          + ", as the picture is, got " + mask.width() + "x" + mask.height());
     return Coordinates.logits(mask, resized(seen), predictor.model().config().vision().imageSize(), predictor.maskSize(), SURE);
   }
 
@@ -273,7 +280,8 @@ public final class SamSession implements AutoCloseable {
       var tensor = saved.tensor(EMBEDDING);
       int grid = predictor.model().config().vision().gridSize(), dim = predictor.model().config().dim();
       if (!tensor.shape().equals(List.of((long) grid, (long) grid, (long) dim)))
-        throw new CheckpointException(file + ": '" + EMBEDDING + "': expected [" + grid + ", " + grid + ", " + dim + "], got " + tensor.shape());
+        throw new CheckpointException(file + ": '" + EMBEDDING + "': expected [" + grid + ", " + grid + ", " + dim + "], got "
+            + tensor.shape());
       see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT));
     }
   }
@@ -285,7 +293,8 @@ public final class SamSession implements AutoCloseable {
     } catch (NumberFormatException _) {
       // Said below, with what was found.
     }
-    throw new CheckpointException(saved.name() + ": the metadata's '" + key + "': expected a number of pixels, got " + saved.metadata().get(key));
+    throw new CheckpointException(saved.name() + ": the metadata's '" + key + "': expected a number of pixels, got "
+        + saved.metadata().get(key));
   }
 
   /// Bytes that the session holds for computing.

@@ -57,8 +57,8 @@ public record Components(int width, int height, int[] labels, int[] sizes) {
     return new Mask(mask.width(), mask.height(), pixels);
   }
 
-  /// The mask with its holes of fewer than `least` pixels filled (ref: `remove_small_regions`, "holes"). The same mask where there
-  /// are none.
+  /// The mask with its holes of fewer than `least` pixels filled (ref: `remove_small_regions`, "holes"). The same mask where
+  /// there are none.
   public static Mask withoutHoles(Mask mask, int least) {
     var outside = of(mask.inverted());
     boolean any = false;

@@ -17,8 +17,8 @@ public final class Contours {
     seen = new boolean[mask.width() * (mask.height() + 1)];
   }
 
-  /// The outer outlines, `x0, y0, x1, y1, …` each, as COCO's polygons; holes are left out, for COCO's polygons have none. Parts that
-  /// touch at a corner are one.
+  /// The outer outlines, `x0, y0, x1, y1, …` each, as COCO's polygons; holes are left out, for COCO's polygons have none. Parts
+  /// that touch at a corner are one.
   public static List<int[]> outer(Mask mask) {
     return new Contours(mask).rings().stream().filter(ring -> area(ring) > 0).toList();
   }

@@ -16,7 +16,8 @@ public record Mask(int width, int height, boolean[] pixels) {
   /// @throws IllegalArgumentException if `pixels` has another size
   public Mask {
     if (width < 1 || height < 1 || pixels.length != (long) width * height)
-      throw new IllegalArgumentException("mask " + width + "x" + height + ": expected " + (long) width * height + " pixels, got " + pixels.length);
+      throw new IllegalArgumentException("mask " + width + "x" + height + ": expected " + (long) width * height
+          + " pixels, got " + pixels.length);
   }
 
   /// The pixels whose logit is above `threshold`.

@@ -22,7 +22,8 @@ public final class MaskPainter {
   /// @throws IllegalArgumentException if a mask has another size
   public static byte[] overlay(Picture picture, List<Mask> masks) {
     var image = image(picture, BufferedImage.TYPE_INT_RGB);
-    for (int i = 0; i < masks.size(); i++) paint(image, sized(masks.get(i), picture), Color.HSBtoRGB(FIRST_HUE + i * HUE_STEP, 0.9f, 1));
+    for (int i = 0; i < masks.size(); i++)
+      paint(image, sized(masks.get(i), picture), Color.HSBtoRGB(FIRST_HUE + i * HUE_STEP, 0.9f, 1));
     return png(image);
   }
 
@@ -55,7 +56,8 @@ public final class MaskPainter {
   /// White where the mask is, black elsewhere.
   public static byte[] binary(Mask mask) {
     var image = new BufferedImage(mask.width(), mask.height(), BufferedImage.TYPE_BYTE_BINARY);
-    for (int y = 0; y < mask.height(); y++) for (int x = 0; x < mask.width(); x++) if (mask.at(x, y)) image.setRGB(x, y, 0xffffff);
+    for (int y = 0; y < mask.height(); y++)
+      for (int x = 0; x < mask.width(); x++) if (mask.at(x, y)) image.setRGB(x, y, 0xffffff);
     return png(image);
   }
 

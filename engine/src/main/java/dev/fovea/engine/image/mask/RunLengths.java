@@ -87,7 +87,8 @@ public record RunLengths(int width, int height, int[] counts) {
       do {
         if (at == text.length() || shift > 30) throw new IllegalArgumentException("run lengths: the text ends inside a number");
         bits = text.charAt(at++) - FIRST_CHARACTER;
-        if (bits < 0 || bits >= CHARACTERS) throw new IllegalArgumentException("run lengths: unexpected character '" + text.charAt(at - 1) + "'");
+        if (bits < 0 || bits >= CHARACTERS)
+          throw new IllegalArgumentException("run lengths: unexpected character '" + text.charAt(at - 1) + "'");
         value |= (long) (bits & (MORE - 1)) << shift;
         shift += BITS;
       } while ((bits & MORE) != 0);

@@ -64,7 +64,8 @@ class MaskTest {
       assertThat(runs.area()).isEqualTo(mask.area());
     }
     for (var wrong : List.of("", "1", "!", "~~~~~~~~~", "P", "T3X1", "ooooooooo0"))
-      assertThatThrownBy(() -> RunLengths.ofCompressed(5, 5, wrong)).as(wrong).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("run lengths: ");
+      assertThatThrownBy(() -> RunLengths.ofCompressed(5, 5,
+          wrong)).as(wrong).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("run lengths: ");
   }
 
   @Test
@@ -77,7 +78,8 @@ class MaskTest {
     assertThat(Contours.outer(mask("..."))).isEmpty();
   }
 
-  /// The outlines, filled by the even-odd rule, are the mask; what they enclose is its area; the outer ones are as many as its parts.
+  /// The outlines, filled by the even-odd rule, are the mask; what they enclose is its area; the outer ones are as many as its
+  /// parts.
   @Test
   void outlinesEncloseTheMask() {
     var random = new Random(2);
@@ -88,7 +90,8 @@ class MaskTest {
       assertThat(Contours.outer(mask)).hasSize(Components.of(mask).count());
       for (int at = 0; at < mask.pixels().length; at++) {
         int x = at % mask.width(), y = at / mask.width();
-        assertThat(rings.stream().filter(ring -> polygon(ring).contains(2 * x + 1, 2 * y + 1)).count() % 2 == 1).isEqualTo(mask.at(x, y));
+        assertThat(rings.stream().filter(ring -> polygon(ring).contains(2 * x + 1, 2 * y
+            + 1)).count() % 2 == 1).isEqualTo(mask.at(x, y));
       }
     }
   }
@@ -106,7 +109,8 @@ class MaskTest {
     assertThat(Components.of(mask).count()).isEqualTo(3);
     assertThat(Components.withoutHoles(mask, 2)).isEqualTo(mask("####...#", "####....", "####..##", "......##"));
     assertThat(Components.withoutIslands(mask, 3)).isEqualTo(mask("####....", "#.##....", "####..##", "......##"));
-    assertThat(Components.withoutIslands(mask, 100)).as("the largest stays").isEqualTo(mask("####....", "#.##....", "####....", "........"));
+    assertThat(Components.withoutIslands(mask, 100)).as("the largest stays").isEqualTo(mask("####....", "#.##....", "####....",
+        "........"));
     assertThat(Components.withoutIslands(mask, 1)).isSameAs(mask);
     assertThat(Components.withoutHoles(mask, 1)).isSameAs(mask);
   }
