@@ -1,6 +1,7 @@
 /// Benchmarks at shapes that real models have.
 module dev.fovea.benchmarks {
   requires dev.fovea.models;
+  requires java.management;
   requires jmh.core;
   requires jdk.unsupported;   // JMH's generated code reads it.
 

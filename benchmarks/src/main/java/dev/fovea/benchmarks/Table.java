@@ -3,19 +3,21 @@ package dev.fovea.benchmarks;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/// The benchmarks' program: `short` for the table of what is to be reached, `long` for all of JMH.
+/// The benchmarks' program: `short` for the table of what is to be reached, `long` for all of JMH, `tokenizers`
+/// for those alone.
 public final class Table {
   private Table() {}
 
-  /// @param args `short` or `long`, then, if only some rows are wanted, a regular expression that is found in their names
+  /// @param args `short`, `long` or `tokenizers`, then, if only some rows are wanted, a regular expression that is found in their names
   public static void main(String[] args) throws Exception {
     Locale.setDefault(Locale.ROOT);
     var filter = Pattern.compile(args.length > 1 ? args[1] : "");
     switch (args.length == 0 ? "" : args[0]) {
       case "short" -> ShortTable.print(filter);
       case "long" -> LongTable.print(filter);
+      case "tokenizers" -> TokenizerTable.print(filter);
       default -> {
-        System.err.println("table: expected short or long, got '" + String.join(" ", args) + "'");
+        System.err.println("table: expected short, long or tokenizers, got '" + String.join(" ", args) + "'");
         System.exit(2);
       }
     }

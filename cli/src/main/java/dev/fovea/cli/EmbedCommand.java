@@ -5,6 +5,7 @@ import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
+import dev.fovea.models.TextEmbedder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -18,7 +19,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "embed", description = "Turn pictures into vectors.",
+@Command(name = "embed", description = "Turn pictures or texts into vectors.",
     footer = {"", "A picture that cannot be read is told on stderr; the others go on, and the exit code is 2.",
         "With -o, vectors are kept in FILE.partial until all are done, and --resume goes on from there."})
 final class EmbedCommand implements Callable<Integer> {
@@ -27,9 +28,13 @@ final class EmbedCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
   private Path model;
 
-  @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE",
+  @Parameters(index = "1..*", arity = "0..*", paramLabel = "IMAGE",
       description = "Pictures, folders of pictures, or - for stdin.")
-  private List<String> images;
+  private List<String> images = List.of();
+
+  @Option(names = "--text", paramLabel = "TEXT",
+      description = "A text to embed instead, with a model of pictures and words; may be given again.")
+  private List<String> texts = List.of();
 
   @Option(names = "--pool", paramLabel = "HOW",
       description = "class: the class token; mean: of the patches; both: one after the other; joint: in the space shared "
@@ -59,6 +64,10 @@ final class EmbedCommand implements Callable<Integer> {
       description = "Rank the pictures by cosine with each of these.")
   private List<String> similar = List.of();
 
+  @Option(names = "--similar-text", paramLabel = "TEXT",
+      description = "Rank the pictures by cosine with this text, with a model of pictures and words; may be given again.")
+  private List<String> similarTexts = List.of();
+
   @Mixin
   private KernelOptions kernelOptions;
 
@@ -75,6 +84,31 @@ final class EmbedCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var form = checkedOutput();
+    if (images.isEmpty() == texts.isEmpty())
+      throw new Fovea.UsageException("expected pictures or --text, got " + (texts.isEmpty() ? "none" : "both"));
+    return texts.isEmpty() ? embedPictures(form) : embedTexts(form);
+  }
+
+  private int embedTexts(@Nullable EmbeddingFile form) {
+    if (pca != null || !similar.isEmpty() || !similarTexts.isEmpty() || resume || size != null || pool != null)
+      throw new Fovea.UsageException("--text: expected none of the options for pictures beside it");
+    try (var kernels = kernelOptions.open()) {
+      var embeddings = embedTexts(texts, kernels);
+      if (form != null) form.write(output, embeddings, "text", Map.of("model", model.toString(), "kernels", kernels.name()));
+      else Output.write(json ? EmbeddingFile.json(embeddings, "text") : text(embeddings), null);
+    }
+    return Fovea.GOOD;
+  }
+
+  private List<Embedding> embedTexts(List<String> texts, Kernels kernels) {
+    if (texts.isEmpty()) return List.of();
+    if (asTheyAre) throw new Fovea.UsageException("--no-normalize: expected no texts beside it, whose vectors have length 1");
+    try (var embedder = TextEmbedder.of(Checkpoint.open(model), kernels)) {
+      return texts.stream().distinct().map(text -> new Embedding(text, embedder.embed(text))).toList();
+    }
+  }
+
+  private int embedPictures(@Nullable EmbeddingFile form) {
     var names = PictureInputs.expand(images).stream().distinct().toList();
     var queries = PictureInputs.expand(similar).stream().distinct().toList();
     try (var kernels = kernelOptions.open(); var embedder = PictureEmbedder.of(Checkpoint.open(model), kernels);
@@ -82,8 +116,11 @@ final class EmbedCommand implements Callable<Integer> {
       var pooling = checkedPooling(embedder.poolings());
       int side = checkedSize(embedder.patchSize());
       var run = new EmbedRun(embedder, pooling, !asTheyAre, side, batch, bar);
-      boolean patchesOnly = pca != null && output == null && queries.isEmpty() && !json;
-      if (!patchesOnly) embed(run, names, queries, form, settings(pooling, side, kernels));
+      if (!similarTexts.isEmpty() && pooling != Pooling.JOINT)
+        throw new Fovea.UsageException("--similar-text: expected a model of pictures and words, and --pool joint, got --pool " + pooling);
+      var words = embedTexts(similarTexts, kernels);
+      boolean patchesOnly = pca != null && output == null && queries.isEmpty() && words.isEmpty() && !json;
+      if (!patchesOnly) embed(run, names, queries, words, form, settings(pooling, side, kernels));
       if (pca != null) drawPatches(embedder, run, names);
       return run.allWereReadable() ? Fovea.GOOD : Fovea.WRONG_USE;
     }
@@ -122,16 +159,17 @@ final class EmbedCommand implements Callable<Integer> {
         "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side), "kernels", kernels.name()));
   }
 
-  private void embed(EmbedRun run, List<String> names, List<String> queries, @Nullable EmbeddingFile form,
-      Map<String, String> settings) {
+  private void embed(EmbedRun run, List<String> names, List<String> queries, List<Embedding> words,
+      @Nullable EmbeddingFile form, Map<String, String> settings) {
     try (var journal = form == null ? null : new EmbedJournal(output, settings.toString(), resume)) {
       run.embed(Stream.concat(names.stream(), queries.stream()).distinct().toList(), journal);
       var embeddings = run.embeddings(names);
-      if (form != null && !embeddings.isEmpty()) form.write(output, embeddings, settings);
-      var rankings = run.embeddings(queries).stream().map(query -> Ranking.of(query, embeddings)).toList();
+      if (form != null && !embeddings.isEmpty()) form.write(output, embeddings, "image", settings);
+      var rankings = Stream.concat(run.embeddings(queries).stream().map(query -> Ranking.of(query, embeddings)),
+          words.stream().map(query -> Ranking.ofText(query, embeddings))).toList();
       if (!rankings.isEmpty()) Output.write(json ? Output.json(rankings) : Ranking.text(rankings), null);
-      boolean toStdout = form == null && queries.isEmpty() && !embeddings.isEmpty();
-      if (toStdout) Output.write(json ? EmbeddingFile.json(embeddings) : text(embeddings), null);
+      boolean toStdout = form == null && queries.isEmpty() && words.isEmpty() && !embeddings.isEmpty();
+      if (toStdout) Output.write(json ? EmbeddingFile.json(embeddings, "image") : text(embeddings), null);
       if (journal != null && run.allWereReadable()) journal.finished();
     }
   }
@@ -139,7 +177,7 @@ final class EmbedCommand implements Callable<Integer> {
   private static String text(List<Embedding> embeddings) {
     var text = new StringBuilder();
     for (var e : embeddings) {
-      text.append(e.image()).append(String.format("%n  %d numbers:", e.embedding().length));
+      text.append(e.name()).append(String.format("%n  %d numbers:", e.embedding().length));
       int shown = Math.min(SHOWN, e.embedding().length);
       for (int i = 0; i < shown; i++) text.append(String.format(Locale.ROOT, " %.4f", e.embedding()[i]));
       text.append(e.embedding().length > SHOWN ? " …" : "").append(System.lineSeparator());

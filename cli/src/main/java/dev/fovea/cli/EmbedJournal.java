@@ -124,13 +124,13 @@ final class EmbedJournal implements AutoCloseable {
   ///
   /// @throws Fovea.UsageException if it cannot be written
   void add(Embedding picture) {
-    if (picture.image().equals(PictureInputs.STDIN)) return;
+    if (picture.name().equals(PictureInputs.STDIN)) return;
     var bytes = ByteBuffer.allocate(4 * picture.embedding().length).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(picture.embedding());
-    var line = new Line(picture.image(), stamps.get(picture.image()), Base64.getEncoder().encodeToString(bytes.array()));
+    var line = new Line(picture.name(), stamps.get(picture.name()), Base64.getEncoder().encodeToString(bytes.array()));
     try {
       append(GSON.toJson(line));
-      known.put(picture.image(), new Known(line.stamp, picture.embedding()));
+      known.put(picture.name(), new Known(line.stamp, picture.embedding()));
     } catch (IOException e) {
       throw cannot(e);
     }

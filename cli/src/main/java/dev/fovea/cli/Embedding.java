@@ -1,6 +1,6 @@
 package dev.fovea.cli;
 
-/// A picture as a vector.
+/// A picture or a text as a vector.
 ///
-/// @param image the file, as the command line named it
-record Embedding(String image, float[] embedding) {}
+/// @param name the picture's file, as the command line named it, or the text
+record Embedding(String name, float[] embedding) {}

@@ -2,6 +2,7 @@ package dev.fovea.cli;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.NpyFile;
@@ -19,7 +20,7 @@ import java.util.Map;
 
 /// A file of vectors, in the form that the end of its name says.
 enum EmbeddingFile {
-  /// `[{"image", "embedding"}]`, a line a picture.
+  /// `[{"image", "embedding"}]`, or `[{"text", "embedding"}]`, a line each.
   JSON(".json"),
   /// `[pictures, D]`, and beside it the pictures' names, in the order of the rows, as JSON.
   NPY(".npy"),
@@ -41,34 +42,39 @@ enum EmbeddingFile {
     throw new Fovea.UsageException("--output: expected a file name that ends in .json, .npy or .safetensors, got " + file);
   }
 
-  static String json(List<Embedding> embeddings) {
+  /// @param what they are vectors of: `image` or `text`
+  static String json(List<Embedding> embeddings, String what) {
     var text = new StringBuilder();
-    for (int i = 0; i < embeddings.size(); i++) text.append(jsonLine(embeddings, i));
+    for (int i = 0; i < embeddings.size(); i++) text.append(jsonLine(embeddings, i, what));
     return text.toString();
   }
 
-  private static String jsonLine(List<Embedding> embeddings, int i) {
-    return (i == 0 ? "[" : " ") + GSON.toJson(embeddings.get(i)) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
+  private static String jsonLine(List<Embedding> embeddings, int i, String what) {
+    var object = new JsonObject();
+    object.addProperty(what, embeddings.get(i).name());
+    object.add("embedding", GSON.toJsonTree(embeddings.get(i).embedding()));
+    return (i == 0 ? "[" : " ") + GSON.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
   }
 
   /// Writes a file, all of it or nothing.
   ///
   /// @param embeddings at least one, all of one dimension
+  /// @param what they are vectors of: `image` or `text`
   /// @param metadata for where the form has a place for it
-  void write(Path file, List<Embedding> embeddings, Map<String, String> metadata) {
+  void write(Path file, List<Embedding> embeddings, String what, Map<String, String> metadata) {
     int dim = embeddings.getFirst().embedding().length;
-    var names = GSON.toJson(embeddings.stream().map(Embedding::image).toList());
+    var names = GSON.toJson(embeddings.stream().map(Embedding::name).toList());
     switch (this) {
       case JSON -> WholeFile.write(file, channel -> {
         for (int i = 0; i < embeddings.size(); i++)
-          WholeFile.writeFully(channel, ByteBuffer.wrap(jsonLine(embeddings, i).getBytes(StandardCharsets.UTF_8)));
+          WholeFile.writeFully(channel, ByteBuffer.wrap(jsonLine(embeddings, i, what).getBytes(StandardCharsets.UTF_8)));
       });
       case NPY -> {
         WholeFile.write(Path.of(file + ".names.json"), (names + "\n").getBytes(StandardCharsets.UTF_8));
         NpyFile.write(file, embeddings.stream().map(Embedding::embedding)::iterator, embeddings.size(), dim);
       }
       case SAFETENSORS -> {
-        var writer = new CheckpointWriter().metadata("images", names);
+        var writer = new CheckpointWriter().metadata(what + "s", names);
         metadata.forEach(writer::metadata);
         writer.tensor("embeddings", DType.F32, new long[] {embeddings.size(), dim}, () -> matrix(embeddings, dim)).write(file);
       }

@@ -39,6 +39,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);
     COMMANDS.put("bench", BenchCommand.class);
+    COMMANDS.put("tokenize", TokenizeCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);
   }
 

@@ -6,14 +6,19 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 
-/// Pictures by their likeness to one, the likest first.
+/// Pictures by their likeness to a picture or a text, the likest first.
 record Ranking(String query, List<Similar> similar) {
   record Similar(String image, double cosine) {}
 
   /// All pictures but the query itself, by whichever path it is named.
   static Ranking of(Embedding query, List<Embedding> pictures) {
-    return new Ranking(query.image(), pictures.stream().filter(picture -> !file(picture.image()).equals(file(query.image())))
-        .map(picture -> new Similar(picture.image(), Vectors.cosine(query.embedding(), picture.embedding())))
+    return ofText(query, pictures.stream().filter(picture -> !file(picture.name()).equals(file(query.name()))).toList());
+  }
+
+  /// All pictures by their likeness to a text.
+  static Ranking ofText(Embedding query, List<Embedding> pictures) {
+    return new Ranking(query.name(), pictures.stream()
+        .map(picture -> new Similar(picture.name(), Vectors.cosine(query.embedding(), picture.embedding())))
         .sorted(Comparator.comparingDouble(s -> -s.cosine)).toList());
   }
 

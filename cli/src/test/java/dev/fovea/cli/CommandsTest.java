@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.RunLengths;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -181,6 +184,31 @@ class CommandsTest {
   }
 
   @Test
+  void tokenize() throws IOException {
+    var fixture = Path.of("../engine/src/test/resources/fixtures/tokenizer-wordpiece");
+    var file = fixture.resolve("tokenizer.json").toString();
+    assertThat(fovea("tokenize", file, "--", "-dogs").out).contains("ids      2 1 332 3");
+    var json = JsonParser.parseString(fovea("tokenize", "--json", file, "a photo of a cat", "").out).getAsJsonArray();
+    assertThat(json).hasSize(2);
+    var first = json.get(0).getAsJsonObject();
+    assertThat(first.keySet()).containsExactly("text", "ids", "tokens", "decoded");
+    assertThat(first.getAsJsonArray("ids").toString()).isEqualTo("[2,27,352,171,27,313,3]");
+    assertThat(first.get("decoded").getAsString()).isEqualTo("a photo of a cat");
+    assertThat(fovea("tokenize", file, "a cat").out.lines())
+        .containsExactly("text     \"a cat\"", "ids      2 27 313 3", "tokens   \"[CLS]\" \"a\" \"cat\" \"[SEP]\"", "decoded  \"a cat\"");
+  }
+
+  @Test
+  void tokenizerInAModelFile() throws IOException {
+    var bytes = Files.readAllBytes(Path.of("../engine/src/test/resources/fixtures/tokenizer-clip/tokenizer.json"));
+    var file = folder.resolve("text.safetensors");
+    new CheckpointWriter().tensor("tokenizer.json", DType.U8, new long[] {bytes.length}, () -> MemorySegment.ofArray(bytes)).write(file);
+    assertThat(fovea("tokenize", file.toString(), "a photo of a cat").out).contains("ids      0 280 545 339 280 385 1");
+    assertThat(fovea("tokenize", model, "a cat")).returns(2, Run::status).returns("", Run::out)
+        .returns("fovea: " + model + ": holds no tokenizer: there is no tensor 'tokenizer.json'\n", Run::err);
+  }
+
+  @Test
   void doctorAndDemoAndCompletion() {
     assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");
     assertThat(fovea("demo").out).contains("yellow ring");
@@ -188,7 +216,7 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "mask", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "mask", "zero-shot", "tokenize", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

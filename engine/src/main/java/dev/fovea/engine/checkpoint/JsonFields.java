@@ -11,6 +11,8 @@ import java.util.List;
 ///
 /// @param where what error messages call the object
 public record JsonFields(String where, JsonObject json) {
+  private static final int SHOWN = 200;
+
   /// @throws CheckpointException if `text` is no JSON object
   public static JsonFields parse(String where, String text) {
     try {
@@ -31,7 +33,9 @@ public record JsonFields(String where, JsonObject json) {
   }
 
   private CheckpointException wrong(String field, String expected) {
-    return new CheckpointException(where + ": '" + field + "': expected " + expected + ", got " + json.get(field));
+    var got = json.get(field).toString();
+    return new CheckpointException(where + ": '" + field + "': expected " + expected + ", got "
+        + (got.length() <= SHOWN ? got : got.substring(0, SHOWN) + "…"));
   }
 
   public int integer(String field) {

@@ -7,7 +7,8 @@ package dev.fovea.engine.text;
 /// @param rstrip whether it takes the white space after it
 /// @param normalized whether it is looked for, normalised, in the normalised text
 /// @param special whether decoding may leave it out
-public record AddedToken(int id, String content, boolean singleWord, boolean lstrip, boolean rstrip, boolean normalized, boolean special) {
+public record AddedToken(int id, String content, boolean singleWord, boolean lstrip, boolean rstrip, boolean normalized,
+    boolean special) {
   static AddedToken of(JsonPart part) {
     part.only("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
     boolean special = part.bool("special", false);

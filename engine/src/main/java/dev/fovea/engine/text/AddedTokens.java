@@ -43,7 +43,8 @@ final class AddedTokens {
   private void check(String what, AddedToken token, Vocabulary vocabulary) {
     if (token.content().isEmpty()) throw new CheckpointException(what + ": expected a token that is not empty");
     int known = vocabulary.id(token.content());
-    if (known >= 0 && known != token.id()) throw new CheckpointException(what + " has the id " + token.id() + ", but " + known + " in the vocabulary");
+    if (known >= 0 && known != token.id())
+      throw new CheckpointException(what + " has the id " + token.id() + ", but " + known + " in the vocabulary");
     var other = vocabulary.token(token.id());
     if (known < 0 && other != null)
       throw new CheckpointException(what + " has the id " + token.id() + ", which is that of '" + other + "' in the vocabulary");

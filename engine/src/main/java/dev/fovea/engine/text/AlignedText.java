@@ -50,6 +50,11 @@ final class AlignedText {
     return ends == null ? base + i + 1 : ends[base + i];
   }
 
+  /// Length of the original text that this comes from.
+  int originLength() {
+    return isEmpty() ? 0 : end(length() - 1) - start(0);
+  }
+
   AlignedText slice(int from, int to) {
     return from == 0 && to == text.length() ? this : new AlignedText(text.substring(from, to), starts, ends, base + from);
   }

@@ -54,7 +54,8 @@ final class Bpe implements Model {
       if (line instanceof com.google.gson.JsonPrimitive p && p.isString() && p.getAsString().startsWith("#version")) continue;
       var name = "merges[" + rank + "]";
       var pair = pair(part, line, name);
-      if (pair[1].length() < continuingPrefix.length()) throw part.error(name + ": '" + pair[1] + "' lacks the continuing_subword_prefix");
+      if (pair[1].length() < continuingPrefix.length())
+        throw part.error(name + ": '" + pair[1] + "' lacks the continuing_subword_prefix");
       var result = pair[0] + pair[1].substring(continuingPrefix.length());
       merges.put(known(part, name, pair[0]), known(part, name, pair[1]), rank++, known(part, name, result));
     }
@@ -63,7 +64,8 @@ final class Bpe implements Model {
 
   /// A merge in either written form: `"a b"` or `["a", "b"]`.
   private static String[] pair(JsonPart part, JsonElement line, String name) {
-    if (line instanceof JsonArray pair && pair.size() == 2) return new String[] {part.text(pair.get(0), name), part.text(pair.get(1), name)};
+    if (line instanceof JsonArray pair && pair.size() == 2)
+      return new String[] {part.text(pair.get(0), name), part.text(pair.get(1), name)};
     var words = line instanceof JsonArray ? new String[0] : part.text(line, name).split(" ", -1);
     if (words.length != 2) throw part.error(name + ": expected two tokens, got " + line);
     return words;
@@ -89,7 +91,8 @@ final class Bpe implements Model {
   public void tokenize(String word, Sink sink) {
     int id = ignoreMerges ? vocabulary.id(word) : -1;
     if (id >= 0) sink.add(id, word, 0, word.length());
-    else cache.get(word, this::merge).tokens((i, token, from, to) -> sink.add(i, token == null ? unknownToken : token, from, to), vocabulary);
+    else cache.get(word, this::merge).tokens((i, token, from, to) -> sink.add(i, token == null ? unknownToken : token, from, to),
+        vocabulary);
   }
 
   private WordCache.Word merge(String word) {

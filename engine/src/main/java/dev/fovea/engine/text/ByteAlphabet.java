@@ -5,7 +5,8 @@ import java.util.Arrays;
 
 /// The 256 printable characters that stand for bytes in byte-level vocabularies.
 ///
-/// Printable bytes of Latin-1 stand for themselves, the others follow from U+0100 on. ref: gpt-2/src/encoder.py, bytes_to_unicode.
+/// Printable bytes of Latin-1 stand for themselves, the others follow from U+0100 on. ref: gpt-2/src/encoder.py,
+/// bytes_to_unicode.
 final class ByteAlphabet {
   /// What stands for a space.
   static final char SPACE = 'Ġ';

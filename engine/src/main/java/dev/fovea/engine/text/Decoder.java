@@ -39,7 +39,8 @@ sealed interface Decoder {
         part.only("type", "pad_token", "word_delimiter_token", "cleanup");
         yield new Ctc(part.string("pad_token"), part.string("word_delimiter_token"), part.bool("cleanup"));
       }
-      default -> throw part.unknownType("Sequence", "ByteLevel", "ByteFallback", "Fuse", "BPEDecoder", "WordPiece", "Metaspace", "Strip",
+      default -> throw part.unknownType("Sequence", "ByteLevel", "ByteFallback", "Fuse", "BPEDecoder", "WordPiece", "Metaspace",
+          "Strip",
           "Replace", "CTC");
     };
   }
@@ -146,7 +147,8 @@ sealed interface Decoder {
     /// Takes the spaces away that English writes none of.
     static String cleanUp(String text) {
       if (text.indexOf(' ') < 0) return text;
-      return text.replace(" .", ".").replace(" ?", "?").replace(" !", "!").replace(" ,", ",").replace(" ' ", "'").replace(" n't", "n't")
+      return text.replace(" .", ".").replace(" ?", "?").replace(" !", "!").replace(" ,", ",").replace(" ' ", "'").replace(" n't",
+          "n't")
           .replace(" 'm", "'m").replace(" do not", " don't").replace(" 's", "'s").replace(" 've", "'ve").replace(" 're", "'re");
     }
   }

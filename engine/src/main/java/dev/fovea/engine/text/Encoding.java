@@ -34,7 +34,8 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
   /// As many tokens of one kind.
   static Encoding repeat(int count, int id, String token, int typeId, boolean attended) {
     return new Encoding(filled(count, id), Collections.nCopies(count, token), new int[count], new int[count],
-        filled(count, typeId), filled(count, attended ? 1 : 0), filled(count, 1), filled(count, -1), filled(count, -1), List.of());
+        filled(count, typeId), filled(count, attended ? 1 : 0), filled(count, 1), filled(count, -1), filled(count, -1),
+            List.of());
   }
 
   private static int[] filled(int count, int value) {
@@ -44,8 +45,10 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
   }
 
   Encoding slice(int from, int to) {
-    return new Encoding(cut(ids, from, to), tokens.subList(from, to), cut(starts, from, to), cut(ends, from, to), cut(typeIds, from, to),
-        cut(attentionMask, from, to), cut(specialTokensMask, from, to), cut(wordIds, from, to), cut(sequenceIds, from, to), List.of());
+    return new Encoding(cut(ids, from, to), tokens.subList(from, to), cut(starts, from, to), cut(ends, from, to),
+        cut(typeIds, from, to),
+        cut(attentionMask, from, to), cut(specialTokensMask, from, to), cut(wordIds, from, to), cut(sequenceIds, from, to),
+            List.of());
   }
 
   private static int[] cut(int[] array, int from, int to) {
@@ -54,7 +57,8 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
 
   Encoding withTypeId(int typeId) {
     var more = overflowing.stream().map(e -> e.withTypeId(typeId)).toList();
-    return new Encoding(ids, tokens, starts, ends, filled(length(), typeId), attentionMask, specialTokensMask, wordIds, sequenceIds, more);
+    return new Encoding(ids, tokens, starts, ends, filled(length(), typeId), attentionMask, specialTokensMask, wordIds,
+        sequenceIds, more);
   }
 
   Encoding withOffsets(int[] newStarts, int[] newEnds, List<Encoding> more) {
@@ -81,7 +85,8 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
   private Encoding join(Encoding other) {
     var all = new ArrayList<>(tokens);
     all.addAll(other.tokens);
-    return new Encoding(join(ids, other.ids), all, join(starts, other.starts), join(ends, other.ends), join(typeIds, other.typeIds),
+    return new Encoding(join(ids, other.ids), all, join(starts, other.starts), join(ends, other.ends),
+        join(typeIds, other.typeIds),
         join(attentionMask, other.attentionMask), join(specialTokensMask, other.specialTokensMask), join(wordIds, other.wordIds),
         join(sequenceIds, other.sequenceIds), List.of());
   }
@@ -126,7 +131,8 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
 
     Encoding build() {
       int n = tokens.size();
-      return new Encoding(cut(ids, 0, n), tokens, cut(starts, 0, n), cut(ends, 0, n), filled(n, sequence), filled(n, 1), new int[n],
+      return new Encoding(cut(ids, 0, n), tokens, cut(starts, 0, n), cut(ends, 0, n), filled(n, sequence), filled(n, 1),
+          new int[n],
           cut(words, 0, n), filled(n, sequence), List.of());
     }
   }

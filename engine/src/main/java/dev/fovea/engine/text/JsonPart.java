@@ -15,7 +15,7 @@ import org.jetbrains.annotations.Nullable;
 record JsonPart(JsonFields fields) {
   /// More than any published model knows, and few enough for an array.
   static final int MOST_IDS = 1 << 24;
-  private static final int SHOWN = 60;
+  private static final int SHOWN = 60, LONGEST_MESSAGE = 400;
 
   static JsonPart of(String where, JsonElement json) {
     if (!(json instanceof JsonObject object)) throw new CheckpointException(where + ": expected an object, got " + shown(json));
@@ -52,7 +52,8 @@ record JsonPart(JsonFields fields) {
   /// One of the `names` that a field may have.
   String choice(String field, String... names) {
     var value = string(field);
-    if (!List.of(names).contains(value)) throw error("'" + field + "': '" + value + "' is not known, expected one of " + listed(names));
+    if (!List.of(names).contains(value))
+      throw error("'" + field + "': '" + value + "' is not known, expected one of " + listed(names));
     return value;
   }
 
@@ -135,7 +136,8 @@ record JsonPart(JsonFields fields) {
   }
 
   CheckpointException error(String message) {
-    return new CheckpointException(where() + ": " + message);
+    return new CheckpointException(where() + ": " + (message.length() <= LONGEST_MESSAGE ? message
+        : message.substring(0, LONGEST_MESSAGE) + "…"));
   }
 
   private static String shown(@Nullable JsonElement json) {

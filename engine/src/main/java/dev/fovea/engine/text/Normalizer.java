@@ -2,6 +2,7 @@ package dev.fovea.engine.text;
 
 import java.text.Normalizer.Form;
 import java.util.List;
+import java.util.Locale;
 
 /// Rewrites a text before it is cut into words. ref: tokenizers, normalizers/.
 sealed interface Normalizer {
@@ -10,7 +11,8 @@ sealed interface Normalizer {
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if the type or one of its fields is not known
   static Normalizer of(JsonPart part) {
     return switch (part.type()) {
-      case "Sequence" -> new Sequence(part.only("type", "normalizers").parts("normalizers").stream().map(Normalizer::of).toList());
+      case "Sequence" -> new Sequence(part.only("type", "normalizers").parts("normalizers").stream().map(Normalizer::of)
+          .toList());
       case "NFC", "NFD", "NFKC", "NFKD" -> new Unicode(Form.valueOf(part.only("type").type()));
       case "Lowercase" -> new Lowercase(part.only("type"));
       case "Strip" -> {
@@ -63,7 +65,7 @@ sealed interface Normalizer {
 
     static AlignedText lowercase(AlignedText source) {
       var text = source.text();
-      if (Characters.isAscii(text)) return source.withChars(text.toLowerCase(java.util.Locale.ROOT));
+      if (Characters.isAscii(text)) return source.withChars(text.toLowerCase(Locale.ROOT));
       if (text.indexOf(DOTTED_CAPITAL_I) < 0) return source.map(Character::toLowerCase);
       var out = source.builder();
       for (int i = 0, next; i < text.length(); i = next) {
@@ -112,7 +114,8 @@ sealed interface Normalizer {
 
     private static int clean(int c) {
       return switch (c) {
-        case 0x09, 0x0A, 0x0C, 0x0D, 0x1680, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD -> ' ';
+        case 0x09, 0x0A, 0x0C, 0x0D, 0x1680, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF,
+            0xFFFD -> ' ';
         case 0x0B, 0x7F, 0x8F, 0x9F -> AlignedText.REMOVED;
         default -> c > 0 && c < 0x20 ? AlignedText.REMOVED : c;
       };
@@ -139,28 +142,35 @@ sealed interface Normalizer {
 
   /// Replaces each match; the content comes from where the match's last character does.
   record Replace(TextPattern pattern, String content) implements Normalizer {
-    /// A text may grow this much, or else a few rules in a row could fill the memory.
-    private static final int MOST_GROWTH = 100, MOST_GROWTH_OF_SHORT = 1 << 20;
+    /// What a text may grow to, in characters of the original and at least: else a few rules in a row could fill the memory.
+    private static final int MOST_GROWTH = 100, MOST_OF_SHORT = 1 << 20;
 
     @Override
     public AlignedText normalize(AlignedText source) {
-      if (source.isEmpty()) return source;
-      var spans = pattern.find(source.text()).closed();
-      if (spans.size() == 1 && !spans.isMatch(0)) return source;
-      long most = Math.max(MOST_GROWTH_OF_SHORT, (long) MOST_GROWTH * source.length());
-      var out = source.builder();
+      var text = source.text();
+      var spans = pattern.find(text).closed();
+      long most = Math.max(MOST_OF_SHORT, (long) MOST_GROWTH * source.originLength());
+      AlignedText.Builder out = null;
+      int copied = 0;
       for (int i = 0; i < spans.size(); i++) {
+        int start = spans.start(i), end = spans.end(i);
+        if (!spans.isMatch(i) || end - start == content.length() && text.startsWith(content, start)) continue;
+        if (out == null) out = source.builder();
         if (out.length() > most)
-          throw new TokenizerException("a replacement by '" + content + "' makes more than " + most + " characters of " + source.length());
-        if (!spans.isMatch(i)) out.copy(spans.start(i), spans.end(i));
-        else putContent(out, source.text(), spans.start(i), spans.end(i));
+          throw new TokenizerException("a replacement by '" + content + "' makes more than " + most + " characters of "
+              + source.originLength());
+        out.copy(copied, start);
+        putContent(out, text, end);
+        copied = end;
       }
+      if (out == null) return source;
+      out.copy(copied, text.length());
       return out.build();
     }
 
-    private void putContent(AlignedText.Builder out, String text, int start, int end) {
+    private void putContent(AlignedText.Builder out, String text, int end) {
       if (content.isEmpty()) return;
-      // An empty match stands beside a character: the one before it, if there is one.
+      // An empty match at the beginning has no character before it: the content comes from the first.
       if (end == 0) out.put(content, 0, Character.charCount(text.codePointAt(0)));
       else out.put(content, end - Character.charCount(text.codePointBefore(end)), end);
     }
@@ -171,7 +181,8 @@ sealed interface Normalizer {
     static Bert of(JsonPart part) {
       part.only("type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase");
       boolean lowercase = part.bool("lowercase");
-      return new Bert(part.bool("clean_text"), part.bool("handle_chinese_chars"), part.bool("strip_accents", lowercase), lowercase);
+      return new Bert(part.bool("clean_text"), part.bool("handle_chinese_chars"), part.bool("strip_accents", lowercase),
+          lowercase);
     }
 
     @Override

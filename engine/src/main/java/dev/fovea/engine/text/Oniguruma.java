@@ -1,7 +1,6 @@
 package dev.fovea.engine.text;
 
 import java.util.Map;
-import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
@@ -13,19 +12,22 @@ final class Oniguruma {
   /// In Ruby's syntax `^` and `$` are a line's ends, and `\n` alone ends a line.
   private static final int FLAGS = Pattern.UNICODE_CHARACTER_CLASS | Pattern.MULTILINE | Pattern.UNIX_LINES;
 
-  private static final Map<String, String> CATEGORIES = Map.ofEntries(Map.entry("Letter", "L"), Map.entry("Uppercase_Letter", "Lu"),
+  private static final Map<String, String> CATEGORIES = Map.ofEntries(Map.entry("Letter", "L"),
+      Map.entry("Uppercase_Letter", "Lu"),
       Map.entry("Lowercase_Letter", "Ll"), Map.entry("Titlecase_Letter", "Lt"), Map.entry("Modifier_Letter", "Lm"),
       Map.entry("Other_Letter", "Lo"), Map.entry("Mark", "M"), Map.entry("Nonspacing_Mark", "Mn"), Map.entry("Number", "N"),
       Map.entry("Decimal_Number", "Nd"), Map.entry("Punctuation", "P"), Map.entry("Symbol", "S"), Map.entry("Separator", "Z"),
       Map.entry("Other", "C"), Map.entry("Alnum", "Alnum"), Map.entry("Alpha", "Alpha"), Map.entry("Digit", "Nd"),
       Map.entry("Space", "IsWhite_Space"), Map.entry("Upper", "IsUppercase"), Map.entry("Lower", "IsLowercase"),
       Map.entry("Alphabetic", "IsAlphabetic"), Map.entry("White_Space", "IsWhite_Space"), Map.entry("Any", "IsAssigned"));
-  private static final Map<String, String> BRACKETS = Map.of("alpha", "\\p{IsAlphabetic}", "digit", "\\p{Nd}", "alnum", "\\p{Alnum}",
+  private static final Map<String, String> BRACKETS = Map.of("alpha", "\\p{IsAlphabetic}", "digit", "\\p{Nd}", "alnum",
+      "\\p{Alnum}",
       "space", "\\s", "upper", "\\p{IsUppercase}", "lower", "\\p{IsLowercase}", "xdigit", "0-9A-Fa-f", "cntrl", "\\p{Cc}",
-      "punct", "\\p{P}$+<=>^`|~");
+      "punct", "\\p{P}\\p{S}");
   /// Escapes that mean the same in both.
   private static final String SAME = "dDwWsSbBAzZGRXtnrfaexukpP";
-  private static final Set<String> GROUPS = Set.of(":", "=", "!", ">", "<=", "<!", "i:", "i-mx:", "m:", "x:", "i", "x", "im:", "mi:", "-i:");
+  /// What may follow `(?`: no capture, looking ahead and behind, an atom, options.
+  private static final Pattern GROUP = Pattern.compile("[:=!>]|<[=!]|[imx]+(-[imx]+)?:?|-[imx]+:?");
 
   private final String regex;
   private final StringBuilder java = new StringBuilder();
@@ -137,7 +139,7 @@ final class Oniguruma {
     if (end < regex.length() && regex.charAt(end) != ')') end++;
     var kind = regex.substring(at + 2, Math.min(end, regex.length()));
     boolean named = kind.startsWith("<") && kind.length() == 2 && Character.isLetter(kind.charAt(1));
-    if (!named && !GROUPS.contains(kind)) throw unsupported("the group (?" + kind + " is not known");
+    if (!named && !GROUP.matcher(kind).matches()) throw unsupported("the group (?" + kind + " is not known");
     // Ruby's m lets a dot match line ends, which is Java's s.
     replace(end - at, "(?" + (named ? kind : kind.replace("m", "s")));
   }

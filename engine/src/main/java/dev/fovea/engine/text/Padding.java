@@ -13,7 +13,8 @@ public record Padding(int length, int multipleOf, int id, int typeId, String tok
 
   public Padding {
     if (length < 0 || length > MOST) throw new IllegalArgumentException("length: expected 0 to " + MOST + ", got " + length);
-    if (multipleOf < 1 || multipleOf > MOST) throw new IllegalArgumentException("multipleOf: expected 1 to " + MOST + ", got " + multipleOf);
+    if (multipleOf < 1 || multipleOf > MOST)
+      throw new IllegalArgumentException("multipleOf: expected 1 to " + MOST + ", got " + multipleOf);
   }
 
   static Padding of(JsonPart part) {
@@ -22,7 +23,8 @@ public record Padding(int length, int multipleOf, int id, int typeId, String tok
     if (part.element("strategy", "BatchLongest or {\"Fixed\": length}") instanceof JsonObject)
       length = Math.max(1, part.object("strategy").only("Fixed").count("Fixed", MOST));
     else part.choice("strategy", "BatchLongest");
-    return new Padding(length, Math.max(1, part.count("pad_to_multiple_of", MOST, 1)), part.count("pad_id", JsonPart.MOST_IDS - 1),
+    return new Padding(length, Math.max(1, part.count("pad_to_multiple_of", MOST, 1)),
+        part.count("pad_id", JsonPart.MOST_IDS - 1),
         part.count("pad_type_id", MOST), part.string("pad_token"), part.choice("direction", "Left", "Right").equals("Left"));
   }
 

@@ -79,7 +79,13 @@ sealed interface PostProcessor {
         while (leading < token.length() && isSpace(token.charAt(leading))) leading++;
         while (trailing < token.length() && isSpace(token.charAt(token.length() - 1 - trailing))) trailing++;
         // A single space before the first word may be the prefix, which the text does not hold.
-        if (leading == 1 && addPrefixSpace && (i == 0 || starts[i] == 0)) leading = 0;
+        boolean prefix = leading == 1 && addPrefixSpace && (i == 0 || starts[i] == 0);
+        if (leading == token.length()) {
+          if (prefix) ends[i] = starts[i];
+          else starts[i] = ends[i];
+          continue;
+        }
+        if (prefix) leading = 0;
         starts[i] = Math.min(starts[i] + leading, ends[i]);
         if (ends[i] >= trailing) ends[i] = Math.max(ends[i] - trailing, starts[i]);
       }
@@ -133,7 +139,8 @@ sealed interface PostProcessor {
       if (declared == null) throw fields.error("there is no '" + fields.string("id") + "' among the special_tokens");
       var tokens = declared.strings("tokens");
       var ids = declared.array("ids");
-      if (ids.size() != tokens.size()) throw declared.error("expected as many ids as tokens, got " + ids.size() + " and " + tokens.size());
+      if (ids.size() != tokens.size())
+        throw declared.error("expected as many ids as tokens, got " + ids.size() + " and " + tokens.size());
       var all = Encoding.EMPTY;
       for (int i = 0; i < tokens.size(); i++) all = all.plus(Encoding.repeat(1, id(declared, ids, i), tokens.get(i), type, true));
       return new Special(all);

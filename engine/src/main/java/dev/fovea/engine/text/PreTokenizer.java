@@ -2,6 +2,7 @@ package dev.fovea.engine.text;
 
 import java.lang.Character.UnicodeScript;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 import org.jetbrains.annotations.Nullable;
 
@@ -13,7 +14,8 @@ sealed interface PreTokenizer {
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if the type or one of its fields is not known
   static PreTokenizer of(JsonPart part) {
     return switch (part.type()) {
-      case "Sequence" -> new Sequence(part.only("type", "pretokenizers").parts("pretokenizers").stream().map(PreTokenizer::of).toList());
+      case "Sequence" -> new Sequence(part.only("type", "pretokenizers").parts("pretokenizers").stream().map(PreTokenizer::of)
+          .toList());
       case "ByteLevel" -> ByteLevel.of(part);
       case "Metaspace" -> Metaspace.of(part);
       case "Split" -> {
@@ -26,7 +28,8 @@ sealed interface PreTokenizer {
       case "BertPreTokenizer" -> new Sequence(List.of(whiteSpace(part.only("type")), punctuation(SplitBehavior.ISOLATED)));
       case "Punctuation" -> punctuation(SplitBehavior.of(part.only("type", "behavior"), SplitBehavior.ISOLATED));
       case "Digits" -> new Split(TextPattern.codePoints(Characters::isNumeric),
-          part.only("type", "individual_digits").bool("individual_digits") ? SplitBehavior.ISOLATED : SplitBehavior.CONTIGUOUS, false);
+          part.only("type", "individual_digits").bool("individual_digits") ? SplitBehavior.ISOLATED : SplitBehavior.CONTIGUOUS,
+              false);
       case "CharDelimiterSplit" -> {
         int delimiter = part.only("type", "delimiter").character("delimiter");
         yield new Split(TextPattern.codePoints(c -> c == delimiter), SplitBehavior.REMOVED, false);
@@ -84,7 +87,8 @@ sealed interface PreTokenizer {
     @Override
     public void split(AlignedText text, Consumer<AlignedText> out) {
       if (addPrefixSpace && !text.text().startsWith(" ")) text = text.prepend(" ");
-      if (useRegex) SplitBehavior.ISOLATED.split(text, GPT2.find(text.text()), false, word -> out.accept(ByteAlphabet.write(word)));
+      if (useRegex)
+        SplitBehavior.ISOLATED.split(text, GPT2.find(text.text()), false, word -> out.accept(ByteAlphabet.write(word)));
       else out.accept(ByteAlphabet.write(text));
     }
   }
@@ -99,7 +103,9 @@ sealed interface PreTokenizer {
       boolean prefix = part.bool("add_prefix_space", true);
       if (!prefix && declared != null && !declared.equals("never"))
         throw part.error("'add_prefix_space' is false, but 'prepend_scheme' is '" + declared + "'");
-      var prepend = declared != null ? Prepend.valueOf(declared.toUpperCase(java.util.Locale.ROOT)) : prefix ? Prepend.ALWAYS : Prepend.NEVER;
+      // Files of old have add_prefix_space alone.
+      var prepend = declared != null ? Prepend.valueOf(declared.toUpperCase(Locale.ROOT)) : prefix ? Prepend.ALWAYS
+          : Prepend.NEVER;
       return new Metaspace(Character.toString(part.character("replacement")), prepend, part.bool("split", true));
     }
 

@@ -4,37 +4,41 @@ import java.util.Arrays;
 
 /// A text cut into matches and what lies between them.
 final class Spans {
+  private static final int FIRST_CAPACITY = 16;
+
   private final int length;
-  private int[] starts = new int[16], ends = new int[16];
-  private boolean[] matches = new boolean[16];
+  /// A span begins where the one before it ends.
+  private int[] ends;
+  private boolean[] matches;
   private int size, covered;
 
   /// @param length of the text
   Spans(int length) {
     this.length = length;
+    int capacity = Math.clamp(length, 1, FIRST_CAPACITY);
+    ends = new int[capacity];
+    matches = new boolean[capacity];
   }
 
   /// Adds the next match.
   void add(int start, int end) {
-    if (covered < start) append(covered, start, false);
-    append(start, end, true);
+    if (covered < start) append(start, false);
+    append(end, true);
     covered = end;
   }
 
-  private void append(int start, int end, boolean match) {
-    if (size == starts.length) {
-      starts = Arrays.copyOf(starts, 2 * size);
+  private void append(int end, boolean match) {
+    if (size == ends.length) {
       ends = Arrays.copyOf(ends, 2 * size);
       matches = Arrays.copyOf(matches, 2 * size);
     }
-    starts[size] = start;
     ends[size] = end;
     matches[size++] = match;
   }
 
   /// Completes the cover of the text, before the spans are read.
   Spans closed() {
-    if (covered < length) append(covered, length, false);
+    if (covered < length) append(length, false);
     covered = length;
     return this;
   }
@@ -44,7 +48,7 @@ final class Spans {
   }
 
   int start(int i) {
-    return starts[i];
+    return i == 0 ? 0 : ends[i - 1];
   }
 
   int end(int i) {

@@ -8,7 +8,7 @@ import java.util.Arrays;
 /// would write: text that was handed out stays.
 public final class StreamingDecoder {
   /// More U+FFFD at the end of a text than bytes of unfinished characters can make.
-  private static final int MOST_UNFINISHED = 8;
+  private static final int MOST_UNFINISHED = 32;
   /// Tokens without any text that are remembered for the sake of those that follow.
   private static final int MOST_SILENT = 64;
   private static final char REPLACEMENT = '\uFFFD';

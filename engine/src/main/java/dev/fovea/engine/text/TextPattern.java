@@ -51,7 +51,7 @@ sealed interface TextPattern {
           spans.add(matcher.start(), last);
         }
       } catch (StackOverflowError e) {
-        throw new TokenizerException("the regular expression '" + pattern + "' needs more stack than there is for a text of "
+        throw new TokenizerException("a regular expression needs more stack than there is for a text of "
             + text.length() + " characters; give it in parts", e);
       }
       return spans;

@@ -56,9 +56,12 @@ public final class Tokenizer {
   /// @throws CheckpointException if it holds none, or one that asks for what is not known here
   public static Tokenizer of(Checkpoint checkpoint) {
     var tensor = checkpoint.tensors().get(TENSOR);
-    if (tensor == null) throw new CheckpointException(checkpoint.name() + ": holds no tokenizer: there is no tensor '" + TENSOR + "'");
-    if (tensor.dtype() != DType.U8) throw new CheckpointException(checkpoint.name() + ": tensor '" + TENSOR + "': expected U8, got " + tensor.dtype());
-    if (tensor.size() > Integer.MAX_VALUE - 8) throw new CheckpointException(checkpoint.name() + ": tensor '" + TENSOR + "' is too large");
+    if (tensor == null)
+      throw new CheckpointException(checkpoint.name() + ": holds no tokenizer: there is no tensor '" + TENSOR + "'");
+    if (tensor.dtype() != DType.U8)
+      throw new CheckpointException(checkpoint.name() + ": tensor '" + TENSOR + "': expected U8, got " + tensor.dtype());
+    if (tensor.size() > Integer.MAX_VALUE - 8)
+      throw new CheckpointException(checkpoint.name() + ": tensor '" + TENSOR + "' is too large");
     return checkpoint.reading(() -> read(checkpoint.name() + ": " + TENSOR, tensor.data().toArray(ValueLayout.JAVA_BYTE)));
   }
 
@@ -103,7 +106,8 @@ public final class Tokenizer {
 
   /// Encodes a text, with special tokens.
   ///
-  /// @throws TokenizerException if the text cannot be truncated as the tokenizer prescribes, or a replacement makes too much of it
+  /// @throws TokenizerException if the text cannot be truncated as the tokenizer prescribes, or a replacement makes too much of
+  /// it
   public Encoding encode(String text) {
     return encode(List.of(text), true);
   }

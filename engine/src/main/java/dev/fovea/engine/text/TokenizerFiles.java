@@ -92,14 +92,16 @@ final class TokenizerFiles {
          'pre_tokenizer': {'type': 'Sequence', 'pretokenizers': [{'type': 'Split', 'behavior': 'Removed', 'invert': true},
            {'type': 'ByteLevel', 'add_prefix_space': false}]},
          'decoder': {'type': 'Sequence', 'decoders': [{'type': 'ByteLevel'},
-           {'type': 'Replace', 'pattern': {'String': '</w>'}, 'content': ' '}, {'type': 'Strip', 'content': ' ', 'start': 0, 'stop': 1}]}}
+           {'type': 'Replace', 'pattern': {'String': '</w>'}, 'content': ' '},
+           {'type': 'Strip', 'content': ' ', 'start': 0, 'stop': 1}]}}
         """);
     var pattern = new JsonObject();
     pattern.addProperty("Regex", CLIP_WORDS);
     file.getAsJsonObject("pre_tokenizer").getAsJsonArray("pretokenizers").get(0).getAsJsonObject().add("pattern", pattern);
     file.add("model", model);
     file.add("added_tokens", added(special("<|startoftext|>", start), special("<|endoftext|>", end)));
-    file.add("post_processor", object("{'type': 'RobertaProcessing', 'cls': ['<|startoftext|>', " + start + "], 'sep': ['<|endoftext|>', " + end
+    file.add("post_processor", object("{'type': 'RobertaProcessing', 'cls': ['<|startoftext|>', " + start
+        + "], 'sep': ['<|endoftext|>', " + end
         + "], 'trim_offsets': false, 'add_prefix_space': false}"));
     return file;
   }
@@ -114,11 +116,13 @@ final class TokenizerFiles {
     var model = object("{'type': 'WordPiece', 'unk_token': '[UNK]'}");
     model.add("vocab", ids);
     int cls = id(vocab, model, "[CLS]"), sep = id(vocab, model, "[SEP]");
-    var file = object("{'normalizer': {'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true, 'lowercase': " + lowercase
+    var file = object("{'normalizer': {'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true, 'lowercase': "
+        + lowercase
         + "}, 'pre_tokenizer': {'type': 'BertPreTokenizer'}, 'decoder': {'type': 'WordPiece', 'prefix': '##', 'cleanup': true},"
         + "'post_processor': {'type': 'BertProcessing', 'cls': ['[CLS]', " + cls + "], 'sep': ['[SEP]', " + sep + "]}}");
     file.add("model", model);
-    var special = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]").stream().filter(ids::has).map(token -> special(token, id(vocab, model, token)));
+    var special = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]").stream().filter(ids::has)
+        .map(token -> special(token, id(vocab, model, token)));
     file.add("added_tokens", added(special.toArray(JsonObject[]::new)));
     return file;
   }

@@ -3,6 +3,7 @@ package dev.fovea.engine.text;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import java.util.List;
 import java.util.function.Function;
 import org.jetbrains.annotations.Nullable;
 
@@ -25,14 +26,17 @@ final class TokenizerJson {
   }
 
   static Tokenizer of(JsonPart file) {
-    file.only("version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor", "decoder");
+    file.only("version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "model", "post_processor",
+        "decoder");
     if (file.has("version")) file.choice("version", VERSION);
     var normalizer = part(file, "normalizer", Normalizer::of);
-    var tokens = file.has("added_tokens") ? file.parts("added_tokens").stream().map(AddedToken::of).toList() : java.util.List.<AddedToken>of();
+    var tokens = file.has("added_tokens") ? file.parts("added_tokens").stream().map(AddedToken::of).toList()
+        : List.<AddedToken>of();
     var model = Model.of(file.object("model"), tokens);
     var added = new AddedTokens(file.where(), tokens, model.vocabulary(), normalizer);
     var postProcessor = part(file, "post_processor", PostProcessor::of);
-    return new Tokenizer(added, part(file, "pre_tokenizer", PreTokenizer::of), model, postProcessor, part(file, "decoder", Decoder::of),
+    return new Tokenizer(added, part(file, "pre_tokenizer", PreTokenizer::of), model, postProcessor,
+        part(file, "decoder", Decoder::of),
         part(file, "truncation", Truncation::of), part(file, "padding", Padding::of));
   }
 

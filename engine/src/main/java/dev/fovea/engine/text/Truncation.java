@@ -2,7 +2,6 @@ package dev.fovea.engine.text;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /// How encodings are cut to a length. ref: tokenizers, utils/truncation.rs and tokenizer/encoding.rs.
 ///
@@ -32,7 +31,7 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
       case "OnlyFirst" -> Strategy.ONLY_FIRST;
       default -> Strategy.ONLY_SECOND;
     };
-    boolean left = part.has("direction") && part.choice("direction", "Left", "Right").toLowerCase(Locale.ROOT).equals("left");
+    boolean left = part.has("direction") && part.choice("direction", "Left", "Right").equals("Left");
     int max = part.count("max_length", Integer.MAX_VALUE), stride = part.count("stride", Integer.MAX_VALUE);
     if (stride > 0 && stride >= max) throw part.wrong("stride", "less than the max_length " + max);
     return new Truncation(max, strategy, stride, left);
@@ -62,14 +61,17 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
       longer = shorter + most % 2;
     }
     boolean firstIsLonger = first > second;
-    return List.of(cut(encodings.get(0), firstIsLonger ? longer : shorter), cut(encodings.get(1), firstIsLonger ? shorter : longer));
+    return List.of(cut(encodings.get(0), firstIsLonger ? longer : shorter),
+        cut(encodings.get(1), firstIsLonger ? shorter : longer));
   }
 
   private List<Encoding> only(int which, List<Encoding> encodings, int excess) {
-    if (which == encodings.size()) throw new TokenizerException("truncation: the second text is to be cut, but there is only one");
+    if (which == encodings.size())
+      throw new TokenizerException("truncation: the second text is to be cut, but there is only one");
     int length = encodings.get(which).length();
     if (length <= excess)
-      throw new TokenizerException("truncation: " + excess + " tokens are too many, but text " + (which + 1) + " has only " + length);
+      throw new TokenizerException("truncation: " + excess + " tokens are too many, but text " + (which + 1) + " has only "
+          + length);
     var cut = new ArrayList<>(encodings);
     cut.set(which, cut(encodings.get(which), length - excess));
     return cut;
@@ -81,8 +83,11 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
     if (most == 0) return Encoding.EMPTY.withOverflowing(List.of(whole));
     int step = Math.max(1, most - stride);
     var pieces = new ArrayList<Encoding>();
-    if (left) for (int to = length, last = length; last > 0; to -= step) pieces.add(whole.slice(last = Math.max(0, to - most), to));
-    else for (int from = 0, last = 0; last < length; from += step) pieces.add(whole.slice(from, last = Math.min(length, from + most)));
+    // A piece begins a step after the one before it, or from the right ends a step before that.
+    for (int at = 0; pieces.isEmpty() || at - step + most < length; at += step) {
+      int end = Math.min(length, at + most);
+      pieces.add(left ? whole.slice(length - end, length - at) : whole.slice(at, end));
+    }
     return pieces.getFirst().withOverflowing(List.copyOf(pieces.subList(1, pieces.size())));
   }
 }

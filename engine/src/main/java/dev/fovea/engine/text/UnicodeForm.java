@@ -4,11 +4,11 @@ import java.text.Normalizer.Form;
 
 /// Unicode normalisation that keeps the alignment.
 ///
-/// A text is normalised segment by segment: a starter and all that may combine with it. What a changed segment becomes comes
-/// from the whole of it, so that a composed character covers its accents.
+/// A text is normalised segment by segment: a starter and all that may combine with it. What a segment is composed to
+/// comes from the whole of it: a composed character covers its accents.
 final class UnicodeForm {
   /// Marks beyond this many on one starter are normalised in parts; sorting them takes time in the square of their number.
-  private static final int LONGEST_SEGMENT = 1024;
+  private static final int LONGEST_SEGMENT = 256;
 
   private UnicodeForm() {}
 
@@ -27,12 +27,28 @@ final class UnicodeForm {
       if (normalized.equals(segment)) continue;
       if (out == null) out = source.builder();
       out.copy(copied, from);
-      if (!normalized.isEmpty()) out.put(normalized, from, to);
+      put(out, text, from, to, normalized, form);
       copied = to;
     }
     if (out == null) return source;
     out.copy(copied, text.length());
     return out.build();
+  }
+
+  /// Adds a changed segment, code point by code point where each is changed by itself.
+  private static void put(AlignedText.Builder out, String text, int from, int to, String normalized, Form form) {
+    var parts = text.substring(from, to).codePoints().mapToObj(c -> java.text.Normalizer.normalize(Character.toString(c), form))
+        .toList();
+    if (!String.join("", parts).equals(normalized)) {
+      out.put(normalized, from, to);
+      return;
+    }
+    int at = from;
+    for (var part : parts) {
+      int next = at + Character.charCount(text.codePointAt(at));
+      out.put(part, at, next);
+      at = next;
+    }
   }
 
   /// The first char that the form may change.

@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonPrimitive;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
 /// The most probable way to cut a word, by Viterbi's algorithm over the tokens' log-probabilities.
@@ -35,12 +36,14 @@ final class Unigram implements Model {
   static Unigram of(JsonPart part) {
     part.only("type", "vocab", "unk_id", "byte_fallback");
     var entries = part.array("vocab");
-    if (entries.size() > JsonPart.MOST_IDS) throw part.error("vocab: " + entries.size() + " tokens are more than " + JsonPart.MOST_IDS);
+    if (entries.size() > JsonPart.MOST_IDS)
+      throw part.error("vocab: " + entries.size() + " tokens are more than " + JsonPart.MOST_IDS);
     var tokens = new ArrayList<String>(entries.size());
     var scores = new double[entries.size()];
     for (var entry : entries) {
       int id = tokens.size();
-      if (!(entry instanceof JsonArray pair) || pair.size() != 2) throw part.error("vocab[" + id + "]: expected a token and its score");
+      if (!(entry instanceof JsonArray pair) || pair.size() != 2)
+        throw part.error("vocab[" + id + "]: expected a token and its score");
       tokens.add(part.text(pair.get(0), "vocab[" + id + "]"));
       scores[id] = pair.get(1) instanceof JsonPrimitive p && p.isNumber() ? p.getAsDouble() : Double.NaN;
       if (!Double.isFinite(scores[id])) throw part.error("vocab[" + id + "]: expected a finite score, got " + pair.get(1));
@@ -67,7 +70,7 @@ final class Unigram implements Model {
     var best = new double[n + 1];
     var begins = new int[n + 1];
     var ids = new int[n + 1];
-    java.util.Arrays.fill(begins, -1);
+    Arrays.fill(begins, -1);
     for (int from = 0, next; from < n; from = next) {
       next = from + Character.charCount(word.codePointAt(from));
       boolean single = false;

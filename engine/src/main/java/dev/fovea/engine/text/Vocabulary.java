@@ -28,7 +28,8 @@ final class Vocabulary {
   ///
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if an id is no id, or two tokens have the same one
   static Vocabulary of(JsonPart model) {
-    if (!(model.element("vocab", "an object") instanceof JsonObject json)) throw model.wrong("vocab", "an object of tokens and ids");
+    if (!(model.element("vocab", "an object") instanceof JsonObject json))
+      throw model.wrong("vocab", "an object of tokens and ids");
     var ids = HashMap.<String, Integer>newHashMap(json.size());
     int most = -1;
     for (var entry : json.entrySet()) {
@@ -36,7 +37,8 @@ final class Vocabulary {
       if (!Characters.paired(token).equals(token)) throw model.error("vocab: a token holds an unpaired surrogate");
       int id = entry.getValue() instanceof JsonPrimitive p && p.isNumber() ? parsed(p.getAsString()) : -1;
       if (id < 0)
-        throw model.error("vocab: '" + token + "': expected an id from 0 to " + (JsonPart.MOST_IDS - 1) + ", got " + entry.getValue());
+        throw model.error("vocab: '" + token + "': expected an id from 0 to " + (JsonPart.MOST_IDS - 1) + ", got "
+            + entry.getValue());
       ids.put(token, id);
       most = Math.max(most, id);
     }
