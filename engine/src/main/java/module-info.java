@@ -9,6 +9,7 @@ module dev.fovea.engine {
   exports dev.fovea.engine.checkpoint;
   exports dev.fovea.engine.feature;
   exports dev.fovea.engine.image;
+  exports dev.fovea.engine.image.mask;
   exports dev.fovea.engine.nn;
   exports dev.fovea.engine.tensor;
   exports dev.fovea.engine.text;

@@ -3,6 +3,7 @@ package dev.fovea.benchmarks;
 import static dev.fovea.benchmarks.Operands.rows;
 
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
 import java.lang.foreign.Arena;
@@ -38,6 +39,19 @@ final class AttentionShapes {
           return fused(arena, tokens, (kernels, x, from, count, out) -> {
             var part = new Matrices(bias.asSlice(4L * from * tokens), 1, HEADS, count, tokens, 0, (long) tokens * tokens, tokens, 1);
             run(kernels, x, from, count, tokens, AttentionMask.bias(part), out);
+          });
+        });
+  }
+
+  /// Numbers for the rows and columns of a square grid of keys are added to the scores.
+  static Shape inGrid(String what, int side) {
+    int tokens = side * side;
+    return new Shape("attention " + tokens + " in a grid, " + what, Limit.FMA, 4.0 * tokens * tokens * CHANNELS, Shapes.NONE,
+        arena -> {
+          var bias = Operands.random(arena, (long) HEADS * tokens * side, 1);
+          return fused(arena, tokens, (kernels, x, from, count, out) -> {
+            var part = new Matrices(bias.asSlice(4L * from * side), 1, HEADS, count, side, 0, (long) tokens * side, side, 1);
+            run(kernels, x, from, count, tokens, AttentionMask.grid(new GridBias(part, part)), out);
           });
         });
   }

@@ -5,6 +5,7 @@ import static dev.fovea.benchmarks.AttentionShapes.attention;
 import static dev.fovea.benchmarks.AttentionShapes.biased;
 import static dev.fovea.benchmarks.AttentionShapes.causal;
 import static dev.fovea.benchmarks.AttentionShapes.headsApart;
+import static dev.fovea.benchmarks.AttentionShapes.inGrid;
 import static dev.fovea.benchmarks.AttentionShapes.maps;
 import static dev.fovea.benchmarks.AttentionShapes.scores;
 import static dev.fovea.benchmarks.ConvolutionShapes.channelsLast;
@@ -68,6 +69,8 @@ final class Shapes {
       attention("sam-base global",        4096,   0.70),
       causal("vit-base@384",               577),
       biased("vit-base@384",               577),
+      inGrid("sam-base window",             14),
+      inGrid("sam-base global",             64),
       maps("vit-base",                     197),
 
       // Windows of a square picture or map.   size  channels  outputs  window
@@ -99,6 +102,7 @@ final class Shapes {
       headsApart("vit-base",                 197),
       gather("bert-base tokens",             512, 30522, 768),
       find("clip ends of texts",            1000, 77),
+      fourier("sam positions",              4096, 128),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
       resizeArgmax("segformer-b0",            16,   64,  150, Interpolation.BILINEAR),
@@ -178,6 +182,16 @@ final class Shapes {
   private static Shape find(String what, int rows, int cols) {
     return new Shape("find " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
         Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) -> kernels.find(x, 2, out, rows, cols)));
+  }
+
+  /// A row is a point of the plane; the copy is one of the result.
+  private static Shape fourier(String what, int points, int frequencies) {
+    return new Shape("fourier " + points + "x" + frequencies + ", " + what, Limit.COPY, 8.0 * points * frequencies, NONE,
+        arena -> {
+      var basis = Operands.random(arena, 2L * frequencies, 1);
+      return Case.of(arena, 2L * points, points, 2 * frequencies, (kernels, x, from, count, out) ->
+          kernels.fourier(rows(x, from, count, 2), 1, 0, basis, out, count, 2, frequencies));
+    });
   }
 
   private static Shape activation(Activation activation, int rows, int cols, double reach) {

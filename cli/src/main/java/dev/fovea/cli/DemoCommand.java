@@ -4,14 +4,18 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.PictureWriter;
+import dev.fovea.engine.image.mask.MaskPainter;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.ImageClassifier;
 import dev.fovea.models.Segmenter;
+import dev.fovea.models.sam.MaskPredictor;
+import dev.fovea.models.sam.Prompt;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,6 +26,8 @@ import picocli.CommandLine.Option;
 final class DemoCommand implements Callable<Integer> {
   private static final int TOP = 3;
   private static final double OPACITY = 0.6;
+  /// On one of the scene's shapes.
+  private static final float POINT_X = 98, POINT_Y = 95;
 
   @Option(names = "--output-dir", paramLabel = "FOLDER", description = "Write the pictures of what was found there.")
   private Path folder;
@@ -35,6 +41,7 @@ final class DemoCommand implements Callable<Integer> {
     try (var kernels = kernelOptions.open()) {
       classify(kernels);
       segment(kernels);
+      mask(kernels);
     }
     return Fovea.GOOD;
   }
@@ -67,6 +74,23 @@ final class DemoCommand implements Callable<Integer> {
 
   private static Picture picture(String name) throws IOException {
     return Picture.decode("the embedded picture " + name, resource(name + ".png"));
+  }
+
+  /// What a point in a scene of several shapes means.
+  private void mask(Kernels kernels) throws IOException {
+    var scene = picture("scene");
+    try (var predictor = MaskPredictor.of(model("sam"), kernels);
+        var session = predictor.session()) {
+      session.setImage(scene);
+      var found = session.best(Prompt.point(POINT_X, POINT_Y));
+      var box = found.mask().box();
+      if (folder != null) Output.write(MaskPainter.overlay(scene, List.of(found.mask())), folder.resolve("mask.png"));
+      Output.write(String.format(Locale.ROOT,
+          "what is at %.0f,%.0f in a drawn scene (embedded Segment Anything of %d parameters)%n"
+          + "  %d pixels from %.0f,%.0f to %.0f,%.0f, predicted IoU %.2f%n", POINT_X, POINT_Y, predictor.parameters(),
+              found.mask().area(),
+          box.x0(), box.y0(), box.x1(), box.y1(), found.iou()), null);
+    }
   }
 
   private static byte[] resource(String name) throws IOException {

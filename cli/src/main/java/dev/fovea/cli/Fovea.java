@@ -34,6 +34,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("embed", EmbedCommand.class);
     COMMANDS.put("zero-shot", ZeroShotCommand.class);
     COMMANDS.put("segment", SegmentCommand.class);
+    COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
@@ -44,7 +45,7 @@ public final class Fovea implements Callable<Integer> {
   }
 
   /// Commands that run a model.
-  private static final Set<String> COMPUTING = Set.of("classify", "embed", "zero-shot", "segment", "demo", "verify", "bench");
+  private static final Set<String> COMPUTING = Set.of("classify", "embed", "zero-shot", "segment", "mask", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

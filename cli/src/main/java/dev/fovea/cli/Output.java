@@ -23,6 +23,10 @@ final class Output {
       System.out.flush();
       return;
     }
-    WholeFile.write(file, text.getBytes(StandardCharsets.UTF_8));
+    write(text.getBytes(StandardCharsets.UTF_8), file);
+  }
+
+  static void write(byte[] bytes, Path file) {
+    WholeFile.write(file, bytes);
   }
 }

@@ -9,6 +9,7 @@ import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.mask.RunLengths;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -95,6 +96,49 @@ class CommandsTest {
         "share_of_peak", "peak_rss_mib");
     assertThat(report.get("model").getAsString()).isEqualTo("vit-tiny-patch16-224");
     assertThat(fovea("bench", model, "--runs", "1", "--batch", "3").status).isZero();
+  }
+
+  @Test
+  void mask() throws IOException {
+    var sam = folder.resolve("sam.safetensors").toString();
+    assertThat(fovea("convert", FIXTURE.resolveSibling("sam-tiny").toString(), "-o", sam).status).isZero();
+    Path picture = folder.resolve("mask.png"), embedding = folder.resolve("embedding");
+    var all = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json", "-o",
+        picture.toString(),
+        "--embedding", embedding.toString()).json();
+    assertThat(all.keySet()).containsExactly("image", "width", "height", "masks");
+    assertThat(all.getAsJsonArray("masks")).hasSize(3);
+    var first = all.getAsJsonArray("masks").get(0).getAsJsonObject();
+    assertThat(first.keySet()).containsExactly("predicted_iou", "area", "bbox", "segmentation", "polygons");
+    var runs = first.getAsJsonObject("segmentation");
+    assertThat(runs.getAsJsonArray("size").toString()).isEqualTo("[41,53]");
+    assertThat(RunLengths.ofCompressed(53, 41, runs.get("counts").getAsString()).area()).isEqualTo(first.get("area").getAsLong());
+    assertThat(Picture.read(picture).width()).isEqualTo(53);
+    // The picture is not seen again: another one of its size gives the same masks.
+    var same = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json",
+        "--embedding", embedding.toString());
+    assertThat(same.json()).isEqualTo(all);
+    assertThat(fovea("mask", sam, PICTURE, "--point", "20,20").out).startsWith("predicted IoU ");
+    assertThat(fovea("mask", sam, PICTURE, "--mask", PICTURE, "--form", "binary", "-o", picture.toString()).status).isZero();
+  }
+
+  /// What pycocotools' `COCO` reads: pictures, categories and annotations that refer to them.
+  @Test
+  void maskEverything() {
+    var sam = folder.resolve("sam.safetensors").toString();
+    fovea("convert", FIXTURE.resolveSibling("sam-tiny").toString(), "-o", sam);
+    var coco = fovea("mask", sam, PICTURE, "--everything", "--points-per-side", "4", "--min-iou", "-9", "--min-stability", "0",
+        "--json").json();
+    assertThat(coco.keySet()).containsExactly("images", "categories", "annotations");
+    assertThat(coco.getAsJsonArray("annotations")).isNotEmpty();
+    for (var element : coco.getAsJsonArray("annotations")) {
+      var annotation = element.getAsJsonObject();
+      assertThat(annotation.keySet()).contains("id", "image_id", "category_id", "iscrowd", "segmentation", "area", "bbox",
+          "predicted_iou",
+          "stability_score", "point_coords", "crop_box");
+      var runs = RunLengths.ofCompressed(53, 41, annotation.getAsJsonObject("segmentation").get("counts").getAsString());
+      assertThat(runs.area()).isEqualTo(annotation.get("area").getAsLong());
+    }
   }
 
   @Test
@@ -243,7 +287,7 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "tokenize", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "tokenize", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

@@ -14,11 +14,17 @@ import org.jetbrains.annotations.Nullable;
 ///     where it is padding; or null
 /// @param bias `[queries, keys]` for each head, column stride 1, added to the scaled scores, such as relative positions;
 ///     strides of zero repeat it; or null
-public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nullable Matrices bias) {
+/// @param grid added to the scaled scores where keys lie in a grid; or null
+public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nullable Matrices bias, @Nullable GridBias grid) {
   /// Every query sees every key.
   public static final AttentionMask NONE = new AttentionMask(false, null, null);
   /// No query sees a key that comes after it.
   public static final AttentionMask CAUSAL = new AttentionMask(true, null, null);
+
+  /// A mask without a grid.
+  public AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nullable Matrices bias) {
+    this(causal, keys, bias, null);
+  }
 
   /// Hides padding.
   ///
@@ -34,9 +40,14 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
     return new AttentionMask(false, null, bias);
   }
 
+  /// Adds to the scores of keys in a grid.
+  public static AttentionMask grid(GridBias grid) {
+    return new AttentionMask(false, null, null, grid);
+  }
+
   /// Whether scores stay as they are.
   public boolean isNone() {
-    return !causal && keys == null && bias == null;
+    return !causal && keys == null && bias == null && grid == null;
   }
 
   /// How many keys, from the first, query `query` of `queries` may see of `keys`.

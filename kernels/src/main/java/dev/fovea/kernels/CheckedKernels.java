@@ -89,6 +89,19 @@ final class CheckedKernels implements Kernels {
       Check.atLeast("attention bias", bias.segment(), 4 * bias.extent());
       Check.apart("attention bias", extent(bias), out);
     }
+    if (mask.grid() != null) grid(mask.grid(), q, k, out);
+  }
+
+  private static void grid(GridBias grid, Matrices q, Matrices k, MemorySegment out) {
+    if (grid.keys() != k.rows())
+      throw new IllegalArgumentException("grid of keys: " + grid.rows().cols() + "x" + grid.cols().cols() + " for " + k.rows()
+          + " keys");
+    for (var part : new Matrices[] {grid.rows(), grid.cols()}) {
+      batch("grid of keys", part, q.outer(), q.inner(), q.rows(), part.cols());
+      adjacent("grid of keys", part);
+      Check.atLeast("grid of keys", part.segment(), 4 * part.extent());
+      Check.apart("grid of keys", extent(part), out);
+    }
   }
 
   @Override
@@ -176,6 +189,18 @@ final class CheckedKernels implements Kernels {
     output(out, 4L * rows, shape(rows));
     Check.apart("x", x, out);
     provider.find(x, value, out, rows, cols);
+  }
+
+  @Override
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
+    for (int size : new int[] {points, dims, frequencies}) Check.size("fourier", size);
+    Check.segment("x", x, 4L * points * dims, shape(points, dims));
+    Check.segment("basis", basis, 4L * dims * frequencies, shape(dims, frequencies));
+    output(out, 8L * points * frequencies, shape(points, 2L * frequencies));
+    Check.apart("x", x, out);
+    Check.apart("basis", basis, out);
+    provider.fourier(x, scale, offset, basis, out, points, dims, frequencies);
   }
 
   @Override

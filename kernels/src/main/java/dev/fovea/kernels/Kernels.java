@@ -133,6 +133,17 @@ public interface Kernels extends AutoCloseable {
   /// @param out `[rows]`; may not overlap `x`
   void find(MemorySegment x, float value, MemorySegment out, int rows, int cols);
 
+  /// `out[p, f] = sin a` and `out[p, frequencies + f] = cos a` with `a = 2π Σ_d (scale · x[p, d] + offset) · basis[d, f]`:
+  /// features of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
+  /// Domains", 2020).
+  /// Angles are of many turns, and so are computed in double.
+  ///
+  /// @param x `[points, dims]`
+  /// @param basis `[dims, frequencies]`
+  /// @param out `[points, 2 · frequencies]`; may not overlap `x` or `basis`
+  void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies);
+
   /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a map. Samples outside the map are
   /// zeros. As in all networks, the window is not mirrored.
   ///

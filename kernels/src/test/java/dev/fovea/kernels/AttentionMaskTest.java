@@ -25,6 +25,11 @@ class AttentionMaskTest {
 
   private record Case(int queries, int keys, int depth, Matrices q, Matrices k, Matrices v, AttentionMask mask) {
     static Case of(int[] shape, boolean causal, boolean padded, boolean biased) {
+      return of(shape, causal, padded, biased, 0);
+    }
+
+    /// @param gridCols columns of the grid that the keys lie in; 0 for no grid
+    static Case of(int[] shape, boolean causal, boolean padded, boolean biased, int gridCols) {
       int queries = shape[0], keys = shape[1], depth = shape[2];
       var buffers = new Buffers(11);
       var bias = buffers.normal((long) HEADS * queries * keys);
@@ -34,7 +39,9 @@ class AttentionMaskTest {
       // The heads' biases are the same for each item: an outer stride of zero.
       var biases = new Matrices(bias, BATCH, HEADS, queries, keys, 0, (long) queries * keys, keys, 1);
       return new Case(queries, keys, depth, matrices(buffers, queries, depth), matrices(buffers, keys, depth), matrices(buffers, keys, depth),
-          new AttentionMask(causal, padded ? padding : null, biased ? biases : null));
+          new AttentionMask(causal, padded ? padding : null, biased ? biases : null,
+              gridCols == 0 ? null : new GridBias(matrices(buffers, queries, keys / gridCols), matrices(buffers, queries,
+                  gridCols))));
     }
 
     private static Matrices matrices(Buffers buffers, int rows, int cols) {
@@ -54,6 +61,11 @@ class AttentionMaskTest {
         for (int d = 0; d < depth; d++) score += (double) at(q, o, i, query, d) * at(k, o, i, key, d);
         score *= 0.3f;
         if (mask.bias() != null) score += at(mask.bias(), o, i, query, key);
+        if (mask.grid() != null) {
+          Matrices rows = mask.grid().rows(), cols = mask.grid().cols();
+          score += at(rows, o, i, query, rows.cols() - 1 - key / cols.cols()) + at(cols, o, i, query,
+              cols.cols() - 1 - key % cols.cols());
+        }
         boolean hidden = mask.causal() && key > query + keys - queries || mask.keys() != null && Buffers.get(mask.keys(), (long) o * keys + key) != 0;
         weights[key] = hidden ? 0 : Math.exp(score);
         sum += weights[key];
@@ -105,19 +117,34 @@ class AttentionMaskTest {
   @ParameterizedTest
   @MethodSource("shapes")
   void everyCombination(int[] shape) {
-    for (int parts = 0; parts < 8; parts++) {
-      var c = Case.of(shape, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0);
-      MemorySegment expected = c.expected(), maps = c.expectedMaps();
-      for (var provider : KernelProvider.values())
-        try (var one = provider.open(Workers.threads(1)); var three = provider.open(Workers.threads(3))) {
-          var actual = c.run(one);
-          assertThat(Buffers.normalizedError(actual, expected)).as("%s, parts %d", provider, parts).isLessThan(1e-12);
-          assertThat(floats(c.run(three))).isEqualTo(floats(actual));
-          var actualMaps = c.maps(one);
-          assertThat(Buffers.normalizedError(actualMaps, maps)).as("maps of %s, parts %d", provider, parts).isLessThan(1e-12);
-          assertThat(floats(c.maps(three))).isEqualTo(floats(actualMaps));
-        }
-    }
+    for (int parts = 0; parts < 8; parts++) check(parts, Case.of(shape, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0));
+  }
+
+  /// Queries, keys, depth and columns of the grid: a window's, a map's whose rows are cut by blocks of keys, one row, one column.
+  static Stream<int[]> grids() {
+    return Stream.of(new int[] {49, 49, 16, 7}, new int[] {196, 196, 64, 14}, new int[] {33, 600, 20, 40}, new int[] {5, 620, 8,
+        62},
+        new int[] {9, 300, 8, 300}, new int[] {9, 270, 8, 1}, new int[] {1, 1, 3, 1});
+  }
+
+  @ParameterizedTest
+  @MethodSource("grids")
+  void keysInAGrid(int[] shape) {
+    for (int parts = 0; parts < 8; parts++) check(parts, Case.of(shape, (parts & 1) != 0, (parts & 2) != 0, (parts & 4) != 0,
+        shape[3]));
+  }
+
+  private static void check(int parts, Case c) {
+    MemorySegment expected = c.expected(), maps = c.expectedMaps();
+    for (var provider : KernelProvider.values())
+      try (var one = provider.open(Workers.threads(1)); var three = provider.open(Workers.threads(3))) {
+        var actual = c.run(one);
+        assertThat(Buffers.normalizedError(actual, expected)).as("%s, parts %d", provider, parts).isLessThan(1e-12);
+        assertThat(floats(c.run(three))).isEqualTo(floats(actual));
+        var actualMaps = c.maps(one);
+        assertThat(Buffers.normalizedError(actualMaps, maps)).as("maps of %s, parts %d", provider, parts).isLessThan(1e-12);
+        assertThat(floats(c.maps(three))).isEqualTo(floats(actualMaps));
+      }
   }
 
   /// More queries than keys leave the first ones, in causal order, without any.
@@ -146,6 +173,12 @@ class AttentionMaskTest {
       var wrong = new Matrices(empty(50), BATCH, HEADS, 5, 10, 0, 0, 10, 1);
       assertThatThrownBy(() -> new Case(5, 9, 8, c.q, c.k, c.v, AttentionMask.bias(wrong)).maps(kernels))
           .isInstanceOf(IllegalArgumentException.class).hasMessage("attention bias: expected [2, 3, 5, 9], got [2, 3, 5, 10]");
+      Matrices rows = Case.matrices(new Buffers(1), 5, 3), cols = Case.matrices(new Buffers(1), 5, 2);
+      assertThatThrownBy(() -> new Case(5, 9, 8, c.q, c.k, c.v, AttentionMask.grid(new GridBias(rows, cols))).run(kernels))
+          .isInstanceOf(IllegalArgumentException.class).hasMessage("grid of keys: 3x2 for 9 keys");
+      var few = Case.matrices(new Buffers(1), 4, 3);
+      assertThatThrownBy(() -> new Case(5, 9, 8, c.q, c.k, c.v, AttentionMask.grid(new GridBias(rows, few))).run(kernels))
+          .isInstanceOf(IllegalArgumentException.class).hasMessage("grid of keys: expected [2, 3, 5, 3], got [2, 3, 4, 3]");
       var s = empty(5 * 9 * 8 * 6);
       assertThatThrownBy(() -> kernels.attentionMaps(c.q, c.k, AttentionMask.bias(new Matrices(s, BATCH, HEADS, 5, 9, 0, 0, 9, 1)), s.asSlice(0, 4L * 6 * 45), 1))
           .hasMessage("out overlaps attention bias");

@@ -37,6 +37,8 @@ class ContractTest {
       refused("gamma: expected 12 bytes", () -> kernels.rmsNorm(empty(6), empty(2), 0, empty(6), 2, 3));
       refused("out: expected 24 bytes for [2, 3], got 20", () -> kernels.gather(weight, empty(2), empty(5), 2));
       refused("out: expected 8 bytes for [2], got 12", () -> kernels.find(empty(6), 0, empty(3), 2, 3));
+      refused("basis: expected 24 bytes for [2, 3], got 20", () -> kernels.fourier(empty(8), 1, 0, empty(5), empty(24), 4, 2, 3));
+      refused("out: expected 96 bytes for [4, 6], got 48", () -> kernels.fourier(empty(8), 1, 0, empty(6), empty(12), 4, 2, 3));
       for (float index : new float[] {2, -1, 0.5f, Float.NaN, Float.POSITIVE_INFINITY})
         refused("indices: expected whole numbers from 0 to 1, got " + index + " at 1", () ->
             kernels.gather(weight, Buffers.of(1, index), empty(6), 2));

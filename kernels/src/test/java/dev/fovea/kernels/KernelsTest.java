@@ -260,6 +260,19 @@ class KernelsTest {
         Matrices.dense(out, 2, cols, rows).transposed()));
   }
 
+  /// Angles of many turns: rounded to float32 before the sine they would be off by a ten-thousandth.
+  @Test
+  void fourierFeatures() {
+    var buffers = new Buffers(13);
+    var x = buffers.normal(33 * 2);
+    var basis = buffers.normal(2 * 17);
+    one.scale(basis, 100, basis, 2 * 17);
+    compare(33 * 34, (kernels, out) -> kernels.fourier(x, 0.3, -0.1, basis, out, 33, 2, 17));
+    var out = empty(4);
+    one.fourier(Buffers.of(0.5f, 1), 0.5, 0, Buffers.of(1, 0, 0, 1), out, 1, 2, 2);
+    assertThat(floats(out)).containsExactly(1, (float) Math.sin(Math.PI), (float) Math.cos(Math.PI / 2), -1);
+  }
+
   @Test
   void inputsStayAndGuardsStay() {
     var buffers = new Buffers(12);

@@ -6,6 +6,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
@@ -22,7 +23,8 @@ public enum Family {
   CLIP("clip", ClipConfig::of, ClipConfig.PRESETS),
   SIGLIP("siglip", SiglipConfig::of, SiglipConfig.PRESETS),
   BERT("bert", BertConfig::of, BertConfig.PRESETS),
-  SEGFORMER("segformer", SegformerConfig::of, SegformerConfig.PRESETS);
+  SEGFORMER("segformer", SegformerConfig::of, SegformerConfig.PRESETS),
+  SAM("sam", SamConfig::of, SamConfig.PRESETS);
 
   private final String id;
   private final Function<JsonFields, ModelConfig> config;

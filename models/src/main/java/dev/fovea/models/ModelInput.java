@@ -13,6 +13,8 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
   public enum Kind {
     /// Samples of pictures, preprocessed.
     PIXELS,
+    /// Places in a picture, or logits of a mask: any numbers.
+    COORDINATES,
     /// Whole numbers that stand for tokens.
     TOKENS,
     /// 1 where a token counts and 0 where it is padding, as tokenizers give it; the model sees 0 and `-∞`.
@@ -22,6 +24,11 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
   /// Pictures `[B, channels, H, W]`.
   public static ModelInput pixels(int... shape) {
     return new ModelInput(shape, Kind.PIXELS, 0, null, 0);
+  }
+
+  /// Numbers that a prompt consists of.
+  public static ModelInput coordinates(int... shape) {
+    return new ModelInput(shape, Kind.COORDINATES, 0, null, 0);
   }
 
   /// Tokens `[B, N]`.

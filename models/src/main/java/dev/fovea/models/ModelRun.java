@@ -18,6 +18,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.jetbrains.annotations.Nullable;
 
@@ -85,7 +86,7 @@ public record ModelRun(String name, Model model, long parameters) {
       var values = new float[Math.toIntExact(Arrays.stream(input.shape()).asLongStream().reduce(1, Math::multiplyExact))];
       for (int i = 0; i < values.length; i++)
         values[i] = switch (input.kind()) {
-          case PIXELS -> (float) random.nextDouble(-1, 1);
+          case PIXELS, COORDINATES -> (float) random.nextDouble(-1, 1);
           case TOKENS -> random.nextInt(input.vocabulary());
           case MASK -> 0;
         };
@@ -138,7 +139,7 @@ public record ModelRun(String name, Model model, long parameters) {
   /// @param arena owns them
   /// @throws CheckpointException if an input is missing or unknown, or holds a token that the model does not know
   public Map<String, Tensor> inputs(Checkpoint reference, Arena arena) {
-    var known = model.inputs(1, 0);
+    var known = model.inputs(Set.copyOf(names(reference, INPUT)));
     for (var name : names(reference, INPUT))
       if (!known.containsKey(name))
         throw new CheckpointException(reference.name() + ": '" + INPUT + name + "': the model has no such input");
@@ -158,7 +159,7 @@ public record ModelRun(String name, Model model, long parameters) {
   private static void check(String where, ModelInput input, float[] values) {
     for (int i = 0; i < values.length; i++)
       switch (input.kind()) {
-        case PIXELS -> { }
+        case PIXELS, COORDINATES -> { }
         case TOKENS -> {
           if (!(values[i] >= 0 && values[i] < input.vocabulary() && values[i] == (int) values[i]))
             throw new CheckpointException(where + ": expected tokens from 0 to " + (input.vocabulary() - 1) + ", got " + values[i]);

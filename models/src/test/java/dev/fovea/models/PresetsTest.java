@@ -8,11 +8,15 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.WeightSource;
+import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.sam.ImageEncoder;
+import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -48,6 +52,21 @@ class PresetsTest {
     return samples * c.stages().size() * square - columns * square;
   }
 
+  /// What is counted of Segment Anything is its image encoder; the whole model has the rest of the parameters, and 256 numbers
+  /// that the reference draws and does not learn.
+  @ParameterizedTest
+  @CsvSource({"sam-vit-base, 89670912, 93735472, 486.0", "sam-vit-large, 308278272, 312342832, 1492.8",
+      "sam-vit-huge, 637026048, 641090608, 2980.5"})
+  void imageEncodersOfSegmentAnything(String preset, long parameters, long all, double gmacs) {
+    var run = ModelRun.shapesOfPreset(preset);
+    var config = (SamConfig) Family.preset(preset);
+    assertThat(Weights.bind(WeightSource.shapesOnly(), w -> ImageEncoder.load(config, w)).parameters()).isEqualTo(parameters);
+    assertThat(run.parameters()).isEqualTo(all + 256);
+    assertThat(run.dryRun(1, 0).macs() / 1e9).isCloseTo(gmacs, within(0.05));
+    assertThatThrownBy(() -> run.dryRun(1,
+        512)).isInstanceOf(InputException.class).hasMessageContaining("expected pictures of 1024 pixels, got 512");
+  }
+
   /// 577 tokens instead of 197: the base model's parameters and 380 positions more.
   @Test
   void baseAt384() {
@@ -77,7 +96,7 @@ class PresetsTest {
   void anUnknownFamilyIsNamed() {
     var nothing = new JsonFields("none", new JsonObject());
     assertThatThrownBy(() -> Family.config("file", new ModelHeader("vgg", nothing, nothing, List.of()))).isInstanceOf(CheckpointException.class)
-        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer");
+        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam");
   }
 
   @Test

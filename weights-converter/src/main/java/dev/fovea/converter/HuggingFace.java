@@ -11,6 +11,7 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
@@ -51,8 +52,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
+      case "sam" -> sam(config, checkpoint);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, segformer");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, "
+          + "segformer, sam");
     };
   }
 
@@ -136,6 +139,13 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("pooler", tensors.containsKey(prefix + "pooler.dense.weight"));
     var bert = BertConfig.of(new JsonFields(config.where(), json));
     return new HuggingFace(bert, NameMap.huggingFaceBert(prefix, norms), labels, new JsonObject());
+  }
+
+  /// The names may be the original repository's, beside a `config.json` of Hugging Face's.
+  private static HuggingFace sam(JsonFields config, Checkpoint checkpoint) {
+    var sam = SamConfig.of(config);
+    var names = checkpoint.tensors().containsKey(SamNames.FACEBOOK_ONLY) ? SamNames.FACEBOOK : SamNames.HUGGING_FACE;
+    return new HuggingFace(sam, names, List.of(), Preprocessing.sam(sam.vision().imageSize()));
   }
 
   /// The config as the field `name` of another.

@@ -55,7 +55,7 @@ class GoldenTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
-      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "segformer-tiny", "segformer-tiny-rect"})
+      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "segformer-tiny", "segformer-tiny-rect", "sam-tiny"})
   void everyOutput(String golden) throws IOException {
     var about = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject();
     var outputs = about.getAsJsonObject("outputs");
@@ -153,6 +153,6 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
     assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, "
-            + "siglip_vision_model, bert, segformer");
+            + "siglip_vision_model, bert, segformer, sam");
   }
 }

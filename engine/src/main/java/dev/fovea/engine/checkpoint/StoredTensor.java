@@ -10,6 +10,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.zip.CRC32;
 
 /// A tensor as a checkpoint holds it.
 ///
@@ -51,6 +52,13 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
       case U8, BOOL -> data.get(ValueLayout.JAVA_BYTE, i) & 0xff;
       case F64, F32, F16, BF16 -> throw new CheckpointException("tensor '" + name + "': expected integers, got " + dtype);
     };
+  }
+
+  /// A checksum of its bytes, which tells whether two tensors are the same.
+  public long checksum() {
+    var crc = new CRC32();
+    crc.update(data.asByteBuffer());
+    return crc.getValue();
   }
 
   /// All elements as floats.

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /// A picture of 8-bit red, green and blue.
 ///
@@ -29,6 +30,24 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     } catch (IOException e) {
       throw new ImageException(file + ": cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /// The red samples, black as `black` and white as `white`, in the upper left corner of a square that is black elsewhere.
+  ///
+  /// @param side of the square, no less than the picture's
+  public float[] redOnSquare(int side, float black, float white) {
+    var values = new float[side * side];
+    Arrays.fill(values, black);
+    for (int y = 0; y < height; y++)
+      for (int x = 0; x < width; x++) values[y * side + x] = black + (white - black) * (rgb[3 * (y * width + x)] & 0xff) / 255;
+    return values;
+  }
+
+  /// The part of `width × height` pixels that begins at `(left, top)`.
+  public Picture part(int left, int top, int width, int height) {
+    var part = new byte[3 * width * height];
+    for (int y = 0; y < height; y++) System.arraycopy(rgb, 3 * ((top + y) * this.width + left), part, 3 * y * width, 3 * width);
+    return new Picture(name, width, height, part);
   }
 
   /// Decodes a picture that is in memory.

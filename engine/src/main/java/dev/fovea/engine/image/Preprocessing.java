@@ -6,22 +6,40 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import org.jetbrains.annotations.Nullable;
 
-/// How a picture becomes a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel.
+/// How a picture becomes a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel, pad.
 ///
 /// @param resize target size, or null to keep the picture's own
 /// @param crop `[height, width]` of the centre that is kept, or null for all; what lies outside is black
 /// @param rescale factor for the 8-bit samples
-public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean, float[] std) {
+/// @param pad `[height, width]` that zeros below and on the right make up for, or null for none
+public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
+    float[] std,
+    int @Nullable [] pad) {
   /// Sides longer than this times the other are refused: nothing of such a strip is left at a model's size.
   public static final int MAX_ASPECT_RATIO = 200;
 
-  /// A target size: exactly `height × width`, or, where these are 0, the shorter side `shortestEdge` long.
-  public record Resize(int height, int width, int shortestEdge) {}
+  /// A target size: exactly `height × width`, or, where these are 0, the shorter side `shortestEdge` long, or, where this is 0
+  /// too, the longer side `longestEdge` long.
+  public record Resize(int height, int width, int shortestEdge, int longestEdge) {
+    /// A target size that the longer side does not decide.
+    public Resize(int height, int width, int shortestEdge) {
+      this(height, width, shortestEdge, 0);
+    }
+  }
+
+  /// A size in pixels.
+  public record Size(int width, int height) {}
 
   /// @throws IllegalArgumentException if a channel has no mean or a deviation that is not positive
   public Preprocessing {
     if (mean.length != 3 || std.length != 3 || std[0] <= 0 || std[1] <= 0 || std[2] <= 0)
       throw new IllegalArgumentException("image_mean and image_std: expected three numbers each, the deviations above 0");
+  }
+
+  /// A preprocessing without padding.
+  public Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
+      float[] std) {
+    this(resize, resample, crop, rescale, mean, std, null);
   }
 
   /// Reads a published `preprocessor_config.json`, which is also the form in a model file.
@@ -30,11 +48,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public static Preprocessing of(JsonFields json) {
     try {
       var resize = json.bool("do_resize", true) ? resize(json) : null;
-      int[] crop = json.bool("do_center_crop", false) ? crop(json) : null;
+      int[] crop = json.bool("do_center_crop", false) ? heightAndWidth(json, "crop_size") : null;
       float rescale = json.bool("do_rescale", true) ? json.number("rescale_factor", 1 / 255f) : 1;
       boolean normalize = json.bool("do_normalize", true);
       return new Preprocessing(resize, Resample.ofCode(json.integer("resample", 2)), crop, rescale,
-          normalize ? json.numbers("image_mean") : new float[3], normalize ? json.numbers("image_std") : new float[] {1, 1, 1});
+          normalize ? json.numbers("image_mean") : new float[3], normalize ? json.numbers("image_std") : new float[] {1, 1, 1},
+          json.bool("do_pad", false) ? heightAndWidth(json, "pad_size") : null);
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
@@ -43,11 +62,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   private static Resize resize(JsonFields json) {
     if (!(json.json().get("size") instanceof JsonObject)) {
       int size = positive(json.integer("size"));
-      return oneNumberIsTheShortestEdge(json) ? new Resize(0, 0, size) : new Resize(size, size, 0);
+      return oneNumberIsTheShortestEdge(json) ? new Resize(0, 0, size, 0) : new Resize(size, size, 0, 0);
     }
     var size = json.object("size");
-    return size.has("shortest_edge") ? new Resize(0, 0, positive(size.integer("shortest_edge")))
-        : new Resize(positive(size.integer("height")), positive(size.integer("width")), 0);
+    return size.has("shortest_edge") ? new Resize(0, 0, positive(size.integer("shortest_edge")), 0)
+        : size.has("longest_edge") ? new Resize(0, 0, 0, positive(size.integer("longest_edge")))
+        : new Resize(positive(size.integer("height")), positive(size.integer("width")), 0, 0);
   }
 
   /// Older configs say the size in one number, which CLIP's processor reads as the shorter side and others as both sides.
@@ -57,12 +77,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return false;
   }
 
-  private static int[] crop(JsonFields json) {
-    if (!(json.json().get("crop_size") instanceof JsonObject)) {
-      var both = json.heightAndWidth("crop_size");
+  private static int[] heightAndWidth(JsonFields json, String field) {
+    if (!(json.json().get(field) instanceof JsonObject)) {
+      var both = json.heightAndWidth(field);
       return new int[] {positive(both[0]), positive(both[1])};
     }
-    var size = json.object("crop_size");
+    var size = json.object(field);
     return new int[] {positive(size.integer("height")), positive(size.integer("width"))};
   }
 
@@ -105,6 +125,18 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return json;
   }
 
+  /// The JSON that [#of] reads, for Segment Anything: a bilinear resize of the longer side, a normalisation by ImageNet's
+  /// statistics, and zeros below or on the right up to a square.
+  public static JsonObject sam(int size) {
+    var json = json(size, size, 2, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
+    json.add("pad_size", json.remove("size"));
+    json.addProperty("do_pad", true);
+    var edge = new JsonObject();
+    edge.addProperty("longest_edge", size);
+    json.add("size", edge);
+    return json;
+  }
+
   private static JsonObject json(int height, int width, int resample, double[] mean, double[] std) {
     var json = new JsonObject();
     var edges = new JsonObject();
@@ -135,15 +167,21 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO + " : 1");
     var frame = frame(picture);
     var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
-    var values = new float[3 * frame.height * frame.width];
-    for (int c = 0, to = 0; c < 3; c++)
-      for (int y = frame.top; y < frame.top + frame.height; y++)
-        for (int x = frame.left; x < frame.left + frame.width; x++, to++) {
-          boolean inside = y >= 0 && x >= 0 && y < resized.height() && x < resized.width();
-          int sample = inside ? resized.rgb()[3 * (y * resized.width() + x) + c] & 0xff : 0;
-          values[to] = (sample * rescale - mean[c]) / std[c];
+    int height = pad == null ? frame.height : pad[0], width = pad == null ? frame.width : pad[1];
+    if (frame.height > height || frame.width > width)
+      throw new ImageException(picture.name() + ": preprocessed to " + frame.width + "x" + frame.height
+          + ", which is more than pad_size " + width
+          + "x" + height);
+    var values = new float[3 * height * width];
+    for (int c = 0; c < 3; c++)
+      for (int y = 0; y < frame.height; y++)
+        for (int x = 0; x < frame.width; x++) {
+          int fromY = frame.top + y, fromX = frame.left + x;
+          boolean inside = fromY >= 0 && fromX >= 0 && fromY < resized.height() && fromX < resized.width();
+          int sample = inside ? resized.rgb()[3 * (fromY * resized.width() + fromX) + c] & 0xff : 0;
+          values[(c * height + y) * width + x] = (sample * rescale - mean[c]) / std[c];
         }
-    return new Input(frame.height, frame.width, values);
+    return new Input(height, width, values);
   }
 
   /// Numbers for a model, `[3][height][width]`.
@@ -175,22 +213,28 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
 
   /// Which part of a picture [#apply] takes, at which size.
   public Frame frame(Picture picture) {
-    int[] size = resizedSize(picture);
-    int height = crop == null ? size[0] : crop[0], width = crop == null ? size[1] : crop[1];
-    return new Frame(size[1], size[0], Math.floorDiv(size[1] - width, 2), Math.floorDiv(size[0] - height, 2), width, height);
+    var size = resizedSize(picture.width(), picture.height());
+    int height = crop == null ? size.height : crop[0], width = crop == null ? size.width : crop[1];
+    return new Frame(size.width, size.height, Math.floorDiv(size.width - width, 2), Math.floorDiv(size.height - height, 2),
+        width, height);
   }
 
-  /// Height and width after the resize.
-  private int[] resizedSize(Picture p) {
-    if (resize == null) return new int[] {p.height(), p.width()};
-    if (resize.shortestEdge == 0) return new int[] {resize.height, resize.width};
-    int edge = resize.shortestEdge, longer = Math.toIntExact(longerEdge(p, edge));
-    return p.width() <= p.height() ? new int[] {longer, edge} : new int[] {edge, longer};
+  /// What a picture of this size is resized to, before cropping and padding. A shorter side's partner is rounded down, a longer
+  /// side's to the nearest, as the reference implementations do.
+  public Size resizedSize(int width, int height) {
+    if (resize == null) return new Size(width, height);
+    if (resize.longestEdge > 0) {
+      double scale = (double) resize.longestEdge / Math.max(width, height);
+      return new Size(Math.max(1, (int) (width * scale + 0.5)), Math.max(1, (int) (height * scale + 0.5)));
+    }
+    if (resize.shortestEdge == 0) return new Size(resize.width, resize.height);
+    int edge = resize.shortestEdge, longer = Math.toIntExact(longerEdge(width, height, edge));
+    return width <= height ? new Size(edge, longer) : new Size(longer, edge);
   }
 
   /// The longer edge where the shorter one is to be `edge`, rounded down.
-  private static long longerEdge(Picture p, int edge) {
-    return (long) edge * Math.max(p.width(), p.height()) / Math.min(p.width(), p.height());
+  private static long longerEdge(int width, int height, int edge) {
+    return (long) edge * Math.max(width, height) / Math.min(width, height);
   }
 
   /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
@@ -200,12 +244,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// @throws ImageException if the picture would be larger than any that is decoded
   public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
     var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
-    long longer = longerEdge(picture, side);
+    long longer = longerEdge(picture.width(), picture.height(), side);
     if (longer * side > ImageDecoder.MAX_PIXELS)
       throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side "
           + "of " + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
-    int[] size = resized.resizedSize(picture);
-    int[] whole = {size[0] / multiple * multiple, size[1] / multiple * multiple};
+    var size = resized.resizedSize(picture.width(), picture.height());
+    int[] whole = {size.height / multiple * multiple, size.width / multiple * multiple};
     return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);
   }
 }

@@ -19,13 +19,26 @@ public record Linear(Weight weight, @Nullable Tensor bias) {
   ///
   /// @throws IllegalArgumentException if the last dimension of `x` is not `in`
   public Tensor forward(Tensor x, Activation activation) {
+    return forward(x, activation, null);
+  }
+
+  /// `x · Wᵀ + b + more`: `[…, in]` and `[…, out]` → `[…, out]`.
+  ///
+  /// @throws IllegalArgumentException if the last dimension of `x` is not `in`
+  public Tensor forward(Tensor x, Tensor more) {
+    return forward(x, Activation.NONE, more);
+  }
+
+  private Tensor forward(Tensor x, Activation activation, @Nullable Tensor more) {
     if (x.dim(-1) != weight.k())
       throw new IllegalArgumentException("linear: expected " + weight.k() + " features in the last dimension, got " + x);
     var shape = x.shape();
     shape[shape.length - 1] = weight.n();
     var out = x.allocate(shape);
     int rows = weight.k() == 0 ? 0 : Math.toIntExact(x.size() / weight.k());
-    x.workspace().kernels().linear(x.segment(), weight, bias == null ? null : bias.segment(), activation, null, out.segment(), rows);
+    x.workspace().kernels().linear(x.segment(), weight, bias == null ? null : bias.segment(), activation, more == null ? null
+        : more.segment(),
+        out.segment(), rows);
     return out;
   }
 }

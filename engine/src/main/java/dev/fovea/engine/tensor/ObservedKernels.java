@@ -59,7 +59,7 @@ final class ObservedKernels implements Kernels {
   public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
     long heads = (long) q.outer() * q.inner();
     if (shown("attention", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * (q.cols() + v.cols()),
-        q.segment(), k.segment(), v.segment(), mask.keys(), biasOf(mask), out.segment()))
+        q.segment(), k.segment(), v.segment(), mask.keys(), biasOf(mask), rowsOf(mask), colsOf(mask), out.segment()))
       target.attention(q, k, v, mask, out, scale);
   }
 
@@ -67,12 +67,20 @@ final class ObservedKernels implements Kernels {
   public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
     long heads = (long) q.outer() * q.inner();
     if (shown("attentionMaps", List.of((int) heads, q.rows(), k.rows(), q.cols()), heads * q.rows() * k.rows() * q.cols(),
-        q.segment(), k.segment(), mask.keys(), biasOf(mask), maps))
+        q.segment(), k.segment(), mask.keys(), biasOf(mask), rowsOf(mask), colsOf(mask), maps))
       target.attentionMaps(q, k, mask, maps, scale);
   }
 
   private static @Nullable MemorySegment biasOf(AttentionMask mask) {
     return mask.bias() == null ? null : mask.bias().segment();
+  }
+
+  private static @Nullable MemorySegment rowsOf(AttentionMask mask) {
+    return mask.grid() == null ? null : mask.grid().rows().segment();
+  }
+
+  private static @Nullable MemorySegment colsOf(AttentionMask mask) {
+    return mask.grid() == null ? null : mask.grid().cols().segment();
   }
 
   @Override
@@ -125,6 +133,13 @@ final class ObservedKernels implements Kernels {
   @Override
   public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
     if (shown("find", List.of(rows, cols), 0, x, out)) target.find(x, value, out, rows, cols);
+  }
+
+  @Override
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
+    if (shown("fourier", List.of(points, dims, frequencies), 0, x, basis, out))
+      target.fourier(x, scale, offset, basis, out, points, dims, frequencies);
   }
 
   @Override

@@ -208,6 +208,11 @@ public final class Tensor {
     return values;
   }
 
+  /// A copy of all elements that outlives the pass, as long as `arena`.
+  public Tensor copy(Arena arena) {
+    return of(arena, toArray(), shape);
+  }
+
   // Views
 
   /// The same elements in another shape of the same size.
@@ -249,6 +254,14 @@ public final class Tensor {
   public Tensor expand(int count) {
     var moreShape = IntStream.concat(IntStream.of(count), Arrays.stream(shape)).toArray();
     var moreStrides = LongStream.concat(LongStream.of(0), Arrays.stream(strides)).toArray();
+    return new Tensor(workspace, base, offset, moreShape, moreStrides);
+  }
+
+  /// Every run of `size` rows, without a copy: `[N, …]` → `[N - size + 1, size, …]`, whose part `i` begins at row `i`.
+  public Tensor windows(int size) {
+    var part = slice(0, 0, shape[0] - size + 1);
+    var moreShape = IntStream.concat(IntStream.of(part.shape[0], size), Arrays.stream(shape).skip(1)).toArray();
+    var moreStrides = LongStream.concat(LongStream.of(strides[0]), Arrays.stream(strides)).toArray();
     return new Tensor(workspace, base, offset, moreShape, moreStrides);
   }
 

@@ -52,6 +52,27 @@ class PreprocessingTest {
     assertThat(input.width()).isEqualTo(6);
   }
 
+  /// As Segment Anything's: the shorter side to the nearest pixel, then zeros below or on the right, whatever the normalisation.
+  @ParameterizedTest
+  @CsvSource({"40,20,10,5", "20,40,5,10", "33,20,10,6", "640,427,10,7", "7,7,10,10", "1,100,1,10"})
+  void theLongerEdgeIsResizedAndTheRestPadded(int width, int height, int toWidth, int toHeight) {
+    var p = of("{\"size\": {\"longest_edge\": 10}, \"do_pad\": true, \"pad_size\": {\"height\": 10, \"width\": 10}, \"rescale_factor\": 1,"
+        + "\"image_mean\": [1000, 1000, 1000], \"image_std\": [1, 1, 1]}");
+    assertThat(p.resizedSize(width, height)).isEqualTo(new Preprocessing.Size(toWidth, toHeight));
+    var input = p.apply(grid(width, height), 1);
+    assertThat(new int[] {input.width(), input.height()}).containsExactly(10, 10);
+    for (int i = 0; i < 300; i++)
+      if (i % 10 < toWidth && i / 10 % 10 < toHeight) assertThat(input.values()[i]).isNegative();
+      else assertThat(input.values()[i]).isZero();
+  }
+
+  @Test
+  void whatIsLargerThanItsPaddingIsRefused() {
+    var p = of("{\"do_resize\": false, \"do_pad\": true, \"pad_size\": 8, \"image_mean\": [0, 0, 0], \"image_std\": [1, 1, 1]}");
+    assertThatThrownBy(() -> p.apply(grid(9, 4), 1)).isInstanceOf(ImageException.class)
+        .hasMessage("grid: preprocessed to 9x4, which is more than pad_size 8x8");
+  }
+
   @ParameterizedTest
   @CsvSource({"10,8,4,4,3,2", "9,7,4,4,2,1", "8,8,8,8,0,0", "11,5,4,5,3,0"})
   void theCentreIsCut(int width, int height, int cropWidth, int cropHeight, int left, int top) {

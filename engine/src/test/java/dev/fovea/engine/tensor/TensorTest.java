@@ -159,6 +159,14 @@ class TensorTest {
   }
 
   @Test
+  void windowsOverlap() {
+    var t = Tensor.of(arena, new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 4, 2);
+    assertThat(t.windows(3).shape()).isEqualTo(new int[] {2, 3, 2});
+    assertThat(t.windows(3).toArray()).isEqualTo(new float[] {1, 2, 3, 4, 5, 6, 3, 4, 5, 6, 7, 8});
+    assertThat(t.windows(4).toArray()).isEqualTo(t.toArray());
+  }
+
+  @Test
   void concat() {
     var t = range(2, 2, 2);
     var token = range(1, 2);

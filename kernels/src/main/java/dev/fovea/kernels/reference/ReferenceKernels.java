@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
+import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
@@ -88,6 +89,12 @@ public final class ReferenceKernels implements Kernels {
     });
   }
 
+  private static double at(GridBias grid, int o, int i, int query, int key) {
+    int cols = grid.cols().cols();
+    return (double) at(grid.rows().segment(), grid.row(o, i, query, key / cols)) + at(grid.cols().segment(), grid.col(o, i,
+        query, key % cols));
+  }
+
   /// What a query takes from each key; nothing where it sees none.
   private static double[] attentionWeights(Matrices q, Matrices k, AttentionMask mask, int o, int i, int query, float scale) {
     var weights = new double[k.rows()];
@@ -98,6 +105,7 @@ public final class ReferenceKernels implements Kernels {
       score *= scale;
       if (mask.bias() != null) score += at(mask.bias(), o, i, query, key);
       if (mask.keys() != null) score += at(mask.keys(), (long) o * k.rows() + key);
+      if (mask.grid() != null) score += at(mask.grid(), o, i, query, key);
       weights[key] = key < visible ? score : Double.NEGATIVE_INFINITY;
     }
     boolean seesNothing = true;
@@ -209,6 +217,19 @@ public final class ReferenceKernels implements Kernels {
       while (col < cols && at(x, (long) row * cols + col) != value) col++;
       put(out, row, (double) row * cols + (col < cols ? col : 0));
     }
+  }
+
+  @Override
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
+    for (int p = 0; p < points; p++)
+      for (int f = 0; f < frequencies; f++) {
+        double angle = 0;
+        for (int d = 0; d < dims; d++)
+          angle += (scale * at(x, (long) p * dims + d) + offset) * at(basis, (long) d * frequencies + f);
+        put(out, 2L * p * frequencies + f, Math.sin(2 * Math.PI * angle));
+        put(out, (2L * p + 1) * frequencies + f, Math.cos(2 * Math.PI * angle));
+      }
   }
 
   @Override

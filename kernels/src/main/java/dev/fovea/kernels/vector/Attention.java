@@ -3,6 +3,7 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -53,7 +54,7 @@ final class Attention {
         workers.forEach(count * groups, task -> {
           int head = head0 + task / groups, o = head / q.inner(), i = head % q.inner(), tile = task % groups * TILES;
           var panels = sizes.at(task / groups * sizes.size());
-          try (var space = scratch.borrowArray(QueryTiles.size(TILES, panels))) {
+          try (var space = scratch.borrowArray(QueryTiles.size(TILES, panels, mask))) {
             var tiles = new QueryTiles(TILES, rows, tile, panels, packed.segment(), mask, o, i, space.floats());
             tiles.load(q, scale);
             tiles.meetKeys();
@@ -75,6 +76,7 @@ final class Attention {
       int visible = mask.visible(query, q.rows(), keys);
       if (mask.bias() != null) add(maps, at, mask.bias().segment(), mask.bias().index(o, i, query, 0), visible);
       if (mask.keys() != null) add(maps, at, mask.keys(), (long) o * keys, visible);
+      if (mask.grid() != null) add(maps, at, mask.grid(), o, i, query, visible);
       try (var loan = scratch.borrowArray(Rows.room(keys))) {
         float[] s = loan.floats();
         MemorySegment.copy(maps, Simd.FLOAT, 4 * at, s, 0, visible);
@@ -88,6 +90,15 @@ final class Attention {
 
   private static void add(MemorySegment to, long at, MemorySegment x, long from, int n) {
     for (int j = 0; j < n; j++) Simd.put(to, at + j, Simd.at(to, at + j) + Simd.at(x, from + j));
+  }
+
+  private static void add(MemorySegment to, long at, GridBias grid, int o, int i, int query, int n) {
+    int cols = grid.cols().cols();
+    for (int key = 0; key < n; key++) {
+      float more = Simd.at(grid.rows().segment(), grid.row(o, i, query, key / cols)) + Simd.at(grid.cols().segment(),
+          grid.col(o, i, query, key % cols));
+      Simd.put(to, at + key, Simd.at(to, at + key) + more);
+    }
   }
 
   /// Where one head's keys and values lie, in panels of [MicroKernel#WIDTH] columns.

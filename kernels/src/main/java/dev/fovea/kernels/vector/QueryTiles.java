@@ -18,7 +18,8 @@ import jdk.incubator.vector.VectorOperators;
 ///
 /// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
 /// its rows' running maxima, then for one tile by what its rows are rescaled, and a vector of running sums a row, whose lanes
-/// are added at the very end. The scores of a tile are written in the very form that [MicroKernel] reads, so that
+/// are added at the very end; where keys lie in a grid, last for each row what the mask adds for the grid's columns and rows.
+/// The scores of a tile are written in the very form that [MicroKernel] reads, so that
 /// they multiply the values where they lie.
 final class QueryTiles {
   private static final int SCORES = MAX_ROWS * STRIDE;
@@ -55,9 +56,19 @@ final class QueryTiles {
     outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
   }
 
-  static int size(int room, Attention.HeadPanels head) {
+  static int size(int room, Attention.HeadPanels head, AttentionMask mask) {
     int outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
-    return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES) + MAX_ROWS;
+    return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES + gridSize(mask)) + MAX_ROWS;
+  }
+
+  /// Floats of one row's columns, a vector more than there are, and rows of the grid.
+  private static int gridSize(AttentionMask mask) {
+    return mask.grid() == null ? 0 : mask.grid().cols().cols() + LANES + mask.grid().rows().cols();
+  }
+
+  /// Where the grid's columns of row `r` of a tile lie, and a vector behind them its rows.
+  private int grid(int tile, int r) {
+    return sums(room) + (tile * MAX_ROWS + r) * gridSize(mask);
   }
 
   private int queries(int tile, int piece) {
@@ -106,12 +117,15 @@ final class QueryTiles {
   }
 
   void meetKeys() {
+    if (mask.grid() != null) loadGrid();
+    boolean hides = mask.causal() || mask.keys() != null || mask.bias() != null;
     int last = rows.start(first + tiles) - 1, visible = mask.visible(last, rows.rows(), head.keys());
     for (int key = 0; key < visible; key += BLOCK) {
       int count = Math.min(BLOCK, visible - key);
       for (int t = 0; t < tiles; t++) {
+        if (mask.grid() != null) grid(t, key, count);
         scores(t, key, count);
-        if (!mask.isNone()) hide(t, key, count);
+        if (hides) hide(t, key, count);
         softmax(t, count);
         values(t, key, count);
       }
@@ -123,10 +137,40 @@ final class QueryTiles {
     int rows = this.rows.rows(first + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p), c,
-            STRIDE, p > 0);
+        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p),
+            c, STRIDE,
+            p > 0 || mask.grid() != null);
     int end = Math.ceilDiv(count, LANES) * LANES;
     if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
+  }
+
+  /// Takes what the mask adds for the grid's columns and rows, in the order of the keys.
+  private void loadGrid() {
+    var grid = mask.grid();
+    int cols = grid.cols().cols();
+    for (int t = 0; t < tiles; t++)
+      for (int r = 0; r < rows.rows(first + t); r++) {
+        int query = rows.start(first + t) + r, at = grid(t, r);
+        for (int c = 0; c < cols; c++) s[at + c] = Simd.at(grid.cols().segment(), grid.col(o, i, query, c));
+        for (int y = 0; y < grid.rows().cols(); y++)
+          s[at + cols + LANES + y] = Simd.at(grid.rows().segment(), grid.row(o, i, query, y));
+      }
+  }
+
+  /// Begins the scores of the keys `key … key + count - 1` with what the mask adds, to which the product is added: a store a
+  /// vector instead of a second pass. Whole vectors are written; what runs over the end of one of the grid's rows is overwritten
+  /// by the next, and beyond the last key there is room.
+  private void grid(int tile, int key, int count) {
+    int cols = mask.grid().cols().cols();
+    for (int r = 0; r < rows.rows(first + tile); r++) {
+      int from = grid(tile, r);
+      for (int done = 0; done < count; ) {
+        int y = (key + done) / cols, c = (key + done) % cols, n = Math.min(cols - c, count - done);
+        float row = s[from + cols + LANES + y];
+        for (int j = 0; j < n; j += LANES) FloatVector.fromArray(F, s, from + c + j).add(row).intoArray(s, r * STRIDE + done + j);
+        done += n;
+      }
+    }
   }
 
   /// Adds what the mask adds to the scores of the keys `key … key + count - 1`.

@@ -185,6 +185,21 @@ public final class VectorKernels implements Kernels {
     }
   }
 
+  /// Sines of single numbers: a prompt has a few points, and a map's positions are computed once.
+  @Override
+  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) {
+    workers.forEach(points, p -> {
+      for (int f = 0; f < frequencies; f++) {
+        double turns = 0;
+        for (int d = 0; d < dims; d++)
+          turns += (scale * Simd.at(x, (long) p * dims + d) + offset) * Simd.at(basis, (long) d * frequencies + f);
+        Simd.put(out, 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
+        Simd.put(out, (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
+      }
+    });
+  }
+
   @Override
   public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias,
       Activation activation, @Nullable MemorySegment residual, MemorySegment out) {

@@ -1,0 +1,271 @@
+package dev.fovea.cli;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.mask.Box;
+import dev.fovea.engine.image.mask.Contours;
+import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.image.mask.MaskPainter;
+import dev.fovea.engine.image.mask.RunLengths;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.kernels.WarmUp;
+import dev.fovea.models.sam.AutomaticMasks;
+import dev.fovea.models.sam.MaskPrediction;
+import dev.fovea.models.sam.MaskPredictor;
+import dev.fovea.models.sam.Prompt;
+import dev.fovea.models.sam.SamSession;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "mask", description = "Find the mask of what points, a box or a rough mask mean, or the masks of everything.",
+    footer = "%nCoordinates count the picture's pixels from its upper left corner.")
+final class MaskCommand implements Callable<Integer> {
+  @Parameters(index = "0", paramLabel = "MODEL", description = "A Segment Anything model file.")
+  private Path model;
+
+  @Parameters(index = "1", paramLabel = "IMAGE", description = "A picture.")
+  private Path image;
+
+  @Option(names = "--point", paramLabel = "X,Y", description = "A point on the object; may be given several times.")
+  private List<String> points = List.of();
+
+  @Option(names = "--not", paramLabel = "X,Y", description = "A point that is not on the object; may be given several times.")
+  private List<String> not = List.of();
+
+  @Option(names = "--box", paramLabel = "X0,Y0,X1,Y1", description = "A box around the object.")
+  private String box;
+
+  @Option(names = "--mask", paramLabel = "FILE",
+      description = "A rough mask of the object: a picture of the same size, white inside.")
+  private Path mask;
+
+  @Option(names = "--all", description = "All three masks of an ambiguous prompt instead of the best.")
+  private boolean all;
+
+  @Option(names = "--everything", description = "The masks of everything in the picture.")
+  private boolean everything;
+
+  @Option(names = "--embedding", paramLabel = "FILE",
+      description = "Where the picture's embedding is: read where the file exists, else written, so that the heavy part is done once.")
+  private Path embedding;
+
+  @ArgGroup(exclusive = false, heading = "With --everything:%n")
+  private Grid grid = new Grid();
+
+  static final class Grid {
+    @Option(names = "--points-per-side", paramLabel = "N", defaultValue = "32",
+        description = "Points across and down (default: 32).")
+    private int pointsPerSide = 32;
+
+    @Option(names = "--min-iou", paramLabel = "X", defaultValue = "0.88",
+        description = "Least predicted IoU of a mask (default: 0.88).")
+    private double minIou = 0.88;
+
+    @Option(names = "--min-stability", paramLabel = "X", defaultValue = "0.95",
+        description = "Least stability of a mask (default: 0.95).")
+    private double minStability = 0.95;
+
+    @Option(names = "--box-nms", paramLabel = "X", defaultValue = "0.7",
+        description = "Of masks whose boxes agree better, one stays (default: 0.7).")
+    private double boxNms = 0.7;
+
+    @Option(names = "--crop-layers", paramLabel = "N", defaultValue = "0",
+        description = "Ask again in parts of the picture, 4 to the power of 1 to N (default: 0).")
+    private int cropLayers;
+
+    @Option(names = "--min-area", paramLabel = "PIXELS", defaultValue = "0",
+        description = "Remove smaller islands and fill smaller holes (default: 0, none).")
+    private int minArea;
+
+    private AutomaticMasks.Settings settings() {
+      var d = AutomaticMasks.Settings.DEFAULT;
+      try {
+        return new AutomaticMasks.Settings(pointsPerSide, minIou, minStability, d.stabilityOffset(), boxNms, cropLayers,
+            d.cropNms(),
+            d.cropOverlap(), d.cropPointsDownscale(), minArea);
+      } catch (IllegalArgumentException e) {
+        throw new Fovea.UsageException("--everything: " + e.getMessage());
+      }
+    }
+  }
+
+  /// What a picture of masks looks like.
+  enum Form {
+    OVERLAY, CUTOUT, BINARY
+  }
+
+  @Option(names = "--form", paramLabel = "NAME", defaultValue = "overlay",
+      description = "What is written to FILE: overlay, cutout (transparent outside) or binary (default: overlay).")
+  private Form form;
+
+  @Mixin
+  private KernelOptions kernelOptions;
+
+  @Option(names = "--json", description = "Print JSON, with COCO's run lengths.")
+  private boolean json;
+
+  @Option(names = {"-o", "--output"}, paramLabel = "FILE.png", description = "Where to write a picture of the masks.")
+  private Path output;
+
+  /// A mask as COCO stores it.
+  record Coco(int[] size, String counts) {
+    private static Coco of(RunLengths mask) {
+      return new Coco(new int[] {mask.height(), mask.width()}, mask.compressed());
+    }
+  }
+
+  private record Answer(float predicted_iou, long area, float[] bbox, Coco segmentation, List<int[]> polygons) {}
+
+  private record Answers(String image, int width, int height, List<Answer> masks) {}
+
+  private record CocoImage(int id, String file_name, int width, int height) {}
+
+  private record CocoCategory(int id, String name) {}
+
+  private record CocoAnnotation(int id, int image_id, int category_id, int iscrowd, Coco segmentation, long area, float[] bbox,
+      float predicted_iou, double stability_score, float[][] point_coords, float[] crop_box) {}
+
+  private record CocoFile(List<CocoImage> images, List<CocoCategory> categories, List<CocoAnnotation> annotations) {}
+
+  @Override
+  public Integer call() {
+    boolean asks = !points.isEmpty() || !not.isEmpty() || box != null || mask != null;
+    if (everything == asks)
+      throw new Fovea.UsageException(everything ? "--everything: expected no --point, --not, --box or --mask beside it"
+          : "expected --point, --not, --box, --mask or --everything");
+    if (everything && (all || embedding != null))
+      throw new Fovea.UsageException("--everything: expected no --all or --embedding beside it");
+    for (var file : new Path[] {output, embedding}) if (file != null) WholeFile.requirePlace(file);
+    var prompt = everything ? null : prompt();
+    var settings = grid.settings();
+    var picture = Picture.read(image);
+    try (var kernels = kernelOptions.open(); var predictor = MaskPredictor.of(Checkpoint.open(model), kernels);
+        var bar = new Terminal.ProgressBar()) {
+      WarmUp.await();
+      if (everything) everything(predictor, settings, picture, bar);
+      else answer(predictor, prompt, picture, bar);
+    } catch (InputException e) {
+      throw new ImageException(image + ": " + e.getMessage(), e);
+    }
+    return Fovea.GOOD;
+  }
+
+  private Prompt prompt() {
+    var prompt = Prompt.NOTHING;
+    for (var point : points) prompt = prompt.and(numbers("--point", point, 2)[0], numbers("--point", point, 2)[1]);
+    for (var point : not) prompt = prompt.not(numbers("--not", point, 2)[0], numbers("--not", point, 2)[1]);
+    if (box == null) return prompt;
+    var corners = numbers("--box", box, 4);
+    return prompt.within(corners[0], corners[1], corners[2], corners[3]);
+  }
+
+  private static float[] numbers(String option, String text, int count) {
+    var parts = text.split(",", -1);
+    var numbers = new float[parts.length];
+    try {
+      for (int i = 0; i < numbers.length; i++) numbers[i] = Float.parseFloat(parts[i].strip());
+    } catch (NumberFormatException e) {
+      throw new Fovea.UsageException(option + ": expected " + count + " numbers with commas between, got '" + text + "'");
+    }
+    if (numbers.length != count)
+      throw new Fovea.UsageException(option + ": expected " + count + " numbers with commas between, got '" + text + "'");
+    return numbers;
+  }
+
+  private void answer(MaskPredictor predictor, Prompt prompt, Picture picture, Terminal.ProgressBar bar) {
+    try (var session = predictor.session()) {
+      see(session, picture, bar);
+      if (mask != null) prompt = prompt.like(session.logits(Picture.read(mask)));
+      var found = all ? session.predict(prompt, true) : List.of(session.best(prompt));
+      var masks = found.stream().map(MaskPrediction::mask).toList();
+      paint(picture, masks);
+      var answers = new Answers(image.toString(), picture.width(), picture.height(),
+          found.stream().map(MaskCommand::toAnswer).toList());
+      Output.write(json ? Output.json(answers) : text(answers), null);
+    }
+  }
+
+  /// Sees the picture, unless what was made of it is at hand.
+  private void see(SamSession session, Picture picture, Terminal.ProgressBar bar) {
+    if (embedding == null || !Files.exists(embedding)) {
+      session.setImage(picture, (done, total) -> bar.update((double) done / Math.max(1, total), image.toString()));
+      if (embedding != null) session.save(embedding);
+      return;
+    }
+    session.load(embedding);
+    if (session.width() != picture.width() || session.height() != picture.height())
+      throw new Fovea.UsageException(embedding + ": the embedding is of a picture of " + session.width() + "x"
+          + session.height() + ", "
+          + image + " is " + picture.width() + "x" + picture.height());
+  }
+
+  private void everything(MaskPredictor predictor, AutomaticMasks.Settings settings, Picture picture, Terminal.ProgressBar bar) {
+    var found = new AutomaticMasks(predictor, settings).of(picture, share -> bar.update(share, image.toString()));
+    // The largest first, so that what lies on it is seen in the overlay.
+    var bySize = found.stream().sorted((a, b) -> Long.compare(b.mask().area(), a.mask().area())).toList();
+    if (output != null) paint(picture, bySize.stream().map(f -> f.mask().mask()).toList());
+    Output.write(json ? Output.json(coco(picture, bySize)) : found.size() + " masks" + System.lineSeparator(), null);
+  }
+
+  private void paint(Picture picture, List<Mask> masks) {
+    if (output == null) return;
+    switch (form) {
+      case OVERLAY -> Output.write(MaskPainter.overlay(picture, masks), output);
+      case CUTOUT -> each(masks, m -> MaskPainter.cutOut(picture, m));
+      case BINARY -> each(masks, MaskPainter::binary);
+    }
+  }
+
+  /// One file, or for several masks one each: `out-1.png`, `out-2.png` ….
+  private void each(List<Mask> masks, Function<Mask, byte[]> painter) {
+    var name = output.getFileName().toString();
+    int dot = name.lastIndexOf('.') < 0 ? name.length() : name.lastIndexOf('.');
+    for (int i = 0; i < masks.size(); i++)
+      Output.write(painter.apply(masks.get(i)),
+          masks.size() == 1 && !everything ? output : output.resolveSibling(name.substring(0, dot) + "-" + (i + 1)
+              + name.substring(dot)));
+  }
+
+  private static Answer toAnswer(MaskPrediction prediction) {
+    var mask = prediction.mask();
+    return new Answer(prediction.iou(), mask.area(), xywh(mask.box()),
+        Coco.of(RunLengths.of(mask)), Contours.outer(mask));
+  }
+
+  private CocoFile coco(Picture picture, List<AutomaticMasks.Found> found) {
+    var annotations = IntStream.range(0, found.size()).mapToObj(i -> {
+      var f = found.get(i);
+      return new CocoAnnotation(i + 1, 1, 1, 0, Coco.of(f.mask()), f.mask().area(), xywh(f.box()), f.predictedIou(),
+          f.stability(),
+          new float[][] {{f.point().x(), f.point().y()}}, xywh(f.crop()));
+    }).toList();
+    return new CocoFile(List.of(new CocoImage(1, image.toString(), picture.width(), picture.height())),
+        List.of(new CocoCategory(1, "object")), annotations);
+  }
+
+  private static float[] xywh(Box box) {
+    return new float[] {box.x0(), box.y0(), box.x1() - box.x0(), box.y1() - box.y0()};
+  }
+
+  private static String text(Answers answers) {
+    var text = new StringBuilder();
+    for (var m : answers.masks)
+      text.append(String.format(Locale.ROOT, "predicted IoU %.3f, %d pixels (%.1f %%), from %.0f,%.0f to %.0f,%.0f%n",
+          m.predicted_iou, m.area,
+          100.0 * m.area / ((double) answers.width * answers.height), m.bbox[0], m.bbox[1], m.bbox[0] + m.bbox[2], m.bbox[1]
+              + m.bbox[3]));
+    return text.toString();
+  }
+}

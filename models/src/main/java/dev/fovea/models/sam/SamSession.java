@@ -1,0 +1,313 @@
+package dev.fovea.models.sam;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.Interpolation;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
+
+/// Questions about a picture: [#setImage] sees it once, which takes long, then [#predict] answers as often as it is asked.
+///
+/// ```java
+/// try (var sam = MaskPredictor.open(file); var session = sam.session()) {
+///   session.setImage(Picture.read(Path.of("picture.jpg")));
+///   var best = session.best(Prompt.point(320, 200).not(100, 50));
+/// }
+/// ```
+///
+/// One thread uses a session at a time.
+public final class SamSession implements AutoCloseable {
+  private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height";
+  private static final String FORM = "fovea_embedding", VERSION = "1";
+  /// Magnitude of the logits that a mask of a picture becomes.
+  private static final float SURE = 10;
+
+  private final MaskPredictor predictor;
+  private final Workspace workspace;
+  private @Nullable Embedding embedding;
+  private boolean closed;
+
+  /// What the model made of a picture.
+  ///
+  /// @param map `[G, G, C]`
+  /// @param decoded what the decoder makes of it for a prompt without a mask
+  private record Embedding(Arena arena, int width, int height, Tensor map, MaskDecoder.Picture decoded) {}
+
+  SamSession(MaskPredictor predictor) {
+    this.predictor = predictor;
+    workspace = new Workspace(predictor.kernels());
+  }
+
+  /// Sees a picture; what was seen before is forgotten.
+  ///
+  /// @throws ImageException if the picture is too long
+  public void setImage(Picture picture) {
+    setImage(picture, Progress.NONE);
+  }
+
+  /// Sees a picture; what was seen before is forgotten.
+  ///
+  /// @throws ImageException if the picture is too long
+  /// @throws CancelledException if the thread is interrupted
+  public void setImage(Picture picture, Progress progress) {
+    var input = predictor.preprocessing().apply(picture, 1);
+    workspace.listen(progress);
+    try (var inputs = Arena.ofShared()) {
+      var image = Tensor.of(inputs, input.values(), 1, 3, input.height(), input.width());
+      var map = reading(() -> workspace.run("embed", image, x -> predictor.model().embed(x).select(0, 0), List::of));
+      see(map.toArray(), map.shape(), picture.width(), picture.height());
+    } catch (InputException e) {
+      throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
+    } finally {
+      workspace.listen(Progress.NONE);
+    }
+  }
+
+  private void see(float[] values, int[] shape, int width, int height) {
+    var arena = Arena.ofShared();
+    try {
+      var map = Tensor.of(arena, values, shape);
+      var decoded = reading(() -> workspace.run("picture", map, x -> predictor.model().picture(x, null, predictor.positions()),
+          p -> List.of(p.map(), p.keys(), p.values(), p.queries())));
+      var kept = new MaskDecoder.Picture(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
+          decoded.queries().copy(arena));
+      forget();
+      embedding = new Embedding(arena, width, height, map, kept);
+    } catch (RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private void forget() {
+    if (embedding != null) embedding.arena.close();
+    embedding = null;
+  }
+
+  private <T> T reading(java.util.function.Supplier<T> pass) {
+    if (closed) throw new IllegalStateException("the session is closed");
+    return predictor.checkpoint().reading(pass);
+  }
+
+  private Embedding embedding() {
+    if (closed) throw new IllegalStateException("the session is closed");
+    if (embedding == null) throw new IllegalStateException("the session has seen no picture yet: call setImage or load");
+    return embedding;
+  }
+
+  /// Width of the picture.
+  ///
+  /// @throws IllegalStateException if there is none
+  public int width() {
+    return embedding().width;
+  }
+
+  /// Height of the picture.
+  ///
+  /// @throws IllegalStateException if there is none
+  public int height() {
+    return embedding().height;
+  }
+
+  /// The mask that is expected to agree best with what was meant: of an ambiguous prompt the best of three, else the one that the
+  /// model makes for prompts that leave no doubt.
+  ///
+  /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
+  /// @throws IllegalStateException if there is no picture
+  public MaskPrediction best(Prompt prompt) {
+    // Only the best is brought to the picture's size.
+    return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
+  }
+
+  /// The masks of each prompt.
+  ///
+  /// @see #predict(Prompt, boolean)
+  public List<List<MaskPrediction>> predict(List<Prompt> prompts, boolean multimask) {
+    return prompts.stream().map(prompt -> predict(prompt, multimask)).toList();
+  }
+
+  /// The masks of a prompt.
+  ///
+  /// @param multimask whether to give three, of a part, of what it is a part of, and of the whole, instead of one
+  /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
+  /// @throws IllegalStateException if there is no picture
+  public List<MaskPrediction> predict(Prompt prompt, boolean multimask) {
+    return answers(prompt, multimask).stream().map(this::prediction).toList();
+  }
+
+  private MaskPrediction prediction(Answer answer) {
+    return new MaskPrediction(Mask.above(0, atPictureSize(answer)), answer.iou, answer.logits);
+  }
+
+  /// A mask as the decoder makes it.
+  ///
+  /// @param logits `[h][w]`, smaller than the picture
+  record Answer(float iou, float[] logits) {}
+
+  /// @see #predict(Prompt, boolean)
+  List<Answer> answers(Prompt prompt, boolean multimask) {
+    var seen = embedding();
+    try (var arena = Arena.ofShared()) {
+      var inputs = inputs(prompt, seen, arena);
+      var output = reading(() -> workspace.run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask),
+          o -> List.of(o.masks(), o.iou())));
+      return IntStream.range(0, output.iou().dim(0))
+          .mapToObj(i -> new Answer(output.iou().get(i), output.masks().select(0, i).toArray())).toList();
+    }
+  }
+
+  /// A mask's logits at the picture's size `[height, width]`, until the next pass.
+  Tensor atPictureSize(Answer answer) {
+    var seen = embedding();
+    int side = predictor.maskSize();
+    try (var arena = Arena.ofShared()) {
+      var logits = Tensor.of(arena, answer.logits, 1, side, side);
+      return reading(() -> workspace.run("size of " + seen.width + "x" + seen.height, logits, x -> atPictureSize(x, seen),
+          List::of));
+    }
+  }
+
+  private Map<String, Tensor> inputs(Prompt prompt, Embedding seen, Arena arena) {
+    var inputs = new HashMap<String, Tensor>();
+    if (prompt.mask() == null) {
+      inputs.put("map", seen.decoded.map());
+      inputs.put("keys", seen.decoded.keys());
+      inputs.put("values", seen.decoded.values());
+      inputs.put("queries", seen.decoded.queries());
+    } else {
+      int side = predictor.maskSize();
+      if (prompt.mask().length != side * side)
+        throw new InputException("mask: expected " + side + "x" + side + " logits, got " + prompt.mask().length);
+      inputs.put("map", seen.map);
+      inputs.put("mask", Tensor.of(arena, prompt.mask(), side, side));
+    }
+    if (!prompt.points().isEmpty()) {
+      int count = prompt.points().size();
+      inputs.put("points", Tensor.of(arena, Coordinates.ofPoints(prompt.points(), seen.width, seen.height, resized(seen)),
+          count, 2));
+      inputs.put("labels", Tensor.of(arena, Coordinates.labels(prompt.points()), count));
+    }
+    if (prompt.box() != null) inputs.put("box", Tensor.of(arena, Coordinates.ofBox(prompt.box(), seen.width, seen.height,
+        resized(seen)), 1, 4));
+    return inputs;
+  }
+
+  private Preprocessing.Size resized(Embedding seen) {
+    return predictor.preprocessing().resizedSize(seen.width, seen.height);
+  }
+
+  private MaskDecoder.Output decode(Map<String, Tensor> x, boolean multimask) {
+    var sam = predictor.model();
+    var picture = x.containsKey("mask") ? sam.picture(x.get("map"), x.get("mask"), predictor.positions())
+        : new MaskDecoder.Picture(x.get("map"), x.get("keys"), x.get("values"), x.get("queries"));
+    return sam.predict(picture, predictor.positions(), x.get("points"), x.get("labels"), x.get("box"), multimask);
+  }
+
+  /// A mask `[1, h, w]` as large as the model's picture, without its padding, as large as the picture (ref: segment_anything
+  /// `modeling/sam.py`, `postprocess_masks`).
+  private Tensor atPictureSize(Tensor mask, Embedding seen) {
+    int side = mask.dim(1), size = predictor.model().config().vision().imageSize();
+    var inner = resized(seen);
+    int rows = side;
+    if (size % side == 0) {
+      // Rows that lie in the padding need not be made. Two more than needed, so that the last of them is not at the border.
+      int factor = size / side;
+      rows = Math.min(side, inner.height() / factor + 2);
+      mask = mask.slice(1, 0, rows);
+      size = rows * factor;
+    }
+    var larger = mask.reshape(1, rows, side, 1).resize(size, predictor.model().config().vision().imageSize(),
+        Interpolation.BILINEAR);
+    var cropped = larger.slice(1, 0, inner.height()).slice(2, 0, inner.width()).contiguous();
+    var full = inner.height() == seen.height && inner.width() == seen.width ? cropped : cropped.resize(seen.height, seen.width,
+        Interpolation.BILINEAR);
+    return full.reshape(seen.height, seen.width);
+  }
+
+  /// The logits of a mask that was drawn on the picture, for [Prompt#like].
+  ///
+  /// @param mask a picture of the mask, white inside
+  /// @throws ImageException if it is not as large as the picture
+  public float[] logits(Picture mask) {
+    var seen = embedding();
+    if (mask.width() != seen.width || mask.height() != seen.height)
+      throw new ImageException(mask.name() + ": expected a mask of " + seen.width + "x" + seen.height
+          + ", as the picture is, got " + mask.width() + "x" + mask.height());
+    return Coordinates.logits(mask, resized(seen), predictor.model().config().vision().imageSize(), predictor.maskSize(), SURE);
+  }
+
+  /// Writes what was made of the picture, so that it need not be seen again.
+  ///
+  /// @throws CheckpointException if the file cannot be written
+  /// @throws IllegalStateException if there is no picture
+  public void save(Path file) {
+    var seen = embedding();
+    var writer = new CheckpointWriter().metadata(FORM, VERSION).metadata(WIDTH, Integer.toString(seen.width))
+        .metadata(HEIGHT, Integer.toString(seen.height));
+    predictor.fingerprint().forEach(writer::metadata);
+    writer.tensor(EMBEDDING, DType.F32, IntStream.of(seen.map.shape()).asLongStream().toArray(), seen.map::segment);
+    writer.write(file);
+  }
+
+  /// Takes what [#save] wrote; what was seen before is forgotten.
+  ///
+  /// @throws CheckpointException if there is no such file, or it was not written by this model
+  public void load(Path file) {
+    try (var saved = Checkpoint.open(file)) {
+      if (!VERSION.equals(saved.metadata().get(FORM)))
+        throw new CheckpointException(file + ": expected a picture's embedding, as 'save' writes it");
+      predictor.fingerprint().forEach((key, value) -> {
+        if (!value.equals(saved.metadata().get(key)))
+          throw new CheckpointException(file + ": the embedding was made by another model than " + predictor.checkpoint().name());
+      });
+      var tensor = saved.tensor(EMBEDDING);
+      int grid = predictor.model().config().vision().gridSize(), dim = predictor.model().config().dim();
+      if (!tensor.shape().equals(List.of((long) grid, (long) grid, (long) dim)))
+        throw new CheckpointException(file + ": '" + EMBEDDING + "': expected [" + grid + ", " + grid + ", " + dim + "], got "
+            + tensor.shape());
+      see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT));
+    }
+  }
+
+  private static int side(Checkpoint saved, String key) {
+    try {
+      int side = Integer.parseInt(saved.metadata().getOrDefault(key, ""));
+      if (side > 0) return side;
+    } catch (NumberFormatException _) {
+      // Said below, with what was found.
+    }
+    throw new CheckpointException(saved.name() + ": the metadata's '" + key + "': expected a number of pixels, got "
+        + saved.metadata().get(key));
+  }
+
+  /// Bytes that the session holds for computing.
+  public long workspaceBytes() {
+    return workspace.bytes();
+  }
+
+  /// Frees the session's memory; closing twice is harmless.
+  @Override
+  public void close() {
+    if (closed) return;
+    forget();
+    closed = true;
+    workspace.close();
+  }
+}
