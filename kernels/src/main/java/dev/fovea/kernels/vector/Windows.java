@@ -95,7 +95,8 @@ final class Windows implements LeftRows {
     }
     Arrays.fill(to, at, at + end - begin, 0);
     int first = Math.clamp((long) -x0 * depth, begin, end), last = Math.clamp((long) (g.width() - x0) * depth, first, end);
-    if (!above) copy(x, g.index(batch, y, x0, c) + first, to, at + first - begin, last - first);
+    // A piece of a run may lie outside the map as a whole.
+    if (!above && first < last) copy(x, g.index(batch, y, x0, c) + first, to, at + first - begin, last - first);
   }
 
   /// Copies floats. Runs are short, so that a vector or two cost less than a call of [MemorySegment#copy].

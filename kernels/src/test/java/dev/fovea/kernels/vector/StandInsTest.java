@@ -123,4 +123,16 @@ class StandInsTest {
       expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.convolution(x, geometry, weight, bias, Activation.NONE, null, out));
     }
   }
+
+  /// Windows that overlap and hang over the edges: some pieces of a product begin outside the map.
+  @Test
+  void paddedConvolutions() {
+    for (int channels : new int[] {3, 64, 320})
+      for (var window : new Window[] {Window.square(3).stride(2).pad(1), Window.square(7).stride(4).pad(3), Window.square(5).pad(2)}) {
+        var geometry = Convolution.of(2, 9, 7, channels, window);
+        var x = floats(2 * 9 * 7 * channels, 1);
+        var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 24, window.size() * channels);
+        expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.convolution(x, geometry, weight, null, Activation.GELU, null, out));
+      }
+  }
 }
