@@ -11,12 +11,18 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.Keep;
+import dev.fovea.models.Model;
+import dev.fovea.models.ModelRun;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.PictureEmbedder.Prepared;
 import dev.fovea.models.Pooling;
+import dev.fovea.models.dinov2.Dinov2;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -51,6 +57,26 @@ class EmbedderTest {
       inputs.add(new Prepared("input " + i, frame, new Preprocessing.Input(height, width, Arrays.copyOfRange(values, i * size, (i + 1) * size))));
     }
     return inputs;
+  }
+
+  /// A pass of the model itself tells class token, registers and patches apart.
+  @Test
+  void tokensOfEveryKind() {
+    try (var checkpoint = Checkpoint.open(convert("dinov2-tiny-registers"));
+        var reference = Checkpoint.open(FIXTURES.resolve("dinov2-tiny-registers/reference.safetensors")); var arena = Arena.ofShared();
+        var kernels = KernelProvider.auto(Workers.threads(1)); var workspace = new Workspace(kernels)) {
+      var run = ModelRun.of(checkpoint, arena);
+      var image = run.inputs(reference, arena).get(Model.PIXEL_VALUES);
+      var output = workspace.run("features", image, x -> ((Dinov2) run.model()).forward(x, Keep.NOTHING), o -> List.of(o.lastHiddenState()));
+      int patches = output.rows() * output.cols(), channels = output.lastHiddenState().dim(2);
+      assertThat(output.rows()).isEqualTo(image.dim(2) / PATCH);
+      assertThat(output.cols()).isEqualTo(image.dim(3) / PATCH);
+      assertThat(output.registerTokens().shape()).containsExactly(image.dim(0), 4, channels);
+      assertThat(output.patchTokens().shape()).containsExactly(image.dim(0), patches, channels);
+      assertThat(output.registerTokens().get(0, 0, 0)).isEqualTo(output.lastHiddenState().get(0, 1, 0));
+      assertThat(output.patchTokens().get(0, 0, 0)).isEqualTo(output.lastHiddenState().get(0, 5, 0));
+      assertThat(output.clsToken().get(0, 0)).isEqualTo(output.lastHiddenState().get(0, 0, 0));
+    }
   }
 
   /// The class token is the reference's pooler output; patches are what follows the class token and the registers, row by row.

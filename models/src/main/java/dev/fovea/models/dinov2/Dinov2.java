@@ -43,10 +43,23 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   ///
   /// @param lastHiddenState all tokens after the final norm, `[B, N, C]`: the class token, the registers, the patches row by row
   /// @param logits `[B, classes]`, or null without a head
-  public record Output(Tensor lastHiddenState, @Nullable Tensor logits, Trace trace) {
+  /// @param registers R
+  /// @param rows patches down
+  /// @param cols patches across
+  public record Output(Tensor lastHiddenState, @Nullable Tensor logits, Trace trace, int registers, int rows, int cols) {
     /// What the class token says of the whole picture, `[B, C]`.
     public Tensor clsToken() {
       return lastHiddenState.select(1, 0);
+    }
+
+    /// `[B, R, C]`; they say nothing of a place.
+    public Tensor registerTokens() {
+      return lastHiddenState.slice(1, 1, 1 + registers);
+    }
+
+    /// Row by row, `[B, rows · cols, C]`.
+    public Tensor patchTokens() {
+      return lastHiddenState.slice(1, 1 + registers, lastHiddenState.dim(1));
     }
   }
 
@@ -98,7 +111,8 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
     var x = trace.hidden(embed(image));                                               // [B, N, C]
     for (var block : blocks) x = trace.hidden(block.forward(x, trace));
     x = norm.forward(x);
-    return new Output(x, head == null ? null : classify(x), trace);
+    int registers = config.numRegisterTokens(), patch = config.patchSize();
+    return new Output(x, head == null ? null : classify(x), trace, registers, image.dim(2) / patch, image.dim(3) / patch);
   }
 
   /// The class token and the patches, each with its position, and the registers between: `[B, channels, H, W]` → `[B, N, C]`.
@@ -140,7 +154,8 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
 
   @Override
   public PictureFeatures features(Tensor image) {
-    return PictureFeatures.ofTokens(forward(image, Keep.NOTHING).lastHiddenState, config.numRegisterTokens());
+    var output = forward(image, Keep.NOTHING);
+    return new PictureFeatures(output.clsToken(), output.patchTokens(), null);
   }
 
   @Override
