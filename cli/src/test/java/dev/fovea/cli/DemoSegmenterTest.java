@@ -126,7 +126,7 @@ class DemoSegmenterTest {
       assertThat(segmenter.segment(picture, Progress.NONE).shares()).hasSize(5);
       segmenter.close();
       segmenter.close();
-      assertThatThrownBy(() -> segmenter.segment(picture, Progress.NONE)).isInstanceOf(IllegalStateException.class).hasMessageContaining("demo: the segmenter is closed");
+      assertThatThrownBy(() -> segmenter.segment(picture, Progress.NONE)).isInstanceOf(IllegalStateException.class).hasMessageContaining("demo: the model is closed");
     }
   }
 }

@@ -77,6 +77,10 @@ final class OpenModel implements AutoCloseable {
     return checkpoint.name();
   }
 
+  Kernels kernels() {
+    return kernels;
+  }
+
   ModelHeader header() {
     return header;
   }
@@ -109,13 +113,20 @@ final class OpenModel implements AutoCloseable {
   /// @throws IllegalStateException if the model is closed
   List<float[]> run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
       Progress progress) {
+    return run(kind, inputs, forward, results -> results.stream().map(Tensor::toArray).toList(), progress);
+  }
+
+  /// Runs a forward pass, and makes something of its results before they are overwritten.
+  ///
+  /// @see #run(Object, Map, Function, Progress)
+  <R> R run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward, Function<List<Tensor>, R> use,
+      Progress progress) {
     var workspace = borrow();
     try (var inputArena = Arena.ofShared()) {
       var tensors = new HashMap<String, Tensor>();
       inputs.forEach((name, input) -> tensors.put(name, Tensor.of(inputArena, input.values, input.shape)));
       workspace.listen(progress);
-      return checkpoint.reading(() ->
-          workspace.run(kind, tensors, forward, Function.identity()).stream().map(Tensor::toArray).toList());
+      return checkpoint.reading(() -> use.apply(workspace.run(kind, tensors, forward, Function.identity())));
     } finally {
       giveBack(workspace);
     }

@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -10,65 +9,43 @@ import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
-import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /// A model file that says what each pixel of a picture shows.
 ///
 /// Beside the model's own workspace, whose size does not depend on the picture's, a call needs 6 bytes a pixel and a row of logits
 /// a thread: the logits of all pixels never exist at once.
 ///
-/// It may be shared by any number of threads; each call borrows a workspace, of which there are as many as there were ever
-/// calls at once. Close it when no call is running.
+/// It may be shared by any number of threads. Close it when no call is running.
 public final class Segmenter implements AutoCloseable {
   /// What 16 bits can tell apart.
   private static final int MAX_CLASSES = 1 << 16;
 
-  private final Checkpoint checkpoint;
-  private final Arena arena;
-  private final Kernels kernels;
-  private final boolean ownsKernels;
+  private final OpenModel opened;
   private final SegmentsPictures model;
-  private final long parameters;
   private final Preprocessing preprocessing;
-  private final List<String> labels;
-  private final List<Integer> palette;
-  private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
-  private boolean closed;
 
-  private Segmenter(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
-    this.checkpoint = checkpoint;
-    this.kernels = kernels;
-    this.ownsKernels = ownsKernels;
-    arena = Arena.ofShared();
+  private Segmenter(OpenModel opened) {
+    this.opened = opened;
     try {
-      var header = ModelHeader.of(checkpoint);
-      var loaded = ModelRun.of(checkpoint, header, arena);
-      if (!(loaded.model() instanceof SegmentsPictures segments))
-        throw new CheckpointException(checkpoint.name() + ": expected a model that segments pictures, got family " + header.family());
+      var header = opened.header();
+      if (!(opened.model() instanceof SegmentsPictures segments))
+        throw new CheckpointException(opened.name() + ": expected a model that segments pictures, got family " + header.family());
       int classes = segments.numClasses();
-      if (classes > MAX_CLASSES) throw new CheckpointException(checkpoint.name() + ": " + classes + " classes are more than " + MAX_CLASSES);
+      if (classes > MAX_CLASSES) throw new CheckpointException(opened.name() + ": " + classes + " classes are more than " + MAX_CLASSES);
       if (header.labels().size() != classes)
-        throw new CheckpointException(checkpoint.name() + ": expected " + classes + " labels, got " + header.labels().size());
+        throw new CheckpointException(opened.name() + ": expected " + classes + " labels, got " + header.labels().size());
       if (header.palette().size() != classes)
-        throw new CheckpointException(checkpoint.name() + ": expected " + classes + " colours in the palette, got " + header.palette().size());
+        throw new CheckpointException(opened.name() + ": expected " + classes + " colours in the palette, got " + header.palette().size());
       model = segments;
-      palette = header.palette();
-      parameters = loaded.parameters();
-      labels = header.labels();
       preprocessing = Preprocessing.of(header.preprocessing());
     } catch (RuntimeException e) {
-      arena.close();
-      checkpoint.close();
-      if (ownsKernels) kernels.close();
+      opened.close();
       throw e;
     }
   }
@@ -77,15 +54,14 @@ public final class Segmenter implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, or it is not a model that segments pictures
   public static Segmenter open(Path file) {
-    var checkpoint = Checkpoint.open(file);
-    return new Segmenter(checkpoint, KernelProvider.auto(Workers.all()), true);
+    return new Segmenter(OpenModel.open(file));
   }
 
   /// A segmenter over an open checkpoint, which it closes, and kernels, which it leaves open.
   ///
   /// @throws CheckpointException if it is not a model that segments pictures
   public static Segmenter of(Checkpoint checkpoint, Kernels kernels) {
-    return new Segmenter(checkpoint, kernels, false);
+    return new Segmenter(OpenModel.of(checkpoint, kernels));
   }
 
   /// The class of every pixel of a picture file.
@@ -104,20 +80,23 @@ public final class Segmenter implements AutoCloseable {
   /// @throws IllegalStateException if the segmenter is closed
   public Segmentation segment(Picture picture, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());
-    int height = picture.height(), width = picture.width();
-    var workspace = borrow();
-    try (var pictureArena = Arena.ofShared()) {
-      var image = Tensor.of(pictureArena, input.values(), 1, 3, input.height(), input.width());
-      workspace.listen(progress);
-      var logits = checkpoint.reading(() -> workspace.run("logits", image, model::logits, List::of));
-      var classes = Tensor.zeros(pictureArena, height, width);
-      kernels.resizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3), classes.segment(), height, width,
-          Interpolation.BILINEAR);
-      return Segmentation.of(width, height, numbers(classes), labels);
+    var image = new OpenModel.Input(input.values(), 1, 3, input.height(), input.width());
+    try {
+      return opened.run("logits", Map.of("x", image), inputs -> List.of(model.logits(inputs.get("x"))),
+          logits -> largest(logits.getFirst(), picture.height(), picture.width()), progress);
     } catch (InputException e) {
       throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
-    } finally {
-      giveBack(workspace);
+    }
+  }
+
+  /// The largest of the logits `[1, h, w, classes]` for each pixel. This is no part of the pass, whose memory would have to be
+  /// planned for each size of picture.
+  private Segmentation largest(Tensor logits, int height, int width) {
+    try (var arena = Arena.ofShared()) {
+      var classes = Tensor.zeros(arena, height, width);
+      opened.kernels().resizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3), classes.segment(), height, width,
+          Interpolation.BILINEAR);
+      return Segmentation.of(width, height, numbers(classes), labels());
     }
   }
 
@@ -131,47 +110,22 @@ public final class Segmenter implements AutoCloseable {
 
   /// How many numbers the model has.
   public long parameters() {
-    return parameters;
+    return opened.parameters();
   }
 
   /// Names of the classes, in order.
   public List<String> labels() {
-    return labels;
+    return opened.header().labels();
   }
 
   /// Colours of the classes, `0xRRGGBB`.
   public List<Integer> palette() {
-    return palette;
-  }
-
-  private Workspace borrow() {
-    synchronized (idle) {
-      if (closed) throw new IllegalStateException(checkpoint.name() + ": the segmenter is closed");
-      var workspace = idle.pollLast();
-      return workspace == null ? new Workspace(kernels) : workspace;
-    }
-  }
-
-  private void giveBack(Workspace workspace) {
-    workspace.listen(Progress.NONE);
-    synchronized (idle) {
-      if (closed) workspace.close();
-      else idle.addLast(workspace);
-    }
+    return opened.header().palette();
   }
 
   /// Closes the model file; closing twice is harmless.
   @Override
   public void close() {
-    List<Workspace> toClose;
-    synchronized (idle) {
-      if (closed) return;
-      closed = true;
-      toClose = new ArrayList<>(idle);
-    }
-    toClose.forEach(Workspace::close);
-    checkpoint.close();
-    arena.close();
-    if (ownsKernels) kernels.close();
+    opened.close();
   }
 }
