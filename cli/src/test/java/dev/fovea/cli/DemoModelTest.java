@@ -88,17 +88,21 @@ class DemoModelTest {
     }
   }
 
+  /// A leak grows all the time; Java's own heap only now and then.
   @Test
   void aThousandClassificationsDoNotGrow() throws IOException {
     if (!Files.exists(Path.of("/proc/self/status"))) return;   // Only Linux tells resident memory.
     try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var classifier = open(kernels)) {
       var picture = Picture.read(SINGLES.resolve("single-00.png"));
-      for (int i = 0; i < 300; i++) classifier.classify(picture, 1, Progress.NONE);
-      System.gc();
-      long before = resident();
-      for (int i = 0; i < 1000; i++) classifier.classify(picture, 1, Progress.NONE);
-      System.gc();
-      assertThat(resident() - before).as("KiB more").isLessThan(40_000);
+      long least = Long.MAX_VALUE, before = Long.MAX_VALUE / 2;
+      for (int stretch = 0; stretch < 6; stretch++) {
+        for (int i = 0; i < 250; i++) classifier.classify(picture, 1, Progress.NONE);
+        System.gc();
+        long now = resident();
+        if (stretch > 1) least = Math.min(least, now - before);
+        before = now;
+      }
+      assertThat(least).as("KiB more after 250 calls, at least").isLessThan(10_000);
     }
   }
 
