@@ -1,7 +1,7 @@
 package dev.fovea.converter;
 
 import com.google.gson.JsonObject;
-import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
@@ -37,16 +37,15 @@ public final class Converter {
   public static Report convert(Path source, Path target, Weight.Type type) {
     if (!Files.exists(source)) throw new CheckpointException(source + ": no such file or folder");
     var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
-    var weights = Files.isDirectory(source) ? source.resolve("model.safetensors") : source;
     var config = json(folder.resolve("config.json"));
     var file = folder.resolve("preprocessor_config.json");
     var preprocessor = Files.exists(file) ? json(file) : null;
-    try (var checkpoint = Checkpoint.open(weights)) {
+    try (var checkpoint = Source.open(source)) {
       return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor, HuggingFace.read(config, preprocessor, checkpoint), target, type));
     }
   }
 
-  private static Report convert(Checkpoint checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
+  private static Report convert(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
       Weight.Type type) {
     var config = published.config();
     var preprocessing = preprocessing(preprocessor, published.preprocessing());

@@ -4,12 +4,12 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.converter.source.Source;
+import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWeights;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
-import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
@@ -25,14 +25,14 @@ import java.util.stream.Stream;
 /// A published checkpoint seen through a [NameMap]. Loading a model from it asks for every parameter with its shape; each
 /// that is found is scheduled for writing, so that the model itself says what a conversion must bring.
 final class MappedSource implements WeightSource {
-  private final Checkpoint checkpoint;
+  private final Source checkpoint;
   private final NameMap names;
   private final Weight.Type type;
   private final CheckpointWriter writer;
   private final Set<String> used = new TreeSet<>();
 
   /// @param type element type of matrices; everything else is stored as float32
-  MappedSource(Checkpoint checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
+  MappedSource(Source checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
     this.checkpoint = checkpoint;
     this.names = names;
     this.type = type;
@@ -113,7 +113,7 @@ final class MappedSource implements WeightSource {
     return new BatchNorm(all.get(0), all.get(1), all.get(2), all.get(3));
   }
 
-  private StoredTensor stored(String name, String what) {
+  private SourceTensor stored(String name, String what) {
     var tensor = checkpoint.tensors().get(name);
     if (tensor == null) throw new MismatchException("'" + name + "': missing, expected for " + what);
     used.add(name);
