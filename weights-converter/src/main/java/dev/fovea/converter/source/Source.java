@@ -5,12 +5,12 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jetbrains.annotations.Nullable;
 
 /// The tensors of a published checkpoint, in one file or in shards. Files stay mapped, so that tensors cost no memory, until
 /// [#close()]. Any number of threads may read.
@@ -56,7 +56,28 @@ public final class Source implements AutoCloseable {
 
   /// Opens a file that is no index.
   static Source openFile(Path file) {
+    var mapped = MappedFile.open(file);
+    try {
+      var source = mapped.reading(() -> read(mapped));
+      if (source != null) return source;
+    } catch (RuntimeException | InternalError e) {
+      mapped.close();
+      throw e;
+    }
+    mapped.close();
     return safetensors(file);
+  }
+
+  /// Reads a file that begins as a zip or a pickle does; null where it begins otherwise.
+  private static @Nullable Source read(MappedFile file) {
+    if (TorchFile.isStream(file.bytes())) return TorchFile.readStream(file);
+    if (!ZipArchive.isZip(file.bytes())) return null;
+    var zip = new ZipArchive(file);
+    var pickle = TorchFile.pickleIn(zip);
+    if (pickle != null) return TorchFile.readZip(file, zip, pickle);
+    if (NpzFile.isNpz(zip)) return NpzFile.read(file, zip);
+    throw new CheckpointException(file.path() + ": expected a zip of torch.save with one data.pkl, or an .npz; got "
+        + zip.names().stream().limit(4).toList());
   }
 
   private static Source safetensors(Path file) {
