@@ -20,7 +20,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// Converts a Hugging Face folder: `config.json`, `model.safetensors`, `preprocessor_config.json`.
+/// Converts a published checkpoint: weights in any form that [Source] opens, and beside them `config.json` of Hugging Face's or
+/// timm's and, where there is one, `preprocessor_config.json`.
 public final class Converter {
   private Converter() {}
 
@@ -31,7 +32,7 @@ public final class Converter {
 
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
-  /// @param source the folder, or the safetensors file in it
+  /// @param source the folder, or the file or index of the weights in it
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
   public static Report convert(Path source, Path target, Weight.Type type) {
@@ -80,7 +81,7 @@ public final class Converter {
     try {
       return JsonFields.parse(file.toString(), Files.readString(file));
     } catch (java.nio.file.NoSuchFileException e) {
-      throw new CheckpointException(file + ": no such file", e);
+      throw new CheckpointException(file + ": no such file; weights alone do not tell what a model is: put its config.json beside them", e);
     } catch (IOException e) {
       throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
     }

@@ -41,8 +41,9 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// @param preprocessor its `preprocessor_config.json`, or null where it has none
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
   static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Source checkpoint) {
+    if (!config.has("model_type") && config.has("architecture")) return Timm.read(config, checkpoint);
     if (!config.has("model_type"))
-      throw new CheckpointException(config.where() + ": 'model_type' is missing: only Hugging Face folders are converted yet");
+      throw new CheckpointException(config.where() + ": expected Hugging Face's 'model_type' or timm's 'architecture', got neither");
     return switch (config.string("model_type")) {
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
@@ -78,6 +79,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("num_register_tokens", registers);
     json.addProperty("interpolate_antialias", antialias);
     var dinov2 = Dinov2Config.of(new JsonFields(config.where(), json));
+    if (checkpoint.tensors().containsKey("blocks.0.attn.qkv.weight"))
+      return new HuggingFace(dinov2, NameMap.FACEBOOK_DINOV2, labels, Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
     var prefix = checkpoint.tensors().containsKey("embeddings.cls_token") ? "" : config.string("model_type") + ".";
     return new HuggingFace(dinov2, NameMap.huggingFaceDinov2(prefix), labels,
         Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
@@ -161,7 +164,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   private static List<String> labels(JsonFields config, @Nullable SourceTensor head) {
-    int classes = head == null || head.shape().isEmpty() ? 0 : Math.toIntExact(head.shape().getFirst());
+    int classes = head == null || head.shape().isEmpty() || head.size() == 0 ? 0 : Math.toIntExact(head.shape().getFirst());
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());
     for (int i = 0; i < classes; i++) {

@@ -71,7 +71,8 @@ class GoldenTest {
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
       "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "segformer-tiny", "segformer-tiny-rect", "sam-tiny",
-      "vit-tiny.sharded", "vit-tiny.pytorch_bin", "vit-tiny.legacy_pth"})
+      "vit-tiny.sharded", "vit-tiny.pytorch_bin", "vit-tiny.legacy_pth", "vit-tiny.timm",
+      "dinov2-tiny.facebook", "dinov2-tiny-swiglu.facebook"})
   void everyOutput(String golden) {
     var about = golden(original(golden));
     var outputs = about.getAsJsonObject("outputs");

@@ -27,6 +27,7 @@ final class TorchFile {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final long PROTOCOL = 1001;
   private static final String PICKLE = "/data.pkl";
+  private static final long MIN_ELEMENTS = 1 << 20;
   private static final ValueLayout.OfLong COUNT = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
   private TorchFile() {}
@@ -131,8 +132,12 @@ final class TorchFile {
       long each = elementBytes(storage);
       if (storage.offset() < 0 || storage.size() < 0 || storage.offset() > bytes.byteSize() / each - storage.size())
         throw new CheckpointException("tensor '" + name + "': expected a part of its storage");
-      return new SourceTensor(name, view.dtype(), view.shape(), view.strides(), view.offset(),
+      var tensor = new SourceTensor(name, view.dtype(), view.shape(), view.strides(), view.offset(),
           bytes.asSlice(each * storage.offset(), each * storage.size()), order);
+      // Strides of 0 repeat elements, so that a few bytes could stand for more than any memory holds.
+      if (tensor.size() > Math.max(MIN_ELEMENTS, file.bytes().byteSize()))
+        throw new CheckpointException("tensor '" + name + "': expected fewer elements than the file has bytes, got " + tensor.shape());
+      return tensor;
     } catch (CheckpointException e) {
       throw new CheckpointException(file.path() + ": " + e.getMessage(), e);
     }
