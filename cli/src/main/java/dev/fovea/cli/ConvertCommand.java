@@ -24,6 +24,7 @@ final class ConvertCommand implements Callable<Integer> {
     var report = Converter.convert(source, output, dtype);
     System.out.printf("%s: %s, %,d parameters%n", output, report.family(), report.parameters());
     report.dropped().forEach(name -> System.out.println("left out: " + name));
+    report.nonFinite().forEach((name, count) -> System.out.printf("NaN or infinite, kept as they are: %,d of %s%n", count, name));
     return Fovea.GOOD;
   }
 }

@@ -18,6 +18,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /// Converts a published checkpoint: weights in any form that [Source] opens, and beside them `config.json` of Hugging Face's or
@@ -28,7 +30,8 @@ public final class Converter {
   /// What a conversion did.
   ///
   /// @param dropped source tensors that were left out on purpose
-  public record Report(String family, long parameters, List<String> dropped) {}
+  /// @param nonFinite how many elements of the written parameters are NaN or infinite, by name
+  public record Report(String family, long parameters, List<String> dropped, Map<String, Long> nonFinite) {}
 
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
@@ -53,12 +56,12 @@ public final class Converter {
     var writer = new CheckpointWriter();
     var source = new MappedSource(checkpoint, published.names(), type, writer);
     var bound = Weights.bind(source, config::load);
-    var dropped = source.finish();
+    var dropped = Stream.concat(checkpoint.leftOut().stream(), source.finish().stream()).toList();
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels(),
         published.palette()).addTo(writer);
     writer.write(target);
-    return new Report(config.family().id(), bound.parameters(), dropped);
+    return new Report(config.family().id(), bound.parameters(), dropped, source.nonFinite());
   }
 
   /// Puts the folder's tokenizer, where it has one, into the file.

@@ -18,7 +18,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
@@ -30,6 +32,7 @@ final class MappedSource implements WeightSource {
   private final Weight.Type type;
   private final CheckpointWriter writer;
   private final Set<String> used = new TreeSet<>();
+  private final Map<String, Long> nonFinite = new TreeMap<>();
 
   /// @param type element type of matrices; everything else is stored as float32
   MappedSource(Source checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
@@ -48,6 +51,16 @@ final class MappedSource implements WeightSource {
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));
     return dropped;
+  }
+
+  /// How many elements of the written parameters are NaN or infinite, by name: they are kept as they are. Known when all is written.
+  Map<String, Long> nonFinite() {
+    return nonFinite;
+  }
+
+  private float counted(String name, float value) {
+    if (!Float.isFinite(value)) nonFinite.merge(name, 1L, Long::sum);
+    return value;
   }
 
   @Override
@@ -70,7 +83,8 @@ final class MappedSource implements WeightSource {
       var out = Arena.ofAuto().allocate(4 * size);
       long at = 0;
       for (var part : parts)
-        for (long i = 0; i < part.size(); i++) out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, part.floatAt(i));
+        for (long i = 0; i < part.size(); i++)
+          out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, counted(name, part.floatAt(i)));
       return out;
     });
     return Tensor.shapeOnly(shape);
@@ -82,7 +96,7 @@ final class MappedSource implements WeightSource {
     var parts = find(name, (long) n * k, shapeText);
     if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
-    writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(parts, n, k));
+    writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(name, parts, n, k));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
 
@@ -127,13 +141,13 @@ final class MappedSource implements WeightSource {
   }
 
   /// The rows of all parts, in the blocked layout that kernels stream.
-  private MemorySegment panels(List<Part> parts, int n, int k) {
+  private MemorySegment panels(String name, List<Part> parts, int n, int k) {
     var out = Arena.ofAuto().allocate(Weight.bytes(type, Weight.Layout.PANELS, n, k), 64);
     var weight = new Weight(out, type, Weight.Layout.PANELS, n, k);
     int row = 0;
     for (var part : parts)
       for (long i = 0; i < part.size(); row++)
-        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), part.floatAt(i));
+        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), counted(name, part.floatAt(i)));
     return out;
   }
 

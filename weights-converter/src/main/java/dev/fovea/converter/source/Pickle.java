@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
 /// Reads pickles of the protocols 2 to 5 as `torch.save` writes them, and executes nothing: it knows tensors and plain containers,
@@ -32,6 +33,7 @@ final class Pickle {
   private static final int MAX_TEXT = 1 << 20;
   private static final int MAX_LINE = 256;
   private static final int MAX_INTEGER_BYTES = 64;
+  private static final Pattern KEY = Pattern.compile("\\w{1,64}");
 
   private final String file;
   private final MemorySegment bytes;
@@ -337,6 +339,7 @@ final class Pickle {
           ? ", got a whole module; save the state_dict alone" : ", got " + kind(id)));
     var dtype = argument(parts, 1, StorageType.class, "a type of storages").dtype();
     var key = argument(parts, 2, String.class, "a storage's key");
+    if (!KEY.matcher(key).matches()) throw broken("expected a storage's key, got '" + key + "'");
     long numel = argument(parts, 4, Long.class, "a number of elements");
     if (parts.size() == 5 || parts.get(5) == null) return new Storage(key, dtype, numel, 0, numel);
     var view = argument(parts, 5, Tuple.class, "a part of a storage").items();

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
 /// The tensors of a published checkpoint, in one file or in shards. Files stay mapped, so that tensors cost no memory, until
@@ -19,6 +20,8 @@ public final class Source implements AutoCloseable {
   private static final List<String> WELL_KNOWN = List.of("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
       "pytorch_model.bin.index.json");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
+
+  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
   private final String name;
   private final Map<String, SourceTensor> tensors;
@@ -31,6 +34,13 @@ public final class Source implements AutoCloseable {
     this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
     this.leftOut = List.copyOf(leftOut);
     this.files = List.copyOf(files);
+    for (var each : tensors.keySet()) requirePlain(name, each);
+  }
+
+  /// @throws CheckpointException if a tensor's name could mislead whoever reads it in a message
+  static void requirePlain(String file, String name) {
+    if (CONTROL.matcher(name).find())
+      throw new CheckpointException(file + ": expected names without control characters, got '" + CONTROL.matcher(name).replaceAll("?") + "'");
   }
 
   /// Opens a checkpoint's file, its index, or the folder it is in.
@@ -84,7 +94,12 @@ public final class Source implements AutoCloseable {
     var checkpoint = Checkpoint.open(file);
     var tensors = new LinkedHashMap<String, SourceTensor>();
     checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
-    return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
+    try {
+      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
+    } catch (CheckpointException e) {
+      checkpoint.close();
+      throw e;
+    }
   }
 
   /// The path that was opened.

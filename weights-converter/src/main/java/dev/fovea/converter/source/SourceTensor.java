@@ -87,7 +87,7 @@ public final class SourceTensor {
   }
 
   private CheckpointException broken(String why) {
-    return new CheckpointException("tensor '" + name + "': " + why);
+    return new CheckpointException("tensor '" + name.replaceAll("\\p{Cntrl}", "?") + "': " + why);
   }
 
   /// This tensor under another name.

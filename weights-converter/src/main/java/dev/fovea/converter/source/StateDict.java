@@ -58,7 +58,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
     var tensors = new LinkedHashMap<String, TensorView>();
     for (int i = 0; i < dict.keys().size(); i++)
       if (dict.values().get(i) instanceof TensorView tensor && dict.keys().get(i) instanceof String name && tensors.put(name, tensor) != null)
-        throw new CheckpointException(file + ": there are two tensors '" + name + "'");
+        throw new CheckpointException(file + ": there are two tensors '" + name.replaceAll("\\p{Cntrl}", "?") + "'");
     return tensors;
   }
 
@@ -68,7 +68,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
     for (int i = 0; i < MAX_DEPTH; i++)
       for (var wrapper : WRAPPERS)
         if (names.keySet().stream().allMatch(name -> name.length() > wrapper.length() && name.startsWith(wrapper))) names = renamed(names, wrapper);
-    var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\..*")).toList();
+    var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\.[\\w.]+")).toList();
     long backbone = names.keySet().stream().filter(name -> name.startsWith(BACKBONE)).count();
     if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of());
     names.keySet().removeAll(heads);

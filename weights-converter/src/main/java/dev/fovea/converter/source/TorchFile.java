@@ -128,6 +128,7 @@ final class TorchFile {
   private static SourceTensor tensor(MappedFile file, String name, TensorView view, ByteOrder order, Storages storages) {
     var storage = view.storage();
     var bytes = storages.bytes(storage);
+    Source.requirePlain(file.path().toString(), name);
     try {
       long each = elementBytes(storage);
       if (storage.offset() < 0 || storage.size() < 0 || storage.offset() > bytes.byteSize() / each - storage.size())
