@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "convert", description = "Turn a published checkpoint into one model file.")
 final class ConvertCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "SOURCE", description = "A Hugging Face folder, or the safetensors file in it.")
+  @Parameters(paramLabel = "SOURCE", description = "A checkpoint's folder, or the file or index of its weights.")
   private Path source;
 
   @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", required = true, description = "The file to write.")
@@ -24,6 +24,7 @@ final class ConvertCommand implements Callable<Integer> {
     var report = Converter.convert(source, output, dtype);
     System.out.printf("%s: %s, %,d parameters%n", output, report.family(), report.parameters());
     report.dropped().forEach(name -> System.out.println("left out: " + name));
+    report.nonFinite().forEach((name, count) -> System.out.printf("NaN or infinite, kept as they are: %,d of %s%n", count, name));
     return Fovea.GOOD;
   }
 }

@@ -1,10 +1,10 @@
 package dev.fovea.converter;
 
-import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.converter.source.SourceTensor;
 
 /// A batch norm after training: `y = (x - mean) / √(var + eps) · weight + bias`, which the convolution before it can do by itself
 /// (Ioffe and Szegedy, "Batch Normalization", 2015). All four are `[channels]`.
-record BatchNorm(StoredTensor weight, StoredTensor bias, StoredTensor mean, StoredTensor variance) {
+record BatchNorm(SourceTensor weight, SourceTensor bias, SourceTensor mean, SourceTensor variance) {
   /// PyTorch's; the models that are converted here have no other.
   private static final double EPS = 1e-5;
 

@@ -1,7 +1,7 @@
 package dev.fovea.converter;
 
 import com.google.gson.JsonObject;
-import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
@@ -18,47 +18,50 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// Converts a Hugging Face folder: `config.json`, `model.safetensors`, `preprocessor_config.json`.
+/// Converts a published checkpoint: weights in any form that [Source] opens, and beside them `config.json` of Hugging Face's or
+/// timm's and, where there is one, `preprocessor_config.json`.
 public final class Converter {
   private Converter() {}
 
   /// What a conversion did.
   ///
   /// @param dropped source tensors that were left out on purpose
-  public record Report(String family, long parameters, List<String> dropped) {}
+  /// @param nonFinite how many elements of the written parameters are NaN or infinite, by name
+  public record Report(String family, long parameters, List<String> dropped, Map<String, Long> nonFinite) {}
 
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
-  /// @param source the folder, or the safetensors file in it
+  /// @param source the folder, or the file or index of the weights in it
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
   public static Report convert(Path source, Path target, Weight.Type type) {
     if (!Files.exists(source)) throw new CheckpointException(source + ": no such file or folder");
     var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
-    var weights = Files.isDirectory(source) ? source.resolve("model.safetensors") : source;
     var config = json(folder.resolve("config.json"));
     var file = folder.resolve("preprocessor_config.json");
     var preprocessor = Files.exists(file) ? json(file) : null;
-    try (var checkpoint = Checkpoint.open(weights)) {
+    try (var checkpoint = Source.open(source)) {
       return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor, HuggingFace.read(config, preprocessor, checkpoint), target, type));
     }
   }
 
-  private static Report convert(Checkpoint checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
+  private static Report convert(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
       Weight.Type type) {
     var config = published.config();
     var preprocessing = preprocessing(preprocessor, published.preprocessing());
     var writer = new CheckpointWriter();
     var source = new MappedSource(checkpoint, published.names(), type, writer);
     var bound = Weights.bind(source, config::load);
-    var dropped = source.finish();
+    var dropped = Stream.concat(checkpoint.leftOut().stream(), source.finish().stream()).toList();
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels(),
         published.palette()).addTo(writer);
     writer.write(target);
-    return new Report(config.family().id(), bound.parameters(), dropped);
+    return new Report(config.family().id(), bound.parameters(), dropped, source.nonFinite());
   }
 
   /// Puts the folder's tokenizer, where it has one, into the file.
@@ -81,7 +84,7 @@ public final class Converter {
     try {
       return JsonFields.parse(file.toString(), Files.readString(file));
     } catch (java.nio.file.NoSuchFileException e) {
-      throw new CheckpointException(file + ": no such file", e);
+      throw new CheckpointException(file + ": no such file; weights alone do not tell what a model is: put its config.json beside them", e);
     } catch (IOException e) {
       throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
     }

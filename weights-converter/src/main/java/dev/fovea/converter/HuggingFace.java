@@ -2,10 +2,10 @@ package dev.fovea.converter;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.converter.source.Source;
+import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
-import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
@@ -40,9 +40,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// @param config the folder's `config.json`
   /// @param preprocessor its `preprocessor_config.json`, or null where it has none
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
-  static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Checkpoint checkpoint) {
+  static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Source checkpoint) {
+    if (!config.has("model_type") && config.has("architecture")) return Timm.read(config, checkpoint);
     if (!config.has("model_type"))
-      throw new CheckpointException(config.where() + ": 'model_type' is missing: only Hugging Face folders are converted yet");
+      throw new CheckpointException(config.where() + ": expected Hugging Face's 'model_type' or timm's 'architecture', got neither");
     return switch (config.string("model_type")) {
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
@@ -59,7 +60,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     };
   }
 
-  private static HuggingFace vit(JsonFields config, Checkpoint checkpoint) {
+  private static HuggingFace vit(JsonFields config, Source checkpoint) {
     if (!checkpoint.tensors().containsKey(HEAD))
       throw new CheckpointException(checkpoint.name() + ": there is no '" + HEAD
           + "': only ViTs with a classification head are supported");
@@ -71,13 +72,15 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   /// @param antialias what the implementation of this model type does when it resamples positions
-  private static HuggingFace dinov2(JsonFields config, Checkpoint checkpoint, int registers, boolean antialias) {
+  private static HuggingFace dinov2(JsonFields config, Source checkpoint, int registers, boolean antialias) {
     var labels = labels(config, checkpoint);
     var json = config.json().deepCopy();
     json.addProperty("num_labels", labels.size());
     json.addProperty("num_register_tokens", registers);
     json.addProperty("interpolate_antialias", antialias);
     var dinov2 = Dinov2Config.of(new JsonFields(config.where(), json));
+    if (checkpoint.tensors().containsKey("blocks.0.attn.qkv.weight"))
+      return new HuggingFace(dinov2, NameMap.FACEBOOK_DINOV2, labels, Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
     var prefix = checkpoint.tensors().containsKey("embeddings.cls_token") ? "" : config.string("model_type") + ".";
     return new HuggingFace(dinov2, NameMap.huggingFaceDinov2(prefix), labels,
         Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
@@ -96,7 +99,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
   }
 
-  private static HuggingFace siglip(JsonFields config, Checkpoint checkpoint) {
+  private static HuggingFace siglip(JsonFields config, Source checkpoint) {
     var json = config.json().deepCopy();
     boolean pooling = checkpoint.tensors().containsKey("vision_model.head.probe");
     if (json.get("vision_config") instanceof JsonObject vision) vision.addProperty("vision_use_head", pooling);
@@ -107,7 +110,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
 
   /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon, which is
   /// PyTorch's whatever `layer_norm_eps` says.
-  private static HuggingFace segformer(JsonFields config, Checkpoint checkpoint, @Nullable JsonFields preprocessor) {
+  private static HuggingFace segformer(JsonFields config, Source checkpoint, @Nullable JsonFields preprocessor) {
     var head = checkpoint.tensors().get("decode_head.classifier.weight");
     if (head == null)
       throw new CheckpointException(checkpoint.name() + ": there is no 'decode_head.classifier.weight': only SegFormers with a head for "
@@ -126,7 +129,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()), Palette.of(labels));
   }
 
-  private static HuggingFace bert(JsonFields config, Checkpoint checkpoint) {
+  private static HuggingFace bert(JsonFields config, Source checkpoint) {
     if (config.has("position_embedding_type") && !config.string("position_embedding_type").equals("absolute"))
       throw new CheckpointException(config.where() + ": position_embedding_type '" + config.string("position_embedding_type")
           + "' is not supported; expected absolute");
@@ -142,7 +145,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   /// The names may be the original repository's, beside a `config.json` of Hugging Face's.
-  private static HuggingFace sam(JsonFields config, Checkpoint checkpoint) {
+  private static HuggingFace sam(JsonFields config, Source checkpoint) {
     var sam = SamConfig.of(config);
     var names = checkpoint.tensors().containsKey(SamNames.FACEBOOK_ONLY) ? SamNames.FACEBOOK : SamNames.HUGGING_FACE;
     return new HuggingFace(sam, names, List.of(), Preprocessing.sam(sam.vision().imageSize()));
@@ -156,12 +159,12 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   /// The labels in `id2label`, or numbers where the config has none; as many as the head has rows, none without a head.
-  private static List<String> labels(JsonFields config, Checkpoint checkpoint) {
+  private static List<String> labels(JsonFields config, Source checkpoint) {
     return labels(config, checkpoint.tensors().get(HEAD));
   }
 
-  private static List<String> labels(JsonFields config, @Nullable StoredTensor head) {
-    int classes = head == null || head.shape().isEmpty() ? 0 : Math.toIntExact(head.shape().getFirst());
+  private static List<String> labels(JsonFields config, @Nullable SourceTensor head) {
+    int classes = head == null || head.shape().isEmpty() || head.size() == 0 ? 0 : Math.toIntExact(head.shape().getFirst());
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());
     for (int i = 0; i < classes; i++) {

@@ -4,12 +4,12 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.converter.source.Source;
+import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWeights;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
-import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
@@ -18,21 +18,24 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /// A published checkpoint seen through a [NameMap]. Loading a model from it asks for every parameter with its shape; each
 /// that is found is scheduled for writing, so that the model itself says what a conversion must bring.
 final class MappedSource implements WeightSource {
-  private final Checkpoint checkpoint;
+  private final Source checkpoint;
   private final NameMap names;
   private final Weight.Type type;
   private final CheckpointWriter writer;
   private final Set<String> used = new TreeSet<>();
+  private final Map<String, Long> nonFinite = new TreeMap<>();
 
   /// @param type element type of matrices; everything else is stored as float32
-  MappedSource(Checkpoint checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
+  MappedSource(Source checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
     this.checkpoint = checkpoint;
     this.names = names;
     this.type = type;
@@ -48,6 +51,16 @@ final class MappedSource implements WeightSource {
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));
     return dropped;
+  }
+
+  /// How many elements of the written parameters are NaN or infinite, by name: they are kept as they are. Known when all is written.
+  Map<String, Long> nonFinite() {
+    return nonFinite;
+  }
+
+  private float counted(String name, float value) {
+    if (!Float.isFinite(value)) nonFinite.merge(name, 1L, Long::sum);
+    return value;
   }
 
   @Override
@@ -70,7 +83,8 @@ final class MappedSource implements WeightSource {
       var out = Arena.ofAuto().allocate(4 * size);
       long at = 0;
       for (var part : parts)
-        for (long i = 0; i < part.size(); i++) out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, part.floatAt(i));
+        for (long i = 0; i < part.size(); i++)
+          out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, counted(name, part.floatAt(i)));
       return out;
     });
     return Tensor.shapeOnly(shape);
@@ -82,7 +96,7 @@ final class MappedSource implements WeightSource {
     var parts = find(name, (long) n * k, shapeText);
     if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
-    writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(parts, n, k));
+    writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(name, parts, n, k));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
 
@@ -113,7 +127,7 @@ final class MappedSource implements WeightSource {
     return new BatchNorm(all.get(0), all.get(1), all.get(2), all.get(3));
   }
 
-  private StoredTensor stored(String name, String what) {
+  private SourceTensor stored(String name, String what) {
     var tensor = checkpoint.tensors().get(name);
     if (tensor == null) throw new MismatchException("'" + name + "': missing, expected for " + what);
     used.add(name);
@@ -127,13 +141,13 @@ final class MappedSource implements WeightSource {
   }
 
   /// The rows of all parts, in the blocked layout that kernels stream.
-  private MemorySegment panels(List<Part> parts, int n, int k) {
+  private MemorySegment panels(String name, List<Part> parts, int n, int k) {
     var out = Arena.ofAuto().allocate(Weight.bytes(type, Weight.Layout.PANELS, n, k), 64);
     var weight = new Weight(out, type, Weight.Layout.PANELS, n, k);
     int row = 0;
     for (var part : parts)
       for (long i = 0; i < part.size(); row++)
-        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), part.floatAt(i));
+        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), counted(name, part.floatAt(i)));
     return out;
   }
 

@@ -59,6 +59,19 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
           "vit.pooler.dense.bias", "the classification head reads the class token itself",
           "vit.embeddings.mask_token", "used in pre-training only"));
 
+  /// timm's ViTs, whose names are also Fovea's (ref: timm, `models/vision_transformer.py`).
+  static final NameMap TIMM_VIT = new NameMap(same("cls_token", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv",
+      "blocks.#.attn.proj", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "norm", "head"), Map.of());
+
+  /// The original repository's DINOv2 (ref: dinov2, `models/vision_transformer.py`, `layers/swiglu_ffn.py`).
+  static final NameMap FACEBOOK_DINOV2 = new NameMap(all(
+      same("cls_token", "register_tokens", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv", "blocks.#.attn.proj",
+          "blocks.#.ls1.gamma", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "blocks.#.mlp.w3", "blocks.#.ls2.gamma", "norm"),
+      Map.ofEntries(
+          one("blocks.#.mlp.w1", "blocks.#.mlp.w12[0/2]"),
+          one("blocks.#.mlp.w2", "blocks.#.mlp.w12[1/2]"))),
+      Map.of("mask_token", "used in pre-training only"));
+
   /// Hugging Face's `Dinov2Model` and `Dinov2ForImageClassification`, with and without registers (ref: transformers,
   /// `models/dinov2/modeling_dinov2.py`, `models/dinov2_with_registers/modeling_dinov2_with_registers.py`).
   ///
@@ -203,6 +216,13 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   private static Map.Entry<String, String> preTraining(String name) {
     return Map.entry(name, "used in pre-training only");
+  }
+
+  /// Names that are the same on both sides.
+  private static Map<String, List<String>> same(String... names) {
+    var same = new HashMap<String, List<String>>();
+    for (var name : names) same.put(name, List.of(name));
+    return same;
   }
 
   @SafeVarargs

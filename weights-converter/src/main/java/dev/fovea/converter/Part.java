@@ -1,6 +1,6 @@
 package dev.fovea.converter;
 
-import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.converter.source.SourceTensor;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -22,14 +22,14 @@ sealed interface Part {
   boolean hasShape(int... shape);
 
   /// The tensor that they are from, or that speaks for several.
-  StoredTensor tensor();
+  SourceTensor tensor();
 
   /// The part `[from, to)` of a tensor whose dimensions are put in another order: whole rows.
   ///
   /// @param order of the dimensions; empty where they stay as they are
   /// @param norm what is folded into it; null for nothing
-  record Stored(StoredTensor tensor, long from, long to, List<Integer> order, @Nullable BatchNorm norm) implements Part {
-    static Stored of(StoredTensor tensor, NameMap.Source source, @Nullable BatchNorm norm) {
+  record Stored(SourceTensor tensor, long from, long to, List<Integer> order, @Nullable BatchNorm norm) implements Part {
+    static Stored of(SourceTensor tensor, NameMap.Source source, @Nullable BatchNorm norm) {
       long size = tensor.size();
       return new Stored(tensor, source.index() * size / source.count(), (source.index() + 1) * size / source.count(), source.order(), norm);
     }
@@ -109,7 +109,7 @@ sealed interface Part {
     }
 
     @Override
-    public StoredTensor tensor() {
+    public SourceTensor tensor() {
       return norm.bias();
     }
   }

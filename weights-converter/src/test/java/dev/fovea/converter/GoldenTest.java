@@ -3,6 +3,7 @@ package dev.fovea.converter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
@@ -17,10 +18,14 @@ import dev.fovea.models.Comparison;
 import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -42,8 +47,25 @@ class GoldenTest {
     return file;
   }
 
+  private static JsonObject golden(String golden) {
+    return golden(golden, "case.json");
+  }
+
+  private static JsonObject golden(String golden, String file) {
+    try {
+      return JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve(file))).getAsJsonObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// The case itself, or the one that it is another published form of.
+  private static String original(String golden) {
+    return golden(golden).has("same_as") ? golden(golden).get("same_as").getAsString() : golden;
+  }
+
   private static Path reference(String golden) {
-    return FIXTURES.resolve(golden).resolve("reference.safetensors");
+    return FIXTURES.resolve(original(golden)).resolve("reference.safetensors");
   }
 
   private static List<Comparison> compare(Path model, String golden, KernelProvider provider, int threads) {
@@ -55,9 +77,11 @@ class GoldenTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
-      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "segformer-tiny", "segformer-tiny-rect", "sam-tiny"})
-  void everyOutput(String golden) throws IOException {
-    var about = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject();
+      "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "segformer-tiny", "segformer-tiny-rect", "sam-tiny",
+      "vit-tiny.sharded", "vit-tiny.pytorch_bin", "vit-tiny.legacy_pth", "vit-tiny.timm",
+      "dinov2-tiny.facebook", "dinov2-tiny-swiglu.facebook", "sam-tiny.facebook"})
+  void everyOutput(String golden) {
+    var about = golden(original(golden));
     var outputs = about.getAsJsonObject("outputs");
     var names = about.getAsJsonObject("tensors").keySet().stream().filter(name -> name.startsWith("output.")).map(name -> name.substring(7)).toList();
     var model = convert(golden, Weight.Type.F32);
@@ -144,6 +168,82 @@ class GoldenTest {
     assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32))
         .hasMessageContaining("'encoder.layer.0.mlp.weights_out.weight': expected blocks.0.mlp.w3.weight [48, 128], got [128, 48]");
     assertThat(target).doesNotExist();
+  }
+
+  /// A pickle that would call a function, and a shard that is missing: nothing is executed, and nothing written.
+  @Test
+  void hostileSources() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("vit-tiny/config.json"), source.resolve("config.json"));
+    var target = folder.resolve("out.safetensors");
+    Files.write(source.resolve("pytorch_model.bin"), "\u0080\2cos\nsystem\nX\4\0\0\0exit\u0085R.".getBytes(StandardCharsets.ISO_8859_1));
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("pytorch_model.bin: ").hasMessageContaining("it uses 'os.system'");
+    Files.writeString(source.resolve("model.safetensors.index.json"), "{\"weight_map\": {\"a\": \"model-00001.safetensors\"}}");
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageEndingWith("index.json: the shard 'model-00001.safetensors' is missing");
+    assertThat(target).doesNotExist();
+    try (var left = Files.list(folder)) {
+      assertThat(left).containsExactly(source);
+    }
+  }
+
+  /// NaN and infinities stay what they are, and are counted.
+  @Test
+  void nonFiniteWeights() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    for (var file : List.of("config.json", "model.safetensors")) Files.copy(FIXTURES.resolve("vit-tiny").resolve(file), source.resolve(file));
+    var target = folder.resolve("out.safetensors");
+    assertThat(Converter.convert(source, target, Weight.Type.F32).nonFinite()).isEmpty();
+    try (var channel = FileChannel.open(source.resolve("model.safetensors"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      var bytes = channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size()).order(ByteOrder.LITTLE_ENDIAN);
+      var header = JsonParser.parseString(StandardCharsets.UTF_8.decode(bytes.slice(8, (int) bytes.getLong(0))).toString()).getAsJsonObject();
+      int begin = 8 + (int) bytes.getLong(0);
+      bytes.putFloat(begin + header.getAsJsonObject("classifier.bias").getAsJsonArray("data_offsets").get(0).getAsInt(), Float.NaN);
+      int weight = begin + header.getAsJsonObject("classifier.weight").getAsJsonArray("data_offsets").get(0).getAsInt();
+      bytes.putFloat(weight, Float.POSITIVE_INFINITY);
+      bytes.putFloat(weight + 4, Float.NaN);
+    }
+    assertThat(Converter.convert(source, target, Weight.Type.F32).nonFinite()).isEqualTo(Map.of("head.bias", 1L, "head.weight", 2L));
+    try (var checkpoint = Checkpoint.open(target)) {
+      assertThat(checkpoint.tensor("head.bias").floatAt(0)).isNaN();
+    }
+  }
+
+  /// timm's config and the tensors tell the sizes; what is not known is asked for.
+  @Test
+  void timmConfigs() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURES.resolve("vit-tiny.timm/model.safetensors"), source.resolve("model.safetensors"));
+    var target = folder.resolve("out.safetensors");
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("config.json: no such file; weights alone do not tell what a model is");
+    var config = golden("vit-tiny.timm", "config.json");
+    config.remove("model_args");
+    Files.writeString(source.resolve("config.json"), config.toString());
+    Converter.convert(source, target, Weight.Type.F32);
+    try (var checkpoint = Checkpoint.open(target)) {
+      var header = ModelHeader.of(checkpoint);
+      assertThat(header.config().json().toString()).isEqualTo("{\"image_size\":[32,32],\"patch_size\":8,\"num_channels\":3,\"hidden_size\":48,"
+          + "\"num_hidden_layers\":3,\"num_attention_heads\":3,\"intermediate_size\":96,\"qkv_bias\":true,\"layer_norm_eps\":1.0E-6,"
+          + "\"hidden_act\":\"gelu\",\"num_labels\":11}");
+      var preprocessing = Preprocessing.of(header.preprocessing());
+      assertThat(preprocessing.resize().shortestEdge()).isEqualTo(32);
+      assertThat(preprocessing.crop()).containsExactly(32, 32);
+    }
+    config.getAsJsonObject("pretrained_cfg").addProperty("crop_pct", 0.9);
+    Files.writeString(source.resolve("config.json"), config.toString());
+    Converter.convert(source, target, Weight.Type.F32);
+    try (var checkpoint = Checkpoint.open(target)) {
+      assertThat(Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).resize().shortestEdge()).isEqualTo(35);
+    }
+    config.addProperty("architecture", "eva02_tiny");
+    Files.writeString(source.resolve("config.json"), config.toString());
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("architecture 'eva02_tiny' is not known");
+    config = golden("vit-tiny.timm", "config.json");
+    config.getAsJsonObject("model_args").addProperty("act_layer", "quick_gelu");
+    Files.writeString(source.resolve("config.json"), config.toString());
+    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("model_args: 'act_layer' is not supported");
   }
 
   @Test

@@ -5,6 +5,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import java.lang.foreign.Arena;
@@ -17,14 +18,14 @@ import org.junit.jupiter.api.Test;
 
 class PartTest {
   /// A tensor of these numbers.
-  private static StoredTensor tensor(List<Long> shape, double... values) {
+  private static SourceTensor tensor(List<Long> shape, double... values) {
     var bytes = Arena.ofAuto().allocate(4L * values.length);
     for (int i = 0; i < values.length; i++) bytes.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4L * i, (float) values[i]);
-    return new StoredTensor("t", DType.F32, shape, bytes);
+    return SourceTensor.of(new StoredTensor("t", DType.F32, shape, bytes));
   }
 
   /// `[2, 3, 2, 2]` whose elements say where they are: 1000 · first + 100 · second + 10 · third + fourth.
-  private static StoredTensor places() {
+  private static SourceTensor places() {
     return tensor(List.of(2L, 3L, 2L, 2L), LongStream.range(0, 24).mapToDouble(i -> i / 12 * 1000 + i / 4 % 3 * 100 + i / 2 % 2 * 10 + i % 2).toArray());
   }
 

@@ -1,0 +1,29 @@
+package dev.fovea.converter.source;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import java.util.function.Supplier;
+
+/// A file that tensors are views of.
+sealed interface OpenFile extends AutoCloseable permits OpenFile.Safetensors, MappedFile {
+  /// Runs what reads the file.
+  ///
+  /// @throws dev.fovea.engine.checkpoint.CheckpointException if the file has become shorter
+  <T> T reading(Supplier<T> reader);
+
+  /// Closing twice is harmless.
+  @Override
+  void close();
+
+  /// A file in the engine's own format.
+  record Safetensors(Checkpoint checkpoint) implements OpenFile {
+    @Override
+    public <T> T reading(Supplier<T> reader) {
+      return checkpoint.reading(reader);
+    }
+
+    @Override
+    public void close() {
+      checkpoint.close();
+    }
+  }
+}

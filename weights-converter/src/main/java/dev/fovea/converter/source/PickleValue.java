@@ -1,0 +1,53 @@
+package dev.fovea.converter.source;
+
+import dev.fovea.engine.checkpoint.DType;
+import java.util.ArrayList;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/// What a pickle may hold besides `null`, [String], [Long], [java.math.BigInteger], [Double], [Boolean] and `byte[]`. Containers may
+/// hold themselves, so nothing here is ever compared or hashed by its contents.
+sealed interface PickleValue {
+  /// A list or a set.
+  record Items(List<@Nullable Object> items) implements PickleValue {}
+
+  record Tuple(List<@Nullable Object> items) implements PickleValue {}
+
+  /// A dictionary, as its entries in their order; keys that were put in twice are there twice.
+  record Dict(List<@Nullable Object> keys, List<@Nullable Object> values) implements PickleValue {
+    Dict() {
+      this(new ArrayList<>(), new ArrayList<>());
+    }
+
+    void put(@Nullable Object key, @Nullable Object value) {
+      keys.add(key);
+      values.add(value);
+    }
+
+    /// The last value that was put under a name, or null.
+    @Nullable Object get(String name) {
+      for (int i = keys.size() - 1; i >= 0; i--) if (name.equals(keys.get(i))) return values.get(i);
+      return null;
+    }
+  }
+
+  /// The elements `[offset, offset + size)` of a storage, which several tensors may share.
+  ///
+  /// @param dtype null for bytes that a tensor gives a type
+  /// @param numel of the whole storage
+  record Storage(String key, @Nullable DType dtype, long numel, long offset, long size) implements PickleValue {}
+
+  /// A tensor whose storage may not have been found yet.
+  record TensorView(Storage storage, DType dtype, long offset, List<Long> shape, List<Long> strides) implements PickleValue {}
+
+  /// A name of Python's that this reader knows.
+  sealed interface Known extends PickleValue {
+    /// @param dtype null for bytes without a type
+    record StorageType(@Nullable DType dtype) implements Known {}
+
+    record ElementType(DType dtype) implements Known {}
+
+    /// What may be called.
+    enum Function implements Known { REBUILD_TENSOR, REBUILD_TENSOR_V2, REBUILD_TENSOR_V3, REBUILD_PARAMETER, ORDERED_DICT, SIZE, SET, DEVICE }
+  }
+}

@@ -1,0 +1,91 @@
+package dev.fovea.converter.source;
+
+import com.google.gson.JsonPrimitive;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Checkpoints in several files beside an index that tells which tensor is where (ref: transformers, `modeling_utils.py`,
+/// `model.safetensors.index.json` and `pytorch_model.bin.index.json`).
+final class Shards {
+  static final String ENDING = ".index.json";
+  private static final int MAX_SHARDS = 1000;
+  private static final long MAX_INDEX_BYTES = 64 << 20;
+
+  private Shards() {}
+
+  /// @throws CheckpointException if the index is broken, names a shard that is missing or not beside it, or does not tell the truth
+  static Source open(Path index) {
+    var shardOf = weightMap(index);
+    var names = shardOf.values().stream().distinct().toList();
+    if (names.size() > MAX_SHARDS) throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
+    var shards = new ArrayList<Source>();
+    try {
+      for (var name : names) shards.add(openShard(index, name));
+      return join(index, shardOf, shards);
+    } catch (RuntimeException | InternalError e) {
+      shards.forEach(Source::close);
+      throw e;
+    }
+  }
+
+  private static Map<String, String> weightMap(Path index) {
+    var map = new LinkedHashMap<String, String>();
+    var fields = JsonFields.parse(index.toString(), text(index)).object("weight_map");
+    fields.json().asMap().forEach((tensor, shard) -> {
+      if (!(shard instanceof JsonPrimitive p) || !p.isString()) throw new CheckpointException(fields.where() + ": '" + tensor + "': expected a file's name");
+      map.put(tensor, p.getAsString());
+    });
+    return map;
+  }
+
+  private static String text(Path index) {
+    try {
+      long size = Files.size(index);
+      if (size > MAX_INDEX_BYTES) throw new CheckpointException(index + ": expected an index of at most " + MAX_INDEX_BYTES + " bytes, got " + size);
+      return Files.readString(index);
+    } catch (NoSuchFileException e) {
+      throw new CheckpointException(index + ": no such file", e);
+    } catch (IOException e) {
+      throw new CheckpointException(index + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
+  private static Source openShard(Path index, String name) {
+    if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
+      throw new CheckpointException(index + ": expected names of shards in its own folder, got '" + name.replaceAll("\\p{Cntrl}", "?") + "'");
+    var file = index.resolveSibling(name);
+    if (!Files.isRegularFile(file)) throw new CheckpointException(index + ": the shard '" + name + "' is missing");
+    return Source.openFile(file);
+  }
+
+  private static Source join(Path index, Map<String, String> shardOf, List<Source> shards) {
+    var tensors = new LinkedHashMap<String, SourceTensor>();
+    var holder = new LinkedHashMap<String, String>();
+    var leftOut = new ArrayList<String>();
+    var files = new ArrayList<OpenFile>();
+    for (var shard : shards) {
+      shard.tensors().forEach((name, tensor) -> {
+        var other = holder.put(name, shard.name());
+        if (other != null) throw new CheckpointException(shard.name() + ": tensor '" + name + "' is also in " + other);
+        tensors.put(name, tensor);
+      });
+      leftOut.addAll(shard.leftOut());
+      files.addAll(shard.files());
+    }
+    shardOf.forEach((name, shard) -> {
+      var got = holder.get(name);
+      if (got == null || !Path.of(got).endsWith(shard))
+        throw new CheckpointException(index + ": tensor '" + name + "' should be in '" + shard + "', but is " + (got == null ? "missing" : "in " + got));
+    });
+    return new Source(index.toString(), tensors, leftOut, files);
+  }
+}

@@ -1,0 +1,141 @@
+package dev.fovea.converter.source;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import org.jetbrains.annotations.Nullable;
+
+/// The tensors of a published checkpoint, in one file or in shards. Files stay mapped, so that tensors cost no memory, until
+/// [#close()]. Any number of threads may read.
+public final class Source implements AutoCloseable {
+  /// What a folder is searched for, first come first served.
+  private static final List<String> WELL_KNOWN = List.of("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+      "pytorch_model.bin.index.json");
+  private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
+
+  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
+
+  private final String name;
+  private final Map<String, SourceTensor> tensors;
+  private final List<String> leftOut;
+  private final List<OpenFile> files;
+
+  /// @param leftOut names of tensors that are not the model's
+  Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, List<OpenFile> files) {
+    this.name = name;
+    this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+    this.leftOut = List.copyOf(leftOut);
+    this.files = List.copyOf(files);
+    for (var each : tensors.keySet()) requirePlain(name, each);
+  }
+
+  /// @throws CheckpointException if a tensor's name could mislead whoever reads it in a message
+  static void requirePlain(String file, String name) {
+    if (CONTROL.matcher(name).find())
+      throw new CheckpointException(file + ": expected names without control characters, got '" + CONTROL.matcher(name).replaceAll("?") + "'");
+  }
+
+  /// Opens a checkpoint's file, its index, or the folder it is in.
+  ///
+  /// @throws CheckpointException if there is none, it cannot be read, or it breaks a rule of its format
+  public static Source open(Path path) {
+    var file = Files.isDirectory(path) ? find(path) : path;
+    return file.getFileName().toString().endsWith(Shards.ENDING) ? Shards.open(file) : openFile(file);
+  }
+
+  private static Path find(Path folder) {
+    for (var each : WELL_KNOWN) if (Files.exists(folder.resolve(each))) return folder.resolve(each);
+    try (var all = Files.list(folder)) {
+      var some = all.filter(file -> ENDINGS.stream().anyMatch(file.getFileName().toString()::endsWith)).sorted().toList();
+      if (some.size() == 1) return some.getFirst();
+      throw new CheckpointException(folder + ": expected " + String.join(", ", WELL_KNOWN) + " or one file that ends in "
+          + String.join(", ", ENDINGS) + "; got " + (some.isEmpty() ? "none"
+              : String.join(", ", some.stream().limit(4).map(file -> file.getFileName().toString()).toList()) + "; say which"));
+    } catch (IOException e) {
+      throw new CheckpointException(folder + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /// Opens a file that is no index.
+  static Source openFile(Path file) {
+    var mapped = MappedFile.open(file);
+    try {
+      var source = mapped.reading(() -> read(mapped));
+      if (source != null) return source;
+    } catch (RuntimeException | InternalError e) {
+      mapped.close();
+      throw e;
+    }
+    mapped.close();
+    return safetensors(file);
+  }
+
+  /// Reads a file that begins as a zip or a pickle does; null where it begins otherwise.
+  private static @Nullable Source read(MappedFile file) {
+    if (TorchFile.isStream(file.bytes())) return TorchFile.readStream(file);
+    if (!ZipArchive.isZip(file.bytes())) return null;
+    var zip = new ZipArchive(file);
+    var pickle = TorchFile.pickleIn(zip);
+    if (pickle != null) return TorchFile.readZip(file, zip, pickle);
+    if (NpzFile.isNpz(zip)) return NpzFile.read(file, zip);
+    throw new CheckpointException(file.path() + ": expected a zip of torch.save with one data.pkl, or an .npz; got "
+        + zip.names().stream().limit(4).toList());
+  }
+
+  private static Source safetensors(Path file) {
+    var checkpoint = Checkpoint.open(file);
+    var tensors = new LinkedHashMap<String, SourceTensor>();
+    checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
+    try {
+      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
+    } catch (CheckpointException e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  /// The path that was opened.
+  public String name() {
+    return name;
+  }
+
+  /// The tensors by name, in the order of the checkpoint.
+  public Map<String, SourceTensor> tensors() {
+    return tensors;
+  }
+
+  /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
+  public List<String> leftOut() {
+    return leftOut;
+  }
+
+  /// The opened files, for a source that is made of several.
+  List<OpenFile> files() {
+    return files;
+  }
+
+  /// Runs what reads the tensors, and says clearly when another program truncates a file meanwhile.
+  ///
+  /// @throws CheckpointException if a file has become shorter
+  public <T> T reading(Supplier<T> reader) {
+    return reading(files, reader);
+  }
+
+  private static <T> T reading(List<OpenFile> files, Supplier<T> reader) {
+    return files.isEmpty() ? reader.get() : files.getFirst().reading(() -> reading(files.subList(1, files.size()), reader));
+  }
+
+  /// Closes the files; closing twice is harmless.
+  @Override
+  public void close() {
+    files.forEach(OpenFile::close);
+  }
+}

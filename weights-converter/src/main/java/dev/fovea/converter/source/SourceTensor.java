@@ -1,0 +1,156 @@
+package dev.fovea.converter.source;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.StoredTensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/// A tensor of a published checkpoint: a view of some storage, whose elements lie a stride apart along each dimension. Several
+/// tensors may share a storage. It may be used as long as its [Source] is open.
+public final class SourceTensor {
+  private static final ValueLayout.OfShort I16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong I64 = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final int MAX_DIMENSIONS = 64;
+
+  private final String name;
+  private final DType dtype;
+  private final List<Long> shape;
+  private final long[] lengths;
+  private final long[] strides;
+  private final long offset;
+  private final boolean contiguous;
+  private final MemorySegment storage;
+  private final boolean bigEndian;
+  private final long size;
+
+  /// @param strides elements from one to the next, along each dimension
+  /// @param offset of the first element, in elements
+  /// @throws CheckpointException if an element lies outside of the storage
+  SourceTensor(String name, DType dtype, List<Long> shape, List<Long> strides, long offset, MemorySegment storage, ByteOrder order) {
+    this.name = name;
+    this.dtype = dtype;
+    this.shape = List.copyOf(shape);
+    this.strides = strides.stream().mapToLong(Long::longValue).toArray();
+    this.offset = offset;
+    this.storage = storage;
+    lengths = shape.stream().mapToLong(Long::longValue).toArray();
+    bigEndian = order == ByteOrder.BIG_ENDIAN;
+    size = checkedSize();
+    contiguous = strides.equals(rowMajor(shape));
+  }
+
+  /// A tensor of a safetensors file.
+  public static SourceTensor of(StoredTensor tensor) {
+    return new SourceTensor(tensor.name(), tensor.dtype(), tensor.shape(), rowMajor(tensor.shape()), 0, tensor.data(), LITTLE_ENDIAN);
+  }
+
+  /// Strides of a tensor whose last dimension is the fastest.
+  static List<Long> rowMajor(List<Long> shape) {
+    var strides = new ArrayList<Long>();
+    long stride = 1;
+    for (long length : shape.reversed()) {
+      strides.addFirst(stride);
+      stride *= Math.max(1, length);
+    }
+    return strides;
+  }
+
+  private long checkedSize() {
+    if (lengths.length != strides.length || lengths.length > MAX_DIMENSIONS)
+      throw broken("expected as many strides as dimensions, at most " + MAX_DIMENSIONS + ", got " + strides.length + " for " + lengths.length);
+    long elements = storage.byteSize() / dtype.bytes();
+    long size = 1;
+    try {
+      long last = offset;
+      for (int d = 0; d < lengths.length; d++) {
+        if (lengths[d] < 0 || strides[d] < 0) throw broken("expected lengths and strides of at least 0, got " + lengths[d] + " and " + strides[d]);
+        size = Math.multiplyExact(size, lengths[d]);
+        last = Math.addExact(last, Math.multiplyExact(Math.max(0, lengths[d] - 1), strides[d]));
+      }
+      if (offset < 0 || size > 0 && last >= elements)
+        throw broken("reaches from element " + offset + " to " + last + " of a storage of " + elements);
+      return size;
+    } catch (ArithmeticException e) {
+      throw broken("the size of " + shape + " does not fit in 64 bits");
+    }
+  }
+
+  private CheckpointException broken(String why) {
+    return new CheckpointException("tensor '" + name.replaceAll("\\p{Cntrl}", "?") + "': " + why);
+  }
+
+  /// This tensor under another name.
+  SourceTensor named(String other) {
+    return new SourceTensor(other, dtype, shape, java.util.Arrays.stream(strides).boxed().toList(), offset, storage,
+        bigEndian ? ByteOrder.BIG_ENDIAN : LITTLE_ENDIAN);
+  }
+
+  public String name() {
+    return name;
+  }
+
+  public DType dtype() {
+    return dtype;
+  }
+
+  public List<Long> shape() {
+    return shape;
+  }
+
+  /// Number of elements.
+  public long size() {
+    return size;
+  }
+
+  /// Element `i` in the order of the shape, as a float; 64-bit numbers are rounded, `true` is 1.
+  public float floatAt(long i) {
+    long at = offset + (contiguous ? i : position(i));
+    return switch (dtype) {
+      case F64 -> (float) Double.longBitsToDouble(longAt(at));
+      case F32 -> Float.intBitsToFloat(intAt(at));
+      case F16 -> Float.float16ToFloat(shortAt(at));
+      case BF16 -> Float.intBitsToFloat(shortAt(at) << 16);
+      case I64 -> (float) longAt(at);
+      case I32 -> (float) intAt(at);
+      case I16 -> shortAt(at);
+      case I8 -> storage.get(JAVA_BYTE, at);
+      case U8, BOOL -> storage.get(JAVA_BYTE, at) & 0xff;
+    };
+  }
+
+  /// Where element `i` of the shape lies after the first one.
+  private long position(long i) {
+    long at = 0;
+    for (int d = lengths.length - 1; d >= 0; d--) {
+      at += i % lengths[d] * strides[d];
+      i /= lengths[d];
+    }
+    return at;
+  }
+
+  private short shortAt(long at) {
+    short bits = storage.get(I16, 2 * at);
+    return bigEndian ? Short.reverseBytes(bits) : bits;
+  }
+
+  private int intAt(long at) {
+    int bits = storage.get(I32, 4 * at);
+    return bigEndian ? Integer.reverseBytes(bits) : bits;
+  }
+
+  private long longAt(long at) {
+    long bits = storage.get(I64, 8 * at);
+    return bigEndian ? Long.reverseBytes(bits) : bits;
+  }
+}

@@ -1,0 +1,83 @@
+package dev.fovea.converter.source;
+
+import dev.fovea.converter.source.PickleValue.Dict;
+import dev.fovea.converter.source.PickleValue.TensorView;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jetbrains.annotations.Nullable;
+
+/// The tensors of a model inside of what a training saved: its state_dict may lie below others, and its names may begin with
+/// the names of wrappers.
+///
+/// @param leftOut names of tensors beside the backbone that a teacher taught with
+record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
+  /// Names under which trainings save a model; where there are several, the first counts.
+  private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema", "ema", "model", "module",
+      "net", "network", "params", "weights");
+  /// What wrappers put before all names.
+  private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.", "backbone.");
+  private static final String BACKBONE = "backbone.";
+  private static final int MAX_DEPTH = 8;
+  private static final int SHOWN = 6;
+
+  /// @throws CheckpointException if there are no tensors, or two have the same name
+  static StateDict of(String file, @Nullable Object value) {
+    if (!(value instanceof Dict dict)) throw new CheckpointException(file + ": expected a dictionary of tensors, got " + Pickle.kind(value));
+    var found = find(dict, 0, Collections.newSetFromMap(new IdentityHashMap<>()));
+    if (found == null)
+      throw new CheckpointException(file + ": expected tensors, or a dictionary of tensors under " + String.join(", ", PLACES) + "; got " + keys(dict));
+    return unwrapped(file, tensors(file, found));
+  }
+
+  /// @param seen dictionaries that were looked into: one may hold itself
+  private static @Nullable Dict find(Dict dict, int depth, Set<Dict> seen) {
+    if (depth == MAX_DEPTH || !seen.add(dict)) return null;
+    for (var place : PLACES)
+      if (dict.get(place) instanceof Dict inner && find(inner, depth + 1, seen) instanceof Dict found) return found;
+    if (hasTensors(dict)) return dict;
+    var inner = dict.values().stream().filter(each -> each instanceof Dict d && hasTensors(d)).limit(2).toList();
+    return inner.size() == 1 ? (Dict) inner.getFirst() : null;
+  }
+
+  private static boolean hasTensors(Dict dict) {
+    return dict.values().stream().anyMatch(TensorView.class::isInstance);
+  }
+
+  private static String keys(Dict dict) {
+    var keys = dict.keys().stream().filter(String.class::isInstance).limit(SHOWN).map(key -> ((String) key).replaceAll("\\p{Cntrl}", "?")).toList();
+    return keys.isEmpty() ? "none" : String.join(", ", keys) + (dict.keys().size() > keys.size() ? ", …" : "");
+  }
+
+  private static Map<String, TensorView> tensors(String file, Dict dict) {
+    var tensors = new LinkedHashMap<String, TensorView>();
+    for (int i = 0; i < dict.keys().size(); i++)
+      if (dict.values().get(i) instanceof TensorView tensor && dict.keys().get(i) instanceof String name && tensors.put(name, tensor) != null)
+        throw new CheckpointException(file + ": there are two tensors '" + name.replaceAll("\\p{Cntrl}", "?") + "'");
+    return tensors;
+  }
+
+  /// Without what wrappers put before all names. Of a teacher, the backbone is the model; the head that it taught with is not.
+  private static StateDict unwrapped(String file, Map<String, TensorView> tensors) {
+    var names = new LinkedHashMap<String, TensorView>(tensors);
+    for (int i = 0; i < MAX_DEPTH; i++)
+      for (var wrapper : WRAPPERS)
+        if (names.keySet().stream().allMatch(name -> name.length() > wrapper.length() && name.startsWith(wrapper))) names = renamed(names, wrapper);
+    var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\.[\\w.]+")).toList();
+    long backbone = names.keySet().stream().filter(name -> name.startsWith(BACKBONE)).count();
+    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of());
+    names.keySet().removeAll(heads);
+    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads));
+  }
+
+  private static LinkedHashMap<String, TensorView> renamed(Map<String, TensorView> names, String prefix) {
+    var renamed = new LinkedHashMap<String, TensorView>();
+    names.forEach((name, tensor) -> renamed.put(name.substring(prefix.length()), tensor));
+    return renamed;
+  }
+}

@@ -1,0 +1,134 @@
+package dev.fovea.converter.source;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/// Writes pickles step by step, and the files of `torch.save` around them.
+final class Pickler {
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+  Pickler() {
+    op(0x80, 2);
+  }
+
+  Pickler op(int... bytes) {
+    for (int b : bytes) out.write(b);
+    return this;
+  }
+
+  Pickler ascii(String text) {
+    out.writeBytes(text.getBytes(StandardCharsets.ISO_8859_1));
+    return this;
+  }
+
+  Pickler text(String text) {
+    var bytes = text.getBytes(StandardCharsets.UTF_8);
+    return op('X').number(4, bytes.length).ascii(new String(bytes, StandardCharsets.ISO_8859_1));
+  }
+
+  Pickler number(int bytes, long value) {
+    for (int i = 0; i < bytes; i++) op((int) (value >> 8 * i) & 0xff);
+    return this;
+  }
+
+  Pickler integer(long value) {
+    return op(0x8a, 8).number(8, value);
+  }
+
+  Pickler tuple(long... values) {
+    op('(');
+    for (long value : values) integer(value);
+    return op('t');
+  }
+
+  Pickler global(String module, String name) {
+    return ascii("c" + module + "\n" + name + "\n");
+  }
+
+  /// A tensor of float32 by its row-major shape, in a storage of its own.
+  Pickler tensor(String key, long numel, long... shape) {
+    var strides = new long[shape.length];
+    long stride = 1;
+    for (int d = shape.length - 1; d >= 0; stride *= shape[d--]) strides[d] = stride;
+    return view("FloatStorage", key, numel, 0, shape, strides);
+  }
+
+  Pickler view(String type, String key, long numel, long offset, long[] shape, long[] strides) {
+    global("torch._utils", "_rebuild_tensor_v2").op('(', '(').text("storage").global("torch", type).text(key).text("cpu").integer(numel).op('t', 'Q');
+    integer(offset).tuple(shape).tuple(strides).op(0x89).global("collections", "OrderedDict").op(')', 'R', 't', 'R');
+    return this;
+  }
+
+  byte[] bytes() {
+    return out.toByteArray();
+  }
+
+  byte[] end() {
+    return op('.').bytes();
+  }
+
+  static byte[] floats(ByteOrder order, float... values) {
+    var buffer = ByteBuffer.allocate(4 * values.length).order(order);
+    for (float value : values) buffer.putFloat(value);
+    return buffer.array();
+  }
+
+  static byte[] floats(float... values) {
+    return floats(ByteOrder.LITTLE_ENDIAN, values);
+  }
+
+  /// A file of `torch.save`, with these storages by key.
+  static byte[] torchZip(byte[] pickle, Map<String, byte[]> storages) {
+    var entries = new LinkedHashMap<String, byte[]>();
+    entries.put("archive/data.pkl", pickle);
+    storages.forEach((key, bytes) -> entries.put("archive/data/" + key, bytes));
+    return zip(ZipEntry.STORED, entries);
+  }
+
+  static byte[] zip(int method, Map<String, byte[]> entries) {
+    var bytes = new ByteArrayOutputStream();
+    try (var zip = new ZipOutputStream(bytes)) {
+      zip.setMethod(method);
+      for (var each : entries.entrySet()) {
+        var entry = new ZipEntry(each.getKey());
+        var crc = new CRC32();
+        crc.update(each.getValue());
+        entry.setSize(each.getValue().length);
+        entry.setCrc(crc.getValue());
+        zip.putNextEntry(entry);
+        zip.write(each.getValue());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
+  }
+
+  /// A file as PyTorch wrote it before 1.6; storages of float32.
+  static byte[] stream(byte[] pickle, Map<String, byte[]> storages) {
+    var out = new ByteArrayOutputStream();
+    out.writeBytes(new Pickler().op(0x8a, 10).ascii(new StringBuilder(new String(new BigInteger("1950a86a20f9469cfc6c", 16).toByteArray(),
+        StandardCharsets.ISO_8859_1)).reverse().toString()).end());
+    out.writeBytes(new Pickler().integer(1001).end());
+    out.writeBytes(new Pickler().op('}').text("little_endian").op(0x88, 's').end());
+    out.writeBytes(pickle);
+    var keys = new Pickler().op(']', '(');
+    storages.keySet().forEach(keys::text);
+    out.writeBytes(keys.op('e').end());
+    storages.values().forEach(bytes -> {
+      out.writeBytes(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(bytes.length / 4).array());
+      out.writeBytes(bytes);
+    });
+    return out.toByteArray();
+  }
+}
