@@ -12,8 +12,9 @@ import jdk.incubator.vector.FloatVector;
 /// register.
 ///
 /// A step reads two vectors of `w` and one float of each row of `x`. Fourteen rows need 28 sums, 2 vectors of `w` and one
-/// broadcast: 31 of the 32 registers of AVX-512 and NEON. Six rows need 15 of AVX2's 16. The row above the largest exists
-/// once less, so that any number of rows can be cut without a thin rest: 197 = 2 × 14 + 13 × 13.
+/// broadcast: 31 of the 32 registers of AVX-512 and NEON. Of AVX2's 16, five rows need 13; six would need 15, but C2 then spills
+/// (`benchmarks/NOTES.md`). Beside the kernel of fourteen rows there is one of thirteen, so that any number of rows can be cut
+/// without a thin rest: 197 = 2 × 14 + 13 × 13.
 ///
 /// The rows of `x` lie [#STRIDE] floats apart. That this is a constant matters: one register then addresses all of them,
 /// and C2 proves the bounds once for the loop. Measured at 512 bit against the machine's FMA peak (`benchmarks/NOTES.md`):
@@ -31,7 +32,7 @@ final class MicroKernel {
   /// Columns of a tile.
   static final int WIDTH = 2 * LANES;
   /// Rows of the largest tile: what the registers hold. Vectors of 128 bit are taken for NEON's, of 256 bit for AVX2's.
-  static final int MAX_ROWS = LANES == 8 ? 6 : 14;
+  static final int MAX_ROWS = LANES == 8 ? 5 : 14;
 
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
@@ -39,7 +40,7 @@ final class MicroKernel {
 
   /// The smallest tile with at least `rows` rows.
   static int height(int rows) {
-    return rows <= 2 ? rows : rows <= 5 ? 5 : rows == 6 ? 6 : rows <= 13 ? 13 : 14;
+    return rows <= 2 ? rows : rows <= 5 ? 5 : rows <= 13 ? 13 : 14;
   }
 
   /// `out = x · w`, or `out += x · w`.
@@ -47,7 +48,7 @@ final class MicroKernel {
   /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and
   /// one at `w1 + i · wStep`.
   ///
-  /// @param height rows of the tile: 14, 13, 6, 5, 2 or 1
+  /// @param height rows of the tile: 14, 13, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
   /// @param add whether to add to what `out` holds
@@ -60,7 +61,6 @@ final class MicroKernel {
     return switch (height) {
       case 14 -> rows14(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
       case 13 -> rows13(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 6 -> rows6(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
       case 5 -> rows5(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
       case 2 -> rows2(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
       case 1 -> rows1(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
@@ -191,41 +191,6 @@ final class MicroKernel {
     a10.intoArray(out, o + 10 * os); b10.intoArray(out, o + 10 * os + LANES);
     a11.intoArray(out, o + 11 * os); b11.intoArray(out, o + 11 * os + LANES);
     a12.intoArray(out, o + 12 * os); b12.intoArray(out, o + 12 * os + LANES);
-    return touched;
-  }
-
-  private static int rows6(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
-      float[] out, int o, int os, boolean add, MemorySegment fetch,
-      long fa, long fs) {
-    int touched = 0;
-    FloatVector zero = FloatVector.zero(F);
-    FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
-        a4 = zero, b4 = zero, a5 = zero, b5 = zero;
-    for (int i = 0; i < steps; i++) {
-      touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
-      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
-      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
-      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
-      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
-      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
-      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
-      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
-    }
-    if (add) {
-      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
-      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
-      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * os + LANES));
-      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * os + LANES));
-      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * os + LANES));
-      a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * os)); b5 = b5.add(FloatVector.fromArray(F, out, o + 5 * os + LANES));
-    }
-    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
-    a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
-    a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
-    a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
-    a5.intoArray(out, o + 5 * os); b5.intoArray(out, o + 5 * os + LANES);
     return touched;
   }
 
