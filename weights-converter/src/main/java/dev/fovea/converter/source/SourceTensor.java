@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// A tensor of a published checkpoint: a view of some storage, whose elements lie a stride apart along each dimension. Several
@@ -61,7 +62,8 @@ public final class SourceTensor {
     long stride = 1;
     for (long length : shape.reversed()) {
       strides.addFirst(stride);
-      stride *= Math.max(1, length);
+      // What does not fit belongs to a tensor without elements, or to one that is refused.
+      stride = length > 1 && stride > Long.MAX_VALUE / length ? Long.MAX_VALUE : stride * Math.max(1, length);
     }
     return strides;
   }
@@ -92,7 +94,7 @@ public final class SourceTensor {
 
   /// This tensor under another name.
   SourceTensor named(String other) {
-    return new SourceTensor(other, dtype, shape, java.util.Arrays.stream(strides).boxed().toList(), offset, storage,
+    return new SourceTensor(other, dtype, shape, Arrays.stream(strides).boxed().toList(), offset, storage,
         bigEndian ? ByteOrder.BIG_ENDIAN : LITTLE_ENDIAN);
   }
 

@@ -86,6 +86,24 @@ class ShardsTest {
   }
 
   @Test
+  void otherFiles() throws IOException {
+    var file = Files.writeString(folder.resolve("pytorch_model.bin"), "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    assertThatThrownBy(() -> Source.open(folder)).hasMessageEndingWith("pytorch_model.bin: holds no weights but Git LFS's note where they are; "
+        + "fetch the file itself");
+    Files.write(file, new byte[100]);
+    assertThatThrownBy(() -> Source.open(folder)).hasMessageEndingWith("it begins like none of them");
+    Files.write(file, new byte[0]);
+    assertThatThrownBy(() -> Source.open(folder)).hasMessageEndingWith("it begins like none of them");
+    Files.write(file, safetensors("a", 4));
+    try (var source = Source.open(file)) {
+      assertThat(source.tensors().get("a").floatAt(0)).isEqualTo(4);
+    }
+    var control = new String(safetensors("aXb", 4), StandardCharsets.ISO_8859_1).replace("aXb", "a\u007fb").getBytes(StandardCharsets.ISO_8859_1);
+    Files.write(file, control);
+    assertThatThrownBy(() -> Source.open(file)).hasMessageEndingWith("expected names without control characters, got 'a?b'");
+  }
+
+  @Test
   void foldersWithoutOne() throws IOException {
     assertThatThrownBy(() -> Source.open(folder)).hasMessageContaining("expected model.safetensors, ")
         .hasMessageEndingWith("got 1.safetensors, 2.safetensors; say which");

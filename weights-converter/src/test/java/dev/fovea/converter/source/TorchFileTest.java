@@ -63,7 +63,8 @@ class TorchFileTest {
         .text("repeated").view("FloatStorage", "0", 6, 4, new long[] {2, 2}, new long[] {0, 1})
         .text("one").view("FloatStorage", "0", 6, 5, new long[0], new long[0])
         .text("none").view("FloatStorage", "0", 6, 0, new long[] {0, 3}, new long[] {3, 1}).op('u').end();
-    for (var bytes : List.of(Pickler.torchZip(pickle, Map.of("0", SIX)), Pickler.stream(pickle, Map.of("0", SIX))))
+    var packed = Pickler.zip(ZipEntry.DEFLATED, Map.of("archive/data.pkl", pickle, "archive/data/0", SIX));
+    for (var bytes : List.of(Pickler.torchZip(pickle, Map.of("0", SIX)), packed, Pickler.stream(pickle, Map.of("0", SIX))))
       try (var source = Source.open(write(bytes))) {
         var tensors = source.tensors();
         assertThat(tensors.keySet()).containsExactly("rows", "columns", "last", "repeated", "one", "none");

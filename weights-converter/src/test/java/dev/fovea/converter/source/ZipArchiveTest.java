@@ -74,6 +74,28 @@ class ZipArchiveTest {
       }
   }
 
+  /// The 64-bit form, which files beyond 4 GB have and any file may have.
+  @Test
+  void zip64() throws IOException {
+    var plain = zip(ZipEntry.STORED, "a.npy", npy("<f4", "False", "(2,)", Pickler.floats(1, -3)));
+    int central = lastIndexOf(plain, "a.npy") - 46, end = lastIndexOf(plain, "PK\5\6");
+    var in = ByteBuffer.wrap(plain).order(ByteOrder.LITTLE_ENDIAN);
+    var out = ByteBuffer.allocate(plain.length + 28 + 56 + 20).order(ByteOrder.LITTLE_ENDIAN);
+    out.put(plain, 0, end);                                          // The extra field of the only entry comes last.
+    out.putShort(central + 30, (short) 28).putInt(central + 20, -1).putInt(central + 24, -1).putInt(central + 42, -1);
+    out.putShort((short) 1).putShort((short) 24).putLong(in.getInt(central + 24)).putLong(in.getInt(central + 20)).putLong(in.getInt(central + 42));
+    int end64 = out.position();
+    out.putInt(0x06064b50).putLong(44).putShort((short) 45).putShort((short) 45).putInt(0).putInt(0).putLong(1).putLong(1)
+        .putLong(end64 - central).putLong(central);
+    out.putInt(0x07064b50).putInt(0).putLong(end64).putInt(1);
+    out.put(plain, end, 22).putShort(out.position() - 12, (short) -1).putInt(out.position() - 10, -1).putInt(out.position() - 6, -1);
+    try (var source = Source.open(write(out.array()))) {
+      assertThat(floats(source.tensors().get("a"))).containsExactly(1, -3);
+    }
+    refused(replaced(out.array(), end64, 0)).hasMessageContaining("its 64-bit directory is missing");
+    refused(replaced(out.array(), end64 + 36, 1)).hasMessageContaining("cannot have 4294967297 entries");
+  }
+
   @Test
   void brokenArrays() throws IOException {
     refused(zip(ZipEntry.STORED, "a.npy", npy("|O", "False", "(1,)", new byte[8]))).hasMessageContaining("array 'a': holds Python objects");
