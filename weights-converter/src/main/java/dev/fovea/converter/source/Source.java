@@ -44,7 +44,8 @@ public final class Source implements AutoCloseable {
   /// @throws CheckpointException if a tensor's name could mislead whoever reads it in a message
   static void requirePlain(String file, String name) {
     if (CONTROL.matcher(name).find())
-      throw new CheckpointException(file + ": expected names without control characters, got '" + CONTROL.matcher(name).replaceAll("?") + "'");
+      throw new CheckpointException(file + ": expected names without control characters, got '"
+          + CONTROL.matcher(name).replaceAll("?") + "'");
   }
 
   /// Opens a checkpoint's file, its index, or the folder it is in.
@@ -99,10 +100,13 @@ public final class Source implements AutoCloseable {
 
   /// A file that is not called `.safetensors` must at least look like one, for its error would mislead.
   private static void requireSafetensors(MappedFile file) {
-    var begin = new String(file.bytes().asSlice(0, Math.min(BEGIN, file.bytes().byteSize())).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
-    if (begin.startsWith(LFS)) throw new CheckpointException(file.path() + ": holds no weights but Git LFS's note where they are; fetch the file itself");
+    var begin = new String(file.bytes().asSlice(0, Math.min(BEGIN, file.bytes().byteSize())).toArray(ValueLayout.JAVA_BYTE),
+        StandardCharsets.ISO_8859_1);
+    if (begin.startsWith(LFS))
+      throw new CheckpointException(file.path() + ": holds no weights but Git LFS's note where they are; fetch the file itself");
     if (!file.path().toString().endsWith(".safetensors") && begin.indexOf('{') != Long.BYTES)
-      throw new CheckpointException(file.path() + ": expected a file of torch.save, an .npz or a safetensors file; it begins like none of them");
+      throw new CheckpointException(file.path()
+          + ": expected a file of torch.save, an .npz or a safetensors file; it begins like none of them");
   }
 
   private static Source safetensors(Path file) {

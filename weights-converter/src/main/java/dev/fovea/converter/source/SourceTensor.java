@@ -38,7 +38,8 @@ public final class SourceTensor {
   /// @param strides elements from one to the next, along each dimension
   /// @param offset of the first element, in elements
   /// @throws CheckpointException if an element lies outside of the storage
-  SourceTensor(String name, DType dtype, List<Long> shape, List<Long> strides, long offset, MemorySegment storage, ByteOrder order) {
+  SourceTensor(String name, DType dtype, List<Long> shape, List<Long> strides, long offset, MemorySegment storage,
+      ByteOrder order) {
     this.name = name;
     this.dtype = dtype;
     this.shape = List.copyOf(shape);
@@ -53,7 +54,8 @@ public final class SourceTensor {
 
   /// A tensor of a safetensors file.
   public static SourceTensor of(StoredTensor tensor) {
-    return new SourceTensor(tensor.name(), tensor.dtype(), tensor.shape(), rowMajor(tensor.shape()), 0, tensor.data(), LITTLE_ENDIAN);
+    return new SourceTensor(tensor.name(), tensor.dtype(), tensor.shape(), rowMajor(tensor.shape()), 0, tensor.data(),
+        LITTLE_ENDIAN);
   }
 
   /// Strides of a tensor whose last dimension is the fastest.
@@ -70,13 +72,15 @@ public final class SourceTensor {
 
   private long checkedSize() {
     if (lengths.length != strides.length || lengths.length > MAX_DIMENSIONS)
-      throw broken("expected as many strides as dimensions, at most " + MAX_DIMENSIONS + ", got " + strides.length + " for " + lengths.length);
+      throw broken("expected as many strides as dimensions, at most " + MAX_DIMENSIONS + ", got " + strides.length + " for "
+          + lengths.length);
     long elements = storage.byteSize() / dtype.bytes();
     long size = 1;
     try {
       long last = offset;
       for (int d = 0; d < lengths.length; d++) {
-        if (lengths[d] < 0 || strides[d] < 0) throw broken("expected lengths and strides of at least 0, got " + lengths[d] + " and " + strides[d]);
+        if (lengths[d] < 0 || strides[d] < 0)
+          throw broken("expected lengths and strides of at least 0, got " + lengths[d] + " and " + strides[d]);
         size = Math.multiplyExact(size, lengths[d]);
         last = Math.addExact(last, Math.multiplyExact(Math.max(0, lengths[d] - 1), strides[d]));
       }
