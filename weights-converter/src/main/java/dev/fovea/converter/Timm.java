@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/// What a folder of timm's says of a ViT (ref: timm, `models/vision_transformer.py`, and the `config.json` that `push_to_hf_hub` writes).
+/// What a folder of timm's says of a ViT (ref: timm, `models/vision_transformer.py`, `models/_hub.py`).
 /// Its config names an architecture; most sizes are the tensors'.
 final class Timm {
   /// Heads of the architectures that the config does not tell.
@@ -24,8 +24,8 @@ final class Timm {
   private static final Map<String, Integer> RESAMPLE = Map.of("nearest", 0, "lanczos", 1, "bilinear", 2, "bicubic", 3);
   private static final float DEFAULT_CROP = 0.875f;
   /// Arguments that say nothing beyond the tensors, or are read here.
-  private static final Set<String> ARGUMENTS = Set.of("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "norm_layer",
-      "qkv_bias", "num_classes", "in_chans", "drop_rate", "drop_path_rate", "dynamic_img_size");
+  private static final Set<String> ARGUMENTS = Set.of("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio",
+      "norm_layer", "qkv_bias", "num_classes", "in_chans", "drop_rate", "drop_path_rate", "dynamic_img_size");
 
   private final JsonFields config;
   private final Source source;
@@ -45,13 +45,16 @@ final class Timm {
 
   private HuggingFace vit() {
     for (var argument : arguments.json().keySet())
-      if (!ARGUMENTS.contains(argument)) throw new CheckpointException(arguments.where() + ": '" + argument + "' is not supported");
+      if (!ARGUMENTS.contains(argument))
+        throw new CheckpointException(arguments.where() + ": '" + argument + "' is not supported");
     if (config.has("global_pool") && !config.string("global_pool").equals("token"))
-      throw new CheckpointException(config.where() + ": global_pool '" + config.string("global_pool") + "' is not supported; expected token");
+      throw new CheckpointException(config.where() + ": global_pool '" + config.string("global_pool")
+          + "' is not supported; expected token");
     var patch = shape("patch_embed.proj.weight", 4);
     var labels = labels(Math.toIntExact(shape("head.weight", 2).getFirst()));
     var json = new JsonObject();
-    var pretrained = config.has("pretrained_cfg") ? config.object("pretrained_cfg") : new JsonFields(config.where(), new JsonObject());
+    var pretrained = config.has("pretrained_cfg") ? config.object("pretrained_cfg")
+        : new JsonFields(config.where(), new JsonObject());
     var size = imageSize(pretrained, Math.toIntExact(patch.getLast()));
     json.add("image_size", size);
     json.addProperty("patch_size", patch.getLast());
@@ -70,9 +73,12 @@ final class Timm {
 
   private List<Long> shape(String name, int dimensions) {
     var tensor = source.tensors().get(name);
-    if (tensor == null) throw new CheckpointException(source.name() + ": there is no '" + name + "': only timm's ViTs with a classification head are supported");
+    if (tensor == null)
+      throw new CheckpointException(source.name() + ": there is no '" + name
+          + "': only timm's ViTs with a classification head are supported");
     if (tensor.shape().size() != dimensions || tensor.size() == 0)
-      throw new CheckpointException(source.name() + ": '" + name + "': expected " + dimensions + " dimensions, got " + tensor.shape());
+      throw new CheckpointException(source.name() + ": '" + name + "': expected " + dimensions + " dimensions, got "
+          + tensor.shape());
     return tensor.shape();
   }
 
@@ -87,7 +93,8 @@ final class Timm {
     var architecture = config.string("architecture");
     var known = ARCHITECTURE.matcher(architecture);
     if (!known.matches() || !HEADS.containsKey(known.group(1)))
-      throw new CheckpointException(config.where() + ": architecture '" + architecture + "' is not known to this converter; expected such as "
+      throw new CheckpointException(config.where() + ": architecture '" + architecture
+          + "' is not known; expected one such as "
           + "vit_base_patch16_224, or 'num_heads' in 'model_args'");
     return HEADS.get(known.group(1));
   }
@@ -110,7 +117,8 @@ final class Timm {
       for (int side : arguments.heightAndWidth("img_size")) size.add(side);
     } else if (pretrained.has("input_size")) {
       var input = pretrained.numbers("input_size");
-      if (input.length != 3) throw new CheckpointException(pretrained.where() + ": 'input_size': expected channels, height and width");
+      if (input.length != 3)
+        throw new CheckpointException(pretrained.where() + ": 'input_size': expected channels, height and width");
       size.add((int) input[1]);
       size.add((int) input[2]);
     } else {
@@ -123,7 +131,8 @@ final class Timm {
 
   private List<String> labels(int classes) {
     var labels = new ArrayList<String>();
-    if (config.has("label_names")) labels.addAll(JsonFields.strings(config.where() + ": label_names", config.json().get("label_names").toString()));
+    if (config.has("label_names"))
+      labels.addAll(JsonFields.strings(config.where() + ": label_names", config.json().get("label_names").toString()));
     if (!labels.isEmpty() && labels.size() != classes)
       throw new CheckpointException(config.where() + ": label_names: expected " + classes + ", got " + labels.size());
     for (int i = labels.size(); i < classes; i++) labels.add(Integer.toString(i));
@@ -137,13 +146,16 @@ final class Timm {
       if (pretrained.has(field)) json.add("image_" + field, pretrained.json().get(field));
     var interpolation = pretrained.has("interpolation") ? pretrained.string("interpolation") : "bicubic";
     if (!RESAMPLE.containsKey(interpolation))
-      throw new CheckpointException(pretrained.where() + ": interpolation '" + interpolation + "' is not supported; expected one of nearest, lanczos, "
+      throw new CheckpointException(pretrained.where() + ": interpolation '" + interpolation
+          + "' is not supported; expected one of nearest, lanczos, "
           + "bilinear, bicubic");
     json.addProperty("resample", RESAMPLE.get(interpolation));
     if (pretrained.has("crop_mode") && !pretrained.string("crop_mode").equals("center"))
-      throw new CheckpointException(pretrained.where() + ": crop_mode '" + pretrained.string("crop_mode") + "' is not supported; expected center");
+      throw new CheckpointException(pretrained.where() + ": crop_mode '" + pretrained.string("crop_mode")
+          + "' is not supported; expected center");
     float share = pretrained.number("crop_pct", DEFAULT_CROP);
-    if (!(share > 0 && share <= 1)) throw new CheckpointException(pretrained.where() + ": 'crop_pct': expected above 0 and at most 1, got " + share);
+    if (!(share > 0 && share <= 1))
+      throw new CheckpointException(pretrained.where() + ": 'crop_pct': expected above 0 and at most 1, got " + share);
     json.add("crop_size", json.remove("size"));
     json.addProperty("do_center_crop", true);
     var size = new JsonObject();

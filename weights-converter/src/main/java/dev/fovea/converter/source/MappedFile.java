@@ -21,7 +21,8 @@ record MappedFile(Path path, Arena arena, MemorySegment bytes) implements OpenFi
       return new MappedFile(path, arena, channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena));
     } catch (IOException e) {
       arena.close();
-      throw new CheckpointException(path + (e instanceof NoSuchFileException ? ": no such file" : ": cannot be read: " + e.getMessage()), e);
+      throw new CheckpointException(path + (e instanceof NoSuchFileException ? ": no such file" : ": cannot be read: "
+          + e.getMessage()), e);
     }
   }
 
@@ -41,7 +42,8 @@ record MappedFile(Path path, Arena arena, MemorySegment bytes) implements OpenFi
     try {
       long now = Files.size(path);
       if (now < bytes.byteSize())
-        throw new CheckpointException(path + ": was truncated while in use: expected " + bytes.byteSize() + " bytes, got " + now, cause);
+        throw new CheckpointException(path + ": was truncated while in use: expected " + bytes.byteSize() + " bytes, got " + now,
+            cause);
     } catch (IOException e) {
       // A file that was deleted or moved stays mapped whole: nothing is wrong with the memory.
     }

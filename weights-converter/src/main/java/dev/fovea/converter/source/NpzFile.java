@@ -59,12 +59,15 @@ final class NpzFile {
       var elements = bytes.asSlice(header.address() - bytes.address() + header.byteSize());
       var strides = columns ? SourceTensor.rowMajor(shape.reversed()).reversed() : SourceTensor.rowMajor(shape);
       try {
-        var tensor = new SourceTensor(name, dtype, shape, strides, 0, elements, descr.charAt(1) == '>' ? BIG_ENDIAN : LITTLE_ENDIAN);
+        var tensor = new SourceTensor(name, dtype, shape, strides, 0, elements, descr.charAt(1) == '>' ? BIG_ENDIAN
+            : LITTLE_ENDIAN);
         if (tensor.size() != elements.byteSize() / dtype.bytes() || elements.byteSize() % dtype.bytes() != 0)
-          throw broken("expected " + tensor.size() + " elements of " + dtype.bytes() + " bytes, got " + elements.byteSize() + " bytes");
+          throw broken("expected " + tensor.size() + " elements of " + dtype.bytes() + " bytes, got " + elements.byteSize()
+              + " bytes");
         return tensor;
       } catch (CheckpointException e) {
-        throw e.getMessage().startsWith(file.path().toString()) ? e : new CheckpointException(file.path() + ": " + e.getMessage(), e);
+        throw e.getMessage().startsWith(file.path().toString()) ? e
+            : new CheckpointException(file.path() + ": " + e.getMessage(), e);
       }
     }
 
@@ -76,7 +79,8 @@ final class NpzFile {
       long length = 0;
       for (int i = 0; i < lengthBytes; i++) length |= (bytes.get(JAVA_BYTE, from + i) & 0xffL) << 8 * i;
       from += lengthBytes;
-      if (length > MAX_HEADER || length > bytes.byteSize() - from) throw broken("expected a header of at most " + MAX_HEADER + " bytes, got " + length);
+      if (length > MAX_HEADER || length > bytes.byteSize() - from)
+        throw broken("expected a header of at most " + MAX_HEADER + " bytes, got " + length);
       return bytes.asSlice(from, length);
     }
 

@@ -22,8 +22,8 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Reads pickles of the protocols 2 to 5 as `torch.save` writes them, and executes nothing: it knows tensors and plain containers,
-/// and refuses every other name (ref: CPython, `Lib/pickletools.py`).
+/// Reads pickles of the protocols 2 to 5 as `torch.save` writes them, and executes nothing: it knows tensors and plain
+/// containers, and refuses every other name (ref: CPython, `Lib/pickletools.py`).
 ///
 /// Bytes, steps and texts are limited, so that memory and time are too. Nesting needs no limit here, for no step looks into what
 /// it is given.
@@ -62,11 +62,13 @@ final class Pickle {
   }
 
   private CheckpointException broken(String why) {
-    return new CheckpointException(file + ": not a pickle of tensors: " + why.replaceAll("\\p{Cntrl}", "?") + " (at byte " + at + ")");
+    return new CheckpointException(file + ": not a pickle of tensors: " + why.replaceAll("\\p{Cntrl}", "?") + " (at byte " + at
+        + ")");
   }
 
   private CheckpointException refused(String name) {
-    return broken("it uses '" + name + "', and only tensors and plain containers are read, nothing is executed; save the state_dict alone");
+    return broken("it uses '" + name
+        + "', and only tensors and plain containers are read, nothing is executed; save the state_dict alone");
   }
 
   private Result run() {
@@ -124,7 +126,8 @@ final class Pickle {
       case 'R', 0x81 -> call();
       case 'b' -> build();
       case 'Q' -> stack.add(remembered(storage(pop())));
-      default -> throw broken("expected a step of protocol 2 to 5, got " + (op > ' ' && op < 127 ? "'" + (char) op + "'" : "0x" + Integer.toHexString(op)));
+      default -> throw broken("expected a step of protocol 2 to 5, got "
+          + (op > ' ' && op < 127 ? "'" + (char) op + "'" : "0x" + Integer.toHexString(op)));
     }
   }
 
@@ -149,7 +152,8 @@ final class Pickle {
   }
 
   private byte[] raw(long n) {
-    if (n < 0 || n > MAX_TEXT) throw broken("expected texts of at most " + MAX_TEXT + " bytes, got one of " + Long.toUnsignedString(n));
+    if (n < 0 || n > MAX_TEXT)
+      throw broken("expected texts of at most " + MAX_TEXT + " bytes, got one of " + Long.toUnsignedString(n));
     need(n);
     var raw = bytes.asSlice(at, n).toArray(JAVA_BYTE);
     at += n;
@@ -273,7 +277,8 @@ final class Pickle {
 
   private void stackGlobal() {
     var both = pop(2);
-    if (!(both.get(0) instanceof String module) || !(both.get(1) instanceof String name)) throw broken("expected the texts of a name");
+    if (!(both.get(0) instanceof String module) || !(both.get(1) instanceof String name))
+      throw broken("expected the texts of a name");
     if (module.length() > MAX_LINE || name.length() > MAX_LINE) throw broken("a name is longer than " + MAX_LINE);
     global(module, name);
   }
@@ -300,8 +305,10 @@ final class Pickle {
   }
 
   private <T> T argument(List<@Nullable Object> arguments, int i, Class<T> type, String expected) {
-    if (i >= arguments.size()) throw broken("argument " + (i + 1) + ": expected " + expected + ", got " + arguments.size() + " arguments");
-    if (!type.isInstance(arguments.get(i))) throw broken("argument " + (i + 1) + ": expected " + expected + ", got " + kind(arguments.get(i)));
+    if (i >= arguments.size())
+      throw broken("argument " + (i + 1) + ": expected " + expected + ", got " + arguments.size() + " arguments");
+    if (!type.isInstance(arguments.get(i)))
+      throw broken("argument " + (i + 1) + ": expected " + expected + ", got " + kind(arguments.get(i)));
     return type.cast(arguments.get(i));
   }
 
@@ -319,7 +326,8 @@ final class Pickle {
     var storage = argument(arguments, 0, Storage.class, "a storage");
     var dtype = given == null ? storage.dtype() : given;
     if (dtype == null) throw broken("a tensor of a storage without a type has none either");
-    return new TensorView(storage, dtype, argument(arguments, 1, Long.class, "an offset"), lengths(argument(arguments, 2, Tuple.class, "a shape")),
+    return new TensorView(storage, dtype, argument(arguments, 1, Long.class, "an offset"),
+        lengths(argument(arguments, 2, Tuple.class, "a shape")),
         lengths(argument(arguments, 3, Tuple.class, "strides")));
   }
 
@@ -344,14 +352,16 @@ final class Pickle {
     if (parts.size() == 5 || parts.get(5) == null) return new Storage(key, dtype, numel, 0, numel);
     var view = argument(parts, 5, Tuple.class, "a part of a storage").items();
     long offset = argument(view, 1, Long.class, "an offset"), size = argument(view, 2, Long.class, "a size");
-    if (offset < 0 || size < 0 || offset > numel - size) throw broken("storage '" + key + "' has no part [" + offset + ", " + offset + " + " + size + ")");
+    if (offset < 0 || size < 0 || offset > numel - size)
+      throw broken("storage '" + key + "' has no part [" + offset + ", " + offset + " + " + size + ")");
     return new Storage(key, dtype, numel, offset, size);
   }
 
   private Storage remembered(Storage storage) {
     var other = storages.putIfAbsent(storage.key(), storage);
     if (other != null && (other.dtype() != storage.dtype() || other.numel() != storage.numel()))
-      throw broken("storage '" + storage.key() + "' is " + other.dtype() + " of " + other.numel() + " elements, and elsewhere " + storage.dtype()
+      throw broken("storage '" + storage.key() + "' is " + other.dtype() + " of " + other.numel() + " elements, and elsewhere "
+          + storage.dtype()
           + " of " + storage.numel());
     return storage;
   }

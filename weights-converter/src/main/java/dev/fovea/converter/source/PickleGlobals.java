@@ -33,15 +33,15 @@ final class PickleGlobals {
     known.put("torch device", Function.DEVICE);
     known.put("builtins set", Function.SET);
     known.put("__builtin__ set", Function.SET);
-    Map.of("Double", DType.F64, "Float", DType.F32, "Half", DType.F16, "BFloat16", DType.BF16, "Long", DType.I64, "Int", DType.I32,
-        "Short", DType.I16, "Char", DType.I8, "Byte", DType.U8, "Bool", DType.BOOL).forEach((name, dtype) -> {
+    Map.of("Double", DType.F64, "Float", DType.F32, "Half", DType.F16, "BFloat16", DType.BF16, "Long", DType.I64, "Int",
+        DType.I32, "Short", DType.I16, "Char", DType.I8, "Byte", DType.U8, "Bool", DType.BOOL).forEach((name, dtype) -> {
           known.put("torch " + name + "Storage", new StorageType(dtype));
           known.put("torch.cuda " + name + "Storage", new StorageType(dtype));
         });
     known.put("torch UntypedStorage", new StorageType(null));
     known.put("torch.storage UntypedStorage", new StorageType(null));
-    Map.of("float64", DType.F64, "float32", DType.F32, "float16", DType.F16, "bfloat16", DType.BF16, "int64", DType.I64, "int32", DType.I32,
-        "int16", DType.I16, "int8", DType.I8, "uint8", DType.U8, "bool", DType.BOOL)
+    Map.of("float64", DType.F64, "float32", DType.F32, "float16", DType.F16, "bfloat16", DType.BF16, "int64", DType.I64, "int32",
+        DType.I32, "int16", DType.I16, "int8", DType.I8, "uint8", DType.U8, "bool", DType.BOOL)
         .forEach((name, dtype) -> known.put("torch " + name, new ElementType(dtype)));
     return Map.copyOf(known);
   }

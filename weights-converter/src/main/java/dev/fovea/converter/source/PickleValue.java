@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// What a pickle may hold besides `null`, [String], [Long], [java.math.BigInteger], [Double], [Boolean] and `byte[]`. Containers may
-/// hold themselves, so nothing here is ever compared or hashed by its contents.
+/// What a pickle may hold besides `null`, [String], [Long], [java.math.BigInteger], [Double], [Boolean] and `byte[]`. Containers
+/// may hold themselves, so nothing here is ever compared or hashed by its contents.
 sealed interface PickleValue {
   /// A list or a set.
   record Items(List<@Nullable Object> items) implements PickleValue {}
@@ -48,6 +48,7 @@ sealed interface PickleValue {
     record ElementType(DType dtype) implements Known {}
 
     /// What may be called.
-    enum Function implements Known { REBUILD_TENSOR, REBUILD_TENSOR_V2, REBUILD_TENSOR_V3, REBUILD_PARAMETER, ORDERED_DICT, SIZE, SET, DEVICE }
+    enum Function implements Known { REBUILD_TENSOR, REBUILD_TENSOR_V2, REBUILD_TENSOR_V3, REBUILD_PARAMETER, ORDERED_DICT, SIZE,
+        SET, DEVICE }
   }
 }

@@ -21,11 +21,12 @@ final class Shards {
 
   private Shards() {}
 
-  /// @throws CheckpointException if the index is broken, names a shard that is missing or not beside it, or does not tell the truth
+  /// @throws CheckpointException if the index is broken, names a shard that is missing or elsewhere, or does not tell the truth
   static Source open(Path index) {
     var shardOf = weightMap(index);
     var names = shardOf.values().stream().distinct().toList();
-    if (names.size() > MAX_SHARDS) throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
+    if (names.size() > MAX_SHARDS)
+      throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
     var shards = new ArrayList<Source>();
     try {
       for (var name : names) shards.add(openShard(index, name));
@@ -40,7 +41,9 @@ final class Shards {
     var map = new LinkedHashMap<String, String>();
     var fields = JsonFields.parse(index.toString(), text(index)).object("weight_map");
     fields.json().asMap().forEach((tensor, shard) -> {
-      if (!(shard instanceof JsonPrimitive p) || !p.isString()) throw new CheckpointException(fields.where() + ": '" + tensor + "': expected a file's name");
+      if (!(shard instanceof JsonPrimitive p) || !p.isString())
+        throw new CheckpointException(fields.where() + ": '" + tensor + "': expected a file's name");
+      Source.requirePlain(index.toString(), tensor);
       map.put(tensor, p.getAsString());
     });
     return map;
@@ -49,7 +52,8 @@ final class Shards {
   private static String text(Path index) {
     try {
       long size = Files.size(index);
-      if (size > MAX_INDEX_BYTES) throw new CheckpointException(index + ": expected an index of at most " + MAX_INDEX_BYTES + " bytes, got " + size);
+      if (size > MAX_INDEX_BYTES)
+        throw new CheckpointException(index + ": expected an index of at most " + MAX_INDEX_BYTES + " bytes, got " + size);
       return Files.readString(index);
     } catch (NoSuchFileException e) {
       throw new CheckpointException(index + ": no such file", e);
@@ -61,7 +65,8 @@ final class Shards {
   /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
   private static Source openShard(Path index, String name) {
     if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
-      throw new CheckpointException(index + ": expected names of shards in its own folder, got '" + name.replaceAll("\\p{Cntrl}", "?") + "'");
+      throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
+          + name.replaceAll("\\p{Cntrl}", "?") + "'");
     var file = index.resolveSibling(name);
     if (!Files.isRegularFile(file)) throw new CheckpointException(index + ": the shard '" + name + "' is missing");
     return Source.openFile(file);
@@ -84,7 +89,8 @@ final class Shards {
     shardOf.forEach((name, shard) -> {
       var got = holder.get(name);
       if (got == null || !Path.of(got).endsWith(shard))
-        throw new CheckpointException(index + ": tensor '" + name + "' should be in '" + shard + "', but is " + (got == null ? "missing" : "in " + got));
+        throw new CheckpointException(index + ": tensor '" + name + "' should be in '" + shard + "', but is "
+            + (got == null ? "missing" : "in " + got));
     });
     return new Source(index.toString(), tensors, leftOut, files);
   }

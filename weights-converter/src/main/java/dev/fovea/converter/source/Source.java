@@ -3,6 +3,8 @@ package dev.fovea.converter.source;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -21,6 +23,8 @@ public final class Source implements AutoCloseable {
       "pytorch_model.bin.index.json");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
 
+  private static final String LFS = "version https://git-lfs";
+  private static final int BEGIN = 64;
   private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
   private final String name;
@@ -40,7 +44,8 @@ public final class Source implements AutoCloseable {
   /// @throws CheckpointException if a tensor's name could mislead whoever reads it in a message
   static void requirePlain(String file, String name) {
     if (CONTROL.matcher(name).find())
-      throw new CheckpointException(file + ": expected names without control characters, got '" + CONTROL.matcher(name).replaceAll("?") + "'");
+      throw new CheckpointException(file + ": expected names without control characters, got '"
+          + CONTROL.matcher(name).replaceAll("?") + "'");
   }
 
   /// Opens a checkpoint's file, its index, or the folder it is in.
@@ -81,7 +86,10 @@ public final class Source implements AutoCloseable {
   /// Reads a file that begins as a zip or a pickle does; null where it begins otherwise.
   private static @Nullable Source read(MappedFile file) {
     if (TorchFile.isStream(file.bytes())) return TorchFile.readStream(file);
-    if (!ZipArchive.isZip(file.bytes())) return null;
+    if (!ZipArchive.isZip(file.bytes())) {
+      requireSafetensors(file);
+      return null;
+    }
     var zip = new ZipArchive(file);
     var pickle = TorchFile.pickleIn(zip);
     if (pickle != null) return TorchFile.readZip(file, zip, pickle);
@@ -90,11 +98,22 @@ public final class Source implements AutoCloseable {
         + zip.names().stream().limit(4).toList());
   }
 
+  /// A file that is not called `.safetensors` must at least look like one, for its error would mislead.
+  private static void requireSafetensors(MappedFile file) {
+    var begin = new String(file.bytes().asSlice(0, Math.min(BEGIN, file.bytes().byteSize())).toArray(ValueLayout.JAVA_BYTE),
+        StandardCharsets.ISO_8859_1);
+    if (begin.startsWith(LFS))
+      throw new CheckpointException(file.path() + ": holds no weights but Git LFS's note where they are; fetch the file itself");
+    if (!file.path().toString().endsWith(".safetensors") && begin.indexOf('{') != Long.BYTES)
+      throw new CheckpointException(file.path()
+          + ": expected a file of torch.save, an .npz or a safetensors file; it begins like none of them");
+  }
+
   private static Source safetensors(Path file) {
     var checkpoint = Checkpoint.open(file);
     var tensors = new LinkedHashMap<String, SourceTensor>();
-    checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
     try {
+      checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
       return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
     } catch (CheckpointException e) {
       checkpoint.close();

@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// A tensor of a published checkpoint: a view of some storage, whose elements lie a stride apart along each dimension. Several
@@ -37,7 +38,8 @@ public final class SourceTensor {
   /// @param strides elements from one to the next, along each dimension
   /// @param offset of the first element, in elements
   /// @throws CheckpointException if an element lies outside of the storage
-  SourceTensor(String name, DType dtype, List<Long> shape, List<Long> strides, long offset, MemorySegment storage, ByteOrder order) {
+  SourceTensor(String name, DType dtype, List<Long> shape, List<Long> strides, long offset, MemorySegment storage,
+      ByteOrder order) {
     this.name = name;
     this.dtype = dtype;
     this.shape = List.copyOf(shape);
@@ -52,7 +54,8 @@ public final class SourceTensor {
 
   /// A tensor of a safetensors file.
   public static SourceTensor of(StoredTensor tensor) {
-    return new SourceTensor(tensor.name(), tensor.dtype(), tensor.shape(), rowMajor(tensor.shape()), 0, tensor.data(), LITTLE_ENDIAN);
+    return new SourceTensor(tensor.name(), tensor.dtype(), tensor.shape(), rowMajor(tensor.shape()), 0, tensor.data(),
+        LITTLE_ENDIAN);
   }
 
   /// Strides of a tensor whose last dimension is the fastest.
@@ -61,20 +64,23 @@ public final class SourceTensor {
     long stride = 1;
     for (long length : shape.reversed()) {
       strides.addFirst(stride);
-      stride *= Math.max(1, length);
+      // What does not fit belongs to a tensor without elements, or to one that is refused.
+      stride = length > 1 && stride > Long.MAX_VALUE / length ? Long.MAX_VALUE : stride * Math.max(1, length);
     }
     return strides;
   }
 
   private long checkedSize() {
     if (lengths.length != strides.length || lengths.length > MAX_DIMENSIONS)
-      throw broken("expected as many strides as dimensions, at most " + MAX_DIMENSIONS + ", got " + strides.length + " for " + lengths.length);
+      throw broken("expected as many strides as dimensions, at most " + MAX_DIMENSIONS + ", got " + strides.length + " for "
+          + lengths.length);
     long elements = storage.byteSize() / dtype.bytes();
     long size = 1;
     try {
       long last = offset;
       for (int d = 0; d < lengths.length; d++) {
-        if (lengths[d] < 0 || strides[d] < 0) throw broken("expected lengths and strides of at least 0, got " + lengths[d] + " and " + strides[d]);
+        if (lengths[d] < 0 || strides[d] < 0)
+          throw broken("expected lengths and strides of at least 0, got " + lengths[d] + " and " + strides[d]);
         size = Math.multiplyExact(size, lengths[d]);
         last = Math.addExact(last, Math.multiplyExact(Math.max(0, lengths[d] - 1), strides[d]));
       }
@@ -92,7 +98,7 @@ public final class SourceTensor {
 
   /// This tensor under another name.
   SourceTensor named(String other) {
-    return new SourceTensor(other, dtype, shape, java.util.Arrays.stream(strides).boxed().toList(), offset, storage,
+    return new SourceTensor(other, dtype, shape, Arrays.stream(strides).boxed().toList(), offset, storage,
         bigEndian ? ByteOrder.BIG_ENDIAN : LITTLE_ENDIAN);
   }
 

@@ -18,7 +18,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param leftOut names of tensors beside the backbone that a teacher taught with
 record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
   /// Names under which trainings save a model; where there are several, the first counts.
-  private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema", "ema", "model", "module",
+  private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema",
+      "ema", "model", "module",
       "net", "network", "params", "weights");
   /// What wrappers put before all names.
   private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.", "backbone.");
@@ -28,10 +29,12 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
 
   /// @throws CheckpointException if there are no tensors, or two have the same name
   static StateDict of(String file, @Nullable Object value) {
-    if (!(value instanceof Dict dict)) throw new CheckpointException(file + ": expected a dictionary of tensors, got " + Pickle.kind(value));
+    if (!(value instanceof Dict dict))
+      throw new CheckpointException(file + ": expected a dictionary of tensors, got " + Pickle.kind(value));
     var found = find(dict, 0, Collections.newSetFromMap(new IdentityHashMap<>()));
     if (found == null)
-      throw new CheckpointException(file + ": expected tensors, or a dictionary of tensors under " + String.join(", ", PLACES) + "; got " + keys(dict));
+      throw new CheckpointException(file + ": expected tensors, or a dictionary of tensors under " + String.join(", ", PLACES)
+          + "; got " + keys(dict));
     return unwrapped(file, tensors(file, found));
   }
 
@@ -50,14 +53,16 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
   }
 
   private static String keys(Dict dict) {
-    var keys = dict.keys().stream().filter(String.class::isInstance).limit(SHOWN).map(key -> ((String) key).replaceAll("\\p{Cntrl}", "?")).toList();
+    var keys = dict.keys().stream().filter(String.class::isInstance).limit(SHOWN)
+        .map(key -> ((String) key).replaceAll("\\p{Cntrl}", "?")).toList();
     return keys.isEmpty() ? "none" : String.join(", ", keys) + (dict.keys().size() > keys.size() ? ", …" : "");
   }
 
   private static Map<String, TensorView> tensors(String file, Dict dict) {
     var tensors = new LinkedHashMap<String, TensorView>();
     for (int i = 0; i < dict.keys().size(); i++)
-      if (dict.values().get(i) instanceof TensorView tensor && dict.keys().get(i) instanceof String name && tensors.put(name, tensor) != null)
+      if (dict.values().get(i) instanceof TensorView tensor && dict.keys().get(i) instanceof String name
+          && tensors.put(name, tensor) != null)
         throw new CheckpointException(file + ": there are two tensors '" + name.replaceAll("\\p{Cntrl}", "?") + "'");
     return tensors;
   }
@@ -67,7 +72,8 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
     var names = new LinkedHashMap<String, TensorView>(tensors);
     for (int i = 0; i < MAX_DEPTH; i++)
       for (var wrapper : WRAPPERS)
-        if (names.keySet().stream().allMatch(name -> name.length() > wrapper.length() && name.startsWith(wrapper))) names = renamed(names, wrapper);
+        if (names.keySet().stream().allMatch(name -> name.length() > wrapper.length() && name.startsWith(wrapper)))
+          names = renamed(names, wrapper);
     var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\.[\\w.]+")).toList();
     long backbone = names.keySet().stream().filter(name -> name.startsWith(BACKBONE)).count();
     if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of());

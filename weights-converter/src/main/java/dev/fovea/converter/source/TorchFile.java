@@ -39,7 +39,8 @@ final class TorchFile {
 
   /// The pickle of a zip, if it holds one.
   static @Nullable String pickleIn(ZipArchive zip) {
-    var pickles = zip.names().stream().filter(name -> name.endsWith(PICKLE) && name.indexOf('/') == name.length() - PICKLE.length()).toList();
+    var pickles = zip.names().stream().filter(name -> name.endsWith(PICKLE)
+        && name.indexOf('/') == name.length() - PICKLE.length()).toList();
     return pickles.size() == 1 ? pickles.getFirst() : null;
   }
 
@@ -51,8 +52,10 @@ final class TorchFile {
     var unpacked = new HashMap<String, MemorySegment>();
     return source(file, state, byteOrder(name, zip, folder), storage -> {
       var bytes = unpacked.computeIfAbsent(storage.key(), key -> zip.bytes(folder + "data/" + key));
-      if (storage.numel() < 0 || storage.numel() != bytes.byteSize() / elementBytes(storage) || bytes.byteSize() % elementBytes(storage) != 0)
-        throw new CheckpointException(name + ": storage '" + storage.key() + "': expected " + storage.numel() + " elements of " + elementBytes(storage)
+      if (storage.numel() < 0 || storage.numel() != bytes.byteSize() / elementBytes(storage)
+          || bytes.byteSize() % elementBytes(storage) != 0)
+        throw new CheckpointException(name + ": storage '" + storage.key() + "': expected " + storage.numel() + " elements of "
+            + elementBytes(storage)
             + " bytes, got " + bytes.byteSize() + " bytes");
       return bytes;
     });
@@ -61,11 +64,13 @@ final class TorchFile {
   private static ByteOrder byteOrder(String file, ZipArchive zip, String folder) {
     if (!zip.has(folder + "byteorder")) return LITTLE_ENDIAN;
     var bytes = zip.bytes(folder + "byteorder");
-    var order = new String(bytes.asSlice(0, Math.min(bytes.byteSize(), 16)).toArray(JAVA_BYTE), StandardCharsets.US_ASCII).strip();
+    var order = new String(bytes.asSlice(0, Math.min(bytes.byteSize(), 16)).toArray(JAVA_BYTE),
+        StandardCharsets.US_ASCII).strip();
     return switch (order) {
       case "little" -> LITTLE_ENDIAN;
       case "big" -> BIG_ENDIAN;
-      default -> throw new CheckpointException(file + ": byteorder: expected little or big, got '" + order.replaceAll("\\p{Cntrl}", "?") + "'");
+      default -> throw new CheckpointException(file + ": byteorder: expected little or big, got '"
+          + order.replaceAll("\\p{Cntrl}", "?") + "'");
     };
   }
 
@@ -75,26 +80,32 @@ final class TorchFile {
 
   /// Whether a file begins like the older stream.
   static boolean isStream(MemorySegment bytes) {
-    return bytes.byteSize() > 2 && bytes.get(JAVA_BYTE, 0) == (byte) 0x80 && bytes.get(JAVA_BYTE, 1) >= 0 && bytes.get(JAVA_BYTE, 1) <= 5;
+    return bytes.byteSize() > 2 && bytes.get(JAVA_BYTE, 0) == (byte) 0x80 && bytes.get(JAVA_BYTE, 1) >= 0
+        && bytes.get(JAVA_BYTE, 1) <= 5;
   }
 
   static Source readStream(MappedFile file) {
     var name = file.path().toString();
     var magic = Pickle.read(name, file.bytes(), 0);
-    if (!MAGIC.equals(magic.value())) throw new CheckpointException(name + ": not a file of torch.save: expected its magic number, got " + Pickle.kind(magic.value()));
+    if (!MAGIC.equals(magic.value()))
+      throw new CheckpointException(name + ": not a file of torch.save: expected its magic number, got "
+          + Pickle.kind(magic.value()));
     var protocol = Pickle.read(name, file.bytes(), magic.end());
-    if (!Objects.equals(protocol.value(), PROTOCOL)) throw new CheckpointException(name + ": not a file of torch.save: expected protocol " + PROTOCOL);
+    if (!Objects.equals(protocol.value(), PROTOCOL))
+      throw new CheckpointException(name + ": not a file of torch.save: expected protocol " + PROTOCOL);
     var system = Pickle.read(name, file.bytes(), protocol.end());
     var saved = Pickle.read(name, file.bytes(), system.end());
     var state = StateDict.of(name, saved.value());
     var keys = Pickle.read(name, file.bytes(), saved.end());
-    if (!(keys.value() instanceof Items(var list))) throw new CheckpointException(name + ": expected a list of storages, got " + Pickle.kind(keys.value()));
+    if (!(keys.value() instanceof Items(var list)))
+      throw new CheckpointException(name + ": expected a list of storages, got " + Pickle.kind(keys.value()));
     var storages = streamed(name, file.bytes(), keys.end(), list, saved.storages());
     return source(file, state, LITTLE_ENDIAN, storage -> {
       var bytes = storages.get(storage.key());
       if (bytes == null) throw new CheckpointException(name + ": storage '" + storage.key() + "' is missing");
       if (storage.numel() != bytes.byteSize() / elementBytes(storage))
-        throw new CheckpointException(name + ": storage '" + storage.key() + "': expected " + storage.numel() + " elements, got " + bytes.byteSize() + " bytes");
+        throw new CheckpointException(name + ": storage '" + storage.key() + "': expected " + storage.numel() + " elements, got "
+            + bytes.byteSize() + " bytes");
       return bytes;
     });
   }
@@ -104,18 +115,23 @@ final class TorchFile {
       Map<String, Storage> storages) {
     var found = new HashMap<String, MemorySegment>();
     for (var key : keys) {
-      if (!(key instanceof String text) || !storages.containsKey(text)) throw new CheckpointException(file + ": the list of storages has one that no tensor uses");
-      if (bytes.byteSize() - at < Long.BYTES) throw new CheckpointException(file + ": storage '" + text + "' is missing; is the file truncated?");
+      if (!(key instanceof String text) || !storages.containsKey(text))
+        throw new CheckpointException(file + ": the list of storages has one that no tensor uses");
+      if (bytes.byteSize() - at < Long.BYTES)
+        throw new CheckpointException(file + ": storage '" + text + "' is missing; is the file truncated?");
       long count = bytes.get(COUNT, at), left = bytes.byteSize() - at - Long.BYTES;
       int each = elementBytes(storages.get(text));
       if (count < 0 || count > left / each)
-        throw new CheckpointException(file + ": storage '" + text + "': expected " + Long.toUnsignedString(count) + " elements of " + each + " bytes, got "
+        throw new CheckpointException(file + ": storage '" + text + "': expected " + Long.toUnsignedString(count)
+            + " elements of " + each + " bytes, got "
             + left + " bytes; is the file truncated?");
       at += Long.BYTES;
-      if (found.put(text, bytes.asSlice(at, count * each)) != null) throw new CheckpointException(file + ": there are two storages '" + text + "'");
+      if (found.put(text, bytes.asSlice(at, count * each)) != null)
+        throw new CheckpointException(file + ": there are two storages '" + text + "'");
       at += count * each;
     }
-    if (at != bytes.byteSize()) throw new CheckpointException(file + ": " + (bytes.byteSize() - at) + " bytes follow the last storage");
+    if (at != bytes.byteSize())
+      throw new CheckpointException(file + ": " + (bytes.byteSize() - at) + " bytes follow the last storage");
     return found;
   }
 
@@ -137,7 +153,8 @@ final class TorchFile {
           bytes.asSlice(each * storage.offset(), each * storage.size()), order);
       // Strides of 0 repeat elements, so that a few bytes could stand for more than any memory holds.
       if (tensor.size() > Math.max(MIN_ELEMENTS, file.bytes().byteSize()))
-        throw new CheckpointException("tensor '" + name + "': expected fewer elements than the file has bytes, got " + tensor.shape());
+        throw new CheckpointException("tensor '" + name + "': expected fewer elements than the file has bytes, got "
+            + tensor.shape());
       return tensor;
     } catch (CheckpointException e) {
       throw new CheckpointException(file.path() + ": " + e.getMessage(), e);

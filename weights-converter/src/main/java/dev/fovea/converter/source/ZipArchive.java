@@ -18,7 +18,8 @@ import java.util.Map;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
-/// A mapped zip file, with ZIP64 (ref: PKWARE, APPNOTE.TXT). Stored entries are views of the file; deflated ones are unpacked when they
+/// A mapped zip file, with ZIP64 (ref: PKWARE, APPNOTE.TXT). Stored entries are views of the file; deflated ones are unpacked
+/// when they
 /// are asked for. Nothing is written anywhere.
 final class ZipArchive {
   private static final ValueLayout.OfShort U16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -46,7 +47,8 @@ final class ZipArchive {
     }
   }
 
-  /// @throws CheckpointException if the file is no whole zip file, or entries overlap, have the same name, or one that leads elsewhere
+  /// @throws CheckpointException if the file is no whole zip file, or entries overlap, have the same name, or one that leads
+  /// elsewhere
   ZipArchive(MappedFile file) {
     this.file = file;
     bytes = file.bytes();
@@ -97,7 +99,8 @@ final class ZipArchive {
       at = u64(end64 + 48);
     }
     requireInside(at, size);
-    if (count < 0 || count > size / CENTRAL_BYTES) throw broken("a directory of " + size + " bytes cannot have " + Long.toUnsignedString(count) + " entries");
+    if (count < 0 || count > size / CENTRAL_BYTES)
+      throw broken("a directory of " + size + " bytes cannot have " + Long.toUnsignedString(count) + " entries");
     long to = at + size;
     for (long i = 0; i < count; i++) at = readEntry(at, to);
     if (at != to) throw broken("expected a directory of " + count + " entries, got more");
@@ -113,7 +116,8 @@ final class ZipArchive {
   private long readEntry(long at, long to) {
     requireInside(at, CENTRAL_BYTES);
     if (u32(at) != CENTRAL) throw broken("expected an entry of the directory at byte " + at);
-    long nameLength = u16(at + 28), extraLength = u16(at + 30), next = at + CENTRAL_BYTES + nameLength + extraLength + u16(at + 32);
+    long nameLength = u16(at + 28), extraLength = u16(at + 30), next = at + CENTRAL_BYTES + nameLength + extraLength
+        + u16(at + 32);
     if (next > to) throw broken("the entry at byte " + at + " is longer than the directory");
     var name = text(at + CENTRAL_BYTES, nameLength);
     if (name.startsWith("/") || name.contains("\\") || name.contains(":") || List.of(name.split("/")).contains(".."))
@@ -122,8 +126,10 @@ final class ZipArchive {
     widen(sizes, at + CENTRAL_BYTES + nameLength, extraLength);
     int method = (int) u16(at + 10);
     if ((u16(at + 8) & ENCRYPTED) != 0) throw broken("the entry '" + name + "' is encrypted");
-    if (method != STORED && method != DEFLATED) throw broken("the entry '" + name + "': expected to be stored or deflated, got method " + method);
-    if (sizes[0] < 0 || method == STORED && sizes[0] != sizes[1]) throw broken("the entry '" + name + "' contradicts itself about its size");
+    if (method != STORED && method != DEFLATED)
+      throw broken("the entry '" + name + "': expected to be stored or deflated, got method " + method);
+    if (sizes[0] < 0 || method == STORED && sizes[0] != sizes[1])
+      throw broken("the entry '" + name + "' contradicts itself about its size");
     var entry = new Entry(name, method, sizes[0], sizes[2], data(name, sizes[2], sizes[1]));
     if (entries.put(name, entry) != null) throw broken("there are two entries '" + name + "'");
     return next;
@@ -151,7 +157,8 @@ final class ZipArchive {
     if (u32(local) != LOCAL) throw broken("the entry '" + name + "' is not at byte " + local);
     long nameLength = u16(local + 26);
     requireInside(local + LOCAL_BYTES, nameLength);
-    if (!text(local + LOCAL_BYTES, nameLength).equals(name)) throw broken("the entry '" + name + "' has another name at byte " + local);
+    if (!text(local + LOCAL_BYTES, nameLength).equals(name))
+      throw broken("the entry '" + name + "' has another name at byte " + local);
     long at = local + LOCAL_BYTES + nameLength + u16(local + 28);
     requireInside(at, packed);
     return bytes.asSlice(at, packed);
@@ -186,7 +193,8 @@ final class ZipArchive {
   private MemorySegment unpack(Entry entry) {
     long limit = Math.max(MAX_UNPACKED, MAX_RATIO * bytes.byteSize());
     if (entry.size > limit - unpacked)
-      throw broken("the entry '" + entry.name + "' would become " + entry.size + " bytes, and more than " + limit + " are not unpacked");
+      throw broken("the entry '" + entry.name + "' would become " + entry.size + " bytes, and more than " + limit
+          + " are not unpacked");
     unpacked += entry.size;
     var out = file.arena().allocate(entry.size, 64);
     var inflater = new Inflater(true);

@@ -64,7 +64,8 @@ final class Pickler {
   }
 
   Pickler view(String type, String key, long numel, long offset, long[] shape, long[] strides) {
-    global("torch._utils", "_rebuild_tensor_v2").op('(', '(').text("storage").global("torch", type).text(key).text("cpu").integer(numel).op('t', 'Q');
+    global("torch._utils", "_rebuild_tensor_v2").op('(', '(').text("storage").global("torch",
+        type).text(key).text("cpu").integer(numel).op('t', 'Q');
     integer(offset).tuple(shape).tuple(strides).op(0x89).global("collections", "OrderedDict").op(')', 'R', 't', 'R');
     return this;
   }
@@ -117,7 +118,8 @@ final class Pickler {
   /// A file as PyTorch wrote it before 1.6; storages of float32.
   static byte[] stream(byte[] pickle, Map<String, byte[]> storages) {
     var out = new ByteArrayOutputStream();
-    out.writeBytes(new Pickler().op(0x8a, 10).ascii(new StringBuilder(new String(new BigInteger("1950a86a20f9469cfc6c", 16).toByteArray(),
+    out.writeBytes(new Pickler().op(0x8a, 10).ascii(new StringBuilder(new String(new BigInteger("1950a86a20f9469cfc6c",
+        16).toByteArray(),
         StandardCharsets.ISO_8859_1)).reverse().toString()).end());
     out.writeBytes(new Pickler().integer(1001).end());
     out.writeBytes(new Pickler().op('}').text("little_endian").op(0x88, 's').end());

@@ -29,7 +29,8 @@ class ShardsTest {
 
   private static byte[] safetensors(String name, float value) {
     var header = ("{\"" + name + "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}").getBytes(StandardCharsets.UTF_8);
-    return ByteBuffer.allocate(12 + header.length).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).put(header).putFloat(value).array();
+    return ByteBuffer.allocate(12 + header.length).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).put(header)
+        .putFloat(value).array();
   }
 
   private Path index(String json) throws IOException {
@@ -56,7 +57,8 @@ class ShardsTest {
   @Test
   void shardsOfPickles() throws IOException {
     for (var name : new String[] {"a", "b"})
-      Files.write(folder.resolve(name + ".bin"), Pickler.torchZip(new Pickler().op('}').text(name).tensor("0", 1, 1).op('s').end(),
+      Files.write(folder.resolve(name + ".bin"), Pickler.torchZip(new Pickler().op('}').text(name).tensor("0", 1,
+          1).op('s').end(),
           Map.of("0", Pickler.floats(5))));
     Files.writeString(folder.resolve("pytorch_model.bin.index.json"), "{\"weight_map\": {\"a\": \"a.bin\", \"b\": \"b.bin\"}}");
     try (var source = Source.open(folder)) {
@@ -66,23 +68,49 @@ class ShardsTest {
 
   @Test
   void shardsElsewhere() throws IOException {
-    for (var name : new String[] {"../1.safetensors", "/etc/passwd", "..", ".", "", "a/1.safetensors", "..\\\\1.safetensors", "C:1", "1\\n2"})
+    for (var name : new String[] {"../1.safetensors", "/etc/passwd", "..", ".", "", "a/1.safetensors", "..\\\\1.safetensors",
+        "C:1", "1\\n2"})
       refused("{\"a\": \"" + name + "\"}").hasMessageContaining("expected names of shards in its own folder, got '");
   }
 
   @Test
   void indexesThatLie() throws IOException {
-    refused("{\"a\": \"1.safetensors\", \"b\": \"3.safetensors\"}").hasMessageEndingWith("index.json: the shard '3.safetensors' is missing");
-    refused("{\"a\": \"1.safetensors\", \"c\": \"2.safetensors\"}").hasMessageEndingWith("tensor 'c' should be in '2.safetensors', but is missing");
-    refused("{\"a\": \"2.safetensors\", \"b\": \"1.safetensors\"}").hasMessageContaining("tensor 'a' should be in '2.safetensors', but is in ");
+    refused("{\"a\": \"1.safetensors\", \"b\": \"3.safetensors\"}")
+        .hasMessageEndingWith("index.json: the shard '3.safetensors' is missing");
+    refused("{\"a\": \"1.safetensors\", \"c\": \"2.safetensors\"}")
+        .hasMessageEndingWith("tensor 'c' should be in '2.safetensors', but is missing");
+    refused("{\"a\": \"2.safetensors\", \"b\": \"1.safetensors\"}")
+        .hasMessageContaining("tensor 'a' should be in '2.safetensors', but is in ");
     refused("{\"a\": 1}").hasMessageContaining("'a': expected a file's name");
     refused("[]").hasMessageContaining("'weight_map': expected an object");
     Files.write(folder.resolve("2.safetensors"), safetensors("a", 2));
     refused("{\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}").hasMessageContaining("tensor 'a' is also in ");
     index("{".repeat(100_000));
-    assertThatThrownBy(() -> Source.open(folder)).isInstanceOf(CheckpointException.class).hasMessageEndingWith("expected a JSON object");
+    assertThatThrownBy(() -> Source.open(folder)).isInstanceOf(CheckpointException.class)
+        .hasMessageEndingWith("expected a JSON object");
     index("{\"weight_map\": " + "[".repeat(100_000) + "]".repeat(100_000) + "}");
     assertThatThrownBy(() -> Source.open(folder)).isInstanceOf(CheckpointException.class);
+  }
+
+  @Test
+  void otherFiles() throws IOException {
+    var file = Files.writeString(folder.resolve("pytorch_model.bin"),
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    assertThatThrownBy(() -> Source.open(folder))
+        .hasMessageEndingWith("pytorch_model.bin: holds no weights but Git LFS's note where they are; "
+        + "fetch the file itself");
+    Files.write(file, new byte[100]);
+    assertThatThrownBy(() -> Source.open(folder)).hasMessageEndingWith("it begins like none of them");
+    Files.write(file, new byte[0]);
+    assertThatThrownBy(() -> Source.open(folder)).hasMessageEndingWith("it begins like none of them");
+    Files.write(file, safetensors("a", 4));
+    try (var source = Source.open(file)) {
+      assertThat(source.tensors().get("a").floatAt(0)).isEqualTo(4);
+    }
+    var control = new String(safetensors("aXb", 4), StandardCharsets.ISO_8859_1).replace("aXb",
+        "a\u007fb").getBytes(StandardCharsets.ISO_8859_1);
+    Files.write(file, control);
+    assertThatThrownBy(() -> Source.open(file)).hasMessageEndingWith("expected names without control characters, got 'a?b'");
   }
 
   @Test

@@ -26,15 +26,19 @@ class SourceFuzzTest {
   private static final byte[] SIX = Pickler.floats(0, 1, 2, 3, 4, 5);
 
   /// What a pickle may be changed into: steps, and numbers that are often at the edge of something.
-  private static final int[] TOKENS = {'(', '.', '0', '1', '2', 'N', 'J', 'K', 'M', 0x8a, 0x8b, 'G', 'X', 'U', 0x8c, 0x8d, 'B', ']', 'a', 'e', ')', 't', 0x85,
-      0x86, 0x87, '}', 's', 'u', 'd', 'q', 'r', 0x94, 'h', 'j', 'c', 0x93, 'i', 'R', 0x81, 'b', 'Q', 0x95, 0x80, 0, 1, 0x7f, 0xff};
+  private static final int[] TOKENS = {'(', '.', '0', '1', '2', 'N', 'J', 'K', 'M', 0x8a, 0x8b, 'G', 'X', 'U', 0x8c, 0x8d, 'B',
+      ']', 'a', 'e', ')', 't', 0x85,
+      0x86, 0x87, '}', 's', 'u', 'd', 'q', 'r', 0x94, 'h', 'j', 'c', 0x93, 'i', 'R', 0x81, 'b', 'Q', 0x95, 0x80, 0, 1, 0x7f,
+          0xff};
 
   @TempDir
   private Path folder;
 
   private static byte[] pickle() {
-    return new Pickler().op('}', '(').text("epoch").integer(3).text("state_dict").global("collections", "OrderedDict").op(')', 'R', 'q', 1, '(')
-        .text("module.a").tensor("0", 6, 2, 3).text("module.b").view("FloatStorage", "0", 6, 0, new long[] {3, 2}, new long[] {1, 3})
+    return new Pickler().op('}', '(').text("epoch").integer(3).text("state_dict").global("collections", "OrderedDict").op(')',
+        'R', 'q', 1, '(')
+        .text("module.a").tensor("0", 6, 2, 3).text("module.b").view("FloatStorage", "0", 6, 0, new long[] {3, 2},
+            new long[] {1, 3})
         .text("module.c").tensor("1", 6, 6).op('u', 'u').end();
   }
 
@@ -74,11 +78,13 @@ class SourceFuzzTest {
     for (int i = 0; i < ROUNDS; i++) {
       var bytes = valid.clone();
       for (int n = random.nextInt(4); n >= 0; n--)
-        bytes[random.nextInt(bytes.length)] = (byte) (random.nextBoolean() ? random.nextInt(256) : TOKENS[random.nextInt(TOKENS.length)]);
+        bytes[random.nextInt(bytes.length)] = (byte) (random.nextBoolean() ? random.nextInt(256)
+            : TOKENS[random.nextInt(TOKENS.length)]);
       if (survives(name, bytes, name + " " + i)) accepted++;
     }
     assertThat(accepted).as("accepted").isBetween(1, ROUNDS - 1);
-    for (int i = 0; i < ROUNDS / 10; i++) survives(name, Arrays.copyOf(valid, random.nextInt(valid.length)), name + " truncated " + i);
+    for (int i = 0; i < ROUNDS / 10; i++)
+      survives(name, Arrays.copyOf(valid, random.nextInt(valid.length)), name + " truncated " + i);
   }
 
   @Test
@@ -101,9 +107,12 @@ class SourceFuzzTest {
   @Test
   void pickles() throws IOException {
     var random = new Random(5);
-    byte[][] pieces = {new Pickler().text("state_dict").bytes(), new Pickler().text("a").bytes(), new Pickler().tensor("0", 6, 6).bytes(),
-        new Pickler().global("collections", "OrderedDict").bytes(), new Pickler().global("torch._utils", "_rebuild_tensor_v2").bytes(),
-        new Pickler().global("torch", "FloatStorage").bytes(), new Pickler().tuple(2, 3).bytes(), new Pickler().integer(-1).bytes(),
+    byte[][] pieces = {new Pickler().text("state_dict").bytes(), new Pickler().text("a").bytes(),
+        new Pickler().tensor("0", 6, 6).bytes(),
+        new Pickler().global("collections", "OrderedDict").bytes(),
+            new Pickler().global("torch._utils", "_rebuild_tensor_v2").bytes(),
+        new Pickler().global("torch", "FloatStorage").bytes(), new Pickler().tuple(2, 3).bytes(),
+            new Pickler().integer(-1).bytes(),
         new Pickler().global("os", "system").bytes()};
     for (int i = 0; i < ROUNDS; i++) {
       var pickle = new Pickler();
@@ -117,8 +126,10 @@ class SourceFuzzTest {
 
   @Test
   void indexes() throws IOException {
-    Files.write(folder.resolve("1.bin"), Pickler.torchZip(new Pickler().op('}').text("a").tensor("0", 6, 6).op('s').end(), Map.of("0", SIX)));
-    Files.write(folder.resolve("2.bin"), Pickler.torchZip(new Pickler().op('}').text("b").tensor("0", 6, 6).op('s').end(), Map.of("0", SIX)));
+    Files.write(folder.resolve("1.bin"), Pickler.torchZip(new Pickler().op('}').text("a").tensor("0", 6, 6).op('s').end(),
+        Map.of("0", SIX)));
+    Files.write(folder.resolve("2.bin"), Pickler.torchZip(new Pickler().op('}').text("b").tensor("0", 6, 6).op('s').end(),
+        Map.of("0", SIX)));
     var index = "{\"metadata\": {\"total_size\": 48}, \"weight_map\": {\"a\": \"1.bin\", \"b\": \"2.bin\"}}";
     fuzz("pytorch_model.bin.index.json", index.getBytes(StandardCharsets.UTF_8), 6);
   }

@@ -40,7 +40,8 @@ class TorchFileTest {
 
   private AbstractThrowableAssert<?, ? extends Throwable> refused(byte[] bytes) {
     var file = write(bytes);
-    return assertThatThrownBy(() -> Source.open(file).close()).isInstanceOf(CheckpointException.class).hasMessageStartingWith(file + ": ")
+    return assertThatThrownBy(() -> Source.open(file).close()).isInstanceOf(CheckpointException.class)
+        .hasMessageStartingWith(file + ": ")
         .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
   }
 
@@ -63,7 +64,8 @@ class TorchFileTest {
         .text("repeated").view("FloatStorage", "0", 6, 4, new long[] {2, 2}, new long[] {0, 1})
         .text("one").view("FloatStorage", "0", 6, 5, new long[0], new long[0])
         .text("none").view("FloatStorage", "0", 6, 0, new long[] {0, 3}, new long[] {3, 1}).op('u').end();
-    for (var bytes : List.of(Pickler.torchZip(pickle, Map.of("0", SIX)), Pickler.stream(pickle, Map.of("0", SIX))))
+    var packed = Pickler.zip(ZipEntry.DEFLATED, Map.of("archive/data.pkl", pickle, "archive/data/0", SIX));
+    for (var bytes : List.of(Pickler.torchZip(pickle, Map.of("0", SIX)), packed, Pickler.stream(pickle, Map.of("0", SIX))))
       try (var source = Source.open(write(bytes))) {
         var tensors = source.tensors();
         assertThat(tensors.keySet()).containsExactly("rows", "columns", "last", "repeated", "one", "none");
@@ -82,7 +84,8 @@ class TorchFileTest {
     for (var order : List.of(ByteOrder.LITTLE_ENDIAN, ByteOrder.BIG_ENDIAN)) {
       var pickle = new Pickler().op('}', '(');
       var entries = new LinkedHashMap<String, byte[]>();
-      var types = Map.of("Half", DType.F16, "BFloat16", DType.BF16, "Double", DType.F64, "Float", DType.F32, "Long", DType.I64, "Int", DType.I32,
+      var types = Map.of("Half", DType.F16, "BFloat16", DType.BF16, "Double", DType.F64, "Float", DType.F32, "Long", DType.I64,
+          "Int", DType.I32,
           "Short", DType.I16, "Char", DType.I8, "Byte", DType.U8, "Bool", DType.BOOL);
       types.forEach((name, dtype) -> {
         pickle.text(name).view(name + "Storage", name, 2, 0, new long[] {2}, new long[] {1});
@@ -93,7 +96,8 @@ class TorchFileTest {
       try (var source = Source.open(write(Pickler.zip(ZipEntry.STORED, entries)))) {
         types.forEach((name, dtype) -> {
           assertThat(source.tensors().get(name).dtype()).isEqualTo(dtype);
-          assertThat(floats(source.tensors().get(name))).as(name + " " + order).containsExactly(1, dtype == DType.U8 ? 253 : dtype == DType.BOOL ? 0 : -3);
+          assertThat(floats(source.tensors().get(name))).as(name + " " + order)
+              .containsExactly(1, dtype == DType.U8 ? 253 : dtype == DType.BOOL ? 0 : -3);
         });
       }
     }
@@ -118,14 +122,18 @@ class TorchFileTest {
   /// A training's file: the model is under 'teacher', wrapped twice, beside a head that is not the model's.
   @Test
   void nestedAndWrapped() {
-    var teacher = new Pickler().op('}', '(').text("epoch").integer(3).text("optimizer").op('}').text("student").op('}').text("x").tensor("0", 6, 6).op('s')
-        .text("teacher").op('}', '(').text("module.backbone.a.weight").tensor("0", 6, 2, 3).text("module.head.last").tensor("0", 6, 6).op('u', 'u').end();
+    var teacher = new Pickler().op('}',
+        '(').text("epoch").integer(3).text("optimizer").op('}').text("student").op('}').text("x").tensor("0", 6, 6).op('s')
+        .text("teacher").op('}', '(').text("module.backbone.a.weight").tensor("0", 6, 2, 3).text("module.head.last").tensor("0",
+            6, 6).op('u', 'u').end();
     try (var source = Source.open(write(Pickler.torchZip(teacher, Map.of("0", SIX))))) {
       assertThat(source.tensors().keySet()).containsExactly("a.weight");
       assertThat(source.leftOut()).containsExactly("head.last");
     }
-    var parameter = new Pickler().global("collections", "OrderedDict").op(')', 'R', '(').text("module.a").global("torch._utils", "_rebuild_parameter")
-        .op('(').tensor("0", 6, 6).op(0x88).global("collections", "OrderedDict").op(')', 'R', 't', 'R').op('u').op('}').text("_metadata").op('}', 's', 'b').end();
+    var parameter = new Pickler().global("collections", "OrderedDict").op(')', 'R', '(').text("module.a").global("torch._utils",
+        "_rebuild_parameter")
+        .op('(').tensor("0", 6, 6).op(0x88).global("collections", "OrderedDict").op(')', 'R', 't',
+            'R').op('u').op('}').text("_metadata").op('}', 's', 'b').end();
     try (var source = Source.open(write(Pickler.torchZip(parameter, Map.of("0", SIX))))) {
       assertThat(source.tensors().keySet()).containsExactly("a");
     }
@@ -133,14 +141,16 @@ class TorchFileTest {
 
   @Test
   void unknownLayoutsOfFiles() {
-    refusedPickle(new Pickler().op('}').text("epoch").integer(3).op('s').end()).hasMessageContaining("expected tensors").hasMessageContaining("got epoch");
+    refusedPickle(new Pickler().op('}').text("epoch").integer(3).op('s').end()).hasMessageContaining("expected tensors")
+        .hasMessageContaining("got epoch");
     refusedPickle(new Pickler().integer(3).end()).hasMessageContaining("expected a dictionary of tensors, got an integer");
     refusedPickle(new Pickler().op('}', '(').text("a").tensor("0", 6, 6).text("a").tensor("0", 6, 6).op('u').end())
         .hasMessageContaining("there are two tensors 'a'");
   }
 
   @ParameterizedTest
-  @CsvSource({"os, system", "posix, system", "builtins, eval", "__builtin__, exec", "subprocess, Popen", "numpy.core.multiarray, scalar",
+  @CsvSource({"os, system", "posix, system", "builtins, eval", "__builtin__, exec", "subprocess, Popen",
+      "numpy.core.multiarray, scalar",
       "torch, load", "torch.nn.modules.linear, Linear", "collections, Counter"})
   void codeIsRefusedByName(String module, String name) {
     var call = "touch " + folder.resolve("executed");
@@ -148,7 +158,8 @@ class TorchFileTest {
     var stackGlobal = new Pickler().text(module).text(name).op(0x93).text(call).op(0x85, 'R').end();
     var instance = new Pickler().op('(').text(call).ascii("i" + module + "\n" + name + "\n").end();
     for (var pickle : List.of(global, stackGlobal, instance))
-      refusedPickle(pickle).hasMessageContaining("it uses '" + module + "." + name + "'").hasMessageContaining("nothing is executed");
+      refusedPickle(pickle).hasMessageContaining("it uses '" + module + "." + name + "'")
+          .hasMessageContaining("nothing is executed");
     assertThat(folder.resolve("executed")).doesNotExist();
   }
 
@@ -160,8 +171,10 @@ class TorchFileTest {
     refusedPickle(new Pickler().op('}').text("a").op('(', 's').end()).hasMessageContaining("a step needs 2 values");
     refusedPickle(new Pickler().op('}', '(').text("a").op('u').end()).hasMessageContaining("a key has no value");
     refusedPickle(new Pickler().text("x").op(')', 'R').end()).hasMessageContaining("expected a function to call, got a text");
-    refusedPickle(new Pickler().text("x").op('}', 'b').end()).hasMessageContaining("expected attributes of a dictionary, got those of a text");
-    refusedPickle(new Pickler().op('(').text("module").text("x").op('N', 'N', 'N', 't', 'Q').end()).hasMessageContaining("got a whole module");
+    refusedPickle(new Pickler().text("x").op('}', 'b').end())
+        .hasMessageContaining("expected attributes of a dictionary, got those of a text");
+    refusedPickle(new Pickler().op('(').text("module").text("x").op('N', 'N', 'N', 't', 'Q').end())
+        .hasMessageContaining("got a whole module");
     refusedPickle(new Pickler().op('P').ascii("1\n").end()).hasMessageContaining("got 'P'");
     refusedPickle(new Pickler().op(0x82, 1).end()).hasMessageContaining("got 0x82");
     refused(Pickler.torchZip(new Pickler().op('}').bytes(), Map.of())).hasMessageContaining("expected 1 more bytes, got 0");
@@ -174,14 +187,19 @@ class TorchFileTest {
     refusedPickle(new Pickler().op('X').number(4, 0xffff_ffffL).end()).hasMessageContaining("got one of 4294967295");
     refusedPickle(new Pickler().op(0x95).number(8, -1).end()).hasMessageContaining("expected 18446744073709551615 more bytes");
     refusedPickle(new Pickler().op(0x8b).number(4, 1 << 30).end()).hasMessageContaining("an integer has 1073741824 bytes");
-    refusedPickle(new Pickler().op('}').text("a").tensor("0", Long.MAX_VALUE, 6).op('s').end()).hasMessageContaining("expected 9223372036854775807 elements");
-    refusedPickle(new Pickler().op('}').text("a").tensor("0", -1, 6).op('s').end()).hasMessageContaining("storage '0': expected -1 elements");
-    refusedPickle(new Pickler().op('}').text("a").tensor("0", 6, 1L << 40, 1L << 40).op('s').end()).hasMessageContaining("tensor 'a'");
-    refusedPickle(one(0, new long[] {1L << 40, 2}, new long[] {0, 1})).hasMessageContaining("expected fewer elements than the file has bytes");
+    refusedPickle(new Pickler().op('}').text("a").tensor("0", Long.MAX_VALUE, 6).op('s').end())
+        .hasMessageContaining("expected 9223372036854775807 elements");
+    refusedPickle(new Pickler().op('}').text("a").tensor("0", -1, 6).op('s').end())
+        .hasMessageContaining("storage '0': expected -1 elements");
+    refusedPickle(new Pickler().op('}').text("a").tensor("0", 6, 1L << 40, 1L << 40).op('s').end())
+        .hasMessageContaining("tensor 'a'");
+    refusedPickle(one(0, new long[] {1L << 40, 2}, new long[] {0, 1}))
+        .hasMessageContaining("expected fewer elements than the file has bytes");
     refusedPickle(one(0, new long[] {2, 2}, new long[] {Long.MAX_VALUE, 1})).hasMessageContaining("tensor 'a'");
     refusedPickle(one(-1, new long[] {2}, new long[] {1})).hasMessageContaining("tensor 'a': reaches from element -1");
     refusedPickle(one(0, new long[] {2}, new long[] {-1})).hasMessageContaining("expected lengths and strides of at least 0");
-    refusedPickle(one(1, new long[] {2, 3}, new long[] {3, 1})).hasMessageContaining("reaches from element 1 to 6 of a storage of 6");
+    refusedPickle(one(1, new long[] {2, 3}, new long[] {3, 1}))
+        .hasMessageContaining("reaches from element 1 to 6 of a storage of 6");
     refusedPickle(one(0, new long[] {2}, new long[] {1, 1})).hasMessageContaining("as many strides as dimensions");
   }
 
@@ -225,7 +243,8 @@ class TorchFileTest {
   void storagesThatDoNotFit() {
     var pickle = one(0, new long[] {6}, new long[] {1});
     refused(Pickler.torchZip(pickle, Map.of())).hasMessageContaining("the entry 'archive/data/0' is missing");
-    refused(Pickler.torchZip(pickle, Map.of("0", new byte[23]))).hasMessageContaining("storage '0': expected 6 elements of 4 bytes, got 23 bytes");
+    refused(Pickler.torchZip(pickle, Map.of("0", new byte[23])))
+        .hasMessageContaining("storage '0': expected 6 elements of 4 bytes, got 23 bytes");
     refused(Pickler.stream(pickle, Map.of())).hasMessageContaining("storage '0' is missing");
     refused(Pickler.stream(pickle, Map.of("0", SIX, "1", SIX))).hasMessageContaining("one that no tensor uses");
     refused(Pickler.stream(pickle, Map.of("0", new byte[20]))).hasMessageContaining("storage '0': expected 6 elements");
@@ -236,7 +255,8 @@ class TorchFileTest {
     refusedPickle(path).hasMessageContaining("expected a storage's key, got '../../secret'");
     refusedPickle(new Pickler().op('}').text("a\n\033[31mb").tensor("0", 6, 6).op('s').end())
         .hasMessageContaining("expected names without control characters, got 'a??[31mb'");
-    var types = new Pickler().op('}', '(').text("a").tensor("0", 6, 6).text("b").view("IntStorage", "0", 6, 0, new long[] {6}, new long[] {1}).op('u').end();
+    var types = new Pickler().op('}', '(').text("a").tensor("0", 6, 6).text("b").view("IntStorage", "0", 6, 0, new long[] {6},
+        new long[] {1}).op('u').end();
     refusedPickle(types).hasMessageContaining("storage '0' is F32 of 6 elements, and elsewhere I32 of 6");
   }
 }

@@ -31,12 +31,14 @@ class ZipArchiveTest {
 
   private AbstractThrowableAssert<?, ? extends Throwable> refused(byte[] bytes) throws IOException {
     var file = write(bytes);
-    return assertThatThrownBy(() -> Source.open(file).close()).isInstanceOf(CheckpointException.class).hasMessageStartingWith(file + ": ");
+    return assertThatThrownBy(() -> Source.open(file).close()).isInstanceOf(CheckpointException.class)
+        .hasMessageStartingWith(file + ": ");
   }
 
   static byte[] npy(String header, byte[] elements) {
     var text = header.getBytes(StandardCharsets.ISO_8859_1);
-    return ByteBuffer.allocate(10 + text.length + elements.length).order(ByteOrder.LITTLE_ENDIAN).put((byte) 0x93).put("NUMPY".getBytes())
+    return ByteBuffer.allocate(10 + text.length
+        + elements.length).order(ByteOrder.LITTLE_ENDIAN).put((byte) 0x93).put("NUMPY".getBytes())
         .put((byte) 1).put((byte) 0).putShort((short) text.length).put(text).put(elements).array();
   }
 
@@ -74,17 +76,45 @@ class ZipArchiveTest {
       }
   }
 
+  /// The 64-bit form, which files beyond 4 GB have and any file may have.
+  @Test
+  void zip64() throws IOException {
+    var plain = zip(ZipEntry.STORED, "a.npy", npy("<f4", "False", "(2,)", Pickler.floats(1, -3)));
+    int central = lastIndexOf(plain, "a.npy") - 46, end = lastIndexOf(plain, "PK\5\6");
+    var in = ByteBuffer.wrap(plain).order(ByteOrder.LITTLE_ENDIAN);
+    var out = ByteBuffer.allocate(plain.length + 28 + 56 + 20).order(ByteOrder.LITTLE_ENDIAN);
+    out.put(plain, 0, end);                                          // The extra field of the only entry comes last.
+    out.putShort(central + 30, (short) 28).putInt(central + 20, -1).putInt(central + 24, -1).putInt(central + 42, -1);
+    out.putShort((short) 1).putShort((short) 24).putLong(in.getInt(central + 24)).putLong(in.getInt(central
+        + 20)).putLong(in.getInt(central + 42));
+    int end64 = out.position();
+    out.putInt(0x06064b50).putLong(44).putShort((short) 45).putShort((short) 45).putInt(0).putInt(0).putLong(1).putLong(1)
+        .putLong(end64 - central).putLong(central);
+    out.putInt(0x07064b50).putInt(0).putLong(end64).putInt(1);
+    out.put(plain, end, 22).putShort(out.position() - 12, (short) -1).putInt(out.position() - 10, -1).putInt(out.position() - 6,
+        -1);
+    try (var source = Source.open(write(out.array()))) {
+      assertThat(floats(source.tensors().get("a"))).containsExactly(1, -3);
+    }
+    refused(replaced(out.array(), end64, 0)).hasMessageContaining("its 64-bit directory is missing");
+    refused(replaced(out.array(), end64 + 36, 1)).hasMessageContaining("cannot have 4294967297 entries");
+  }
+
   @Test
   void brokenArrays() throws IOException {
-    refused(zip(ZipEntry.STORED, "a.npy", npy("|O", "False", "(1,)", new byte[8]))).hasMessageContaining("array 'a': holds Python objects");
+    refused(zip(ZipEntry.STORED, "a.npy", npy("|O", "False", "(1,)", new byte[8])))
+        .hasMessageContaining("array 'a': holds Python objects");
     refused(zip(ZipEntry.STORED, "a.npy", npy("<c8", "False", "(1,)", new byte[8]))).hasMessageContaining("got '<c8'");
     refused(zip(ZipEntry.STORED, "a.npy", npy("<f4", "False", "(3,)", new byte[8]))).hasMessageContaining("tensor 'a': reaches");
-    refused(zip(ZipEntry.STORED, "a.npy", npy("<f4", "False", "(1,)", new byte[8]))).hasMessageContaining("expected 1 elements of 4 bytes, got 8 bytes");
+    refused(zip(ZipEntry.STORED, "a.npy", npy("<f4", "False", "(1,)", new byte[8])))
+        .hasMessageContaining("expected 1 elements of 4 bytes, got 8 bytes");
     refused(zip(ZipEntry.STORED, "a.npy", npy("<f4", "False", "(9999999999, 9999999999, 9999999999)", new byte[8])))
         .hasMessageContaining("does not fit in 64 bits");
-    refused(zip(ZipEntry.STORED, "a.npy", npy("<f4", "Maybe", "(2,)", new byte[8]))).hasMessageContaining("'fortran_order' is missing or wrong");
+    refused(zip(ZipEntry.STORED, "a.npy", npy("<f4", "Maybe", "(2,)", new byte[8])))
+        .hasMessageContaining("'fortran_order' is missing or wrong");
     refused(zip(ZipEntry.STORED, "a.npy", new byte[20])).hasMessageContaining("array 'a': does not begin as an .npy file");
-    refused(zip(ZipEntry.STORED, "a.txt", new byte[20])).hasMessageContaining("expected a zip of torch.save with one data.pkl, or an .npz; got [a.txt]");
+    refused(zip(ZipEntry.STORED, "a.txt", new byte[20]))
+        .hasMessageContaining("expected a zip of torch.save with one data.pkl, or an .npz; got [a.txt]");
   }
 
   @Test
@@ -97,7 +127,8 @@ class ZipArchiveTest {
     var bytes = Pickler.zip(ZipEntry.STORED, two);
     refused(new String(bytes, StandardCharsets.ISO_8859_1).replace("b.npy", "a.npy").getBytes(StandardCharsets.ISO_8859_1))
         .hasMessageContaining("there are two entries 'a.npy'");
-    refused(replaced(bytes, lastIndexOf(bytes, "b.npy") - 4, 0)).hasMessageContaining("the entry 'b.npy' has another name at byte 0");
+    refused(replaced(bytes, lastIndexOf(bytes, "b.npy") - 4, 0))
+        .hasMessageContaining("the entry 'b.npy' has another name at byte 0");
     refused(replaced(bytes, lastIndexOf(bytes, "b.npy") - 46 + 10, 12)).hasMessageContaining("expected to be stored or deflated");
     refused(Arrays.copyOf(bytes, bytes.length - 1)).hasMessageContaining("it has no directory; is the file truncated?");
     refused(replaced(bytes, lastIndexOf(bytes, "PK\5\6") + 10, 9)).hasMessageContaining("cannot have 9 entries");
@@ -111,7 +142,8 @@ class ZipArchiveTest {
     two.put("a.npy", inner.getBytes(StandardCharsets.ISO_8859_1));
     two.put("b.npy", npy("<f4", "False", "(1,)", new byte[4]));
     var bytes = Pickler.zip(ZipEntry.STORED, two);
-    refused(replaced(bytes, lastIndexOf(bytes, "b.npy") - 4, 30 + 5)).hasMessageContaining("the entries 'a.npy' and 'b.npy' overlap");
+    refused(replaced(bytes, lastIndexOf(bytes, "b.npy") - 4, 30 + 5))
+        .hasMessageContaining("the entries 'a.npy' and 'b.npy' overlap");
   }
 
   @Test
