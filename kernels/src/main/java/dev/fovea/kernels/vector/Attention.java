@@ -17,7 +17,7 @@ import java.util.Arrays;
 /// meet them. Each tile meets the blocks in one order, whatever the number of threads.
 final class Attention {
   /// Tiles of queries that one task takes through the keys, so that a block of keys is read from the second-level cache.
-  private static final int TILES = 4;
+  private static final int TILES = Math.ceilDiv(56, MicroKernel.MAX_ROWS);
 
   private final Workers workers;
   private final ScratchPool scratch;
