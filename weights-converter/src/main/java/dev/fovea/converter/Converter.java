@@ -41,12 +41,18 @@ public final class Converter {
   public static Report convert(Path source, Path target, Weight.Type type) {
     if (!Files.exists(source)) throw new CheckpointException(source + ": no such file or folder");
     var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
-    var config = json(folder.resolve("config.json"));
+    var config = folder.resolve("config.json");
     var file = folder.resolve("preprocessor_config.json");
     var preprocessor = Files.exists(file) ? json(file) : null;
     try (var checkpoint = Source.open(source)) {
-      return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor, HuggingFace.read(config, preprocessor, checkpoint), target, type));
+      return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor,
+          published(checkpoint, config, preprocessor), target, type));
     }
+  }
+
+  private static HuggingFace published(Source checkpoint, Path config, @Nullable JsonFields preprocessor) {
+    if (!Files.exists(config) && OpenAiClip.recognises(checkpoint)) return OpenAiClip.read(checkpoint);
+    return HuggingFace.read(json(config), preprocessor, checkpoint);
   }
 
   private static Report convert(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
@@ -80,7 +86,10 @@ public final class Converter {
     return json;
   }
 
-  private static JsonFields json(Path file) {
+  /// Reads a file of JSON.
+  ///
+  /// @throws CheckpointException if there is none, or it holds something else
+  static JsonFields json(Path file) {
     try {
       return JsonFields.parse(file.toString(), Files.readString(file));
     } catch (java.nio.file.NoSuchFileException e) {

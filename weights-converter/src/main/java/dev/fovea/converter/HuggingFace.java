@@ -1,6 +1,5 @@
 package dev.fovea.converter;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.converter.source.Source;
 import dev.fovea.converter.source.SourceTensor;
@@ -29,7 +28,6 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int LEGACY_EOS = 2;
-  private static final int CLIP_VOCABULARY = 49408;
   private static final int SEGFORMER_SIZE = 512;
   private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
 
@@ -48,15 +46,16 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
       case "dinov2_with_registers" -> dinov2(config, checkpoint, config.integer("num_register_tokens", DEFAULT_REGISTERS), true);
-      case "clip" -> clip(config);
+      case "clip" -> clip(config, checkpoint);
+      case "clip_vision_model" -> clipVision(config);
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
       case "sam" -> sam(config, checkpoint);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, "
-          + "segformer, sam");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, clip_vision_model, siglip, "
+          + "siglip_vision_model, bert, segformer, sam");
     };
   }
 
@@ -87,16 +86,25 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   /// Older configs name 2 as the token that ends a text, and the model then takes the largest of the token numbers for it, which
-  /// is the vocabulary's last.
-  private static HuggingFace clip(JsonFields config) {
+  /// is the vocabulary's last. The names may be OpenAI's, as those of some files beside a `config.json` of Hugging Face's.
+  private static HuggingFace clip(JsonFields config, Source checkpoint) {
+    var text = config.object("text_config");
     var json = config.json().deepCopy();
-    if (config.has("text_config") && config.object("text_config").integer("eos_token_id", LEGACY_EOS) == LEGACY_EOS) {
-      var text = json.getAsJsonObject("text_config");
-      text.addProperty("eos_token_id", config.object("text_config").integer("vocab_size", CLIP_VOCABULARY) - 1);
-    }
-    var clip = ClipConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(clip, NameMap.HUGGING_FACE_CLIP, List.of(),
-        Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
+    if (text.integer("eos_token_id", LEGACY_EOS) == LEGACY_EOS)
+      json.getAsJsonObject("text_config").addProperty("eos_token_id", text.integer("vocab_size", ClipConfig.VOCABULARY) - 1);
+    return clip(new JsonFields(config.where(), json), OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : NameMap.HUGGING_FACE_CLIP);
+  }
+
+  private static HuggingFace clip(JsonFields config, NameMap names) {
+    var clip = ClipConfig.of(config);
+    return new HuggingFace(clip, names, List.of(), Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
+  }
+
+  /// CLIP's encoder of pictures alone, with its projection.
+  private static HuggingFace clipVision(JsonFields config) {
+    var outer = inside("vision_config", config);
+    outer.json().add("projection_dim", config.json().get("projection_dim"));
+    return clip(outer, NameMap.HUGGING_FACE_CLIP);
   }
 
   private static HuggingFace siglip(JsonFields config, Source checkpoint) {
@@ -118,10 +126,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var labels = labels(config, head);
     var json = config.json().deepCopy();
     var resize = preprocessor == null ? null : Preprocessing.of(preprocessor).resize();
-    var size = new JsonArray();
-    size.add(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height());
-    size.add(resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width());
-    json.add("image_size", size);
+    json.add("image_size", JsonFields.array(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height(),
+        resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width()));
     json.addProperty("num_labels", labels.size());
     json.addProperty("layer_norm_eps", TORCH_LAYER_NORM_EPS);
     var segformer = SegformerConfig.of(new JsonFields(config.where(), json));

@@ -86,6 +86,34 @@ sealed interface Part {
     }
   }
 
+  /// A part after `zeros` zeros.
+  record AfterZeros(Part part, long zeros) implements Part {
+    @Override
+    public long size() {
+      return zeros + part.size();
+    }
+
+    @Override
+    public float floatAt(long i) {
+      return i < zeros ? 0 : part.floatAt(i - zeros);
+    }
+
+    @Override
+    public boolean hasRows(int k) {
+      return part.hasRows(k);
+    }
+
+    @Override
+    public boolean hasShape(int... shape) {
+      return part.hasShape(shape);
+    }
+
+    @Override
+    public SourceTensor tensor() {
+      return part.tensor();
+    }
+  }
+
   /// The bias that a convolution without one gets from the batch norm that is folded into it.
   record Folded(BatchNorm norm) implements Part {
     @Override

@@ -1,6 +1,5 @@
 package dev.fovea.models.segformer;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
@@ -135,25 +134,19 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
   @Override
   public JsonObject toJson() {
     var json = new JsonObject();
-    json.add("image_size", array(imageHeight, imageWidth));
+    json.add("image_size", JsonFields.array(imageHeight, imageWidth));
     json.addProperty("num_channels", numChannels);
-    json.add("patch_sizes", array(stages.stream().mapToInt(Stage::patchSize).toArray()));
-    json.add("strides", array(stages.stream().mapToInt(Stage::stride).toArray()));
-    json.add("hidden_sizes", array(stages.stream().mapToInt(Stage::dim).toArray()));
-    json.add("depths", array(stages.stream().mapToInt(Stage::depth).toArray()));
-    json.add("num_attention_heads", array(stages.stream().mapToInt(Stage::numHeads).toArray()));
-    json.add("mlp_ratios", array(stages.stream().mapToInt(Stage::mlpRatio).toArray()));
-    json.add("sr_ratios", array(stages.stream().mapToInt(Stage::srRatio).toArray()));
+    json.add("patch_sizes", JsonFields.array(stages.stream().mapToInt(Stage::patchSize).toArray()));
+    json.add("strides", JsonFields.array(stages.stream().mapToInt(Stage::stride).toArray()));
+    json.add("hidden_sizes", JsonFields.array(stages.stream().mapToInt(Stage::dim).toArray()));
+    json.add("depths", JsonFields.array(stages.stream().mapToInt(Stage::depth).toArray()));
+    json.add("num_attention_heads", JsonFields.array(stages.stream().mapToInt(Stage::numHeads).toArray()));
+    json.add("mlp_ratios", JsonFields.array(stages.stream().mapToInt(Stage::mlpRatio).toArray()));
+    json.add("sr_ratios", JsonFields.array(stages.stream().mapToInt(Stage::srRatio).toArray()));
     json.addProperty("hidden_act", ActivationNames.nameOf(act));
     json.addProperty("layer_norm_eps", layerNormEps);
     json.addProperty("decoder_hidden_size", decoderDim);
     json.addProperty("num_labels", numClasses);
     return json;
-  }
-
-  private static JsonArray array(int... values) {
-    var array = new JsonArray();
-    for (int value : values) array.add(value);
-    return array;
   }
 }

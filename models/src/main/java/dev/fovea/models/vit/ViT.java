@@ -19,6 +19,7 @@ import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// The vision transformer with a classification head (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021;
 /// ref: transformers `models/vit/modeling_vit.py`, timm `vision_transformer.py`, whose parameter names these are).
@@ -27,8 +28,9 @@ import java.util.Map;
 ///
 /// @param clsToken `[1, C]`
 /// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
-public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, List<EncoderBlock> blocks,
-    LayerNorm norm, Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
+/// @param normPre before the blocks; null in most
+public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, @Nullable LayerNorm normPre,
+    List<EncoderBlock> blocks, LayerNorm norm, Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
 
   /// What a pass computes.
   ///
@@ -38,9 +40,11 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   public static ViT load(ViTConfig c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize();
     return new ViT(c,
-        new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim), c.numChannels(), patch),
+        new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim, !c.preNorm()), c.numChannels(),
+            patch),
         w.tensor("cls_token", 1, dim),
         new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
+        c.preNorm() ? w.layerNorm("norm_pre", dim, c.layerNormEps()) : null,
         EncoderBlock.stack(c.depth(), new EncoderBlock.Sizes(dim, c.numHeads(), c.mlpDim(), c.qkvBias(), c.act(), c.layerNormEps()), w),
         w.layerNorm("norm", dim, c.layerNormEps()), w.linear("head", dim, c.numClasses()));
   }
@@ -70,7 +74,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   private Tensor embed(Tensor image) {
     var patches = patchEmbed.forward(image);                                          // [B, P, C]
     var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);                 // [B, N, C]
-    return x.plus(posEmbed.forward(x, image.dim(2) / config.patchSize(), image.dim(3) / config.patchSize()));
+    x = x.plus(posEmbed.forward(x, image.dim(2) / config.patchSize(), image.dim(3) / config.patchSize()));
+    return normPre == null ? x : normPre.forward(x);
   }
 
   @Override

@@ -131,6 +131,17 @@ public final class Source implements AutoCloseable {
     return tensors;
   }
 
+  /// The tensor called `name`.
+  ///
+  /// @throws CheckpointException if there is none, or it has another number of dimensions, or no elements
+  public SourceTensor tensor(String name, int dimensions) {
+    var tensor = tensors.get(name);
+    if (tensor == null) throw new CheckpointException(this.name + ": there is no '" + name + "'");
+    if (tensor.shape().size() != dimensions || tensor.size() == 0)
+      throw new CheckpointException(this.name + ": '" + name + "': expected " + dimensions + " dimensions, got " + tensor.shape());
+    return tensor;
+  }
+
   /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
   public List<String> leftOut() {
     return leftOut;
