@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -49,7 +50,16 @@ class PartTest {
   @Test
   void aBiasIsNotReordered() {
     var bias = new NameMap(Map.of("x", List.of(NameMap.conv("t"))), Map.of()).sources("x.bias").getFirst();
-    assertThat(bias).isEqualTo(new NameMap.Source("t.bias", 0, 1, List.of(), null));
+    assertThat(bias).isEqualTo(new NameMap.Source("t.bias", 0, 1, List.of(), null, false));
+  }
+
+  @Test
+  void aRowOfZerosGoesFirst() {
+    var source = new NameMap(Map.of("x", List.of("0, t")), Map.of()).sources("x").getFirst();
+    assertThat(source).isEqualTo(new NameMap.Source("t", 0, 1, List.of(), null, true));
+    var part = new Part.AfterZeros(Part.Stored.of(tensor(List.of(1L, 2L, 2L), 1, 2, 3, 4), source, null), 2);
+    assertThat(part.size()).isEqualTo(6);
+    assertThat(IntStream.range(0, 6).mapToObj(part::floatAt)).containsExactly(0f, 0f, 1f, 2f, 3f, 4f);
   }
 
   @Test
@@ -65,7 +75,7 @@ class PartTest {
   void batchNorm() {
     var two = List.of(2L);
     var norm = new BatchNorm(tensor(two, 2, 3), tensor(two, 5, 7), tensor(two, 1, -1), tensor(two, 4 - 1e-5, 1 - 1e-5));
-    var source = new NameMap.Source("t", 0, 1, List.of(), "norm");
+    var source = new NameMap.Source("t", 0, 1, List.of(), "norm", false);
     var weight = Part.Stored.of(tensor(List.of(2L, 1L, 1L, 1L), 10, 20), source, norm);
     assertThat(weight.floatAt(0)).isCloseTo(10, within(1e-4f));
     assertThat(weight.floatAt(1)).isCloseTo(60, within(1e-4f));

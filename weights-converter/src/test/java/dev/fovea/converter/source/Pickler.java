@@ -8,13 +8,15 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /// Writes pickles step by step, and the files of `torch.save` around them.
-final class Pickler {
+public final class Pickler {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
   Pickler() {
@@ -84,7 +86,7 @@ final class Pickler {
     return buffer.array();
   }
 
-  static byte[] floats(float... values) {
+  public static byte[] floats(float... values) {
     return floats(ByteOrder.LITTLE_ENDIAN, values);
   }
 
@@ -94,6 +96,48 @@ final class Pickler {
     entries.put("archive/data.pkl", pickle);
     storages.forEach((key, bytes) -> entries.put("archive/data/" + key, bytes));
     return zip(ZipEntry.STORED, entries);
+  }
+
+  /// A file of `torch.save` that holds a state_dict of float32 tensors by name.
+  public static byte[] stateDictZip(Map<String, long[]> shapes, Map<String, byte[]> contents) {
+    var pickle = new Pickler().global("collections", "OrderedDict").op(')', 'R', '(');
+    var names = List.copyOf(contents.keySet());
+    for (int i = 0; i < names.size(); i++)
+      pickle.text(names.get(i)).tensor("" + i, contents.get(names.get(i)).length / 4, shapes.get(names.get(i)));
+    return torchZip(pickle.op('u').end(), numbered(contents));
+  }
+
+  /// A TorchScript archive whose modules have these float32 tensors, by their paths.
+  public static byte[] scriptZip(Map<String, long[]> shapes, Map<String, byte[]> contents) {
+    var pickle = new Pickler();
+    pickle.module("", List.copyOf(contents.keySet()), shapes, contents);
+    var entries = new LinkedHashMap<String, byte[]>();
+    entries.put("archive/constants.pkl", new Pickler().op(')').end());
+    entries.put("archive/code/__torch__/clip/model.py", "import os\nos.system('exit')\n".getBytes(StandardCharsets.US_ASCII));
+    entries.put("archive/data.pkl", pickle.end());
+    numbered(contents).forEach((key, bytes) -> entries.put("archive/data/" + key, bytes));
+    return zip(ZipEntry.STORED, entries);
+  }
+
+  private static Map<String, byte[]> numbered(Map<String, byte[]> contents) {
+    var numbered = new LinkedHashMap<String, byte[]>();
+    contents.values().forEach(bytes -> numbered.put("" + numbered.size(), bytes));
+    return numbered;
+  }
+
+  /// A module with its flags and tensors, and the modules in it.
+  private void module(String path, List<String> names, Map<String, long[]> shapes, Map<String, byte[]> contents) {
+    global("__torch__.clip.model.___torch_mangle_" + out.size(), "Module").op(')', 0x81, '}', '(');
+    text("training").op(0x89).text("_is_full_backward_hook").op('N');
+    var below = new LinkedHashSet<String>();
+    for (int i = 0; i < names.size(); i++) {
+      if (!names.get(i).startsWith(path)) continue;
+      var rest = names.get(i).substring(path.length());
+      if (rest.contains(".")) below.add(rest.substring(0, rest.indexOf('.')));
+      else text(rest).tensor("" + i, contents.get(names.get(i)).length / 4, shapes.get(names.get(i)));
+    }
+    for (var name : below) text(name).module(path + name + ".", names, shapes, contents);
+    op('u', 'b');
   }
 
   static byte[] zip(int method, Map<String, byte[]> entries) {
