@@ -8,8 +8,8 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides;
-/// a rule without it goes before one with it.
+/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides,
+/// and `#+1` in a source for one more; a rule without it goes before one with it.
 /// Several sources are put one below the other. A source may say, in this order, more than its name:
 ///
 /// | | |
@@ -27,7 +27,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
   private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
-  private static final String NORM = " ~ ";
+  private static final String NORM = " ~ ", NEXT = "#+1";
   private static final String WEIGHT = ".weight", BIAS = ".bias";
 
   private static final String SEGFORMER_BLOCK = "segformer.encoder.block.#.#.";
@@ -266,7 +266,12 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   }
 
   private static String numbered(String rule, List<String> numbers) {
-    for (var number : numbers) rule = rule.replaceFirst("#", number);
+    for (var number : numbers) {
+      int at = rule.indexOf('#');
+      if (at < 0) break;
+      boolean next = rule.startsWith(NEXT, at);
+      rule = rule.substring(0, at) + (next ? Long.parseLong(number) + 1 : number) + rule.substring(at + (next ? NEXT.length() : 1));
+    }
     return rule;
   }
 

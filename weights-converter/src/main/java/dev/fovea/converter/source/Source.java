@@ -30,13 +30,19 @@ public final class Source implements AutoCloseable {
   private final String name;
   private final Map<String, SourceTensor> tensors;
   private final List<String> leftOut;
+  private final Classes classes;
   private final List<OpenFile> files;
 
-  /// @param leftOut names of tensors that are not the model's
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, List<OpenFile> files) {
+    this(name, tensors, leftOut, Classes.NONE, files);
+  }
+
+  /// @param leftOut names of tensors that are not the model's
+  Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, List<OpenFile> files) {
     this.name = name;
     this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
     this.leftOut = List.copyOf(leftOut);
+    this.classes = classes;
     this.files = List.copyOf(files);
     for (var each : tensors.keySet()) requirePlain(name, each);
   }
@@ -134,6 +140,11 @@ public final class Source implements AutoCloseable {
   /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
   public List<String> leftOut() {
     return leftOut;
+  }
+
+  /// The classes that the checkpoint names beside its tensors.
+  public Classes classes() {
+    return classes;
   }
 
   /// The opened files, for a source that is made of several.

@@ -16,7 +16,8 @@ import org.jetbrains.annotations.Nullable;
 /// the names of wrappers.
 ///
 /// @param leftOut names of tensors beside the backbone that a teacher taught with
-record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
+/// @param classes those that the training noted
+record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes classes) {
   /// Names under which trainings save a model; where there are several, the first counts.
   private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema",
       "ema", "model", "module",
@@ -35,7 +36,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
     if (found == null)
       throw new CheckpointException(file + ": expected tensors, or a dictionary of tensors under " + String.join(", ", PLACES)
           + "; got " + keys(dict));
-    return unwrapped(file, tensors(file, found));
+    return unwrapped(tensors(file, found), Classes.in(dict));
   }
 
   /// @param seen dictionaries that were looked into: one may hold itself
@@ -68,7 +69,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
   }
 
   /// Without what wrappers put before all names. Of a teacher, the backbone is the model; the head that it taught with is not.
-  private static StateDict unwrapped(String file, Map<String, TensorView> tensors) {
+  private static StateDict unwrapped(Map<String, TensorView> tensors, Classes classes) {
     var names = new LinkedHashMap<String, TensorView>(tensors);
     for (int i = 0; i < MAX_DEPTH; i++)
       for (var wrapper : WRAPPERS)
@@ -76,9 +77,9 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
           names = renamed(names, wrapper);
     var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\.[\\w.]+")).toList();
     long backbone = names.keySet().stream().filter(name -> name.startsWith(BACKBONE)).count();
-    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of());
+    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of(), classes);
     names.keySet().removeAll(heads);
-    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads));
+    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads), classes);
   }
 
   private static LinkedHashMap<String, TensorView> renamed(Map<String, TensorView> names, String prefix) {
