@@ -262,7 +262,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     var numbers = NUMBER.matcher(stem).results().map(MatchResult::group).toList();
     var sources = rules.getOrDefault(stem, rules.get(NUMBER.matcher(stem).replaceAll("#")));
     if (sources == null) throw new IllegalStateException("no rule for '" + name + "'");
-    return sources.stream().map(source -> source(numbered(source, numbers), ending)).toList();
+    return sources.stream().map(source -> source(source, numbers, ending)).toList();
   }
 
   private static String numbered(String rule, List<String> numbers) {
@@ -275,10 +275,10 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return rule;
   }
 
-  private static Source source(String rule, String ending) {
+  private static Source source(String rule, List<String> numbers, String ending) {
     int folded = rule.indexOf(NORM);
-    var norm = folded < 0 ? null : rule.substring(folded + NORM.length());
-    var name = folded < 0 ? rule : rule.substring(0, folded);
+    var norm = folded < 0 ? null : numbered(rule.substring(folded + NORM.length()), numbers);
+    var name = numbered(folded < 0 ? rule : rule.substring(0, folded), numbers);
     List<Integer> order = List.of();
     var ordered = ORDER.matcher(name);
     if (ordered.matches()) {

@@ -58,6 +58,8 @@ class PartTest {
     assertThat(names.sources("a.3.b.12.weight").getFirst().name()).isEqualTo("c.3.12.d.weight");
     assertThat(names.sources("a.0.e.weight").getFirst().name()).isEqualTo("f.weight");
     assertThat(names.sources("a.1.e.weight").getFirst().name()).isEqualTo("g.1.weight");
+    var next = new NameMap(Map.of("a.#.b.#", List.of("c#+1.#.d ~ e.#.norm")), Map.of()).sources("a.9.b.0.weight").getFirst();
+    assertThat(next).isEqualTo(new NameMap.Source("c10.0.d.weight", 0, 1, List.of(), "e.9.norm"));
   }
 
   /// A convolution of two outputs and one input, then a norm: by hand.
