@@ -120,7 +120,7 @@ public final class Source implements AutoCloseable {
     var tensors = new LinkedHashMap<String, SourceTensor>();
     try {
       checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
-      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
+      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(file, checkpoint)));
     } catch (CheckpointException e) {
       checkpoint.close();
       throw e;
@@ -145,6 +145,11 @@ public final class Source implements AutoCloseable {
   /// The classes that the checkpoint names beside its tensors.
   public Classes classes() {
     return classes;
+  }
+
+  /// The files that hold tensors, in the order of the checkpoint.
+  public List<Path> paths() {
+    return files.stream().map(OpenFile::path).toList();
   }
 
   /// The opened files, for a source that is made of several.
