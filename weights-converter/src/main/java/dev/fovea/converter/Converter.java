@@ -7,18 +7,18 @@ import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
@@ -27,75 +27,103 @@ import org.jetbrains.annotations.Nullable;
 public final class Converter {
   private Converter() {}
 
-  /// What a conversion did.
-  ///
-  /// @param dropped source tensors that were left out on purpose
-  /// @param nonFinite how many elements of the written parameters are NaN or infinite, by name
-  public record Report(String family, long parameters, List<String> dropped, Map<String, Long> nonFinite) {}
-
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
   /// @param source the folder, or the file or index of the weights in it
+  /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
+  public static Report convert(Path source, Path target, Conversion conversion) {
+    return with(source, conversion, prepared -> prepared.run(writer -> writer.write(target)));
+  }
+
+  /// Writes the model in `source` to `target`, as its folder describes it.
+  ///
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
   public static Report convert(Path source, Path target, Weight.Type type) {
-    if (!Files.exists(source)) throw new CheckpointException(source + ": no such file or folder");
-    var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
-    var config = folder.resolve("config.json");
-    var file = folder.resolve("preprocessor_config.json");
-    var preprocessor = Files.exists(file) ? json(file) : null;
-    try (var checkpoint = Source.open(source)) {
-      return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor,
-          published(checkpoint, config, preprocessor), target, type));
+    return convert(source, target, Conversion.to(type));
+  }
+
+  /// Does all that [#convert] does, but writes nothing.
+  ///
+  /// @throws CheckpointException if something is missing, unknown or left over
+  public static Report rehearse(Path source, Conversion conversion) {
+    return with(source, conversion, prepared -> prepared.run(CheckpointWriter::rehearse));
+  }
+
+  /// What [#convert] would do. Names, shapes and configs are read; elements are not, so that this takes no time.
+  ///
+  /// @throws CheckpointException if something is missing, unknown or left over
+  public static Report plan(Path source, Conversion conversion) {
+    return with(source, conversion, prepared -> prepared.report(Map.of(), ""));
+  }
+
+  /// A conversion of which nothing is written yet.
+  private record Prepared(CheckpointWriter writer, SourceHashes hashes, MappedSource source, Model model, long parameters,
+      Map<String, String> dropped) {
+    Report run(Consumer<CheckpointWriter> writing) {
+      try (hashes) {
+        hashes.start();
+        writing.accept(writer);
+        return report(hashes.get(), writer.sha256());
+      }
+    }
+
+    Report report(Map<String, String> sources, String sha256) {
+      var config = model.published.config();
+      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.fileBytes(), source.parameters(), dropped,
+          source.nonFinite(), source.overflown(), sources, sha256);
     }
   }
 
-  private static HuggingFace published(Source checkpoint, Path config, @Nullable JsonFields preprocessor) {
-    if (!Files.exists(config) && OpenAiClip.recognises(checkpoint)) return OpenAiClip.read(checkpoint);
-    return HuggingFace.read(json(config), preprocessor, checkpoint);
+  /// What a checkpoint says of its model.
+  ///
+  /// @param configFrom what told the config
+  private record Model(HuggingFace published, String configFrom, JsonFields preprocessing) {}
+
+  private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
+    if (!Files.exists(path)) throw new CheckpointException(path + ": no such file or folder");
+    var folder = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+    try (var checkpoint = Source.open(path)) {
+      return checkpoint.reading(() -> use.apply(prepare(checkpoint, folder, conversion)));
+    }
   }
 
-  private static Report convert(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
-      Weight.Type type) {
-    var config = published.config();
-    var preprocessing = preprocessing(preprocessor, published.preprocessing());
+  private static Prepared prepare(Source checkpoint, Path folder, Conversion conversion) {
+    var model = model(checkpoint, folder, conversion);
+    var config = model.published.config();
     var writer = new CheckpointWriter();
-    var source = new MappedSource(checkpoint, published.names(), type, writer);
+    var source = new MappedSource(checkpoint, model.published.names(), conversion, writer);
     var bound = Weights.bind(source, config::load);
-    var dropped = Stream.concat(checkpoint.leftOut().stream(), source.finish().stream()).toList();
+    var dropped = source.finish();
     addTokenizer(folder, writer);
-    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels(),
-        published.palette()).addTo(writer);
-    writer.write(target);
-    return new Report(config.family().id(), bound.parameters(), dropped, source.nonFinite());
+    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing, model.published.labels(),
+        model.published.palette()).addTo(writer);
+    var hashes = new SourceHashes(Stream.concat(Stream.of(Path.of(checkpoint.name())), checkpoint.paths().stream()).distinct().toList());
+    writer.metadata("source", hashes.placeholder(), hashes::json).metadata("sha256", "0".repeat(Sha256.LENGTH), writer::sha256);
+    return new Prepared(writer, hashes, source, model, bound.parameters(), dropped);
+  }
+
+  private static Model model(Source checkpoint, Path folder, Conversion conversion) {
+    var file = folder.resolve("preprocessor_config.json");
+    var preprocessor = Files.exists(file) ? Recognition.json(file) : null;
+    var model = Recognition.of(checkpoint, folder, preprocessor, conversion);
+    return new Model(model.published(), model.configFrom(), preprocessing(preprocessor, model.published().preprocessing()));
   }
 
   /// Puts the folder's tokenizer, where it has one, into the file.
   private static void addTokenizer(Path folder, CheckpointWriter writer) {
-    var json = Tokenizer.jsonOf(folder);
-    if (json == null) return;
-    var bytes = json.getBytes(StandardCharsets.UTF_8);
-    Tokenizer.read(folder.toString(), bytes);   // Refuses here what the engine would refuse later.
-    writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
+    var file = Tokenizer.fileIn(folder);
+    if (file == null) return;
+    var bytes = Tokenizer.jsonOf(file).getBytes(StandardCharsets.UTF_8);
+    Tokenizer.read(file.toString(), bytes);   // Refuses here what the engine would refuse later.
+    writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, sink -> sink.write(ByteBuffer.wrap(bytes)));
   }
 
+  /// @param otherwise what the family does where nothing is published; empty for a model that sees no pictures
   private static JsonFields preprocessing(@Nullable JsonFields published, JsonObject otherwise) {
-    var json = published == null || otherwise.isEmpty() ? new JsonFields("preprocessing", otherwise) : published;
-    if (otherwise.isEmpty()) return json;
+    if (otherwise.isEmpty()) return new JsonFields("preprocessing", otherwise);
+    var json = published == null ? new JsonFields("preprocessing", otherwise) : published;
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.
     return json;
-  }
-
-  /// Reads a file of JSON.
-  ///
-  /// @throws CheckpointException if there is none, or it holds something else
-  static JsonFields json(Path file) {
-    try {
-      return JsonFields.parse(file.toString(), Files.readString(file));
-    } catch (java.nio.file.NoSuchFileException e) {
-      throw new CheckpointException(file + ": no such file; weights alone do not tell what a model is: put its config.json beside them", e);
-    } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
-    }
   }
 }

@@ -8,8 +8,8 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides;
-/// a rule without it goes before one with it.
+/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides,
+/// and `#+1` in a source for one more; a rule without it goes before one with it.
 /// Several sources are put one below the other. A source may say, in this order, more than its name:
 ///
 /// | | |
@@ -28,7 +28,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
   private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
-  private static final String NORM = " ~ ", ZEROS = "0, ";
+  private static final String NORM = " ~ ", NEXT = "#+1", ZEROS = "0, ";
   private static final String WEIGHT = ".weight", BIAS = ".bias";
 
   private static final String SEGFORMER_BLOCK = "segformer.encoder.block.#.#.";
@@ -260,20 +260,25 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     var numbers = NUMBER.matcher(stem).results().map(MatchResult::group).toList();
     var sources = rules.getOrDefault(stem, rules.get(NUMBER.matcher(stem).replaceAll("#")));
     if (sources == null) throw new IllegalStateException("no rule for '" + name + "'");
-    return sources.stream().map(source -> source(numbered(source, numbers), ending)).toList();
+    return sources.stream().map(source -> source(source, numbers, ending)).toList();
   }
 
   private static String numbered(String rule, List<String> numbers) {
-    for (var number : numbers) rule = rule.replaceFirst("#", number);
+    for (var number : numbers) {
+      int at = rule.indexOf('#');
+      if (at < 0) break;
+      boolean next = rule.startsWith(NEXT, at);
+      rule = rule.substring(0, at) + (next ? Long.parseLong(number) + 1 : number) + rule.substring(at + (next ? NEXT.length() : 1));
+    }
     return rule;
   }
 
-  private static Source source(String rule, String ending) {
+  private static Source source(String rule, List<String> numbers, String ending) {
     boolean zeros = rule.startsWith(ZEROS);
     if (zeros) rule = rule.substring(ZEROS.length());
     int folded = rule.indexOf(NORM);
-    var norm = folded < 0 ? null : rule.substring(folded + NORM.length());
-    var name = folded < 0 ? rule : rule.substring(0, folded);
+    var norm = folded < 0 ? null : numbered(rule.substring(folded + NORM.length()), numbers);
+    var name = numbered(folded < 0 ? rule : rule.substring(0, folded), numbers);
     List<Integer> order = List.of();
     var ordered = ORDER.matcher(name);
     if (ordered.matches()) {

@@ -9,8 +9,6 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.clip.ClipConfig;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,9 +18,9 @@ import org.jetbrains.annotations.Nullable;
 /// openai/CLIP, `clip/model.py`; open_clip, `model.py`, `transformer.py`).
 ///
 /// As in OpenAI's `build_model`, names and shapes tell all sizes, with 64 channels a head and the quick GELU. open_clip trains
-/// others as well: its `open_clip_config.json`, where it lies beside the weights, tells these.
+/// others as well, of which its `open_clip_config.json` tells these.
 final class OpenAiClip {
-  private static final String CONFIG = "open_clip_config.json";
+  private static final List<String> TELLING = List.of("visual.conv1.weight", "token_embedding.weight", "text_projection");
   private static final String TOLD_BY_SHAPES = "told by the shapes";
   private static final int HEAD_WIDTH = 64;
   private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
@@ -71,13 +69,16 @@ final class OpenAiClip {
 
   /// Whether a checkpoint's names are these.
   static boolean recognises(Source source) {
-    return source.tensors().keySet().containsAll(List.of("visual.conv1.weight", "token_embedding.weight", "text_projection"));
+    return source.tensors().keySet().containsAll(TELLING);
   }
 
+  /// @param openClip open_clip's config, or null for OpenAI's own models
   /// @throws CheckpointException if a tensor is missing or misshapen, or the model is of a kind that is not supported
-  static HuggingFace read(Source source) {
-    var config = Path.of(source.name()).resolveSibling(CONFIG);
-    return new OpenAiClip(source, Files.exists(config) ? Converter.json(config) : null).read();
+  static HuggingFace read(@Nullable JsonFields openClip, Source source) {
+    if (!recognises(source))
+      throw new CheckpointException(source.name() + ": there are no " + String.join(", ", TELLING) + ": of open_clip's models, only "
+          + "those with OpenAI's names are supported");
+    return new OpenAiClip(source, openClip).read();
   }
 
   private HuggingFace read() {
@@ -138,7 +139,7 @@ final class OpenAiClip {
   private int heads(String scope, long width, int headWidth) {
     if (headWidth < 1 || width % headWidth != 0)
       throw new CheckpointException(source.name() + ": '" + scope + "transformer': expected heads of " + headWidth + " channels, got "
-          + width + " channels; " + CONFIG + " beside the weights may tell otherwise");
+          + width + " channels; open_clip's config beside the weights may tell otherwise");
     return Math.toIntExact(width / headWidth);
   }
 

@@ -13,7 +13,6 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -34,8 +33,12 @@ class PartTest {
     var source = new NameMap(Map.of("x", List.of(rule)), Map.of()).sources("x.weight").getFirst();
     assertThat(source.name()).isEqualTo("t.weight");
     var part = Part.Stored.of(places(), source, null);
+    return values(part);
+  }
+
+  private static float[] values(Part part) {
     var values = new float[(int) part.size()];
-    for (int i = 0; i < values.length; i++) values[i] = part.floatAt(i);
+    part.read(0, values, 0, values.length);
     return values;
   }
 
@@ -59,7 +62,10 @@ class PartTest {
     assertThat(source).isEqualTo(new NameMap.Source("t", 0, 1, List.of(), null, true));
     var part = new Part.AfterZeros(Part.Stored.of(tensor(List.of(1L, 2L, 2L), 1, 2, 3, 4), source, null), 2);
     assertThat(part.size()).isEqualTo(6);
-    assertThat(IntStream.range(0, 6).mapToObj(part::floatAt)).containsExactly(0f, 0f, 1f, 2f, 3f, 4f);
+    assertThat(values(part)).containsExactly(0, 0, 1, 2, 3, 4);
+    var middle = new float[4];
+    part.read(1, middle, 1, 2);
+    assertThat(middle).containsExactly(0, 0, 1, 0);
   }
 
   @Test
@@ -68,6 +74,8 @@ class PartTest {
     assertThat(names.sources("a.3.b.12.weight").getFirst().name()).isEqualTo("c.3.12.d.weight");
     assertThat(names.sources("a.0.e.weight").getFirst().name()).isEqualTo("f.weight");
     assertThat(names.sources("a.1.e.weight").getFirst().name()).isEqualTo("g.1.weight");
+    var next = new NameMap(Map.of("a.#.b.#", List.of("c#+1.#.d ~ e.#.norm")), Map.of()).sources("a.9.b.0.weight").getFirst();
+    assertThat(next).isEqualTo(new NameMap.Source("c10.0.d.weight", 0, 1, List.of(), "e.9.norm", false));
   }
 
   /// A convolution of two outputs and one input, then a norm: by hand.
@@ -77,10 +85,9 @@ class PartTest {
     var norm = new BatchNorm(tensor(two, 2, 3), tensor(two, 5, 7), tensor(two, 1, -1), tensor(two, 4 - 1e-5, 1 - 1e-5));
     var source = new NameMap.Source("t", 0, 1, List.of(), "norm", false);
     var weight = Part.Stored.of(tensor(List.of(2L, 1L, 1L, 1L), 10, 20), source, norm);
-    assertThat(weight.floatAt(0)).isCloseTo(10, within(1e-4f));
-    assertThat(weight.floatAt(1)).isCloseTo(60, within(1e-4f));
-    assertThat(new Part.Folded(norm).floatAt(0)).isCloseTo(4, within(1e-5f));
-    assertThat(Part.Stored.of(tensor(two, 0.5, 0.5), source, norm).floatAt(1)).isCloseTo(11.5f, within(1e-5f));
+    assertThat(values(weight)).containsExactly(new float[] {10, 60}, within(1e-4f));
+    assertThat(values(new Part.Folded(norm))[0]).isCloseTo(4, within(1e-5f));
+    assertThat(values(Part.Stored.of(tensor(two, 0.5, 0.5), source, norm))[1]).isCloseTo(11.5f, within(1e-5f));
   }
 
   @Test

@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.fovea.converter.Renamed.Values;
+import dev.fovea.converter.Foreign.Array;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
@@ -83,13 +83,13 @@ class TimmTest {
   private static Renamed withRegisters() {
     var tensors = dinov2("dinov2-tiny-registers").rename("embeddings\\.register_tokens", "reg_token");
     var positions = tensors.take("pos_embed");
-    var table = positions.shaped(positions.shape()[1], positions.shape()[2]);
+    var table = positions.reshaped(positions.shape()[1], positions.shape()[2]);
     var cls = tensors.take("cls_token");
-    var sum = cls.floats().clone();
-    for (int c = 0; c < sum.length; c++) sum[c] += table.floats()[c];
-    var patches = table.rows(1, (int) table.shape()[0]);
-    return tensors.put("cls_token", new Values(cls.shape(), sum))
-        .put("pos_embed", patches.shaped(1, patches.shape()[0], patches.shape()[1]));
+    var sum = cls.values().clone();
+    for (int c = 0; c < sum.length; c++) sum[c] += table.values()[c];
+    var patches = table.rows(1, table.shape()[0]);
+    return tensors.put("cls_token", new Array(cls.shape(), sum))
+        .put("pos_embed", patches.reshaped(1, patches.shape()[0], patches.shape()[1]));
   }
 
   @Test
@@ -118,11 +118,11 @@ class TimmTest {
 
   private static Renamed clip() {
     return Renamed.ofGolden("clip-tiny").drop("text.*|logit_scale")
-        .change("vision_model.embeddings.class_embedding", "cls_token", t -> t.shaped(1, 1, 48))
-        .change("vision_model.embeddings.position_embedding.weight", "pos_embed", t -> t.shaped(1, 17, 48))
+        .change("vision_model.embeddings.class_embedding", "cls_token", t -> t.reshaped(1, 1, 48))
+        .change("vision_model.embeddings.position_embedding.weight", "pos_embed", t -> t.reshaped(1, 17, 48))
         .rename("vision_model\\.embeddings\\.patch_embedding", "patch_embed.proj", "vision_model\\.pre_layrnorm", "norm_pre",
             "visual_projection", "head")
-        .put("head.bias", new Values(new long[] {24}, new float[24]))
+        .put("head.bias", Array.zeros(24))
         .rename("vision_model\\.post_layernorm", "norm", "vision_model\\.encoder\\.layers\\.", "blocks.", "layer_norm", "norm")
         .fuse("(.*)self_attn\\.%s\\.(.*)", "$1attn.qkv.$2", "q_proj", "k_proj", "v_proj")
         .rename("self_attn\\.out_proj", "attn.proj");
@@ -143,7 +143,7 @@ class TimmTest {
   }
 
   private static float[] imageEmbeds(String golden) {
-    return Renamed.ofReference(golden).take("output.image_embeds").floats();
+    return Renamed.ofReference(golden).take("output.image_embeds").values();
   }
 
   private static float[] embeddings(Path model, String golden) {
@@ -179,7 +179,7 @@ class TimmTest {
     for (int i = 0; i < bias.length; i++) bias[i] = i + 1;
     var tensors = clip();
     tensors.take("head.bias");
-    var model = convert(tensors.put("head.bias", new Values(new long[] {24}, bias)), CLIP);
+    var model = convert(tensors.put("head.bias", new Array(new int[] {24}, bias)), CLIP);
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(pictures("clip-tiny")); var arena = Arena.ofShared();
         var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       assertThat(ModelHeader.of(checkpoint).family()).isEqualTo("vit");
@@ -201,7 +201,7 @@ class TimmTest {
       var all = tensors.take("vision_model.head.attention.in_proj_" + end);
       tensors.put("attn_pool.q." + end, all.rows(0, 48)).put("attn_pool.kv." + end, all.rows(48, 144));
     }
-    return tensors.change("vision_model.embeddings.position_embedding.weight", "pos_embed", t -> t.shaped(1, 16, 48))
+    return tensors.change("vision_model.embeddings.position_embedding.weight", "pos_embed", t -> t.reshaped(1, 16, 48))
         .rename("vision_model\\.embeddings\\.patch_embedding", "patch_embed.proj", "vision_model\\.post_layernorm", "norm",
             "vision_model\\.head\\.probe", "attn_pool.latent", "vision_model\\.head\\.attention\\.out_proj", "attn_pool.proj",
             "vision_model\\.head\\.layernorm", "attn_pool.norm", "vision_model\\.head\\.mlp", "attn_pool.mlp",
@@ -277,7 +277,7 @@ class TimmTest {
 
   @Test
   void headsThatAreNotSupported() {
-    var head = new Values(new long[] {2, 48}, new float[96]);
+    var head = Array.zeros(2, 48);
     var gap = siglip().drop("attn_pool.*").put("head.weight", head);
     assertThatThrownBy(() -> convert(gap, config("vit_base_patch16_siglip_gap_224", 32, "{\"num_heads\": 3}")))
         .isInstanceOf(CheckpointException.class)

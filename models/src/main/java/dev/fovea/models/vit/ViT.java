@@ -7,6 +7,7 @@ import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.ClassifiesPictures;
@@ -29,8 +30,10 @@ import org.jetbrains.annotations.Nullable;
 /// @param clsToken `[1, C]`
 /// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
 /// @param normPre before the blocks; null in most
+/// @param preLogits `C → R`, before the head, or null for none (ref: vision_transformer `models_vit.py`, `representation_size`)
 public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, @Nullable LayerNorm normPre,
-    List<EncoderBlock> blocks, LayerNorm norm, Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
+    List<EncoderBlock> blocks, LayerNorm norm, @Nullable Linear preLogits, Linear head)
+    implements Model, ClassifiesPictures, EmbedsPictures {
 
   /// What a pass computes.
   ///
@@ -38,7 +41,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   public record Output(Tensor logits, Trace trace) {}
 
   public static ViT load(ViTConfig c, Weights w) {
-    int dim = c.embedDim(), patch = c.patchSize();
+    int dim = c.embedDim(), patch = c.patchSize(), representation = c.representationSize();
     return new ViT(c,
         new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim, !c.preNorm()), c.numChannels(),
             patch),
@@ -46,7 +49,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
         new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
         c.preNorm() ? w.layerNorm("norm_pre", dim, c.layerNormEps()) : null,
         EncoderBlock.stack(c.depth(), new EncoderBlock.Sizes(dim, c.numHeads(), c.mlpDim(), c.qkvBias(), c.act(), c.layerNormEps()), w),
-        w.layerNorm("norm", dim, c.layerNormEps()), w.linear("head", dim, c.numClasses()));
+        w.layerNorm("norm", dim, c.layerNormEps()), representation == 0 ? null : w.linear("pre_logits", dim, representation),
+        w.linear("head", representation == 0 ? dim : representation, c.numClasses()));
   }
 
   /// `[B, channels, H, W]` → logits, and what else is to be kept. H and W may be any multiples of the patch size.
@@ -54,8 +58,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   /// @throws InputException if the picture has other channels or is no whole number of patches
   public Output forward(Tensor image, Keep keep) {
     var trace = new Trace(keep);
-    var cls = encode(image, trace).select(1, 0).contiguous();                         // [B, C]
-    return new Output(head.forward(norm.forward(cls)), trace);
+    var cls = norm.forward(encode(image, trace).select(1, 0).contiguous());           // [B, C]
+    return new Output(head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH)), trace);
   }
 
   /// All tokens before the final norm: `[B, channels, H, W]` → `[B, N, C]`.

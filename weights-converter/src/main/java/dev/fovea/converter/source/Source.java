@@ -30,13 +30,19 @@ public final class Source implements AutoCloseable {
   private final String name;
   private final Map<String, SourceTensor> tensors;
   private final List<String> leftOut;
+  private final Classes classes;
   private final List<OpenFile> files;
 
-  /// @param leftOut names of tensors that are not the model's
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, List<OpenFile> files) {
+    this(name, tensors, leftOut, Classes.NONE, files);
+  }
+
+  /// @param leftOut names of tensors that are not the model's
+  Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, List<OpenFile> files) {
     this.name = name;
     this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
     this.leftOut = List.copyOf(leftOut);
+    this.classes = classes;
     this.files = List.copyOf(files);
     for (var each : tensors.keySet()) requirePlain(name, each);
   }
@@ -114,7 +120,7 @@ public final class Source implements AutoCloseable {
     var tensors = new LinkedHashMap<String, SourceTensor>();
     try {
       checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
-      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
+      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(file, checkpoint)));
     } catch (CheckpointException e) {
       checkpoint.close();
       throw e;
@@ -145,6 +151,16 @@ public final class Source implements AutoCloseable {
   /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
   public List<String> leftOut() {
     return leftOut;
+  }
+
+  /// The classes that the checkpoint names beside its tensors.
+  public Classes classes() {
+    return classes;
+  }
+
+  /// The files that hold tensors, in the order of the checkpoint.
+  public List<Path> paths() {
+    return files.stream().map(OpenFile::path).toList();
   }
 
   /// The opened files, for a source that is made of several.

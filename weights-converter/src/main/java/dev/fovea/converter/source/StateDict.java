@@ -17,7 +17,8 @@ import org.jetbrains.annotations.Nullable;
 /// the names of wrappers.
 ///
 /// @param leftOut names of tensors beside the backbone that a teacher taught with
-record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
+/// @param classes those that the training noted
+record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes classes) {
   /// Names under which trainings save a model; where there are several, the first counts.
   private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema",
       "ema", "model", "module",
@@ -31,7 +32,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
 
   /// @throws CheckpointException if there are no tensors, or two have the same name
   static StateDict of(String file, @Nullable Object value) {
-    if (value instanceof ScriptModule module) return unwrapped(file, attributes(file, module));
+    if (value instanceof ScriptModule module) return unwrapped(attributes(file, module), Classes.NONE);
     if (!(value instanceof Dict dict))
       throw new CheckpointException(file + ": expected a dictionary of tensors, got " + Pickle.kind(value));
     var found = find(dict, 0, Collections.newSetFromMap(new IdentityHashMap<>()));
@@ -40,7 +41,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
           + "; got " + keys(dict));
     var tensors = new LinkedHashMap<String, TensorView>();
     tensors(file, "", found, tensors);
-    return unwrapped(file, tensors);
+    return unwrapped(tensors, Classes.in(dict));
   }
 
   /// The tensors of a module and of those in it, under the names that its state_dict would give them.
@@ -98,7 +99,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
   }
 
   /// Without what wrappers put before all names. Of a teacher, the backbone is the model; the head that it taught with is not.
-  private static StateDict unwrapped(String file, Map<String, TensorView> tensors) {
+  private static StateDict unwrapped(Map<String, TensorView> tensors, Classes classes) {
     var names = new LinkedHashMap<String, TensorView>(tensors);
     for (int i = 0; i < MAX_DEPTH; i++)
       for (var wrapper : WRAPPERS)
@@ -106,9 +107,9 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
           names = renamed(names, wrapper);
     var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\.[\\w.]+")).toList();
     long backbone = names.keySet().stream().filter(name -> name.startsWith(BACKBONE)).count();
-    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of());
+    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of(), classes);
     names.keySet().removeAll(heads);
-    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads));
+    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads), classes);
   }
 
   private static LinkedHashMap<String, TensorView> renamed(Map<String, TensorView> names, String prefix) {

@@ -142,7 +142,7 @@ final class TorchFile {
   private static Source source(MappedFile file, StateDict state, ByteOrder order, Storages storages) {
     var tensors = new LinkedHashMap<String, SourceTensor>();
     state.tensors().forEach((name, view) -> tensors.put(name, tensor(file, name, view, order, storages)));
-    return new Source(file.path().toString(), tensors, state.leftOut(), List.of(file));
+    return new Source(file.path().toString(), tensors, state.leftOut(), state.classes(), List.of(file));
   }
 
   private static SourceTensor tensor(MappedFile file, String name, TensorView view, ByteOrder order, Storages storages) {

@@ -19,11 +19,11 @@ import java.util.zip.ZipOutputStream;
 public final class Pickler {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-  Pickler() {
+  public Pickler() {
     op(0x80, 2);
   }
 
-  Pickler op(int... bytes) {
+  public Pickler op(int... bytes) {
     for (int b : bytes) out.write(b);
     return this;
   }
@@ -33,7 +33,7 @@ public final class Pickler {
     return this;
   }
 
-  Pickler text(String text) {
+  public Pickler text(String text) {
     var bytes = text.getBytes(StandardCharsets.UTF_8);
     return op('X').number(4, bytes.length).ascii(new String(bytes, StandardCharsets.ISO_8859_1));
   }
@@ -43,7 +43,7 @@ public final class Pickler {
     return this;
   }
 
-  Pickler integer(long value) {
+  public Pickler integer(long value) {
     return op(0x8a, 8).number(8, value);
   }
 
@@ -58,7 +58,7 @@ public final class Pickler {
   }
 
   /// A tensor of float32 by its row-major shape, in a storage of its own.
-  Pickler tensor(String key, long numel, long... shape) {
+  public Pickler tensor(String key, long numel, long... shape) {
     var strides = new long[shape.length];
     long stride = 1;
     for (int d = shape.length - 1; d >= 0; stride *= shape[d--]) strides[d] = stride;
@@ -76,7 +76,7 @@ public final class Pickler {
     return out.toByteArray();
   }
 
-  byte[] end() {
+  public byte[] end() {
     return op('.').bytes();
   }
 
@@ -91,7 +91,7 @@ public final class Pickler {
   }
 
   /// A file of `torch.save`, with these storages by key.
-  static byte[] torchZip(byte[] pickle, Map<String, byte[]> storages) {
+  public static byte[] torchZip(byte[] pickle, Map<String, byte[]> storages) {
     var entries = new LinkedHashMap<String, byte[]>();
     entries.put("archive/data.pkl", pickle);
     storages.forEach((key, bytes) -> entries.put("archive/data/" + key, bytes));
@@ -140,7 +140,7 @@ public final class Pickler {
     op('u', 'b');
   }
 
-  static byte[] zip(int method, Map<String, byte[]> entries) {
+  public static byte[] zip(int method, Map<String, byte[]> entries) {
     var bytes = new ByteArrayOutputStream();
     try (var zip = new ZipOutputStream(bytes)) {
       zip.setMethod(method);
