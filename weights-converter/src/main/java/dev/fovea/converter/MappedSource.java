@@ -53,7 +53,7 @@ final class MappedSource implements WeightSource {
     rest.removeAll(used);
     var dropped = new TreeMap<String, String>();
     for (var name : checkpoint.leftOut()) dropped.put(name, TRAINING_HEAD);
-    for (var name : rest) if (names.dropped().containsKey(name)) dropped.put(name, names.dropped().get(name));
+    for (var name : rest) if (names.reasonToDrop(name) != null) dropped.put(name, names.reasonToDrop(name));
     rest.removeAll(dropped.keySet());
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));

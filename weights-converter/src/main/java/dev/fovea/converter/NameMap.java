@@ -21,7 +21,7 @@ import org.jetbrains.annotations.Nullable;
 /// | `0, name` | a row of zeros, then its rows |
 ///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
-/// @param dropped source names that an encoder with this head does not use, with the reason
+/// @param dropped source names that an encoder with this head does not use, with the reason; a `#` stands for any number
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
@@ -248,6 +248,11 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   /// A transposed convolution's weight `[in, out, height, width]` as `[height · width · out, in]`.
   static String convTranspose(String source) {
     return source + "(2 3 1 0)";
+  }
+
+  /// Why a source tensor is left out; null if it is not.
+  @Nullable String reasonToDrop(String name) {
+    return dropped.getOrDefault(name, dropped.get(NUMBER.matcher(name).replaceAll("#")));
   }
 
   /// The sources of a parameter of Fovea's.
