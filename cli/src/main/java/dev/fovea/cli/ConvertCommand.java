@@ -27,7 +27,8 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
   private Weight.Type dtype;
 
-  @Option(names = "--config", paramLabel = "FILE", description = "What tells the model's sizes, instead of the config.json beside the weights.")
+  @Option(names = "--config", paramLabel = "FILE",
+      description = "What tells the model's sizes, instead of the config.json beside the weights.")
   private Path config;
 
   @Option(names = "--preset", paramLabel = "NAME", description = "A published model whose sizes these are, instead of a config.")

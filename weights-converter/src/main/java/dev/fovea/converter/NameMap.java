@@ -273,7 +273,8 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       int at = rule.indexOf('#');
       if (at < 0) break;
       boolean next = rule.startsWith(NEXT, at);
-      rule = rule.substring(0, at) + (next ? Long.parseLong(number) + 1 : number) + rule.substring(at + (next ? NEXT.length() : 1));
+      var put = next ? Long.toString(Long.parseLong(number) + 1) : number;
+      rule = rule.substring(0, at) + put + rule.substring(at + (next ? NEXT.length() : 1));
     }
     return rule;
   }

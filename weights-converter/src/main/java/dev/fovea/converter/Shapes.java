@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// Models that their tensors tell without a config. What shapes leave open, such as the number of heads, is as in the one published
-/// model of these sizes; of other sizes it is not guessed.
+/// Models that their tensors tell without a config. What shapes leave open, such as the number of heads, is as in the one
+/// published model of these sizes; of other sizes it is not guessed.
 final class Shapes {
   private final Source source;
   private final NameMap names;
@@ -47,7 +47,8 @@ final class Shapes {
     for (var each : SegformerConfig.PRESETS.entrySet()) {
       var sizes = each.getValue();
       if (!dims.equals(sizes.stages().stream().map(SegformerConfig.Stage::dim).toList())
-          || !depths.equals(sizes.stages().stream().map(SegformerConfig.Stage::depth).toList()) || decoder != sizes.decoderDim()) continue;
+          || !depths.equals(sizes.stages().stream().map(SegformerConfig.Stage::depth).toList())
+          || decoder != sizes.decoderDim()) continue;
       var json = sizes.toJson();
       json.addProperty("layer_norm_eps", published.layerNormEps());
       json.addProperty("conv_norm_eps", published.convNormEps());

@@ -163,7 +163,8 @@ class OriginalNamesTest {
 
   /// The logits of the golden case's pictures.
   private float[] logits(String golden, KernelProvider provider) {
-    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"));
+    var inputs = FIXTURES.resolve(golden).resolve("reference.safetensors");
+    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(inputs);
         var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
       return run.run(workspace, run.inputs(reference, arena), Keep.NOTHING).get("logits").toArray();
@@ -176,7 +177,8 @@ class OriginalNamesTest {
     npz.put("conv_root/kernel", Array.zeros(7, 7, 3, 64));
     var hybrid = source("R50.npz", Foreign.npz(npz), "vit-tiny");
     assertThatThrownBy(() -> Converter.convert(hybrid, target(), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
-        .hasMessageEndingWith("R50.npz: a hybrid, whose patches a ResNet makes ('conv_root/kernel'), is not supported; expected a ViT on plain patches");
+        .hasMessageEndingWith("R50.npz: a hybrid, whose patches a ResNet makes ('conv_root/kernel'), is not supported; expected a "
+            + "ViT on plain patches");
     npz.remove("conv_root/kernel");
     var kernel = npz.remove("head/kernel");
     Files.write(hybrid.resolve("R50.npz"), Foreign.npz(npz));
@@ -194,18 +196,24 @@ class OriginalNamesTest {
     assertThat(target()).doesNotExist();
   }
 
-  /// The encoder of `segformer-tiny` and its classifier under the original repository's names.
+  /// A name with each second of these in the place of the one before it.
+  private static String replaced(String name, String... pairs) {
+    for (int i = 0; i < pairs.length; i += 2) name = name.replace(pairs[i], pairs[i + 1]);
+    return name;
+  }
+
+  /// `segformer-tiny` under the original repository's names.
   private static Map<String, Array> nvlabs() {
     var golden = Foreign.tensors(FIXTURES.resolve("segformer-tiny"));
     var renamed = new LinkedHashMap<String, Array>();
     golden.forEach((name, array) -> {
-      var other = name.replace("decode_head.classifier", "decode_head.linear_pred").replace("decode_head.batch_norm", "decode_head.linear_fuse.bn")
-          .replace("decode_head.linear_fuse.weight", "decode_head.linear_fuse.conv.weight").replace("segformer.encoder.", "backbone.")
-          .replace("attention.output.dense", "attn.proj").replace("attention.self.query", "attn.q").replace("attention.self.", "attn.")
-          .replace("layer_norm_", "norm").replace("dense1", "fc1").replace("dense2", "fc2").replace("patch_embeddings", "patch_embed");
+      var other = replaced(name, "decode_head.classifier", "decode_head.linear_pred", "decode_head.batch_norm",
+          "decode_head.linear_fuse.bn", "linear_fuse.weight", "linear_fuse.conv.weight", "segformer.encoder.", "backbone.",
+          "attention.output.dense", "attn.proj", "attention.self.query", "attn.q", "attention.self.", "attn.", "layer_norm_", "norm",
+          "dense1", "fc1", "dense2", "fc2", "patch_embeddings", "patch_embed", "backbone.layer_norm", "backbone.norm");
       for (int i = STAGES; i > 0; i--)
-        other = other.replace("patch_embed." + (i - 1) + ".", "patch_embed" + i + ".").replace("backbone.block." + (i - 1) + ".", "backbone.block" + i + ".")
-            .replace("backbone.layer_norm." + (i - 1) + ".", "backbone.norm" + i + ".").replace("linear_c." + (i - 1) + ".", "linear_c" + i + ".");
+        for (var numbered : new String[] {"patch_embed", "backbone.block", "backbone.norm", "linear_c"})
+          other = other.replace(numbered + "." + (i - 1) + ".", numbered + i + ".");
       renamed.put(other.replace("layer_norm.", "norm."), array);
     });
     for (var key : renamed.keySet().stream().filter(name -> name.contains(".attn.key.")).toList())
@@ -222,10 +230,11 @@ class OriginalNamesTest {
   @Test
   void theOriginalSegformer() throws IOException {
     var tensors = nvlabs();
-    assertThat(tensors).containsKeys("backbone.patch_embed1.proj.weight", "backbone.block2.1.attn.kv.bias", "backbone.block1.0.mlp.dwconv.dwconv.weight",
-        "backbone.block1.0.attn.norm.weight", "backbone.norm4.bias", "backbone.patch_embed4.norm.weight", "decode_head.linear_c1.proj.weight",
-        "decode_head.linear_fuse.bn.running_var");
-    var source = source("segformer.pth", Foreign.openMmlab(tensors, CLASSES, palette(9)), "segformer-tiny", "preprocessor_config.json");
+    assertThat(tensors).containsKeys("backbone.patch_embed1.proj.weight", "backbone.block2.1.attn.kv.bias",
+        "backbone.block1.0.mlp.dwconv.dwconv.weight", "backbone.block1.0.attn.norm.weight", "backbone.norm4.bias",
+        "backbone.patch_embed4.norm.weight", "decode_head.linear_c1.proj.weight", "decode_head.linear_fuse.bn.running_var");
+    var weights = Foreign.openMmlab(tensors, CLASSES, palette(9));
+    var source = source("segformer.pth", weights, "segformer-tiny", "preprocessor_config.json");
     var config = JsonParser.parseString(Files.readString(FIXTURES.resolve("segformer-tiny/config.json"))).getAsJsonObject();
     config.remove("id2label");
     Files.writeString(folder.resolve("sizes.json"), config.toString());
@@ -258,7 +267,8 @@ class OriginalNamesTest {
     }
     Files.write(source.resolve("segformer.pth"), Foreign.openMmlab(nvlabs(), new String[] {"one", "two"}));
     assertThatThrownBy(() -> Converter.convert(source, target(), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
-        .hasMessageEndingWith("segformer.pth: expected names of 9 classes, as its head has, got 2; give --config FILE with an id2label");
+        .hasMessageEndingWith("segformer.pth: expected names of 9 classes, as its head has, got 2; give --config FILE with an "
+            + "id2label");
   }
 
   private static Map<String, Array> mmsegmentation(Random random) {
@@ -267,14 +277,17 @@ class OriginalNamesTest {
     from.forEach((name, array) -> {
       if (!name.startsWith("backbone.")) return;
       var other = name;
-      for (int i = 1; i <= STAGES; i++)
-        other = other.replace("patch_embed" + i + ".proj", "layers." + (i - 1) + ".0.projection").replace("patch_embed" + i, "layers." + (i - 1) + ".0")
-            .replace("backbone.block" + i, "backbone.layers." + (i - 1) + ".1").replace("backbone.norm" + i, "backbone.layers." + (i - 1) + ".2");
-      other = other.replace("mlp.fc1", "ffn.layers.0").replace("mlp.dwconv.dwconv", "ffn.layers.1").replace("mlp.fc2", "ffn.layers.4")
-          .replace("attn.proj", "attn.attn.out_proj");
+      for (int i = 1; i <= STAGES; i++) {
+        var stage = "backbone.layers." + (i - 1);
+        other = replaced(other, "backbone.patch_embed" + i + ".proj", stage + ".0.projection", "backbone.patch_embed" + i, stage + ".0",
+            "backbone.block" + i, stage + ".1", "backbone.norm" + i, stage + ".2");
+      }
+      other = replaced(other, "mlp.fc1", "ffn.layers.0", "mlp.dwconv.dwconv", "ffn.layers.1", "mlp.fc2", "ffn.layers.4",
+          "attn.proj", "attn.attn.out_proj");
       if (other.endsWith(".attn.kv.weight") || other.endsWith(".attn.kv.bias")) return;
       if (other.contains(".attn.q.")) {
-        mmseg.put(other.replace("attn.q.", "attn.attn.in_proj_"), Array.concat(array, from.get(name.replace("attn.q.", "attn.kv."))));
+        var keysAndValues = from.get(name.replace("attn.q.", "attn.kv."));
+        mmseg.put(other.replace("attn.q.", "attn.attn.in_proj_"), Array.concat(array, keysAndValues));
       } else if (other.matches(".*ffn.layers.[04].weight")) {
         mmseg.put(other, array.reshaped(array.shape()[0], array.shape()[1], 1, 1));
       } else {
@@ -296,24 +309,26 @@ class OriginalNamesTest {
     return mmseg;
   }
 
-  /// mmsegmentation's head by plain loops in double, on the reference's maps: convolution, batch norm, ReLU, resize, all side by side
-  /// from the finest on, convolution, batch norm, ReLU, convolution.
+  /// mmsegmentation's head by plain loops in double, on the reference's maps: convolution, batch norm, ReLU, resize, all side by
+  /// side from the finest on, convolution, batch norm, ReLU, convolution.
   private static double[] headOfMmsegmentation(Map<String, Array> tensors, double[][] maps, int[][] shapes) {
     int batch = shapes[0][0], rows = shapes[0][2], cols = shapes[0][3], dim = 32;
     var beside = new double[batch * rows * cols][STAGES * dim];
     for (int s = 0; s < STAGES; s++) {
       int channels = shapes[s][1], h = shapes[s][2], w = shapes[s][3];
+      var conv = tensors.get("decode_head.convs." + s + ".conv.weight").values();
       for (int b = 0; b < batch; b++)
         for (int d = 0; d < dim; d++) {
           var plane = new double[h * w];
           for (int p = 0; p < h * w; p++) {
             double sum = 0;
-            for (int c = 0; c < channels; c++)
-              sum += tensors.get("decode_head.convs." + s + ".conv.weight").values()[d * channels + c] * maps[s][(b * channels + c) * h * w + p];
+            for (int c = 0; c < channels; c++) sum += conv[d * channels + c] * maps[s][(b * channels + c) * h * w + p];
             plane[p] = Math.max(0, normed(tensors, "decode_head.convs." + s + ".bn.", d, sum));
           }
-          for (int p = 0; p < rows * cols; p++)
-            beside[b * rows * cols + p][s * dim + d] = blended(plane, h, w, (p / cols + 0.5) * h / rows - 0.5, (p % cols + 0.5) * w / cols - 0.5);
+          for (int p = 0; p < rows * cols; p++) {
+            double y = (p / cols + 0.5) * h / rows - 0.5, x = (p % cols + 0.5) * w / cols - 0.5;
+            beside[b * rows * cols + p][s * dim + d] = blended(plane, h, w, y, x);
+          }
         }
     }
     int classes = 9;
@@ -335,8 +350,9 @@ class OriginalNamesTest {
   }
 
   private static double normed(Map<String, Array> tensors, String norm, int channel, double x) {
-    return (x - tensors.get(norm + "running_mean").values()[channel]) / Math.sqrt(tensors.get(norm + "running_var").values()[channel] + 1e-5)
-        * tensors.get(norm + "weight").values()[channel] + tensors.get(norm + "bias").values()[channel];
+    double mean = tensors.get(norm + "running_mean").values()[channel], variance = tensors.get(norm + "running_var").values()[channel];
+    double weight = tensors.get(norm + "weight").values()[channel], bias = tensors.get(norm + "bias").values()[channel];
+    return (x - mean) / Math.sqrt(variance + 1e-5) * weight + bias;
   }
 
   private static double blended(double[] plane, int rows, int cols, double y, double x) {
@@ -352,7 +368,8 @@ class OriginalNamesTest {
   @EnumSource
   void mmsegmentationsSegformer(KernelProvider provider) throws IOException {
     var tensors = mmsegmentation(new Random(6));
-    var source = source("mmseg.pth", Foreign.openMmlab(tensors, CLASSES, palette(9)), "segformer-tiny", "config.json", "preprocessor_config.json");
+    var weights = Foreign.openMmlab(tensors, CLASSES, palette(9));
+    var source = source("mmseg.pth", weights, "segformer-tiny", "config.json", "preprocessor_config.json");
     var report = Converter.convert(source, target(), Weight.Type.F32);
     assertThat(report.config().get("mmseg_head").getAsBoolean()).isTrue();
     assertThat(report.dropped()).hasSize(5);
@@ -369,6 +386,7 @@ class OriginalNamesTest {
     var expected = headOfMmsegmentation(tensors, maps, shapes);
     var logits = logits("segformer-tiny", provider);
     assertThat(logits).hasSize(expected.length);
-    for (int i = 0; i < logits.length; i++) assertThat((double) logits[i]).as("logit " + i).isBetween(expected[i] - 2e-5, expected[i] + 2e-5);
+    for (int i = 0; i < logits.length; i++)
+      assertThat((double) logits[i]).as("logit " + i).isBetween(expected[i] - 2e-5, expected[i] + 2e-5);
   }
 }

@@ -17,13 +17,17 @@ class ClassesTest {
 
   /// A checkpoint of one tensor whose `meta` the steps put on the stack.
   private Classes classes(Pickler meta) throws IOException {
-    var pickle = new Pickler().op('}').text("meta").ascii(new String(meta.bytes(), 2, meta.bytes().length - 2, StandardCharsets.ISO_8859_1))
-        .op('s').text("state_dict").op('}').text("a").tensor("0", 1, 1).op('s', 's');
+    var pickle = new Pickler().op('}').text("meta").ascii(steps(meta)).op('s').text("state_dict").op('}').text("a").tensor("0", 1, 1).op('s', 's');
     var file = Files.write(folder.resolve("a.pth"), Pickler.torchZip(pickle.end(), Map.of("0", Pickler.floats(1))));
     try (var source = Source.open(file)) {
       assertThat(source.tensors()).containsOnlyKeys("a");
       return source.classes();
     }
+  }
+
+  /// The steps after the protocol.
+  private static String steps(Pickler pickle) {
+    return new String(pickle.bytes(), 2, pickle.bytes().length - 2, StandardCharsets.ISO_8859_1);
   }
 
   private static Pickler meta() {
@@ -36,11 +40,12 @@ class ClassesTest {
 
   @Test
   void ofBothVersions() throws IOException {
-    var old = colour(colour(meta().text("CLASSES").op('(').text("sky").text("tree").op('t', 's').text("PALETTE").op(']'), 1, 2, 3), 255, 0, 16).op('s');
+    var two = meta().text("CLASSES").op('(').text("sky").text("tree").op('t', 's').text("PALETTE").op(']');
+    var old = colour(colour(two, 1, 2, 3), 255, 0, 16).op('s');
     assertThat(classes(old).names()).containsExactly("sky", "tree");
     assertThat(classes(old).colours()).containsExactly(0x010203, 0xff0010);
-    var inner = colour(new Pickler().op('}').text("classes").op(']').text("sky").op('a', 's').text("palette").op(']'), 1, 2, 3).op('s').bytes();
-    var later = meta().text("dataset_meta").ascii(new String(inner, 2, inner.length - 2, StandardCharsets.ISO_8859_1)).op('s');
+    var inner = colour(meta().text("classes").op(']').text("sky").op('a', 's').text("palette").op(']'), 1, 2, 3).op('s');
+    var later = meta().text("dataset_meta").ascii(steps(inner)).op('s');
     assertThat(classes(later).names()).containsExactly("sky");
     assertThat(classes(later).colours()).containsExactly(0x010203);
   }
