@@ -53,7 +53,7 @@ class PartTest {
   @Test
   void aBiasIsNotReordered() {
     var bias = new NameMap(Map.of("x", List.of(NameMap.conv("t"))), Map.of()).sources("x.bias").getFirst();
-    assertThat(bias).isEqualTo(new NameMap.Source("t.bias", 0, 1, List.of(), null));
+    assertThat(bias).isEqualTo(new NameMap.Source("t.bias", 0, 1, null, List.of(), null));
   }
 
   @Test
@@ -69,7 +69,7 @@ class PartTest {
   void batchNorm() {
     var two = List.of(2L);
     var norm = new BatchNorm(tensor(two, 2, 3), tensor(two, 5, 7), tensor(two, 1, -1), tensor(two, 4 - 1e-5, 1 - 1e-5));
-    var source = new NameMap.Source("t", 0, 1, List.of(), "norm");
+    var source = new NameMap.Source("t", 0, 1, null, List.of(), "norm");
     var weight = Part.Stored.of(tensor(List.of(2L, 1L, 1L, 1L), 10, 20), source, norm);
     assertThat(values(weight)).containsExactly(new float[] {10, 60}, within(1e-4f));
     assertThat(values(new Part.Folded(norm))[0]).isCloseTo(4, within(1e-5f));
