@@ -53,7 +53,9 @@ final class MappedSource implements WeightSource {
     rest.removeAll(used);
     var dropped = new TreeMap<String, String>();
     for (var name : checkpoint.leftOut()) dropped.put(name, TRAINING_HEAD);
-    for (var name : rest) if (names.dropped().containsKey(name)) dropped.put(name, names.dropped().get(name));
+    for (var name : rest)
+      if (names.dropped().containsKey(name)) dropped.put(name, names.dropped().get(name));
+      else if (checkpoint.tensors().get(name).size() == 0) dropped.put(name, "has no elements");
     rest.removeAll(dropped.keySet());
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));
