@@ -18,7 +18,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-@Command(name = "convert", description = "Turn a published checkpoint into one model file, or such a file back into a checkpoint.")
+@Command(name = "convert", description = "Turn a published checkpoint into one model file, or such a file back.")
 final class ConvertCommand implements Callable<Integer> {
   private static final int SHOWN = 6;
   private static final Set<String> EXPORTING = Set.of("--to", "--output", "--json", "--debug");
@@ -31,10 +31,12 @@ final class ConvertCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @Parameters(paramLabel = "SOURCE", description = "A checkpoint's folder, or the file or index of its weights; a model file with --to hf.")
+  @Parameters(paramLabel = "SOURCE",
+      description = "A checkpoint's folder, or the file or index of its weights; with --to hf a model file.")
   private Path source;
 
-  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", description = "The file to write; a new folder with --to hf.")
+  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors",
+      description = "The file to write; with --to hf a new folder.")
   private Path output;
 
   @Option(names = "--to", paramLabel = "FORM", defaultValue = "fovea",
@@ -66,10 +68,12 @@ final class ConvertCommand implements Callable<Integer> {
   private int export() {
     for (var option : spec.commandLine().getParseResult().matchedOptions())
       if (!EXPORTING.contains(option.longestName()))
-        throw new Fovea.UsageException(option.longestName() + ": expected no such option beside --to hf, which keeps what the file holds");
+        throw new Fovea.UsageException(option.longestName()
+            + ": expected no such option beside --to hf, which keeps what the file holds");
     if (output == null) throw new Fovea.UsageException("expected -o FOLDER, where to write");
     var report = HuggingFaceExport.write(source, output);
-    var text = new StringBuilder(String.format("%s: %s as Hugging Face's, %,d parameters%n", output, report.family(), report.parameters()));
+    var text = new StringBuilder(String.format("%s: %s as Hugging Face's, %,d parameters%n", output, report.family(),
+        report.parameters()));
     report.added().forEach((name, why) -> text.append(String.format("added: %s: %s%n", name, why)));
     Output.write(json ? Output.json(report) : text.toString(), null);
     return Fovea.GOOD;

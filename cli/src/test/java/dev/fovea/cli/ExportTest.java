@@ -50,7 +50,8 @@ class ExportTest {
 
   @Test
   void asJson() {
-    var report = fovea("convert", MODELS.resolve("segformer.safetensors").toString(), "--to", "HF", "--json", "-o", folder.resolve("out").toString());
+    var report = fovea("convert", MODELS.resolve("segformer.safetensors").toString(), "--to", "HF", "--json",
+        "-o", folder.resolve("out").toString());
     var json = JsonParser.parseString(report.out()).getAsJsonObject();
     assertThat(json.keySet()).containsExactly("family", "parameters", "added");
     assertThat(json.get("parameters").getAsLong()).isEqualTo(405_175);
@@ -65,7 +66,8 @@ class ExportTest {
       assertThat(run).returns(2, Run::status).returns("", Run::out);
       assertThat(run.err().lines()).singleElement().asString().contains(option);
     });
-    assertThat(fovea("convert", model, "--to", "hf")).returns(2, Run::status).returns("fovea: expected -o FOLDER, where to write\n", Run::err);
+    assertThat(fovea("convert", model, "--to", "hf")).returns(2, Run::status)
+        .returns("fovea: expected -o FOLDER, where to write\n", Run::err);
     assertThat(Files.exists(folder.resolve("out"))).isFalse();
   }
 }

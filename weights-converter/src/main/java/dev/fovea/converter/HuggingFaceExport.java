@@ -31,7 +31,8 @@ import org.jetbrains.annotations.Nullable;
 /// `model.safetensors`, `config.json` and, where the model has them, `preprocessor_config.json` and `tokenizer.json`.
 ///
 /// Elements keep their type and their bits. What a conversion left out does not come back, but for tensors without which
-/// transformers would not take the rest as it is; these are zeros. A batch norm that was folded comes back as one that does nothing.
+/// transformers would not take the rest as it is; these are zeros. A batch norm that was folded comes back as one that does
+/// nothing.
 public final class HuggingFaceExport {
   private static final Gson PRETTY = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeNulls().create();
 
@@ -92,8 +93,8 @@ public final class HuggingFaceExport {
     WholeFile.write(file, (PRETTY.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
-  /// transformers goes by the name of what prepares pictures, each of which has its own defaults. Where none was published, one is
-  /// named that does what is said.
+  /// transformers goes by the name of what prepares pictures, each of which has its own defaults. Where none was published, one
+  /// is named that does what is said.
   private static JsonObject preprocessor(JsonObject published) {
     if (published.has("image_processor_type") || published.has("feature_extractor_type")) return published;
     var fields = new JsonFields("preprocessing", published);
@@ -110,7 +111,8 @@ public final class HuggingFaceExport {
   private static void requireSame(String model, ModelConfig config, Path folder) {
     var lost = new ArrayList<String>();
     addDifferences("", config.toJson(), Converter.plan(folder, Conversion.to(Weight.Type.F32)).config(), lost);
-    if (!lost.isEmpty()) throw new CheckpointException(model + ": Hugging Face's form has no place for " + String.join(", ", lost));
+    if (!lost.isEmpty())
+      throw new CheckpointException(model + ": Hugging Face's form has no place for " + String.join(", ", lost));
   }
 
   private static void addDifferences(String path, JsonObject here, JsonObject there, List<String> lost) {
@@ -119,7 +121,8 @@ public final class HuggingFaceExport {
     for (var field : fields) {
       @Nullable JsonElement ours = here.get(field), theirs = there.get(field);
       if (ours instanceof JsonObject a && theirs instanceof JsonObject b) addDifferences(path + field + ".", a, b, lost);
-      else if (ours == null || !ours.equals(theirs)) lost.add("'" + path + field + "' " + ours + ", which would be read as " + theirs);
+      else if (ours == null || !ours.equals(theirs))
+        lost.add("'" + path + field + "' " + ours + ", which would be read as " + theirs);
     }
   }
 }

@@ -36,7 +36,8 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     }
   }
 
-  private static final String MASK_TOKEN = "used in pre-training only, but transformers may start all embeddings anew where it is missing";
+  private static final String MASK_TOKEN =
+      "used in pre-training only, but transformers may start all embeddings anew where it is missing";
   private static final int POINT_EMBEDDINGS = 4;
 
   /// @param labels names of the classes, as many as there are or fewer
@@ -64,7 +65,8 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
   private static HuggingFaceForm dinov2(Dinov2Config c, List<String> labels) {
     boolean registers = c.interpolateAntialias() || c.numRegisterTokens() > 0;
     var type = registers ? "dinov2_with_registers" : "dinov2";
-    var json = model(type, (registers ? "Dinov2WithRegisters" : "Dinov2") + (c.numClasses() > 0 ? "ForImageClassification" : "Model"));
+    var json = model(type,
+        (registers ? "Dinov2WithRegisters" : "Dinov2") + (c.numClasses() > 0 ? "ForImageClassification" : "Model"));
     var fields = c.toJson();
     if (c.mlpRatio() == (int) c.mlpRatio()) fields.addProperty("mlp_ratio", (int) c.mlpRatio());
     copy(fields, json, "image_size", "patch_size", "num_channels", "hidden_size", "num_hidden_layers", "num_attention_heads",
@@ -72,24 +74,28 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     if (registers) copy(fields, json, "num_register_tokens");
     addLabels(json, c.numClasses(), labels);
     var prefix = c.numClasses() > 0 ? type + "." : "";
-    var maskToken = Map.entry(prefix + "embeddings.mask_token", new Zeros(DType.F32, List.of(1L, (long) c.embedDim()), MASK_TOKEN));
+    var maskToken = Map.entry(prefix + "embeddings.mask_token",
+        new Zeros(DType.F32, List.of(1L, (long) c.embedDim()), MASK_TOKEN));
     var noRegisters = Map.entry(prefix + "embeddings.register_tokens",
         new Zeros(DType.F32, List.of(1L, 0L, (long) c.embedDim()), "has no elements, as there are no registers"));
     return new HuggingFaceForm(json, NameMap.huggingFaceDinov2(prefix),
         registers && c.numRegisterTokens() == 0 ? Map.ofEntries(maskToken, noRegisters) : Map.ofEntries(maskToken));
   }
 
+  /// Without an encoder of words it is the encoder of pictures, whose config stands alone. Each encoder says `projection_dim`,
+  /// too.
   private static JsonObject clip(ClipConfig c) {
-    var json = model("clip", "CLIPModel");
     var fields = c.toJson();
-    json.add("vision_config", tower(fields.getAsJsonObject("vision_config"), "clip_vision_model"));
+    var vision = tower(fields.getAsJsonObject("vision_config"), "clip_vision_model");
+    copy(fields, vision, "projection_dim");
+    if (!fields.has("text_config")) return alone(vision, "CLIPVisionModelWithProjection");
     var text = tower(fields.getAsJsonObject("text_config"), "clip_text_model");
     copy(fields.getAsJsonObject("text_config"), text, "eos_token_id");
+    copy(fields, text, "projection_dim");
+    var json = model("clip", "CLIPModel");
+    json.add("vision_config", vision);
     json.add("text_config", text);
     copy(fields, json, "projection_dim");
-    // The towers by themselves have it, too.
-    copy(fields, json.getAsJsonObject("vision_config"), "projection_dim");
-    copy(fields, text, "projection_dim");
     return json;
   }
 
@@ -98,16 +104,18 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     var fields = c.toJson();
     var vision = tower(fields.getAsJsonObject("vision_config"), "siglip_vision_model");
     if (!c.pooling()) vision.addProperty("vision_use_head", false);
-    if (c.text() == null) {
-      var json = model("siglip_vision_model", "SiglipVisionModel");
-      vision.entrySet().forEach(field -> json.add(field.getKey(), field.getValue()));
-      return json;
-    }
-    var json = model("siglip", "SiglipModel");
-    json.add("vision_config", vision);
+    if (!fields.has("text_config")) return alone(vision, "SiglipVisionModel");
     var text = tower(fields.getAsJsonObject("text_config"), "siglip_text_model");
     copy(fields.getAsJsonObject("text_config"), text, "pad_token_id", "projection_size");
+    var json = model("siglip", "SiglipModel");
+    json.add("vision_config", vision);
     json.add("text_config", text);
+    return json;
+  }
+
+  private static JsonObject alone(JsonObject tower, String architecture) {
+    var json = model(tower.get("model_type").getAsString(), architecture);
+    tower.entrySet().forEach(field -> json.add(field.getKey(), field.getValue()));
     return json;
   }
 
@@ -131,10 +139,11 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
   private static HuggingFaceForm segformer(SegformerConfig c, List<String> labels) {
     var json = model("segformer", "SegformerForSemanticSegmentation");
     json.addProperty("num_encoder_blocks", c.stages().size());
-    copy(c.toJson(), json, "num_channels", "patch_sizes", "strides", "hidden_sizes", "depths", "num_attention_heads", "mlp_ratios",
-        "sr_ratios", "hidden_act", "decoder_hidden_size");
+    copy(c.toJson(), json, "num_channels", "patch_sizes", "strides", "hidden_sizes", "depths", "num_attention_heads",
+        "mlp_ratios", "sr_ratios", "hidden_act", "decoder_hidden_size");
     addLabels(json, c.numClasses(), labels);
-    var steps = new Zeros(DType.I64, List.of(), "counts training's steps, but transformers may start the norm anew where it is missing");
+    var steps = new Zeros(DType.I64, List.of(),
+        "counts training's steps, but transformers may start the norm anew where it is missing");
     return new HuggingFaceForm(json, NameMap.HUGGING_FACE_SEGFORMER, Map.of("decode_head.batch_norm.num_batches_tracked", steps));
   }
 
@@ -149,14 +158,15 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     vision.addProperty("num_pos_feats", c.dim() / 2);
     json.add("vision_config", vision);
     var prompts = new JsonObject();
-    copy(fields.getAsJsonObject("prompt_encoder_config"), prompts, "hidden_size", "mask_input_channels", "hidden_act", "layer_norm_eps");
+    copy(fields.getAsJsonObject("prompt_encoder_config"), prompts, "hidden_size", "mask_input_channels", "hidden_act",
+        "layer_norm_eps");
     copy(vision, prompts, "image_size", "patch_size");
     prompts.addProperty("image_embedding_size", c.vision().gridSize());
     prompts.addProperty("num_point_embeddings", POINT_EMBEDDINGS);
     json.add("prompt_encoder_config", prompts);
     var masks = new JsonObject();
-    copy(fields.getAsJsonObject("mask_decoder_config"), masks, "hidden_size", "num_hidden_layers", "num_attention_heads", "mlp_dim",
-        "attention_downsample_rate", "num_multimask_outputs", "iou_head_hidden_dim", "hidden_act", "layer_norm_eps");
+    copy(fields.getAsJsonObject("mask_decoder_config"), masks, "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "mlp_dim", "attention_downsample_rate", "num_multimask_outputs", "iou_head_hidden_dim", "hidden_act", "layer_norm_eps");
     json.add("mask_decoder_config", masks);
     return json;
   }

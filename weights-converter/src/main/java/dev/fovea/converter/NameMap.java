@@ -307,9 +307,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       if (!ending.equals(BIAS)) shape = shaped.group(2).isEmpty() ? List.of() : List.of(shaped.group(2).split(" "));
     }
     var part = PART.matcher(name);
-    return part.matches()
-        ? new Source(named(part.group(1), ending), Integer.parseInt(part.group(2)), Integer.parseInt(part.group(3)), shape, order, norm)
-        : new Source(named(name, ending), 0, 1, shape, order, norm);
+    if (!part.matches()) return new Source(named(name, ending), 0, 1, shape, order, norm);
+    int index = Integer.parseInt(part.group(2)), count = Integer.parseInt(part.group(3));
+    return new Source(named(part.group(1), ending), index, count, shape, order, norm);
   }
 
   private static String named(String rule, String ending) {

@@ -22,8 +22,8 @@ import java.util.function.LongUnaryOperator;
 /// A model file seen through a [NameMap] from its other end. Loading a model from it asks for every parameter with its shape; the
 /// elements of each go back, as they are, into the published tensors that the parameter was made of.
 ///
-/// Of a batch norm that was folded only the result is left: it stays in the weight before, and in the norm's bias, and the rest of
-/// the norm does nothing.
+/// Of a batch norm that was folded only the result is left: it stays in the weight before, and in the norm's bias, and the rest
+/// of the norm does nothing.
 final class UnmappedSource implements WeightSource {
   private static final String BIAS = ".bias";
 
@@ -97,7 +97,8 @@ final class UnmappedSource implements WeightSource {
     var sources = sources(name);
     var lengths = Arrays.stream(shape).asLongStream().toArray();
     if (lengths[0] % sources.size() != 0)
-      throw new MismatchException("'" + name + "': expected rows for " + sources.size() + " tensors, got " + Arrays.toString(shape));
+      throw new MismatchException("'" + name + "': expected rows for " + sources.size() + " tensors, got "
+          + Arrays.toString(shape));
     lengths[0] /= sources.size();
     long size = product(lengths);
     for (int i = 0; i < sources.size(); i++) {
@@ -142,7 +143,8 @@ final class UnmappedSource implements WeightSource {
     }).toArray();
     for (int d = 0; d < shape.length; d++) if (shape[d] < 0) shape[d] = size / -product(shape);
     if (product(shape) != size)
-      throw new MismatchException("'" + source.name() + "': expected a shape of " + size + " elements, got " + Arrays.toString(shape));
+      throw new MismatchException("'" + source.name() + "': expected a shape of " + size + " elements, got "
+          + Arrays.toString(shape));
     return shape;
   }
 

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import org.jetbrains.annotations.Nullable;
 
 /// Writes folders that appear under their name when they are complete, or not at all.
 final class WholeFolder {
@@ -19,26 +18,31 @@ final class WholeFolder {
     void writeTo(Path folder) throws IOException;
   }
 
-  /// Writes a folder where there is none yet, or an empty one.
+  /// Writes a folder where there is none yet, or an empty one. Until it is complete it lies beside it under another name, from
+  /// where it is deleted when the program is ended; only a program that is killed leaves it.
   ///
   /// @throws CheckpointException if it cannot be written; nothing is left over then
   static void write(Path path, Contents contents) {
     requirePlace(path);
-    Path temporary = null;
     try {
       var target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
-      temporary = Files.createTempDirectory(target.getParent(), "." + target.getFileName() + ".");
-      contents.writeTo(temporary);
-      makeReadable(temporary);
-      // Takes the place of an empty folder, and of nothing else.
-      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      var temporary = Files.createTempDirectory(target.getParent(), "." + target.getFileName() + ".");
+      var atTheEnd = new Thread(() -> deleteIfThere(temporary), "fovea-unfinished-folder");
+      Runtime.getRuntime().addShutdownHook(atTheEnd);
+      try {
+        contents.writeTo(temporary);
+        makeReadable(temporary);
+        // Takes the place of an empty folder, and of nothing else.
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      } catch (CheckpointException e) {
+        // Whoever reads it never sees the folder by its other name.
+        throw new CheckpointException(e.getMessage().replace(temporary.toString(), path.toString()), e);
+      } finally {
+        deleteIfThere(temporary);
+        Runtime.getRuntime().removeShutdownHook(atTheEnd);
+      }
     } catch (IOException e) {
       throw new CheckpointException(path + ": cannot be written: " + WholeFile.reason(e), e);
-    } catch (CheckpointException e) {
-      // Whoever reads it never sees the folder by its other name.
-      throw temporary == null ? e : new CheckpointException(e.getMessage().replace(temporary.toString(), path.toString()), e);
-    } finally {
-      deleteIfThere(temporary);
     }
   }
 
@@ -58,7 +62,8 @@ final class WholeFolder {
     try (var files = Files.list(path)) {
       var first = files.sorted().findFirst();
       if (first.isPresent())
-        throw new CheckpointException(path + ": expected a new or an empty folder, got one with " + first.get().getFileName() + " in it");
+        throw new CheckpointException(path + ": expected a new or an empty folder, got one with " + first.get().getFileName()
+            + " in it");
     } catch (IOException e) {
       throw new CheckpointException(path + ": cannot be read: " + WholeFile.reason(e), e);
     }
@@ -70,8 +75,8 @@ final class WholeFolder {
       Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
-  private static void deleteIfThere(@Nullable Path temporary) {
-    if (temporary == null || !Files.exists(temporary)) return;
+  private static void deleteIfThere(Path temporary) {
+    if (!Files.exists(temporary)) return;
     try (var files = Files.list(temporary)) {
       for (var file : files.toList()) Files.deleteIfExists(file);
       Files.deleteIfExists(temporary);

@@ -38,12 +38,12 @@ class HuggingFaceExportTest {
   private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
   private static final String MODEL = "model.safetensors";
 
-  /// What a fixture's config says and an exported one does not: what training alone knows, what is true of every model that is read
-  /// here, what follows from other fields, and what transformers does not use either.
+  /// What a fixture's config says and an exported one does not: what training alone knows, what is true of every model that is
+  /// read here, what follows from other fields, and what transformers does not use either.
   private static final Set<String> NOT_SAID = Set.of("attention_probs_dropout_prob", "hidden_dropout_prob", "attention_dropout",
-      "classifier_dropout", "classifier_dropout_prob", "drop_path_rate", "initializer_range", "initializer_factor", "layerscale_value",
-      "logit_scale_init_value", "semantic_loss_ignore_index", "encoder_stride", "pooler_act", "pooler_output_size", "transformers_version",
-      "dtype", "apply_layernorm", "out_features", "out_indices", "stage_names", "reshape_hidden_states", "reshape_last_stage",
+      "classifier_dropout", "classifier_dropout_prob", "drop_path_rate", "initializer_range", "initializer_factor",
+      "layerscale_value", "logit_scale_init_value", "semantic_loss_ignore_index", "encoder_stride", "pooler_act",
+      "pooler_output_size", "transformers_version", "dtype", "apply_layernorm", "out_features", "out_indices", "stage_names", "reshape_hidden_states", "reshape_last_stage",
       "use_mask_token", "tie_word_embeddings", "add_cross_attention", "is_decoder", "use_cache", "bos_token_id", "iou_head_depth",
       "mlp_ratio", "scale", "use_abs_pos", "use_rel_pos");
 
@@ -177,8 +177,8 @@ class HuggingFaceExportTest {
 
   /// SegFormer's norms have PyTorch's epsilon whatever the config says; the rest is what transformers has where nothing is said.
   private static boolean known(String name, String field, JsonElement value) {
-    return NOT_SAID.contains(field) || Map.of("layer_norm_eps", "1e-06", "text_config.pad_token_id", "1", "text_config.eos_token_id", "1",
-        "pad_token_id", "0", "mask_decoder_config.model_type", "", "prompt_encoder_config.model_type", "")
+    return NOT_SAID.contains(field) || Map.of("layer_norm_eps", "1e-06", "text_config.pad_token_id", "1",
+        "text_config.eos_token_id", "1", "pad_token_id", "0", "mask_decoder_config.model_type", "", "prompt_encoder_config.model_type", "")
         .getOrDefault(name, "said").equals(value.getAsString());
   }
 
@@ -232,7 +232,8 @@ class HuggingFaceExportTest {
   @ValueSource(booleans = {true, false})
   void siglipsEncoderOfPicturesAlone(boolean pooling) throws IOException {
     var config = json(FIXTURES.resolve("siglip-tiny/config.json")).getAsJsonObject("vision_config");
-    var source = part("siglip-tiny", config, name -> name.startsWith("vision_model.") && (pooling || !name.contains(".head.")) ? name : null);
+    var source = part("siglip-tiny", config,
+        name -> name.startsWith("vision_model.") && (pooling || !name.contains(".head.")) ? name : null);
     var model = fovea(source, Weight.Type.F32);
     var published = published(model);
     assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
@@ -271,9 +272,10 @@ class HuggingFaceExportTest {
   void rows() {
     var head = tensors(FIXTURES.resolve("vit-tiny").resolve(MODEL)).get("classifier.weight");
     try (var source = Checkpoint.open(FIXTURES.resolve("vit-tiny").resolve(MODEL))) {
-      var rows = source.tensor("classifier.weight");
+      var stored = source.tensor("classifier.weight");
+      var rows = new StoredTensor("head.weight", DType.F32, stored.shape(), stored.data());
       var model = changed(fovea(FIXTURES.resolve("vit-tiny"), Weight.Type.F32), "rows", config -> config,
-          tensor -> tensor.name().equals("head.weight") ? new StoredTensor("head.weight", DType.F32, rows.shape(), rows.data()) : tensor);
+          tensor -> tensor.name().equals("head.weight") ? rows : tensor);
       assertThat(tensors(published(model).resolve(MODEL)).get("classifier.weight")).isEqualTo(head);
     }
   }
@@ -286,10 +288,12 @@ class HuggingFaceExportTest {
       types.put(golden, preprocessing.get("image_processor_type").getAsString());
       assertThat(preprocessing.get("do_center_crop").getAsBoolean()).isFalse();
     }
-    assertThat(types).isEqualTo(Map.of("dinov2-tiny", "ViTImageProcessor", "sam-tiny", "SamImageProcessor", "siglip-tiny", "ViTImageProcessor"));
+    assertThat(types).isEqualTo(
+        Map.of("dinov2-tiny", "ViTImageProcessor", "sam-tiny", "SamImageProcessor", "siglip-tiny", "ViTImageProcessor"));
     assertThat(json(published(fovea(FIXTURES.resolve("vit-tiny.timm"), Weight.Type.F32)).resolve("preprocessor_config.json"))
         .get("image_processor_type").getAsString()).isEqualTo("CLIPImageProcessor");
-    assertThat(published(fovea(FIXTURES.resolve("bert-tiny-classifier"), Weight.Type.F32)).resolve("preprocessor_config.json")).doesNotExist();
+    assertThat(published(fovea(FIXTURES.resolve("bert-tiny-classifier"), Weight.Type.F32)).resolve("preprocessor_config.json"))
+        .doesNotExist();
   }
 
   /// What the form has no place for is an error, and nothing is left of the folder.
@@ -298,12 +302,13 @@ class HuggingFaceExportTest {
     var segformer = fovea(FIXTURES.resolve("segformer-tiny"), Weight.Type.F32);
     requireRefused(changed(segformer, "eps", config -> config.replace("1.0E-5", "1.0E-6"), tensor -> tensor),
         "eps.safetensors: Hugging Face's form has no place for 'layer_norm_eps' 1.0E-6, which would be read as 1.0E-5");
-    requireRefused(changed(segformer, "unknown", (key, value) -> key.equals("family") ? "vgg" : value, tensor -> tensor), "unknown.safetensors: family 'vgg' is not supported");
-    requireRefused(changed(segformer, "missing", config -> config, tensor -> tensor.name().equals("head.linear_pred.bias") ? null : tensor),
+    requireRefused(changed(segformer, "unknown", (key, value) -> key.equals("family") ? "vgg" : value, tensor -> tensor),
+        "unknown.safetensors: family 'vgg' is not supported");
+    var bias = "head.linear_pred.bias";
+    requireRefused(changed(segformer, "missing", config -> config, tensor -> tensor.name().equals(bias) ? null : tensor),
         "missing.safetensors: weight 'head.linear_pred.bias': missing, expected [9]");
-    requireRefused(changed(segformer, "more", config -> config,
-        tensor -> tensor.name().equals("head.linear_pred.bias") ? new StoredTensor("extra", tensor.dtype(), tensor.shape(), tensor.data()) : tensor),
-        "'extra': not used by the model");
+    requireRefused(changed(segformer, "more", config -> config, tensor -> tensor.name().equals(bias)
+        ? new StoredTensor("extra", tensor.dtype(), tensor.shape(), tensor.data()) : tensor), "'extra': not used by the model");
     requireRefused(FIXTURES.resolve("vit-tiny").resolve(MODEL), "not a Fovea model");
     requireRefused(FIXTURES.resolve("vit-tiny"), "expected a safetensors file, got a directory");
   }
@@ -328,12 +333,15 @@ class HuggingFaceExportTest {
     assertThatThrownBy(() -> HuggingFaceExport.write(model, full)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("full: expected a new or an empty folder, got one with mine.txt in it");
     assertThat(full.resolve("mine.txt")).hasContent("mine");
-    assertThatThrownBy(() -> HuggingFaceExport.write(model, full.resolve("mine.txt"))).hasMessageEndingWith("mine.txt: expected a folder to write, got a file");
-    assertThatThrownBy(() -> HuggingFaceExport.write(model, folder.resolve("no/such"))).hasMessageContaining("there is no folder");
+    assertThatThrownBy(() -> HuggingFaceExport.write(model, full.resolve("mine.txt")))
+        .hasMessageEndingWith("mine.txt: expected a folder to write, got a file");
+    assertThatThrownBy(() -> HuggingFaceExport.write(model, folder.resolve("no/such")))
+        .hasMessageContaining("there is no folder");
     var empty = Files.createDirectory(folder.resolve("empty"));
     HuggingFaceExport.write(model, empty);
     try (var files = Files.list(empty)) {
-      assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder("config.json", MODEL, "preprocessor_config.json");
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("config.json", MODEL, "preprocessor_config.json");
     }
     assertThatThrownBy(() -> HuggingFaceExport.write(model, empty)).hasMessageContaining("expected a new or an empty folder");
   }
