@@ -8,8 +8,8 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides;
-/// a rule without it goes before one with it.
+/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides,
+/// and `#+1` in a source for one more; a rule without it goes before one with it.
 /// Several sources are put one below the other. A source may say, in this order, more than its name:
 ///
 /// | | |
@@ -19,6 +19,7 @@ import org.jetbrains.annotations.Nullable;
 /// | `name<N * 3 3>` | its weight has this shape there, where the engine's is another |
 /// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias stays as it is |
 /// | `name ~ norm` | with the batch norm `norm` folded into it, which follows it |
+/// | `0, name` | a row of zeros, then its rows |
 ///
 /// In a shape `N` is the number of the parameter's rows, `K` of its columns, `*` what is left, and a word a field of the model's
 /// config, where `#` stands for the first number. Only the way back asks for shapes.
@@ -32,7 +33,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
   private static final Pattern SHAPE = Pattern.compile("(.*)<(.*)>");
   private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
-  private static final String NORM = " ~ ";
+  private static final String NORM = " ~ ", NEXT = "#+1", ZEROS = "0, ";
   private static final String WEIGHT = ".weight", BIAS = ".bias";
 
   private static final String SEGFORMER_BLOCK = "segformer.encoder.block.#.#.";
@@ -43,7 +44,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   /// @param shape a word a dimension; null where it is published as the engine has it
   /// @param order its dimensions, in the order in which they are to lie; empty where they stay
   /// @param norm the batch norm that follows and is to be folded into the tensor; null for none
-  record Source(String name, int index, int count, @Nullable List<String> shape, List<Integer> order, @Nullable String norm) {}
+  /// @param zeros whether a row of zeros goes before it
+  record Source(String name, int index, int count, @Nullable List<String> shape, List<Integer> order, @Nullable String norm,
+      boolean zeros) {}
 
   /// Hugging Face's `ViTForImageClassification` (ref: transformers, `models/vit/modeling_vit.py`).
   static final NameMap HUGGING_FACE_VIT = new NameMap(Map.ofEntries(
@@ -64,10 +67,6 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       Map.of("vit.pooler.dense.weight", "the classification head reads the class token itself",
           "vit.pooler.dense.bias", "the classification head reads the class token itself",
           "vit.embeddings.mask_token", "used in pre-training only"));
-
-  /// timm's ViTs, whose names are also Fovea's (ref: timm, `models/vision_transformer.py`).
-  static final NameMap TIMM_VIT = new NameMap(same("cls_token", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv",
-      "blocks.#.attn.proj", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "norm", "head"), Map.of());
 
   /// The original repository's DINOv2 (ref: dinov2, `models/vision_transformer.py`, `layers/swiglu_ffn.py`).
   static final NameMap FACEBOOK_DINOV2 = new NameMap(all(
@@ -225,20 +224,20 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   }
 
   /// Names that are the same on both sides.
-  private static Map<String, List<String>> same(String... names) {
+  static Map<String, List<String>> same(String... names) {
     var same = new HashMap<String, List<String>>();
     for (var name : names) same.put(name, List.of(name));
     return same;
   }
 
   @SafeVarargs
-  private static Map<String, List<String>> all(Map<String, List<String>>... parts) {
+  static Map<String, List<String>> all(Map<String, List<String>>... parts) {
     var all = new HashMap<String, List<String>>();
     for (var part : parts) all.putAll(part);
     return Map.copyOf(all);
   }
 
-  private static Map.Entry<String, List<String>> one(String name, String source) {
+  static Map.Entry<String, List<String>> one(String name, String source) {
     return Map.entry(name, List.of(source));
   }
 
@@ -282,18 +281,25 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     var numbers = NUMBER.matcher(stem).results().map(MatchResult::group).toList();
     var sources = rules.getOrDefault(stem, rules.get(NUMBER.matcher(stem).replaceAll("#")));
     if (sources == null) throw new IllegalStateException("no rule for '" + name + "'");
-    return sources.stream().map(source -> source(numbered(source, numbers), ending)).toList();
+    return sources.stream().map(source -> source(source, numbers, ending)).toList();
   }
 
   private static String numbered(String rule, List<String> numbers) {
-    for (var number : numbers) rule = rule.replaceFirst("#", number);
+    for (var number : numbers) {
+      int at = rule.indexOf('#');
+      if (at < 0) break;
+      boolean next = rule.startsWith(NEXT, at);
+      rule = rule.substring(0, at) + (next ? Long.parseLong(number) + 1 : number) + rule.substring(at + (next ? NEXT.length() : 1));
+    }
     return numbers.isEmpty() ? rule : rule.replace("#", numbers.getFirst());
   }
 
-  private static Source source(String rule, String ending) {
+  private static Source source(String rule, List<String> numbers, String ending) {
+    boolean zeros = rule.startsWith(ZEROS);
+    if (zeros) rule = rule.substring(ZEROS.length());
     int folded = rule.indexOf(NORM);
-    var norm = folded < 0 ? null : rule.substring(folded + NORM.length());
-    var name = folded < 0 ? rule : rule.substring(0, folded);
+    var norm = folded < 0 ? null : numbered(rule.substring(folded + NORM.length()), numbers);
+    var name = numbered(folded < 0 ? rule : rule.substring(0, folded), numbers);
     List<Integer> order = List.of();
     var ordered = ORDER.matcher(name);
     if (ordered.matches()) {
@@ -307,9 +313,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       if (!ending.equals(BIAS)) shape = shaped.group(2).isEmpty() ? List.of() : List.of(shaped.group(2).split(" "));
     }
     var part = PART.matcher(name);
-    if (!part.matches()) return new Source(named(name, ending), 0, 1, shape, order, norm);
+    if (!part.matches()) return new Source(named(name, ending), 0, 1, shape, order, norm, zeros);
     int index = Integer.parseInt(part.group(2)), count = Integer.parseInt(part.group(3));
-    return new Source(named(part.group(1), ending), index, count, shape, order, norm);
+    return new Source(named(part.group(1), ending), index, count, shape, order, norm, zeros);
   }
 
   private static String named(String rule, String ending) {

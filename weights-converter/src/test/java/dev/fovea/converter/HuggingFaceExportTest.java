@@ -244,6 +244,21 @@ class HuggingFaceExportTest {
     requireFixedPoint(model, published, Weight.Type.F32);
   }
 
+  @Test
+  void clipsEncoderOfPicturesAlone() throws IOException {
+    var both = json(FIXTURES.resolve("clip-tiny/config.json"));
+    var config = both.getAsJsonObject("vision_config");
+    config.add("projection_dim", both.get("projection_dim"));
+    var source = part("clip-tiny", config, name -> name.startsWith("vision_model.") || name.startsWith("visual_") ? name : null);
+    var model = fovea(source, Weight.Type.F32);
+    var published = published(model);
+    assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
+    var said = json(published.resolve("config.json"));
+    assertThat(said.get("architectures").toString()).isEqualTo("[\"CLIPVisionModelWithProjection\"]");
+    requireSaid("", config, said);
+    requireFixedPoint(model, published, Weight.Type.F32);
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void bertWithoutAClassifier(boolean pooler) throws IOException {
@@ -309,6 +324,10 @@ class HuggingFaceExportTest {
         "missing.safetensors: weight 'head.linear_pred.bias': missing, expected [9]");
     requireRefused(changed(segformer, "more", config -> config, tensor -> tensor.name().equals(bias)
         ? new StoredTensor("extra", tensor.dtype(), tensor.shape(), tensor.data()) : tensor), "'extra': not used by the model");
+    requireRefused(changed(fovea(FIXTURES.resolve("vit-tiny"), Weight.Type.F32), "norm",
+        config -> config.replace("\"qkv_bias\":true", "\"qkv_bias\":true,\"pre_norm\":true"), tensor -> tensor.name().equals("norm.weight")
+            ? new StoredTensor("norm_pre.weight", tensor.dtype(), tensor.shape(), tensor.data()) : tensor),
+        "'norm_pre.weight': has no place in the published form");
     requireRefused(FIXTURES.resolve("vit-tiny").resolve(MODEL), "not a Fovea model");
     requireRefused(FIXTURES.resolve("vit-tiny"), "expected a safetensors file, got a directory");
   }
