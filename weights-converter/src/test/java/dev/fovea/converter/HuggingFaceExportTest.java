@@ -213,35 +213,29 @@ class HuggingFaceExportTest {
     assertThat(after).isEqualTo(before);
   }
 
-  /// A folder with some of a fixture's tensors under other names.
-  private Path part(String golden, JsonObject config, Function<String, String> renamed) throws IOException {
-    var source = Files.createDirectory(folder.resolve("source"));
-    Files.writeString(source.resolve("config.json"), config.toString());
-    try (var checkpoint = Checkpoint.open(FIXTURES.resolve(golden).resolve(MODEL))) {
-      var writer = new CheckpointWriter();
-      for (var tensor : checkpoint.tensors().values()) {
-        var name = renamed.apply(tensor.name());
-        if (name != null) writer.tensor(name, tensor.dtype(), tensor.shape().stream().mapToLong(d -> d).toArray(), tensor::data);
-      }
-      writer.write(source.resolve(MODEL));
-    }
-    return source;
+  private Path source(Renamed tensors, JsonObject config) {
+    return tensors.write(folder.resolve("source"), "config.json", config.toString()).getParent();
+  }
+
+  /// There and back with all tensors.
+  private JsonObject requireSame(Path source, String architecture) throws IOException {
+    var model = fovea(source, Weight.Type.F32);
+    var published = published(model);
+    assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
+    var said = json(published.resolve("config.json"));
+    assertThat(said.get("architectures").toString()).isEqualTo("[\"" + architecture + "\"]");
+    requireSaid("", json(source.resolve("config.json")), said);
+    requireFixedPoint(model, published, Weight.Type.F32);
+    return said;
   }
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void siglipsEncoderOfPicturesAlone(boolean pooling) throws IOException {
+    var tensors = Renamed.ofGolden("siglip-tiny").drop("text.*|logit_.*");
     var config = json(FIXTURES.resolve("siglip-tiny/config.json")).getAsJsonObject("vision_config");
-    var source = part("siglip-tiny", config,
-        name -> name.startsWith("vision_model.") && (pooling || !name.contains(".head.")) ? name : null);
-    var model = fovea(source, Weight.Type.F32);
-    var published = published(model);
-    assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
-    var said = json(published.resolve("config.json"));
-    assertThat(said.get("architectures").toString()).isEqualTo("[\"SiglipVisionModel\"]");
+    var said = requireSame(source(pooling ? tensors : tensors.drop("vision_model\\.head\\..*"), config), "SiglipVisionModel");
     assertThat(said.has("vision_use_head")).isEqualTo(!pooling);
-    requireSaid("", config, said);
-    requireFixedPoint(model, published, Weight.Type.F32);
   }
 
   @Test
@@ -249,26 +243,16 @@ class HuggingFaceExportTest {
     var both = json(FIXTURES.resolve("clip-tiny/config.json"));
     var config = both.getAsJsonObject("vision_config");
     config.add("projection_dim", both.get("projection_dim"));
-    var source = part("clip-tiny", config, name -> name.startsWith("vision_model.") || name.startsWith("visual_") ? name : null);
-    var model = fovea(source, Weight.Type.F32);
-    var published = published(model);
-    assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
-    var said = json(published.resolve("config.json"));
-    assertThat(said.get("architectures").toString()).isEqualTo("[\"CLIPVisionModelWithProjection\"]");
-    requireSaid("", config, said);
-    requireFixedPoint(model, published, Weight.Type.F32);
+    requireSame(source(Renamed.ofGolden("clip-tiny").drop("text.*|logit_scale"), config), "CLIPVisionModelWithProjection");
   }
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void bertWithoutAClassifier(boolean pooler) throws IOException {
-    var source = part("bert-tiny-classifier", json(FIXTURES.resolve("bert-tiny-classifier/config.json")),
-        name -> name.startsWith("bert.") && (pooler || !name.contains(".pooler.")) ? name.substring("bert.".length()) : null);
-    var model = fovea(source, Weight.Type.F32);
-    var published = published(model);
-    assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
-    assertThat(json(published.resolve("config.json")).get("architectures").toString()).isEqualTo("[\"BertModel\"]");
-    requireFixedPoint(model, published, Weight.Type.F32);
+    var tensors = Renamed.ofGolden("bert-tiny-classifier").drop("classifier.*").rename("^bert\\.", "");
+    var config = json(FIXTURES.resolve("bert-tiny-classifier/config.json"));
+    for (var labels : List.of("id2label", "label2id", "architectures")) config.remove(labels);
+    requireSame(source(pooler ? tensors : tensors.drop("pooler.*"), config), "BertModel");
   }
 
   /// Only the kind with registers resamples positions with antialiasing, and it may have none.
