@@ -46,6 +46,12 @@ final class ConvertCommand implements Callable<Integer> {
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
   private Weight.Type dtype;
 
+  @Option(names = "--config", paramLabel = "FILE", description = "What tells the model's sizes, instead of the config.json beside the weights.")
+  private Path config;
+
+  @Option(names = "--preset", paramLabel = "NAME", description = "A published model whose sizes these are, instead of a config.")
+  private String preset;
+
   @Option(names = "--dry-run", description = "Do everything but write the file.")
   private boolean dryRun;
 
@@ -81,7 +87,8 @@ final class ConvertCommand implements Callable<Integer> {
 
   private Report converted() {
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(dtype).withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
+      var conversion = Conversion.to(dtype).withConfig(config).withPreset(preset)
+          .withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
       return dryRun ? Converter.rehearse(source, conversion) : Converter.convert(source, output, conversion);
     }
   }

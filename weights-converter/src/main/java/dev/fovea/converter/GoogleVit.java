@@ -99,12 +99,7 @@ final class GoogleVit {
   }
 
   private int[] shape(String name, int dimensions) {
-    var tensor = source.tensors().get(prefix + name);
-    if (tensor == null) throw new CheckpointException(source.name() + ": there is no '" + prefix + name + "'");
-    if (tensor.shape().size() != dimensions || tensor.size() == 0)
-      throw new CheckpointException(source.name() + ": '" + prefix + name + "': expected " + dimensions + " dimensions, got "
-          + tensor.shape());
-    return tensor.shape().stream().mapToInt(Math::toIntExact).toArray();
+    return source.tensor(prefix + name, dimensions).shape().stream().mapToInt(Math::toIntExact).toArray();
   }
 
   NameMap names() {

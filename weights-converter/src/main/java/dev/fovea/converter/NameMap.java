@@ -25,7 +25,7 @@ import org.jetbrains.annotations.Nullable;
 /// config, where `#` stands for the first number. Only the way back asks for shapes.
 ///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
-/// @param dropped source names that an encoder with this head does not use, with the reason
+/// @param dropped source names that an encoder with this head does not use, with the reason; a `#` stands for any number
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
@@ -269,6 +269,11 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   /// A transposed convolution's weight `[in, out, height, width]` as `[height · width · out, in]`.
   static String convTranspose(String source) {
     return source + "<K * 2 2>(2 3 1 0)";
+  }
+
+  /// Why a source tensor is left out; null if it is not.
+  @Nullable String reasonToDrop(String name) {
+    return dropped.getOrDefault(name, dropped.get(NUMBER.matcher(name).replaceAll("#")));
   }
 
   /// The sources of a parameter of Fovea's.
