@@ -5,6 +5,7 @@ import dev.fovea.converter.Inspection;
 import dev.fovea.converter.Report;
 import dev.fovea.converter.Report.Origin;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
@@ -41,17 +42,17 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   }
 
   private static Row row(Inspection.Tensor tensor, @Nullable Report plan) {
-    var becomes = new ArrayList<String>();
-    var how = new ArrayList<String>();
-    for (var parameter : plan == null ? List.<Report.Parameter>of() : plan.mapped())
+    var leftOut = plan == null ? null : plan.dropped().get(tensor.name());
+    var becomes = new LinkedHashSet<String>();
+    var how = new LinkedHashSet<String>();
+    for (var parameter : plan == null || leftOut != null ? List.<Report.Parameter>of() : plan.mapped())
       for (var origin : parameter.origins()) {
-        boolean itself = origin.name().equals(tensor.name());
-        boolean norm = !itself && origin.norm() != null && isOf(origin.norm(), tensor.name());
-        if (!itself && !norm || becomes.contains(parameter.name())) continue;
+        boolean isNorm = origin.norm() != null && isOf(origin.norm(), tensor.name());
+        if (!isNorm && !origin.name().equals(tensor.name())) continue;
         becomes.add(parameter.name());
-        for (var step : norm ? List.of("folded") : steps(parameter, origin)) if (!how.contains(step)) how.add(step);
+        how.addAll(isNorm ? List.of("folded") : steps(parameter, origin));
       }
-    return new Row(tensor.name(), tensor.dtype().name(), tensor.shape(), becomes, how, plan == null ? null : plan.dropped().get(tensor.name()));
+    return new Row(tensor.name(), tensor.dtype().name(), tensor.shape(), List.copyOf(becomes), List.copyOf(how), leftOut);
   }
 
   private static boolean isOf(String norm, String tensor) {
