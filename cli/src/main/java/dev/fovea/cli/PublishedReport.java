@@ -25,12 +25,12 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   /// @param how what is done to them on the way
   /// @param left_out why it has no place; absent where it has one
   record Row(String name, String dtype, List<Long> shape, List<String> becomes, List<String> how, @Nullable String left_out) {
-    private String text() {
+    private String text(int width) {
       var fate = new StringBuilder();
       if (!becomes.isEmpty()) fate.append("-> ").append(String.join(", ", becomes));
       if (!how.isEmpty()) fate.append(" (").append(String.join(", ", how)).append(")");
       if (left_out != null) fate.append("left out: ").append(left_out);
-      return String.format("%-48s %-5s %-22s %s", name, dtype, shape, fate).stripTrailing();
+      return String.format("%-" + width + "s %-5s %-18s %s", name, dtype, shape, fate).stripTrailing();
     }
   }
 
@@ -74,7 +74,8 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
     if (problem == null) text.append(String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
         parameters, bytes, config, config_from));
     else text.append(String.format("convertible  no: %s%n", problem));
-    for (var row : tensors) text.append(row.text()).append(System.lineSeparator());
+    int width = tensors.stream().mapToInt(row -> row.name.length()).max().orElse(1);
+    for (var row : tensors) text.append(row.text(width)).append(System.lineSeparator());
     return text.toString();
   }
 }
