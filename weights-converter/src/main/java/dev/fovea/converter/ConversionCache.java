@@ -3,6 +3,7 @@ package dev.fovea.converter;
 import dev.fovea.converter.SourceFiles.Stamp;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.io.IOException;
@@ -106,12 +107,12 @@ public final class ConversionCache {
     }
     var files = SourceFiles.of(model, conversion);
     var stamps = files.stamps();
-    var note = new HashNote(folder.resolve("sources").resolve(SourceFiles.hash(model.toAbsolutePath().normalize().toString())));
+    var note = new HashNote(folder.resolve("sources").resolve(Sha256.ofText(model.toAbsolutePath().normalize().toString())));
     var known = note.read(stamps);
     if (known == null) Converter.plan(model, conversion);   // What cannot be converted is not worth reading.
     var place = place();
     var hash = known == null ? hash(files, stamps, note, conversion) : known;
-    var key = SourceFiles.hash(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.type().name(),
+    var key = Sha256.ofText(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.type().name(),
         String.valueOf(conversion.preset()), hash));
     var entry = place.resolve(key + ".safetensors");
     if (isWhole(entry)) return entry;

@@ -17,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -28,6 +29,10 @@ import org.jetbrains.annotations.Nullable;
 public final class Converter {
   /// Counts up when a conversion gives other bytes than before, so that [ConversionCache] keeps none of the earlier ones.
   public static final int VERSION = 1;
+
+  /// The files beside the weights that a conversion may read.
+  public static final List<String> BESIDE_WEIGHTS = Stream.concat(Stream.of("config.json", "preprocessor_config.json"),
+      Tokenizer.FILES.stream()).toList();
 
   private Converter() {}
 
@@ -76,7 +81,7 @@ public final class Converter {
     try {
       var model = model(checkpoint, folder(path), conversion);
       family = model.published.config().family().id();
-      return new Inspection(tensors, family, prepare(checkpoint, folder(path), model, conversion).report(), null);
+      return new Inspection(tensors, family, prepare(checkpoint, folder(path), model, conversion).report(Map.of(), ""), null);
     } catch (CheckpointException e) {
       return new Inspection(tensors, family, null, e.getMessage());
     }
