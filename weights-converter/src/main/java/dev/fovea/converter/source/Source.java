@@ -58,11 +58,28 @@ public final class Source implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is none, it cannot be read, or it breaks a rule of its format
   public static Source open(Path path) {
-    var file = Files.isDirectory(path) ? find(path) : path;
-    return file.getFileName().toString().endsWith(Shards.ENDING) ? Shards.open(file) : openFile(file);
+    var file = find(path);
+    return isIndex(file) ? Shards.open(file) : openFile(file);
   }
 
-  private static Path find(Path folder) {
+  /// The files that [#open] reads: the one of the weights, or their index and the shards.
+  ///
+  /// @throws CheckpointException if there is none, or an index cannot be read
+  public static List<Path> files(Path path) {
+    var file = find(path);
+    return isIndex(file) ? Shards.files(file) : List.of(file);
+  }
+
+  private static boolean isIndex(Path file) {
+    return file.getFileName().toString().endsWith(Shards.ENDING);
+  }
+
+  private static Path find(Path path) {
+    if (!Files.exists(path)) throw new CheckpointException(path + ": no such file or folder");
+    return Files.isDirectory(path) ? findIn(path) : path;
+  }
+
+  private static Path findIn(Path folder) {
     for (var each : WELL_KNOWN) if (Files.exists(folder.resolve(each))) return folder.resolve(each);
     try (var all = Files.list(folder)) {
       var some = all.filter(file -> ENDINGS.stream().anyMatch(file.getFileName().toString()::endsWith)).sorted().toList();
