@@ -24,9 +24,7 @@ final class Shards {
   /// @throws CheckpointException if the index is broken, names a shard that is missing or elsewhere, or does not tell the truth
   static Source open(Path index) {
     var shardOf = weightMap(index);
-    var names = shardOf.values().stream().distinct().toList();
-    if (names.size() > MAX_SHARDS)
-      throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
+    var names = names(shardOf, index);
     var shards = new ArrayList<Source>();
     try {
       for (var name : names) shards.add(openShard(index, name));
@@ -37,7 +35,20 @@ final class Shards {
     }
   }
 
-  private static Map<String, String> weightMap(Path index) {
+  /// The shards' names. A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
+  static List<String> names(Map<String, String> shardOf, Path index) {
+    var names = shardOf.values().stream().distinct().toList();
+    if (names.size() > MAX_SHARDS)
+      throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
+    for (var name : names)
+      if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
+        throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
+            + name.replaceAll("\\p{Cntrl}", "?") + "'");
+    return names;
+  }
+
+  /// Which shard holds a tensor.
+  static Map<String, String> weightMap(Path index) {
     var map = new LinkedHashMap<String, String>();
     var fields = JsonFields.parse(index.toString(), text(index)).object("weight_map");
     fields.json().asMap().forEach((tensor, shard) -> {
@@ -62,11 +73,7 @@ final class Shards {
     }
   }
 
-  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
   private static Source openShard(Path index, String name) {
-    if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
-      throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
-          + name.replaceAll("\\p{Cntrl}", "?") + "'");
     var file = index.resolveSibling(name);
     if (!Files.isRegularFile(file)) throw new CheckpointException(index + ": the shard '" + name + "' is missing");
     return Source.openFile(file);
