@@ -23,7 +23,7 @@ final class ConvertCommand implements Callable<Integer> {
   public Integer call() {
     var report = Converter.convert(source, output, dtype);
     System.out.printf("%s: %s, %,d parameters%n", output, report.family(), report.parameters());
-    report.dropped().forEach(name -> System.out.println("left out: " + name));
+    report.dropped().forEach((name, why) -> System.out.println("left out: " + name + ": " + why));
     report.nonFinite().forEach((name, count) -> System.out.printf("NaN or infinite, kept as they are: %,d of %s%n", count, name));
     return Fovea.GOOD;
   }

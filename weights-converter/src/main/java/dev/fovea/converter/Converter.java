@@ -17,9 +17,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import java.util.function.Function;
 import org.jetbrains.annotations.Nullable;
 
 /// Converts a published checkpoint: weights in any form that [Source] opens, and beside them `config.json` of Hugging Face's or
@@ -27,41 +26,73 @@ import org.jetbrains.annotations.Nullable;
 public final class Converter {
   private Converter() {}
 
-  /// What a conversion did.
-  ///
-  /// @param dropped source tensors that were left out on purpose
-  /// @param nonFinite how many elements of the written parameters are NaN or infinite, by name
-  public record Report(String family, long parameters, List<String> dropped, Map<String, Long> nonFinite) {}
-
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
   /// @param source the folder, or the file or index of the weights in it
+  /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
+  public static Report convert(Path source, Path target, Conversion conversion) {
+    return with(source, conversion, prepared -> {
+      prepared.writer.write(target);
+      return prepared.report();
+    });
+  }
+
+  /// Writes the model in `source` to `target`, as its folder describes it.
+  ///
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
   public static Report convert(Path source, Path target, Weight.Type type) {
-    if (!Files.exists(source)) throw new CheckpointException(source + ": no such file or folder");
-    var folder = Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
-    var config = json(folder.resolve("config.json"));
-    var file = folder.resolve("preprocessor_config.json");
-    var preprocessor = Files.exists(file) ? json(file) : null;
-    try (var checkpoint = Source.open(source)) {
-      return checkpoint.reading(() -> convert(checkpoint, folder, preprocessor, HuggingFace.read(config, preprocessor, checkpoint), target, type));
+    return convert(source, target, Conversion.to(type));
+  }
+
+  /// What [#convert] would do. Names, shapes and configs are read; elements are not, so that this takes no time.
+  ///
+  /// @throws CheckpointException if something is missing, unknown or left over
+  public static Report plan(Path source, Conversion conversion) {
+    return with(source, conversion, Prepared::report);
+  }
+
+  /// A conversion of which nothing is written yet.
+  private record Prepared(CheckpointWriter writer, MappedSource source, Model model, long parameters, Map<String, String> dropped) {
+    Report report() {
+      var config = model.published.config();
+      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.bytes(), source.parameters(), dropped,
+          source.nonFinite(), Map.of(), "");
     }
   }
 
-  private static Report convert(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, HuggingFace published, Path target,
-      Weight.Type type) {
-    var config = published.config();
-    var preprocessing = preprocessing(preprocessor, published.preprocessing());
+  /// What a checkpoint says of its model.
+  ///
+  /// @param configFrom what told the config
+  private record Model(HuggingFace published, String configFrom, JsonFields preprocessing) {}
+
+  private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
+    if (!Files.exists(path)) throw new CheckpointException(path + ": no such file or folder");
+    var folder = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+    try (var checkpoint = Source.open(path)) {
+      return checkpoint.reading(() -> use.apply(prepare(checkpoint, folder, conversion)));
+    }
+  }
+
+  private static Prepared prepare(Source checkpoint, Path folder, Conversion conversion) {
+    var model = model(checkpoint, folder, conversion);
+    var config = model.published.config();
     var writer = new CheckpointWriter();
-    var source = new MappedSource(checkpoint, published.names(), type, writer);
+    var source = new MappedSource(checkpoint, model.published.names(), conversion.type(), writer);
     var bound = Weights.bind(source, config::load);
-    var dropped = Stream.concat(checkpoint.leftOut().stream(), source.finish().stream()).toList();
+    var dropped = source.finish();
     addTokenizer(folder, writer);
-    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), preprocessing, published.labels(),
-        published.palette()).addTo(writer);
-    writer.write(target);
-    return new Report(config.family().id(), bound.parameters(), dropped, source.nonFinite());
+    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing, model.published.labels(),
+        model.published.palette()).addTo(writer);
+    return new Prepared(writer, source, model, bound.parameters(), dropped);
+  }
+
+  private static Model model(Source checkpoint, Path folder, Conversion conversion) {
+    var config = json(folder.resolve("config.json"));
+    var file = folder.resolve("preprocessor_config.json");
+    var preprocessor = Files.exists(file) ? json(file) : null;
+    var published = HuggingFace.read(config, preprocessor, checkpoint);
+    return new Model(published, config.where(), preprocessing(preprocessor, published.preprocessing()));
   }
 
   /// Puts the folder's tokenizer, where it has one, into the file.
@@ -73,9 +104,10 @@ public final class Converter {
     writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
   }
 
+  /// @param otherwise what the family does where nothing is published; empty for a model that sees no pictures
   private static JsonFields preprocessing(@Nullable JsonFields published, JsonObject otherwise) {
-    var json = published == null || otherwise.isEmpty() ? new JsonFields("preprocessing", otherwise) : published;
-    if (otherwise.isEmpty()) return json;
+    if (otherwise.isEmpty()) return new JsonFields("preprocessing", otherwise);
+    var json = published == null ? new JsonFields("preprocessing", otherwise) : published;
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.
     return json;
   }

@@ -27,12 +27,15 @@ import java.util.stream.Stream;
 /// A published checkpoint seen through a [NameMap]. Loading a model from it asks for every parameter with its shape; each
 /// that is found is scheduled for writing, so that the model itself says what a conversion must bring.
 final class MappedSource implements WeightSource {
+  private static final String TRAINING_HEAD = "used in training only";
+
   private final Source checkpoint;
   private final NameMap names;
   private final Weight.Type type;
   private final CheckpointWriter writer;
   private final Set<String> used = new TreeSet<>();
   private final Map<String, Long> nonFinite = new TreeMap<>();
+  private final Map<String, Report.Parameter> parameters = new TreeMap<>();
 
   /// @param type element type of matrices; everything else is stored as float32
   MappedSource(Source checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
@@ -42,12 +45,16 @@ final class MappedSource implements WeightSource {
     this.writer = writer;
   }
 
+  /// The tensors that are left out on purpose, and why.
+  ///
   /// @throws CheckpointException that lists source tensors that nothing was made of
-  List<String> finish() {
+  Map<String, String> finish() {
     var rest = new TreeSet<>(checkpoint.tensors().keySet());
     rest.removeAll(used);
-    var dropped = rest.stream().filter(names.dropped()::containsKey).toList();
-    rest.removeAll(dropped);
+    var dropped = new TreeMap<String, String>();
+    for (var name : checkpoint.leftOut()) dropped.put(name, TRAINING_HEAD);
+    for (var name : rest) if (names.dropped().containsKey(name)) dropped.put(name, names.dropped().get(name));
+    rest.removeAll(dropped.keySet());
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));
     return dropped;
@@ -56,6 +63,20 @@ final class MappedSource implements WeightSource {
   /// How many elements of the written parameters are NaN or infinite, by name: they are kept as they are. Known when all is written.
   Map<String, Long> nonFinite() {
     return nonFinite;
+  }
+
+  /// The parameters that were asked for, by name.
+  List<Report.Parameter> parameters() {
+    return List.copyOf(parameters.values());
+  }
+
+  private void report(String name, DType dtype, int... shape) {
+    var origins = names.sources(name).stream().map(source -> {
+      // A convolution without a bias gets one from the batch norm that is folded into it.
+      var tensor = checkpoint.tensors().getOrDefault(source.name(), checkpoint.tensors().get(source.norm() + ".bias"));
+      return new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(), source.norm());
+    }).toList();
+    parameters.put(name, new Report.Parameter(name, dtype, Arrays.stream(shape).mapToObj(i -> (long) i).toList(), origins));
   }
 
   private float counted(String name, float value) {
@@ -79,6 +100,7 @@ final class MappedSource implements WeightSource {
     var shapeText = Arrays.toString(shape);
     var parts = find(name, size, shapeText);
     if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
+    report(name, DType.F32, shape);
     writer.tensor(name, DType.F32, Arrays.stream(shape).asLongStream().toArray(), () -> {
       var out = Arena.ofAuto().allocate(4 * size);
       long at = 0;
@@ -96,6 +118,7 @@ final class MappedSource implements WeightSource {
     var parts = find(name, (long) n * k, shapeText);
     if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
+    report(name, DType.valueOf(type.name()), n, k);
     writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(name, parts, n, k));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
