@@ -1,6 +1,7 @@
 package dev.fovea.cli;
 
 import dev.fovea.converter.Converter;
+import dev.fovea.converter.Report;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -21,10 +22,14 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var report = Converter.convert(source, output, dtype);
+    tell(output, Converter.convert(source, output, dtype));
+    return Fovea.GOOD;
+  }
+
+  /// Says what a conversion did.
+  static void tell(Path output, Report report) {
     System.out.printf("%s: %s, %,d parameters%n", output, report.family(), report.parameters());
     report.dropped().forEach((name, why) -> System.out.println("left out: " + name + ": " + why));
     report.nonFinite().forEach((name, count) -> System.out.printf("NaN or infinite, kept as they are: %,d of %s%n", count, name));
-    return Fovea.GOOD;
   }
 }

@@ -15,7 +15,6 @@ import java.util.Map;
 /// Checkpoints in several files beside an index that tells which tensor is where (ref: transformers, `modeling_utils.py`,
 /// `model.safetensors.index.json` and `pytorch_model.bin.index.json`).
 final class Shards {
-  static final String ENDING = ".index.json";
   private static final int MAX_SHARDS = 1000;
   private static final long MAX_INDEX_BYTES = 64 << 20;
 

@@ -24,6 +24,9 @@ public final class Source implements AutoCloseable {
       "pytorch_model.bin.index.json");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
 
+  /// How the name of an index ends.
+  public static final String INDEX_ENDING = ".index.json";
+
   private static final String LFS = "version https://git-lfs";
   private static final int BEGIN = 64;
   private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
@@ -54,7 +57,7 @@ public final class Source implements AutoCloseable {
   /// @throws CheckpointException if there is none, it cannot be read, or it breaks a rule of its format
   public static Source open(Path path) {
     var file = Files.isDirectory(path) ? find(path) : path;
-    return file.getFileName().toString().endsWith(Shards.ENDING) ? Shards.open(file) : openFile(file);
+    return file.getFileName().toString().endsWith(INDEX_ENDING) ? Shards.open(file) : openFile(file);
   }
 
   private static Path find(Path folder) {
@@ -83,7 +86,7 @@ public final class Source implements AutoCloseable {
   /// @throws CheckpointException if the index is broken, or names a file elsewhere
   public static List<String> shards(Path file) {
     var name = file.getFileName().toString();
-    return name.endsWith(Shards.ENDING) ? Shards.names(Shards.weightMap(file), file) : List.of(name);
+    return name.endsWith(INDEX_ENDING) ? Shards.names(Shards.weightMap(file), file) : List.of(name);
   }
 
   /// Opens a file that is no index.
