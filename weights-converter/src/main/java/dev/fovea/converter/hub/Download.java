@@ -60,9 +60,9 @@ final class Download {
       throw new CheckpointException(listing.where() + ": expected an array of files as 'siblings'");
     for (var file : files) {
       var name = file instanceof JsonObject o && o.get("rfilename") instanceof JsonPrimitive p && p.isString() ? p.getAsString() : "";
-      if (!Names.isPlain(name))
+      if (!Names.isInside(name))
         throw new CheckpointException(listing.where() + ": expected names of files in the repository, got '" + Names.shown(name) + "'");
-      names.add(name);
+      if (!name.contains("/")) names.add(name);
     }
     return names;
   }
@@ -71,7 +71,7 @@ final class Download {
     return commit;
   }
 
-  /// The names of all files of the commit.
+  /// The names of the commit's files that are in no folder: a model's are not.
   Set<String> names() {
     return names;
   }
@@ -92,7 +92,7 @@ final class Download {
   }
 
   private URI address(String file) {
-    return URI.create(endpoint + "/" + repository.id() + "/resolve/" + commit + "/" + Names.inAddress(file));
+    return URI.create(endpoint + "/" + repository.id() + "/resolve/" + commit + "/" + Names.encoded(file));
   }
 
   private Content describe(String file) {

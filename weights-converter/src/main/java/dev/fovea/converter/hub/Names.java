@@ -7,32 +7,34 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// The names of a repository's files: which can be trusted, which a conversion reads.
 final class Names {
   private static final int SHOWN = 80;
+  /// Control characters and other ones that are not seen but change what is.
+  private static final String UNSEEN = "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}";
 
   private Names() {}
 
-  /// Whether a name stays in its folder, and means the same to every file system and every reader of a message.
-  static boolean isPlain(String name) {
-    return !name.matches("(?s).*[\\\\:\\p{Cntrl}\\p{Cf}].*")
-        && Arrays.stream(name.split("/", -1)).noneMatch(part -> part.isBlank() || part.equals(".") || part.equals(".."));
+  /// Whether a path stays in its folder.
+  static boolean isInside(String path) {
+    return !path.matches("(?s).*[\\\\\\p{Cc}].*")
+        && Arrays.stream(path.split("/", -1)).noneMatch(part -> part.isBlank() || part.equals(".") || part.equals(".."));
+  }
+
+  /// Whether a path also means the same to every file system, and to every reader of a message.
+  static boolean isPlain(String path) {
+    return isInside(path) && !path.matches(".*[:" + UNSEEN + "].*");
   }
 
   /// A name as a message may show it.
   static String shown(String name) {
-    var plain = name.replaceAll("[\\p{Cntrl}\\p{Cf}]", "?");
+    var plain = name.replaceAll("[" + UNSEEN + "]", "?");
     return plain.length() <= SHOWN ? plain : plain.substring(0, SHOWN) + "…";
   }
 
-  /// The path of a name in an address; a slash divides folders, unless it is a revision's.
-  static String inAddress(String name) {
-    return Arrays.stream(name.split("/", -1)).map(Names::encoded).collect(Collectors.joining("/"));
-  }
-
+  /// A name as a part of an address's path.
   static String encoded(String name) {
     return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
   }
@@ -51,8 +53,10 @@ final class Names {
   /// @param asked the user's choice; empty for none
   /// @throws CheckpointException if there is none, or several of which none is well known
   static String weights(Repository repository, Set<String> names, String asked) {
-    if (asked.isEmpty()) return Source.choose(repository.toString(), names);
-    if (names.contains(asked)) return asked;
-    throw new CheckpointException(repository + ": there is no file '" + shown(asked) + "'");
+    if (!asked.isEmpty() && !names.contains(asked))
+      throw new CheckpointException(repository + ": there is no file '" + shown(asked) + "'");
+    var name = asked.isEmpty() ? Source.choose(repository.toString(), names) : asked;
+    if (!isPlain(name)) throw new CheckpointException(repository + ": expected a plain name of a file, got '" + shown(name) + "'");
+    return name;
   }
 }
