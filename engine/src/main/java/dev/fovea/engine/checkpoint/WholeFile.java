@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,6 +70,7 @@ public final class WholeFile {
   /// Why a file cannot be written or read, in words.
   public static String reason(IOException e) {
     return e instanceof AccessDeniedException ? "access denied"
+        : e instanceof FileAlreadyExistsException ? "a file is in the way"
         : e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
   }
 

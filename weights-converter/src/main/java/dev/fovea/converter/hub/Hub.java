@@ -1,5 +1,6 @@
 package dev.fovea.converter.hub;
 
+import dev.fovea.converter.Converter;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import java.nio.file.Files;
@@ -40,8 +41,8 @@ public final class Hub {
   /// @param weights the weights' file or index; what else a conversion reads lies beside it
   public record Snapshot(String commit, Path weights) {}
 
-  /// Brings what a conversion reads of a repository into the cache, and nothing else: the config, the preprocessing, the
-  /// tokenizer, and the weights in the form that [Source] prefers. What is there already is not fetched again.
+  /// Brings what a conversion reads of a repository into the cache, and nothing else: [Converter#BESIDE_WEIGHTS], and the weights in
+  /// the form that a conversion of a folder prefers. What is there already is not fetched again.
   ///
   /// @param file the weights' file or index in the repository; empty for the one that is well known, or the only one
   /// @throws CheckpointException if the repository or a file of it is not there or may not be read, the hub cannot be reached or
@@ -52,9 +53,9 @@ public final class Hub {
     try (var client = new HubClient(settings, patience)) {
       var download = new Download(repository, settings.endpoint(), client, cache, progress);
       var weights = Names.weights(repository, download.names(), file);
-      boolean whole = !weights.endsWith(Source.INDEX_ENDING);
+      var first = Converter.BESIDE_WEIGHTS.stream().filter(download.names()::contains);
       // The shards' names are in their index.
-      download.fetch(Stream.concat(Names.besideWeights(download.names()).stream(), whole ? Stream.empty() : Stream.of(weights)).toList());
+      download.fetch(Source.isIndex(Path.of(weights)) ? Stream.concat(first, Stream.of(weights)).toList() : first.toList());
       var snapshot = new Snapshot(download.commit(), cache.snapshot(download.commit()).resolve(weights));
       download.fetch(shards(repository, snapshot.weights, download.names(), "the repository"));
       cache.remember(repository, download.commit());

@@ -5,9 +5,7 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /// The names of a repository's files: which can be trusted, which a conversion reads.
 final class Names {
@@ -37,15 +35,6 @@ final class Names {
   /// A name as a part of an address's path.
   static String encoded(String name) {
     return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
-  }
-
-  /// What a conversion reads beside the weights, as far as it is there: the config, the preprocessing and one form of the tokenizer.
-  static List<String> besideWeights(Set<String> names) {
-    var tokenizer = Stream.of(List.of("tokenizer.json"), List.of("vocab.txt"), List.of("vocab.json", "merges.txt"))
-        .filter(names::containsAll).findFirst().orElse(List.of());
-    return Stream.of(List.of("config.json", "preprocessor_config.json"), tokenizer,
-        tokenizer.contains("vocab.txt") ? List.of("tokenizer_config.json") : List.<String>of())
-        .flatMap(List::stream).filter(names::contains).toList();
   }
 
   /// The weights' file or index.

@@ -24,9 +24,6 @@ public final class Source implements AutoCloseable {
       "pytorch_model.bin.index.json");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
 
-  /// How the name of an index ends.
-  public static final String INDEX_ENDING = ".index.json";
-
   private static final String LFS = "version https://git-lfs";
   private static final int BEGIN = 64;
   private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
@@ -56,11 +53,36 @@ public final class Source implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is none, it cannot be read, or it breaks a rule of its format
   public static Source open(Path path) {
-    var file = Files.isDirectory(path) ? find(path) : path;
-    return file.getFileName().toString().endsWith(INDEX_ENDING) ? Shards.open(file) : openFile(file);
+    var file = find(path);
+    return isIndex(file) ? Shards.open(file) : openFile(file);
   }
 
-  private static Path find(Path folder) {
+  /// The files that [#open] reads: the one of the weights, or their index and the shards.
+  ///
+  /// @throws CheckpointException if there is none, or an index cannot be read
+  public static List<Path> files(Path path) {
+    var file = find(path);
+    return isIndex(file) ? Shards.files(file) : List.of(file);
+  }
+
+  /// The names of the files of weights that lie in a folder: those that an index names, be they there or not, or the file's own.
+  ///
+  /// @throws CheckpointException if the index is broken, or names a file elsewhere
+  public static List<String> shards(Path file) {
+    return isIndex(file) ? Shards.names(file) : List.of(file.getFileName().toString());
+  }
+
+  /// Whether a file tells by its name that it is an index of shards.
+  public static boolean isIndex(Path file) {
+    return file.getFileName().toString().endsWith(Shards.ENDING);
+  }
+
+  private static Path find(Path path) {
+    if (!Files.exists(path)) throw new CheckpointException(path + ": no such file or folder");
+    return Files.isDirectory(path) ? findIn(path) : path;
+  }
+
+  private static Path findIn(Path folder) {
     try (var all = Files.list(folder)) {
       return folder.resolve(choose(folder.toString(), all.filter(Files::exists).map(file -> file.getFileName().toString()).toList()));
     } catch (IOException e) {
@@ -79,14 +101,6 @@ public final class Source implements AutoCloseable {
     throw new CheckpointException(where + ": expected " + String.join(", ", WELL_KNOWN) + " or one file that ends in "
         + String.join(", ", ENDINGS) + "; got "
         + (some.isEmpty() ? "none" : String.join(", ", some.subList(0, Math.min(4, some.size()))) + "; say which"));
-  }
-
-  /// The names of the files that hold the weights: those in the index, or the file itself where it is none.
-  ///
-  /// @throws CheckpointException if the index is broken, or names a file elsewhere
-  public static List<String> shards(Path file) {
-    var name = file.getFileName().toString();
-    return name.endsWith(INDEX_ENDING) ? Shards.names(Shards.weightMap(file), file) : List.of(name);
   }
 
   /// Opens a file that is no index.

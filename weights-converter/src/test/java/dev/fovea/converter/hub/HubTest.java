@@ -23,7 +23,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.stream.Stream;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -450,18 +450,16 @@ class HubTest {
   }
 
   @Test
-  void tokenizersAsFarAsTheyAreRead() {
-    for (var name : List.of("vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"))
-      server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
+  void filesThatAConversionMayRead() throws IOException {
+    var read = List.of("vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json");
+    for (var name : List.of("special_tokens_map.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
+      server.files.put(name, new byte[9]);
+    for (var name : read) server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
     pull();
-    assertThat(snapshot().resolve("vocab.txt")).exists();
-    assertThat(snapshot().resolve("tokenizer_config.json")).exists();
-    assertThat(snapshot().resolve("vocab.json")).doesNotExist();
-    assertThat(snapshot().resolve("special_tokens_map.json")).doesNotExist();
-    server.files.put("tokenizer.json", "{}".getBytes(StandardCharsets.UTF_8));
-    server.requests.clear();
-    pull();
-    assertThat(server.fetched()).containsOnly("hub GET tokenizer.json");
+    try (var files = Files.list(snapshot())) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder(Stream.concat(read.stream(), Stream.of("config.json", "preprocessor_config.json", WEIGHTS)).toArray(String[]::new));
+    }
   }
 
   @Test
