@@ -44,12 +44,14 @@ final class Download {
     this.client = client;
     this.cache = cache;
     this.progress = progress;
-    var address = URI.create(endpoint + "/api/models/" + repository.id() + "/revision/" + Names.encoded(repository.revision()));
+    var revision = Names.encoded(repository.revision());
+    var address = URI.create(endpoint + "/api/models/" + repository.id() + "/revision/" + revision);
     var listing = JsonFields.parse(address.toString(), client.text(repository, address));
     commit = listing.string("sha");
     if (!Repository.isCommit(commit) || repository.isCommit() && !commit.equals(repository.revision()))
       throw new CheckpointException(listing.where() + ": 'sha': expected "
-          + (repository.isCommit() ? repository.revision() : "a commit of 40 hexadecimal digits") + ", got '" + Names.shown(commit) + "'");
+          + (repository.isCommit() ? repository.revision() : "a commit of 40 hexadecimal digits")
+          + ", got '" + Names.shown(commit) + "'");
     names = names(listing);
   }
 
@@ -59,9 +61,11 @@ final class Download {
     if (!(listing.json().get("siblings") instanceof JsonArray files))
       throw new CheckpointException(listing.where() + ": expected an array of files as 'siblings'");
     for (var file : files) {
-      var name = file instanceof JsonObject o && o.get("rfilename") instanceof JsonPrimitive p && p.isString() ? p.getAsString() : "";
+      var name = file instanceof JsonObject o && o.get("rfilename") instanceof JsonPrimitive p && p.isString()
+          ? p.getAsString() : "";
       if (!Names.isInside(name))
-        throw new CheckpointException(listing.where() + ": expected names of files in the repository, got '" + Names.shown(name) + "'");
+        throw new CheckpointException(listing.where() + ": expected names of files in the repository, got '"
+            + Names.shown(name) + "'");
       if (!name.contains("/")) names.add(name);
     }
     return names;
@@ -100,7 +104,8 @@ final class Download {
     try (var answer = client.patiently(what, () -> 0, () -> client.head(repository, address(file), file))) {
       var from = answer.header("X-Repo-Commit").orElse(commit);
       if (!from.equals(commit))
-        throw new CheckpointException(what + ": expected the file of commit " + commit + ", got that of " + Names.shown(from));
+        throw new CheckpointException(what + ": expected the file of commit " + commit
+            + ", got that of " + Names.shown(from));
       var hash = answer.header("X-Linked-Etag").or(() -> answer.last().headers().firstValue("ETag")).orElse("")
           .replaceFirst("^W/", "").replace("\"", "");
       if (!HASH.matcher(hash).matches())
@@ -120,7 +125,8 @@ final class Download {
       if (!Files.exists(cache.blob(content.hash))) needed.put(content.hash, content.size - begun(content));
     long bytes = needed.values().stream().mapToLong(size -> size).reduce(0, Download::saturatedSum), free = cache.freeBytes();
     if (bytes > free)
-      throw new CheckpointException(cache.snapshot(commit) + ": expected room for " + bytes + " bytes of " + repository + ", got " + free);
+      throw new CheckpointException(cache.snapshot(commit) + ": expected room for " + bytes + " bytes of " + repository
+          + ", got " + free);
   }
 
   private static long saturatedSum(long a, long b) {
@@ -174,16 +180,18 @@ final class Download {
   private String receive(Content content, Partial partial) throws IOException, InterruptedException {
     if (partial.size() == content.size) return partial.hash();
     try (var answer = client.get(repository, address(content.name), partial.size(), content.name)) {
-      boolean goesOn = answer.isPart() && answer.last().headers().firstValue("Content-Range").orElse("").startsWith("bytes " + partial.size() + "-");
+      var range = answer.last().headers().firstValue("Content-Range").orElse("");
+      boolean goesOn = answer.isPart() && range.startsWith("bytes " + partial.size() + "-");
       if (!goesOn) partial.restart();
-      if (!goesOn && !answer.isWhole()) throw new IOException("answered " + answer.status() + ", which is not what was asked for");
+      if (!goesOn && !answer.isWhole()) throw new IOException("answered " + answer.status() + " to a request for a range of bytes");
       for (var some = client.next(answer); some != null; some = client.next(answer))
         for (var buffer : some) {
           if (buffer.remaining() > content.size - partial.size()) return "more than " + content.size + " bytes";
           partial.append(buffer);
         }
     }
-    if (partial.size() < content.size) throw new IOException("ended after " + partial.size() + " of " + content.size + " bytes");
+    if (partial.size() < content.size)
+      throw new IOException("ended after " + partial.size() + " of " + content.size + " bytes");
     return partial.hash();
   }
 

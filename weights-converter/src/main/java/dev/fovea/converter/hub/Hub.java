@@ -41,8 +41,8 @@ public final class Hub {
   /// @param weights the weights' file or index; what else a conversion reads lies beside it
   public record Snapshot(String commit, Path weights) {}
 
-  /// Brings what a conversion reads of a repository into the cache, and nothing else: [Converter#BESIDE_WEIGHTS], and the weights in
-  /// the form that a conversion of a folder prefers. What is there already is not fetched again.
+  /// Brings what a conversion reads of a repository into the cache, and nothing else: [Converter#BESIDE_WEIGHTS], and the
+  /// weights in the form that a conversion of a folder prefers. What is there already is not fetched again.
   ///
   /// @param file the weights' file or index in the repository; empty for the one that is well known, or the only one
   /// @throws CheckpointException if the repository or a file of it is not there or may not be read, the hub cannot be reached or
@@ -67,7 +67,8 @@ public final class Hub {
     var commit = cache.commit(repository);
     var names = commit == null ? Set.<String>of() : cache.names(commit);
     if (names.isEmpty())
-      throw new CheckpointException(repository + ": not in the cache " + settings.cache() + ", and offline nothing is downloaded");
+      throw new CheckpointException(repository + ": not in the cache " + settings.cache()
+          + ", and offline nothing is downloaded");
     var weights = cache.snapshot(commit).resolve(Names.weights(repository, names, file));
     shards(repository, weights, names, "the cache");
     return new Snapshot(commit, weights);

@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
-import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
 import org.jetbrains.annotations.Nullable;
 
 /// Requests to a hub: redirects are followed, the token is shown to the hub alone, and what may pass is tried again.
@@ -130,43 +130,49 @@ final class HubClient implements AutoCloseable {
     var at = address;
     for (int i = 0; i <= MAX_REDIRECTS; i++) {
       var request = HttpRequest.newBuilder(at).method(method, HttpRequest.BodyPublishers.noBody()).timeout(patience.silence())
-          .setHeader("User-Agent", "fovea");
+          .setHeader("User-Agent", "fovea").setHeader("Accept-Encoding", "identity");
       if (from > 0) request.setHeader("Range", "bytes=" + from + "-");
       if (settings.token() != null && isHub(at)) request.setHeader("Authorization", "Bearer " + settings.token());
       var response = http.send(request.build(), _ -> new Body());
       reached = true;
       headers.add(response.headers());
-      var next = REDIRECTS.contains(response.statusCode()) ? target(at, response) : null;
+      boolean moved = REDIRECTS.contains(response.statusCode());
+      if (moved) response.body().close();
+      var next = moved ? target(at, response.headers().firstValue("Location").orElse("")) : null;
       if (next == null || method.equals("HEAD") && !isHub(next)) return new Answer(response, headers);
-      response.body().close();
       at = next;
     }
     throw new CheckpointException(address + ": expected at most " + MAX_REDIRECTS + " redirections");
   }
 
-  private static URI target(URI from, HttpResponse<Body> response) {
-    var location = response.headers().firstValue("Location").orElse("");
+  /// Where a redirection leads: nowhere but to the web, and from what is encrypted to nothing that is not.
+  ///
+  /// @throws CheckpointException if it leads elsewhere
+  static URI target(URI from, String location) {
     try {
       var to = from.resolve(location);
-      boolean web = "https".equals(to.getScheme()) || "http".equals(to.getScheme()) && "http".equals(from.getScheme());
-      if (web && to.getHost() != null && !location.isBlank()) return to;
+      boolean safe = isScheme("https", to) || isScheme("http", to) && isScheme("http", from);
+      if (safe && to.getHost() != null && !location.isBlank()) return to;
     } catch (IllegalArgumentException _) {
       // Told below.
     }
-    response.body().close();
     throw new CheckpointException(from + ": redirects to '" + Names.shown(location) + "', expected an address of "
-        + ("https".equals(from.getScheme()) ? "https" : "http or https"));
+        + (isScheme("https", from) ? "https" : "http or https"));
+  }
+
+  private static boolean isScheme(String scheme, URI address) {
+    return scheme.equalsIgnoreCase(address.getScheme());
   }
 
   /// Whether an address is the hub's own: the same scheme, host and port.
   private boolean isHub(URI address) {
     var hub = settings.endpoint();
-    return hub.getScheme().equalsIgnoreCase(address.getScheme()) && hub.getHost().equalsIgnoreCase(address.getHost())
+    return isScheme(hub.getScheme(), address) && hub.getHost().equalsIgnoreCase(address.getHost())
         && port(hub) == port(address);
   }
 
   private static int port(URI address) {
-    return address.getPort() >= 0 ? address.getPort() : "https".equalsIgnoreCase(address.getScheme()) ? 443 : 80;
+    return address.getPort() >= 0 ? address.getPort() : isScheme("https", address) ? 443 : 80;
   }
 
   /// @throws BusyException if it may be good later
@@ -175,7 +181,8 @@ final class HubClient implements AutoCloseable {
     int status = answer.status();
     if (status == OK || status == PARTIAL || status == OUT_OF_RANGE || REDIRECTS.contains(status)) return answer;
     answer.close();
-    if (BUSY.contains(status)) throw new BusyException("answered " + status, retryAfter(answer.last.headers()));
+    if (BUSY.contains(status))
+      throw new BusyException(answer.last.uri().getHost() + " answered " + status, retryAfter(answer.last.headers()));
     throw new CheckpointException(refusal(repository, answer, file));
   }
 
@@ -195,9 +202,13 @@ final class HubClient implements AutoCloseable {
     int status = answer.status();
     var hub = settings.endpoint();
     var what = repository + (file.isEmpty() ? "" : ": " + file);
+    var why = Names.shown(answer.header("X-Error-Message").orElse(""));
+    var plainly = what + ": " + answer.last.uri().getHost() + " answered " + status + (why.isEmpty() ? "" : ": " + why);
+    if (!isHub(answer.last.uri())) return plainly;
     var code = answer.header("X-Error-Code").orElse("");
     if (code.equals("GatedRepo"))
-      return what + ": gated: accept its terms at " + hub + "/" + repository.id() + " and set HF_TOKEN to a token of that account";
+      return what + ": gated: accept its terms at " + hub + "/" + repository.id()
+          + " and set HF_TOKEN to a token of that account";
     if (code.equals("RevisionNotFound"))
       return repository.id() + ": there is no branch, tag or commit '" + repository.revision() + "'";
     if (status == 404 && !file.isEmpty()) return what + ": the hub lists this file, but does not have it (404)";
@@ -205,11 +216,7 @@ final class HubClient implements AutoCloseable {
     if (status == 404 || code.equals("RepoNotFound") || status == 401 && settings.token() == null)
       return repository + ": not found at " + hub + " (" + status + "): check the spelling; " + told;
     if (status == 401) return what + ": " + hub + " does not accept the token in HF_TOKEN or in the token file (401)";
-    var why = Names.shown(answer.header("X-Error-Message").orElse(""));
-    if (status == 403)
-      return what + ": access denied by " + answer.last.uri().getHost() + " (403): check what HF_TOKEN may read"
-          + (why.isEmpty() ? "" : ": " + why);
-    return what + ": " + answer.last.uri().getHost() + " answered " + status + (why.isEmpty() ? "" : ": " + why);
+    return status == 403 ? plainly + ": check what the token in HF_TOKEN may read" : plainly;
   }
 
   /// Makes attempts until one succeeds. Failures count anew after each that has brought something.
@@ -228,7 +235,7 @@ final class HubClient implements AutoCloseable {
           long now = soFar.getAsLong();
           failures = now - before >= SOME_BYTES ? 1 : failures + 1;
           before = now;
-          patience.sleep().sleep(pause(what, e, failures));
+          patience.sleep().sleep(pause(what, e, failures, now > 0));
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
@@ -238,15 +245,19 @@ final class HubClient implements AutoCloseable {
   }
 
   /// How long to wait after this failure.
-  private Duration pause(String what, IOException e, int failures) {
-    boolean hopeless = e instanceof SSLException || e instanceof ConnectException && !reached;
+  ///
+  /// @param begun whether something has come
+  private Duration pause(String what, IOException e, int failures, boolean begun) {
+    boolean hopeless = !reached && (e instanceof ConnectException || e instanceof SSLHandshakeException);
     if (hopeless || failures >= patience.attempts())
       throw new CheckpointException(what + ": " + (reached ? "" : settings.endpoint() + " cannot be reached: ") + reason(e)
           + (failures > 1 ? ", " + failures + " times in a row" : "")
-          + (reached ? "; what has come is kept for the next call" : "; --offline uses what the cache holds"), e);
+          + (begun ? "; what has come is kept for the next call" : "")
+          + (reached ? "" : "; --offline uses what the cache holds"), e);
     var asked = e instanceof BusyException busy ? busy.wait : null;
     if (asked != null && asked.compareTo(patience.longestPause()) > 0)
-      throw new CheckpointException(what + ": the hub " + e.getMessage() + " and asks to come again in " + asked.toSeconds() + " s", e);
+      throw new CheckpointException(
+          what + ": " + e.getMessage() + " and asks to come again in " + asked.toSeconds() + " s", e);
     return asked != null ? asked : patience.pauseAfter(failures);
   }
 

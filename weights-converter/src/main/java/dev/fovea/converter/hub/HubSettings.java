@@ -43,7 +43,8 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
       token = read(file);
       from = file.toString();
     }
-    if (!token.matches("[!-~]*")) throw new CheckpointException(from + ": expected a token of printable characters without spaces");
+    if (!token.matches("[!-~]*"))
+      throw new CheckpointException(from + ": expected a token of printable characters without spaces");
     return new HubSettings(endpoint(variables.text("HF_ENDPOINT", PUBLIC_HUB)), token.isEmpty() ? null : token,
         variables.path("HF_HUB_CACHE", variables.path("HUGGINGFACE_HUB_CACHE", home.resolve("hub"))),
         variables.isTrue("HF_HUB_OFFLINE") || variables.isTrue("TRANSFORMERS_OFFLINE"));
@@ -91,7 +92,8 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
     } catch (URISyntaxException _) {
       // Told below.
     }
-    throw new CheckpointException("HF_ENDPOINT: expected an address such as " + PUBLIC_HUB + ", got '" + Names.shown(text) + "'");
+    throw new CheckpointException(
+        "HF_ENDPOINT: expected an address such as " + PUBLIC_HUB + ", got '" + Names.shown(text) + "'");
   }
 
   /// The token stays out of messages.

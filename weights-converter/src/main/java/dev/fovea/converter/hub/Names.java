@@ -45,7 +45,8 @@ final class Names {
     if (!asked.isEmpty() && !names.contains(asked))
       throw new CheckpointException(repository + ": there is no file '" + shown(asked) + "'");
     var name = asked.isEmpty() ? Source.choose(repository.toString(), names) : asked;
-    if (!isPlain(name)) throw new CheckpointException(repository + ": expected a plain name of a file, got '" + shown(name) + "'");
+    if (!isPlain(name))
+      throw new CheckpointException(repository + ": expected a plain name of a file, got '" + shown(name) + "'");
     return name;
   }
 }

@@ -29,7 +29,8 @@ class HubSettingsTest {
   @Test
   void nothingSaid() {
     var home = Path.of(System.getProperty("user.home"));
-    assertThat(of()).isEqualTo(new HubSettings(URI.create("https://huggingface.co"), null, home.resolve(".cache/huggingface/hub"), false));
+    assertThat(of()).isEqualTo(new HubSettings(URI.create("https://huggingface.co"), null,
+        home.resolve(".cache/huggingface/hub"), false));
     assertThat(of("HF_HOME", "", "HF_TOKEN", " ", "HF_HUB_OFFLINE", "0")).isEqualTo(of());
   }
 
@@ -48,11 +49,14 @@ class HubSettingsTest {
     assertThat(HubSettings.of(Map.of("HF_HOME", folder.toString())).token()).isEqualTo("hf_file");
     assertThat(of("HF_HOME", folder.toString()).token()).isNull();
     assertThat(HubSettings.of(Map.of("HF_TOKEN_PATH", file.toString())).token()).isEqualTo("hf_file");
-    assertThat(HubSettings.of(Map.of("HF_HOME", folder.toString(), "HF_TOKEN", "hf_variable\n")).token()).isEqualTo("hf_variable");
-    assertThatThrownBy(() -> of("HF_TOKEN", "two words")).isInstanceOf(CheckpointException.class).hasMessageStartingWith("HF_TOKEN: expected")
+    assertThat(HubSettings.of(Map.of("HF_HOME", folder.toString(), "HF_TOKEN", "hf_variable\n")).token())
+        .isEqualTo("hf_variable");
+    assertThatThrownBy(() -> of("HF_TOKEN", "two words")).isInstanceOf(CheckpointException.class)
+        .hasMessageStartingWith("HF_TOKEN: expected")
         .hasMessageNotContaining("words ");
     Files.writeString(file, "a\nb");
-    assertThatThrownBy(() -> HubSettings.of(Map.of("HF_HOME", folder.toString()))).hasMessageStartingWith(file + ": expected a token");
+    assertThatThrownBy(() -> HubSettings.of(Map.of("HF_HOME", folder.toString()))).hasMessageStartingWith(file
+        + ": expected a token");
   }
 
   @Test
@@ -64,11 +68,13 @@ class HubSettingsTest {
 
   @Test
   void endpoints() {
-    assertThat(of("HF_ENDPOINT", "http://localhost:8080/hub//").endpoint()).isEqualTo(URI.create("http://localhost:8080/hub"));
+    assertThat(of("HF_ENDPOINT", "http://localhost:8080/hub//").endpoint())
+        .isEqualTo(URI.create("http://localhost:8080/hub"));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"localhost", "ftp://h", "https://", "https://h?q", "https://user@h", "https://h#f", "ht tp://h", "file:///x"})
+  @ValueSource(strings = {"localhost", "ftp://h", "https://", "https://h?q", "https://user@h", "https://h#f", "ht tp://h",
+      "file:///x"})
   void addressesOfNoHub(String text) {
     assertThatThrownBy(() -> of("HF_ENDPOINT", text)).isInstanceOf(CheckpointException.class)
         .hasMessage("HF_ENDPOINT: expected an address such as https://huggingface.co, got '" + text + "'");

@@ -47,7 +47,8 @@ class HubTest {
 
   @BeforeEach
   void start() throws IOException {
-    serve("vit-tiny", "case.json", "config.json", "image.png", "model.safetensors", "preprocessor_config.json", "reference.safetensors");
+    serve("vit-tiny", "case.json", "config.json", "image.png", "model.safetensors", "preprocessor_config.json",
+        "reference.safetensors");
   }
 
   private void serve(String fixture, String... names) throws IOException {
@@ -82,7 +83,8 @@ class HubTest {
 
   private Hub.Snapshot pull(HubSettings settings, String repository, String file) {
     var patience = new Patience(Duration.ofSeconds(5), silence, Duration.ofSeconds(1), Duration.ofMinutes(1), 4, slept::add);
-    return new Hub(settings, patience, linker).pull(Repository.parse(repository), file, (done, total) -> assertThat(done).isLessThanOrEqualTo(total));
+    return new Hub(settings, patience, linker).pull(Repository.parse(repository), file,
+        (done, total) -> assertThat(done).isLessThanOrEqualTo(total));
   }
 
   private Hub.Snapshot pull() {
@@ -118,7 +120,8 @@ class HubTest {
       "vit-tiny.legacy_pth  | config.json checkpoint.pth"})
   void bytesOfTheLocalFolder(String fixture, String names) throws IOException {
     serve(fixture, names.split(" "));
-    for (var other : List.of("README.md", "flax_model.msgpack", "onnx/model.onnx", "training/model.safetensors")) server.files.put(other, new byte[9]);
+    for (var other : List.of("README.md", "flax_model.msgpack", "onnx/model.onnx", "training/model.safetensors"))
+      server.files.put(other, new byte[9]);
     var snapshot = pull();
     assertThat(snapshot.commit()).isEqualTo(TestHub.COMMIT);
     assertThat(snapshot.weights().getParent()).isEqualTo(snapshot());
@@ -137,7 +140,8 @@ class HubTest {
     pull();
     for (var name : List.of("config.json", WEIGHTS, "preprocessor_config.json")) {
       assertThat(Files.readSymbolicLink(snapshot().resolve(name))).isEqualTo(Path.of("../../blobs", server.hash(name)));
-      assertThat(repository().resolve("blobs").resolve(server.hash(name))).isRegularFile().hasBinaryContent(server.files.get(name));
+      assertThat(repository().resolve("blobs").resolve(server.hash(name))).isRegularFile()
+          .hasBinaryContent(server.files.get(name));
     }
     assertThat(repository().resolve("refs/main")).hasContent(TestHub.COMMIT);
     assertThat(cache().resolve(".locks/models--golden--vit")).isDirectory();
@@ -177,7 +181,8 @@ class HubTest {
   void cutDownloadsGoOn() throws IOException {
     server.fault("store GET model.safetensors", TestHub.cut(100_000), TestHub.reset(50_000));
     pull();
-    assertThat(server.fetched()).contains("store GET model.safetensors").contains("store GET model.safetensors bytes=100000-");
+    assertThat(server.fetched()).contains("store GET model.safetensors")
+        .contains("store GET model.safetensors bytes=100000-");
     assertThat(server.fetched().getLast()).matches("store GET model.safetensors bytes=1[0-9]{5}-");
     assertIsWhole();
   }
@@ -196,7 +201,8 @@ class HubTest {
     Files.createDirectories(incomplete(WEIGHTS).getParent());
     Files.write(incomplete(WEIGHTS), Arrays.copyOf(server.files.get(WEIGHTS), 123_456));
     pull();
-    assertThat(server.fetched()).contains("store GET model.safetensors bytes=123456-").doesNotContain("store GET model.safetensors");
+    assertThat(server.fetched()).contains("store GET model.safetensors bytes=123456-")
+        .doesNotContain("store GET model.safetensors");
     assertIsWhole();
   }
 
@@ -234,7 +240,8 @@ class HubTest {
   void serversThatSendAnotherRange() throws IOException {
     Files.createDirectories(incomplete(WEIGHTS).getParent());
     Files.write(incomplete(WEIGHTS), Arrays.copyOf(server.files.get(WEIGHTS), 1000));
-    server.fault("store GET model.safetensors", TestHub.says(Answer.of(206, new byte[9], "Content-Range", "bytes 0-8/276564")),
+    server.fault("store GET model.safetensors", TestHub.says(Answer.of(206, new byte[9], "Content-Range",
+        "bytes 0-8/276564")),
         TestHub.says(Answer.of(416)));
     pull();
     assertIsWhole();
@@ -242,7 +249,8 @@ class HubTest {
 
   @Test
   void busyServersAreAskedAgain() throws IOException {
-    server.fault("hub GET main", TestHub.says(Answer.of(429, "Retry-After", "7")), TestHub.says(Answer.of(500)), TestHub.says(Answer.of(503)));
+    server.fault("hub GET main", TestHub.says(Answer.of(429, "Retry-After", "7")), TestHub.says(Answer.of(500)),
+        TestHub.says(Answer.of(503)));
     pull();
     assertThat(slept).containsExactly(Duration.ofSeconds(7), Duration.ofSeconds(2), Duration.ofSeconds(4));
     assertIsWhole();
@@ -261,13 +269,14 @@ class HubTest {
   void patienceEnds() throws IOException {
     var busy = TestHub.says(Answer.of(502));
     server.fault("hub GET main", busy, busy, busy, busy);
-    refused().hasMessage(TestHub.ID + ": answered 502, 4 times in a row; what has come is kept for the next call");
+    refused().hasMessage(TestHub.ID + ": 127.0.0.1 answered 502, 4 times in a row");
     assertThat(cache()).doesNotExist();
     server.fault("hub GET main", TestHub.says(Answer.of(429, "Retry-After", "3600")));
-    refused().hasMessage(TestHub.ID + ": the hub answered 429 and asks to come again in 3600 s");
+    refused().hasMessage(TestHub.ID + ": 127.0.0.1 answered 429 and asks to come again in 3600 s");
     var cut = TestHub.cut(10);
     server.fault("store GET model.safetensors", cut, cut, cut, cut);
-    refused().hasMessageStartingWith(FILE).hasMessageContaining("4 times in a row");
+    refused().hasMessageStartingWith(FILE)
+        .hasMessageEndingWith(", 4 times in a row; what has come is kept for the next call");
     assertThat(incomplete(WEIGHTS)).hasSize(40);
     pull();
     assertIsWhole();
@@ -278,7 +287,8 @@ class HubTest {
     var settings = settings(null);
     server.close();
     refused(settings, TestHub.ID)
-        .hasMessage(TestHub.ID + ": " + settings.endpoint() + " cannot be reached: no connection; --offline uses what the cache holds");
+        .hasMessage(TestHub.ID + ": " + settings.endpoint()
+            + " cannot be reached: no connection; --offline uses what the cache holds");
     assertThat(cache()).doesNotExist();
   }
 
@@ -291,12 +301,17 @@ class HubTest {
     server.fault("hub GET main", TestHub.says(Answer.of(401)), TestHub.says(Answer.of(401)), TestHub.says(Answer.of(404)),
         TestHub.says(Answer.of(403, "X-Error-Message", "Repository\u0085is disabled")));
     refused(settings("t"), TestHub.ID)
-        .hasMessage(TestHub.ID + ": " + server.endpoint() + " does not accept the token in HF_TOKEN or in the token file (401)");
+        .hasMessage(TestHub.ID + ": " + server.endpoint()
+            + " does not accept the token in HF_TOKEN or in the token file (401)");
     refused().hasMessageContaining("not found at");
     refused().hasMessageContaining("not found at");
-    refused().hasMessage(TestHub.ID + ": access denied by 127.0.0.1 (403): check what HF_TOKEN may read: Repository?is disabled");
+    refused().hasMessage(TestHub.ID
+        + ": 127.0.0.1 answered 403: Repository?is disabled: check what the token in HF_TOKEN may read");
+    server.fault("store GET model.safetensors", TestHub.says(Answer.of(403)));
+    refused().hasMessage(FILE + "127.0.0.1 answered 403");
     server.fault("hub HEAD model.safetensors", TestHub.says(Answer.of(403, "X-Error-Code", "GatedRepo")),
-        TestHub.says(Answer.of(401, "X-Error-Code", "GatedRepo")), TestHub.says(Answer.of(404, "X-Error-Code", "EntryNotFound")));
+        TestHub.says(Answer.of(401, "X-Error-Code", "GatedRepo")), TestHub.says(Answer.of(404, "X-Error-Code",
+            "EntryNotFound")));
     for (int i = 0; i < 2; i++)
       refused().hasMessage(FILE + "gated: accept its terms at " + server.endpoint() + "/" + TestHub.ID
           + " and set HF_TOKEN to a token of that account");
@@ -321,7 +336,8 @@ class HubTest {
     else server.fault(request, TestHub.none(), TestHub.damage(9), TestHub.none(), TestHub.damage(9));
     var damaged = server.files.get(name).clone();
     damaged[9] ^= 1;
-    refused().hasMessage(TestHub.ID + ": " + name + ": expected the hash " + server.hash(name) + ", got " + TestHub.hash(name, damaged) + ", twice");
+    refused().hasMessage(TestHub.ID + ": " + name + ": expected the hash " + server.hash(name) + ", got " + TestHub
+        .hash(name, damaged) + ", twice");
     assertThat(snapshot().resolve(name)).doesNotExist();
     assertThat(repository().resolve("refs")).doesNotExist();
     assertThat(incomplete(name)).doesNotExist();
@@ -336,7 +352,8 @@ class HubTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"../evil.safetensors", "/etc/passwd", "a/../../evil.bin", "..", "a//b", "", "./a", "a\\\\..\\\\b", "a\\nb", "a\\u007fb"})
+  @ValueSource(strings = {"../evil.safetensors", "/etc/passwd", "a/../../evil.bin", "..", "a//b", "", "./a", "a\\\\..\\\\b",
+      "a\\nb", "a\\u007fb"})
   void hostileNames(String name) throws IOException {
     server.listed.add(name);
     refused().hasMessageContaining("expected names of files in the repository, got '");
@@ -359,7 +376,8 @@ class HubTest {
       "evil       | golden/vit: model.safetensors.index.json names the shard 'evil', which is not in the repository"})
   void hostileShards(String shard, String message) throws IOException {
     serve("vit-tiny.sharded", "config.json", "model.safetensors.index.json");
-    server.files.put("model.safetensors.index.json", ("{\"weight_map\": {\"a\": \"" + shard + "\"}}").getBytes(StandardCharsets.UTF_8));
+    server.files.put("model.safetensors.index.json", ("{\"weight_map\": {\"a\": \"" + shard + "\"}}")
+        .getBytes(StandardCharsets.UTF_8));
     refused().hasMessageEndingWith(message);
   }
 
@@ -370,7 +388,7 @@ class HubTest {
       "X-Linked-Size   | -1 | expected its size, got '-1'",
       "X-Linked-Size   | 99999999999999999999 | expected its size, got '99999999999999999999'",
       "X-Linked-Size   | 999999999999999999 | expected room for 999999999999",
-      "X-Repo-Commit   | 1123456789abcdef0123456789abcdef01234567 | expected the file of commit 0123456789abcdef0123456789abcdef01234567, got that of 1",
+      "X-Repo-Commit   | 1123456789abcdef | expected the file of commit 0123456789abcdef0123456789abcdef01234567, got that of 1",
       "Location        | file:///etc/passwd | redirects to 'file:///etc/passwd', expected an address of http or https",
       "Location        | //[ | redirects to '//[', expected",
       "Location        | '' | redirects to '', expected"})
@@ -386,7 +404,8 @@ class HubTest {
 
   @Test
   void hostileListings() {
-    for (var json : List.of("[]", "<html>", "{}", "{\"sha\": \"main\", \"siblings\": []}", "{\"sha\": \"" + TestHub.COMMIT + "\"}",
+    for (var json : List.of("[]", "<html>", "{}", "{\"sha\": \"main\", \"siblings\": []}", "{\"sha\": \"" + TestHub.COMMIT
+        + "\"}",
         "{\"sha\": \"" + TestHub.COMMIT + "\", \"siblings\": [1]}", "{\"sha\": \"" + TestHub.COMMIT + "\", \"siblings\": []}",
         "[".repeat(100_000))) {
       server.fault("hub GET main", TestHub.says(Answer.of(200, json.getBytes(StandardCharsets.UTF_8))));
@@ -396,8 +415,19 @@ class HubTest {
   }
 
   @Test
+  void redirectsStayEncrypted() {
+    var hub = URI.create("https://hub/a/b");
+    assertThat(HubClient.target(hub, "/c?d=e")).isEqualTo(URI.create("https://hub/c?d=e"));
+    assertThat(HubClient.target(hub, "HTTPS://store/c")).isEqualTo(URI.create("HTTPS://store/c"));
+    assertThat(HubClient.target(URI.create("http://hub/a"), "http://store/c")).isEqualTo(URI.create("http://store/c"));
+    assertThatThrownBy(() -> HubClient.target(hub, "http://store/c")).isInstanceOf(CheckpointException.class)
+        .hasMessage("https://hub/a/b: redirects to 'http://store/c', expected an address of https");
+  }
+
+  @Test
   void endlessRedirects() {
-    for (int i = 0; i < 20; i++) server.fault("hub GET main", TestHub.says(Answer.of(307, "Location", "/api/models/" + TestHub.ID + "/revision/main")));
+    for (int i = 0; i < 20; i++) server.fault("hub GET main", TestHub.says(Answer.of(307, "Location", "/api/models/"
+        + TestHub.ID + "/revision/main")));
     refused().hasMessageEndingWith("expected at most 10 redirections");
     assertThat(server.requests).hasSize(11);
   }
@@ -405,7 +435,8 @@ class HubTest {
   @Test
   void offline() throws IOException {
     var offline = settings(null).withoutNetwork();
-    refused(offline, TestHub.ID).hasMessage(TestHub.ID + ": not in the cache " + cache() + ", and offline nothing is downloaded");
+    refused(offline, TestHub.ID).hasMessage(TestHub.ID + ": not in the cache " + cache()
+        + ", and offline nothing is downloaded");
     assertThat(cache()).doesNotExist();
     var online = pull();
     server.requests.clear();
@@ -424,8 +455,8 @@ class HubTest {
         "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors");
     pull();
     Files.delete(snapshot().resolve("model-00002-of-00003.safetensors"));
-    refused(settings(null).withoutNetwork(), TestHub.ID).hasMessage(
-        TestHub.ID + ": model.safetensors.index.json names the shard 'model-00002-of-00003.safetensors', which is not in the cache");
+    refused(settings(null).withoutNetwork(), TestHub.ID).hasMessage(TestHub.ID
+        + ": model.safetensors.index.json names the shard 'model-00002-of-00003.safetensors', which is not in the cache");
   }
 
   @Test
@@ -437,7 +468,8 @@ class HubTest {
     assertThat(repository().resolve("refs").resolve(TestHub.COMMIT)).doesNotExist();
     server.requests.clear();
     assertThat(pull(settings(null), TestHub.ID + "@refs/pr/1", "")).isEqualTo(main);
-    assertThat(server.requests).extracting(TestHub.Request::path).containsExactly("/api/models/golden/vit/revision/refs%2Fpr%2F1");
+    assertThat(server.requests).extracting(TestHub.Request::path)
+        .containsExactly("/api/models/golden/vit/revision/refs%2Fpr%2F1");
   }
 
   @Test
@@ -446,7 +478,8 @@ class HubTest {
     server.files.put("eval checkpoint.pth", server.files.get("checkpoint.pth"));
     refused().hasMessageContaining("got checkpoint.pth, eval checkpoint.pth; say which");
     assertThat(pull(settings(null), TestHub.ID, "eval checkpoint.pth").weights()).hasFileName("eval checkpoint.pth").exists();
-    assertThatThrownBy(() -> pull(settings(null), TestHub.ID, "last.pth")).hasMessage(TestHub.ID + ": there is no file 'last.pth'");
+    assertThatThrownBy(() -> pull(settings(null), TestHub.ID, "last.pth")).hasMessage(TestHub.ID
+        + ": there is no file 'last.pth'");
   }
 
   @Test
@@ -458,7 +491,8 @@ class HubTest {
     pull();
     try (var files = Files.list(snapshot())) {
       assertThat(files.map(file -> file.getFileName().toString()))
-          .containsExactlyInAnyOrder(Stream.concat(read.stream(), Stream.of("config.json", "preprocessor_config.json", WEIGHTS)).toArray(String[]::new));
+          .containsExactlyInAnyOrderElementsOf(
+              Stream.concat(read.stream(), Stream.of("config.json", "preprocessor_config.json", WEIGHTS)).toList());
     }
   }
 
@@ -468,7 +502,8 @@ class HubTest {
       throw new FileSystemException("no links here");
     };
     pull();
-    assertThat(snapshot().resolve(WEIGHTS)).isRegularFile().satisfies(file -> assertThat(Files.isSymbolicLink(file)).isFalse());
+    assertThat(snapshot().resolve(WEIGHTS)).isRegularFile().satisfies(file -> assertThat(Files.isSymbolicLink(file))
+        .isFalse());
     assertIsWhole();
     server.requests.clear();
     pull();
@@ -530,19 +565,23 @@ class HubTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "a/b/c", "a/", "/b", "a/..", "../b", "a--b", "a/b@", "a/b@../c", "a b", "a/b@x\ny", "https://hub/a/b", "a/b@/c",
+  @ValueSource(strings = {"", "a/b/c", "a/", "/b", "a/..", "../b", "a--b", "a/b@", "a/b@../c", "a b", "a/b@x\ny",
+      "https://hub/a/b", "a/b@/c",
       "a/b\\c", "-a/b", "a/b@a\\b"})
   void namesOfNoRepository(String text) {
-    assertThatThrownBy(() -> Repository.parse(text)).isInstanceOf(CheckpointException.class).message().contains("expected").doesNotContain("\n");
+    assertThatThrownBy(() -> Repository.parse(text)).isInstanceOf(CheckpointException.class).message().contains("expected")
+        .doesNotContain("\n");
   }
 
   @Test
   void namesOfRepositories() {
     assertThat(Repository.parse("google/vit-base_patch16.v1@refs/pr/3")).returns("google/vit-base_patch16.v1", Repository::id)
         .returns("refs/pr/3", Repository::revision).returns("vit-base_patch16.v1", Repository::name);
-    assertThat(Repository.parse("bert-base-uncased")).returns("main", Repository::revision).returns("bert-base-uncased", Repository::name)
+    assertThat(Repository.parse("bert-base-uncased")).returns("main", Repository::revision).returns("bert-base-uncased",
+        Repository::name)
         .hasToString("bert-base-uncased");
-    assertThat(new HubCache(Path.of("c"), Repository.parse("gpt2"), linker).snapshot("x")).isEqualTo(Path.of("c/models--gpt2/snapshots/x"));
+    assertThat(new HubCache(Path.of("c"), Repository.parse("gpt2"), linker).snapshot("x"))
+        .isEqualTo(Path.of("c/models--gpt2/snapshots/x"));
     assertThat(URI.create("http://h/" + Names.encoded("a b/+ü#?%.bin"))).hasPath("/a b/+ü#?%.bin");
   }
 }

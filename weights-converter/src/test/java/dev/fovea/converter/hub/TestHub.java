@@ -28,8 +28,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Collectors;
 
-/// A hub on this machine with one repository, and a second server where its large files are, as the public one has. It keeps to the
-/// protocol but where a test says otherwise. Plain sockets, for a server of the JDK's could not cut, stall or reset a connection.
+/// A hub on this machine with one repository, and a second server where its large files are, as the public one has. It keeps to
+/// the protocol but where a test says otherwise. Plain sockets, for the JDK's server cannot reset a connection.
 final class TestHub implements AutoCloseable {
   static final String ID = "golden/vit", COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
@@ -136,7 +136,8 @@ final class TestHub implements AutoCloseable {
 
   /// Requests for bytes of files, not for what is known of them.
   List<String> fetched() {
-    return asked().stream().filter(each -> each.startsWith("store GET") || each.startsWith("hub GET") && !each.endsWith("main")
+    return asked().stream().filter(each -> each.startsWith("store GET") || each.startsWith("hub GET")
+        && !each.endsWith("main")
         && !each.endsWith(COMMIT)).toList();
   }
 
@@ -175,7 +176,8 @@ final class TestHub implements AutoCloseable {
       if (first == null) return;
       var headers = new TreeMap<String, String>();
       for (var line = in.readLine(); !line.isEmpty(); line = in.readLine())
-        headers.put(line.substring(0, line.indexOf(':')).toLowerCase(Locale.ROOT), line.substring(line.indexOf(':') + 1).strip());
+        headers.put(line.substring(0, line.indexOf(':')).toLowerCase(Locale.ROOT), line.substring(line.indexOf(':')
+            + 1).strip());
       var request = new Request(isHub, first.split(" ")[0], first.split(" ")[1], headers);
       requests.add(request);
       var answer = isHub ? hub(request) : store(request);
@@ -201,12 +203,16 @@ final class TestHub implements AutoCloseable {
     // Small files are elsewhere in the hub, large ones at the store.
     var start = "/" + ID + "/resolve/" + COMMIT + "/";
     var direct = path.startsWith("/direct/") ? path.substring(8) : null;
-    var name = URLDecoder.decode(direct != null ? direct : path.startsWith(start) ? path.substring(start.length()) : "", StandardCharsets.UTF_8);
+    var name = URLDecoder.decode(direct != null ? direct : path.startsWith(start) ? path.substring(start.length()) : "",
+        StandardCharsets.UTF_8);
     if (!files.containsKey(name)) return Answer.of(404, "X-Error-Code", "EntryNotFound");
     if (direct != null) return content(request, name, "ETag", "\"" + hash(name) + "\"");
-    if (!isLarge(name)) return Answer.of(307, "Location", "/direct/" + path.substring(start.length()), "X-Repo-Commit", COMMIT, "ETag", "\"redirect\"");
-    return Answer.of(302, "Location", "http://" + store.getInetAddress().getHostAddress() + ":" + store.getLocalPort() + "/" + hash(name) + "/" + Names.encoded(name),
-        "X-Repo-Commit", COMMIT, "X-Linked-Etag", "\"" + hash(name) + "\"", "X-Linked-Size", Integer.toString(files.get(name).length),
+    if (!isLarge(name)) return Answer.of(307, "Location", "/direct/" + path.substring(start.length()), "X-Repo-Commit",
+        COMMIT, "ETag", "\"redirect\"");
+    return Answer.of(302, "Location", "http://" + store.getInetAddress().getHostAddress() + ":" + store.getLocalPort() + "/"
+        + hash(name) + "/" + Names.encoded(name),
+        "X-Repo-Commit", COMMIT, "X-Linked-Etag", "\"" + hash(name) + "\"", "X-Linked-Size",
+            Integer.toString(files.get(name).length),
         "ETag", "\"another\"");
   }
 
@@ -218,7 +224,8 @@ final class TestHub implements AutoCloseable {
   }
 
   private Answer store(Request request) {
-    return content(request, URLDecoder.decode(request.path.substring(request.path.lastIndexOf('/') + 1), StandardCharsets.UTF_8));
+    return content(request, URLDecoder.decode(request.path.substring(request.path.lastIndexOf('/') + 1),
+        StandardCharsets.UTF_8));
   }
 
   private Answer content(Request request, String name, String... headers) {
@@ -227,12 +234,14 @@ final class TestHub implements AutoCloseable {
     if (range == null) return Answer.of(200, bytes, headers);
     int from = Integer.parseInt(range.replaceAll("bytes=(\\d+)-", "$1"));
     if (from >= bytes.length) return Answer.of(416, "Content-Range", "bytes */" + bytes.length);
-    return Answer.of(206, Arrays.copyOfRange(bytes, from, bytes.length), "Content-Range", "bytes " + from + "-" + (bytes.length - 1) + "/" + bytes.length);
+    return Answer.of(206, Arrays.copyOfRange(bytes, from, bytes.length), "Content-Range", "bytes " + from + "-"
+        + (bytes.length - 1) + "/" + bytes.length);
   }
 
   /// Writes the first bytes of an answer that announces all of them.
   private static void write(Socket socket, Answer answer, int bytes) throws IOException {
-    var text = new StringBuilder("HTTP/1.1 " + answer.status + " \r\nConnection: close\r\nContent-Length: " + answer.body.length + "\r\n");
+    var text = new StringBuilder("HTTP/1.1 " + answer.status + " \r\nConnection: close\r\nContent-Length: "
+        + answer.body.length + "\r\n");
     answer.headers.forEach((name, value) -> text.append(name).append(": ").append(value).append("\r\n"));
     OutputStream out = socket.getOutputStream();
     out.write(text.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1));
