@@ -15,9 +15,9 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "pull", description = "Download a model from a hub and turn it into one model file.",
-    footer = {"", "HF_ENDPOINT is the hub's address (default: https://huggingface.co), HF_TOKEN the token for models that",
-        "need one. Downloads are kept in HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub, where other programs look",
-        "too. One that was interrupted goes on where it was."})
+    footer = {"", "HF_ENDPOINT is the hub's address (default: https://huggingface.co), HF_TOKEN the token for models that "
+        + "need one.", "Downloads are kept in HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub, where other programs look "
+        + "too. One that was interrupted goes on where it was."})
 final class PullCommand implements Callable<Integer> {
   private static final double MEGA = 1e6;
 
