@@ -1,35 +1,101 @@
 package dev.fovea.cli;
 
+import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
 import dev.fovea.converter.Report;
+import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Predicate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "convert", description = "Turn a published checkpoint into one model file.")
 final class ConvertCommand implements Callable<Integer> {
+  private static final int SHOWN = 6;
+
   @Parameters(paramLabel = "SOURCE", description = "A checkpoint's folder, or the file or index of its weights.")
   private Path source;
 
-  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", required = true, description = "The file to write.")
+  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", description = "The file to write.")
   private Path output;
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
   private Weight.Type dtype;
 
+  @Option(names = "--dry-run", description = "Do everything but write the file.")
+  private boolean dryRun;
+
+  @Option(names = "--verbose", description = "Print what each parameter was made of.")
+  private boolean verbose;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
   @Override
   public Integer call() {
-    tell(output, Converter.convert(source, output, dtype));
+    if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
+    if (output != null) WholeFile.requirePlace(output);
+    var report = converted();
+    Output.write(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose), null);
     return Fovea.GOOD;
   }
 
-  /// Says what a conversion did.
-  static void tell(Path output, Report report) {
-    System.out.printf("%s: %s, %,d parameters%n", output, report.family(), report.parameters());
-    report.dropped().forEach((name, why) -> System.out.println("left out: " + name + ": " + why));
-    report.nonFinite().forEach((name, count) -> System.out.printf("NaN or infinite, kept as they are: %,d of %s%n", count, name));
+  private Report converted() {
+    try (var bar = new Terminal.ProgressBar()) {
+      var conversion = conversion(dtype, bar);
+      return dryRun ? Converter.rehearse(source, conversion) : Converter.convert(source, output, conversion);
+    }
+  }
+
+  /// A conversion that draws a bar.
+  static Conversion conversion(Weight.Type dtype, Terminal.ProgressBar bar) {
+    return Conversion.to(dtype).withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
+  }
+
+  /// What a conversion did to a file.
+  ///
+  /// @param but what is to be said of it beside that; empty for nothing
+  static String text(Path file, String but, Report report, Weight.Type dtype, boolean verbose) {
+    var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", file, report.family(), report.parameters(),
+        report.bytes(), but));
+    text.append(String.format("config       %s%n", report.configFrom()));
+    text.append(String.format("mapped       %d parameters: %d fused, %d folded, %d cast, %d reordered%n", report.mapped().size(),
+        count(report, Report.Parameter::fused), count(report, Report.Parameter::folded), count(report, Report.Parameter::cast),
+        count(report, Report.Parameter::reordered)));
+    text.append(String.format("sha256       %s%n", report.sha256()));
+    if (verbose) report.mapped().forEach(parameter -> text.append(line(parameter)));
+    report.dropped().forEach((name, why) -> text.append(String.format("left out: %s: %s%n", name, why)));
+    counts(text, "NaN or infinite, kept as they are", report.nonFinite(), verbose);
+    counts(text, "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite", report.overflown(), verbose);
+    return text.toString();
+  }
+
+  private static long count(Report report, Predicate<Report.Parameter> what) {
+    return report.mapped().stream().filter(what).count();
+  }
+
+  private static String line(Report.Parameter parameter) {
+    var line = new StringBuilder(String.format("%-32s %-4s %s <-", parameter.name(), parameter.dtype(), parameter.shape()));
+    for (var origin : parameter.origins()) {
+      line.append(line.charAt(line.length() - 1) == '-' ? " " : " + ").append(origin.name());
+      if (origin.parts() > 1) line.append(String.format("[%d/%d]", origin.part(), origin.parts()));
+      line.append(' ').append(origin.dtype()).append(' ').append(origin.shape());
+      if (!origin.order().isEmpty()) line.append(" in the order ").append(origin.order());
+      if (origin.norm() != null) line.append(" ~ ").append(origin.norm());
+    }
+    return line.append(System.lineSeparator()).toString();
+  }
+
+  private static void counts(StringBuilder text, String what, Map<String, Long> counts, boolean verbose) {
+    if (counts.isEmpty()) return;
+    int shown = verbose ? counts.size() : Math.min(SHOWN, counts.size());
+    text.append(String.format("%s: %,d, in %s%s%n", what, counts.values().stream().mapToLong(Long::longValue).sum(),
+        String.join(", ", counts.keySet().stream().limit(shown).map(name -> name + " " + counts.get(name)).toList()),
+        counts.size() > shown ? " and " + (counts.size() - shown) + " more" : ""));
   }
 }

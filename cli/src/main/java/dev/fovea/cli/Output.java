@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import dev.fovea.engine.checkpoint.WholeFile;
@@ -9,7 +10,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// Where results go: stdout, or a file that appears when it is complete.
 final class Output {
-  private static final Gson JSON = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
+  private static final Gson JSON = new GsonBuilder().setPrettyPrinting().setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+      .disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
 
   private Output() {}
 

@@ -5,6 +5,7 @@ import dev.fovea.converter.Inspection;
 import dev.fovea.converter.Report;
 import dev.fovea.converter.Report.Origin;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
@@ -24,12 +25,12 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   /// @param how what is done to them on the way
   /// @param left_out why it has no place; absent where it has one
   record Row(String name, String dtype, List<Long> shape, List<String> becomes, List<String> how, @Nullable String left_out) {
-    private String text() {
+    private String text(int width) {
       var fate = new StringBuilder();
       if (!becomes.isEmpty()) fate.append("-> ").append(String.join(", ", becomes));
       if (!how.isEmpty()) fate.append(" (").append(String.join(", ", how)).append(")");
       if (left_out != null) fate.append("left out: ").append(left_out);
-      return String.format("%-48s %-5s %-22s %s", name, dtype, shape, fate).stripTrailing();
+      return String.format("%-" + width + "s %-5s %-18s %s", name, dtype, shape, fate).stripTrailing();
     }
   }
 
@@ -41,17 +42,17 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   }
 
   private static Row row(Inspection.Tensor tensor, @Nullable Report plan) {
-    var becomes = new ArrayList<String>();
-    var how = new ArrayList<String>();
-    for (var parameter : plan == null ? List.<Report.Parameter>of() : plan.mapped())
+    var leftOut = plan == null ? null : plan.dropped().get(tensor.name());
+    var becomes = new LinkedHashSet<String>();
+    var how = new LinkedHashSet<String>();
+    for (var parameter : plan == null || leftOut != null ? List.<Report.Parameter>of() : plan.mapped())
       for (var origin : parameter.origins()) {
-        boolean itself = origin.name().equals(tensor.name());
-        boolean norm = !itself && origin.norm() != null && isOf(origin.norm(), tensor.name());
-        if (!itself && !norm || becomes.contains(parameter.name())) continue;
+        boolean isNorm = origin.norm() != null && isOf(origin.norm(), tensor.name());
+        if (!isNorm && !origin.name().equals(tensor.name())) continue;
         becomes.add(parameter.name());
-        for (var step : norm ? List.of("folded") : steps(parameter, origin)) if (!how.contains(step)) how.add(step);
+        how.addAll(isNorm ? List.of("folded") : steps(parameter, origin));
       }
-    return new Row(tensor.name(), tensor.dtype().name(), tensor.shape(), becomes, how, plan == null ? null : plan.dropped().get(tensor.name()));
+    return new Row(tensor.name(), tensor.dtype().name(), tensor.shape(), List.copyOf(becomes), List.copyOf(how), leftOut);
   }
 
   private static boolean isOf(String norm, String tensor) {
@@ -73,7 +74,8 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
     if (problem == null) text.append(String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
         parameters, bytes, config, config_from));
     else text.append(String.format("convertible  no: %s%n", problem));
-    for (var row : tensors) text.append(row.text()).append(System.lineSeparator());
+    int width = tensors.stream().mapToInt(row -> row.name.length()).max().orElse(1);
+    for (var row : tensors) text.append(row.text(width)).append(System.lineSeparator());
     return text.toString();
   }
 }

@@ -1,6 +1,7 @@
 package dev.fovea.cli;
 
 import dev.fovea.converter.Converter;
+import dev.fovea.converter.Report;
 import dev.fovea.converter.hub.Hub;
 import dev.fovea.converter.hub.HubSettings;
 import dev.fovea.converter.hub.Repository;
@@ -45,10 +46,16 @@ final class PullCommand implements Callable<Integer> {
     var target = target(model);
     var settings = HubSettings.of(System.getenv());
     var snapshot = download(model, offline ? settings.withoutNetwork() : settings);
-    var report = Converter.convert(snapshot.weights(), target, dtype);
+    var report = convert(snapshot.weights(), target);
     System.out.printf("%s: commit %s, kept in %s%n", model, snapshot.commit(), snapshot.weights().getParent());
-    ConvertCommand.tell(target, report);
+    Output.write(ConvertCommand.text(target, "", report, dtype, false), null);
     return Fovea.GOOD;
+  }
+
+  private Report convert(Path weights, Path target) {
+    try (var bar = new Terminal.ProgressBar()) {
+      return Converter.convert(weights, target, ConvertCommand.conversion(dtype, bar));
+    }
   }
 
   /// The file to write; one that was not named is not replaced.

@@ -15,7 +15,9 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,6 +89,49 @@ class CommandsTest {
     assertThat(report.get("parameters").getAsLong()).isEqualTo(67_643);
     assertThat(report.get("macs").getAsLong()).isPositive();
     assertThat(fovea("inspect", model).out).contains("blocks.2.mlp.fc2.weight").contains("67,643");
+  }
+
+  /// A summary, or all of it; a dry run says the same and writes nothing.
+  @Test
+  void convertReports() throws IOException {
+    var target = folder.resolve("report.safetensors");
+    var summary = fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--dtype", "bf16");
+    assertThat(summary.out.lines()).hasSize(4);
+    assertThat(summary.out).contains("vit, 67,643 parameters").contains("6 fused, 0 folded, 14 cast, 0 reordered").doesNotContain("NaN")
+        .contains("config.json");
+    var verbose = fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--dtype", "bf16", "--verbose");
+    assertThat(verbose.out).contains("blocks.0.attn.qkv.weight").contains("BF16 [144, 48] <- "
+        + "vit.encoder.layer.0.attention.attention.query.weight F32 [48, 48] + vit.encoder.layer.0.attention.attention.key.weight F32");
+    Files.delete(target);
+    var json = fovea("convert", FIXTURE.toString(), "--dry-run", "--dtype", "bf16", "--json").json();
+    assertThat(json.keySet()).containsExactly("family", "config", "config_from", "parameters", "bytes", "mapped", "dropped", "non_finite",
+        "overflown", "sources", "sha256");
+    assertThat(summary.out).contains(json.get("sha256").getAsString());
+    assertThat(target).doesNotExist();
+    assertThat(fovea("convert", FIXTURE.resolveSibling("dinov2-tiny").toString(), "--dry-run").out)
+        .contains("left out: embeddings.mask_token: used in pre-training only").contains(", not written");
+  }
+
+  /// Lines of their own for what a user should know: NaN in the source, and numbers that float16 does not have.
+  @Test
+  void convertTellsOfNaN() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    Files.copy(FIXTURE.resolve("config.json"), source.resolve("config.json"));
+    var writer = new CheckpointWriter();
+    try (var checkpoint = Checkpoint.open(FIXTURE.resolve("model.safetensors"))) {
+      for (var tensor : checkpoint.tensors().values()) {
+        var values = tensor.toFloats();
+        if (tensor.name().equals("classifier.bias")) values[3] = Float.NaN;
+        if (tensor.name().equals("classifier.weight")) values[7] = -1e5f;
+        writer.tensor(tensor.name(), DType.F32, tensor.shape().stream().mapToLong(Long::longValue).toArray(),
+            () -> Arena.ofAuto().allocateFrom(ValueLayout.JAVA_FLOAT, values));
+      }
+    }
+    writer.write(source.resolve("model.safetensors"));
+    var target = folder.resolve("out.safetensors").toString();
+    assertThat(fovea("convert", source.toString(), "-o", target, "--dtype", "f16").out)
+        .contains("NaN or infinite, kept as they are: 1, in head.bias 1").contains("too large for f16, now infinite: 1, in head.weight 1");
+    assertThat(fovea("convert", source.toString(), "-o", target).out).contains("NaN or infinite").doesNotContain("too large");
   }
 
   @Test
@@ -295,7 +340,7 @@ class CommandsTest {
 
   @Test
   void debugShowsTheStackTrace() {
-    assertThat(fovea("inspect", "no-such-file", "--debug").err).contains("at dev.fovea").contains("fovea: no-such-file: no such file");
-    assertThat(fovea("inspect", "no-such-file").err.lines()).containsExactly("fovea: no-such-file: no such file");
+    assertThat(fovea("inspect", "no-such-file", "--debug").err).contains("at dev.fovea").contains("fovea: no-such-file: no such file or folder");
+    assertThat(fovea("inspect", "no-such-file").err.lines()).containsExactly("fovea: no-such-file: no such file or folder");
   }
 }

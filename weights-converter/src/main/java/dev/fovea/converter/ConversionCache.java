@@ -3,12 +3,15 @@ package dev.fovea.converter;
 import dev.fovea.converter.SourceFiles.Stamp;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -58,8 +61,10 @@ public final class ConversionCache {
   public static ConversionCache ofUser() {
     var given = System.getProperty(PROPERTY, Objects.requireNonNullElse(System.getenv(VARIABLE), ""));
     if (given.equals(OFF)) return refusing(VARIABLE + "=" + OFF);
-    return new ConversionCache(given.isEmpty() ? usual(System.getProperty("os.name"), System.getProperty("user.home"), System::getenv)
-        : Path.of(given));
+    if (!given.isEmpty()) return new ConversionCache(Path.of(given));
+    var usual = usual(System.getProperty("os.name"), System.getProperty("user.home"), System::getenv);
+    // Java calls the home of a user without one "?".
+    return usual.isAbsolute() ? new ConversionCache(usual) : refusing("a user without a home folder and " + VARIABLE);
   }
 
   /// One that converts nothing.
@@ -102,9 +107,13 @@ public final class ConversionCache {
     }
     var files = SourceFiles.of(model, conversion);
     var stamps = files.stamps();
+    var note = new HashNote(folder.resolve("sources").resolve(Sha256.ofText(model.toAbsolutePath().normalize().toString())));
+    var known = note.read(stamps);
+    if (known == null) Converter.plan(model, conversion);   // What cannot be converted is not worth reading.
     var place = place();
-    var key = SourceFiles.hash(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.type().name(),
-        String.valueOf(conversion.preset()), hash(model, files, stamps, conversion)));
+    var hash = known == null ? hash(files, stamps, note, conversion) : known;
+    var key = Sha256.ofText(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.type().name(),
+        String.valueOf(conversion.preset()), hash));
     var entry = place.resolve(key + ".safetensors");
     if (isWhole(entry)) return entry;
     synchronized (BUSY.computeIfAbsent(entry, _ -> new Object())) {
@@ -123,16 +132,14 @@ public final class ConversionCache {
     var place = folder.resolve("models");
     try {
       return Files.createDirectories(place).toRealPath();
+    } catch (FileAlreadyExistsException e) {
+      throw unwritable(place, new FileSystemException(e.getFile(), null, "a file is in the way"));
     } catch (IOException e) {
       throw unwritable(place, e);
     }
   }
 
-  private String hash(Path model, SourceFiles files, List<Stamp> stamps, Conversion conversion) {
-    var note = new HashNote(folder.resolve("sources").resolve(SourceFiles.hash(model.toAbsolutePath().normalize().toString())));
-    var known = note.read(stamps);
-    if (known != null) return known;
-    Converter.plan(model, conversion);   // What cannot be converted is not worth reading.
+  private static String hash(SourceFiles files, List<Stamp> stamps, HashNote note, Conversion conversion) {
     var began = Instant.now();
     var hash = files.hash(conversion.progress());
     note.write(hash, began, stamps);

@@ -7,18 +7,19 @@ import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
@@ -40,10 +41,7 @@ public final class Converter {
   /// @param source the folder, or the file or index of the weights in it
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
   public static Report convert(Path source, Path target, Conversion conversion) {
-    return with(source, conversion, prepared -> {
-      prepared.writer.write(target);
-      return prepared.report();
-    });
+    return with(source, conversion, prepared -> prepared.run(writer -> writer.write(target)));
   }
 
   /// Writes the model in `source` to `target`, as its folder describes it.
@@ -54,11 +52,18 @@ public final class Converter {
     return convert(source, target, Conversion.to(type));
   }
 
+  /// Does all that [#convert] does, but writes nothing.
+  ///
+  /// @throws CheckpointException if something is missing, unknown or left over
+  public static Report rehearse(Path source, Conversion conversion) {
+    return with(source, conversion, prepared -> prepared.run(CheckpointWriter::rehearse));
+  }
+
   /// What [#convert] would do. Names, shapes and configs are read; elements are not, so that this takes no time.
   ///
   /// @throws CheckpointException if something is missing, unknown or left over
   public static Report plan(Path source, Conversion conversion) {
-    return with(source, conversion, Prepared::report);
+    return with(source, conversion, prepared -> prepared.report(Map.of(), ""));
   }
 
   /// What a checkpoint holds, and what [#convert] would do, or why it would not.
@@ -76,7 +81,7 @@ public final class Converter {
     try {
       var model = model(checkpoint, folder(path), conversion);
       family = model.published.config().family().id();
-      return new Inspection(tensors, family, prepare(checkpoint, folder(path), model, conversion).report(), null);
+      return new Inspection(tensors, family, prepare(checkpoint, folder(path), model, conversion).report(Map.of(), ""), null);
     } catch (CheckpointException e) {
       return new Inspection(tensors, family, null, e.getMessage());
     }
@@ -87,11 +92,20 @@ public final class Converter {
   }
 
   /// A conversion of which nothing is written yet.
-  private record Prepared(CheckpointWriter writer, MappedSource source, Model model, long parameters, Map<String, String> dropped) {
-    Report report() {
+  private record Prepared(CheckpointWriter writer, SourceHashes hashes, MappedSource source, Model model, long parameters,
+      Map<String, String> dropped) {
+    Report run(Consumer<CheckpointWriter> writing) {
+      try (hashes) {
+        hashes.start();
+        writing.accept(writer);
+        return report(hashes.get(), writer.sha256());
+      }
+    }
+
+    Report report(Map<String, String> sources, String sha256) {
       var config = model.published.config();
-      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.bytes(), source.parameters(), dropped,
-          source.nonFinite(), Map.of(), "");
+      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.fileBytes(), source.parameters(), dropped,
+          source.nonFinite(), source.overflown(), sources, sha256);
     }
   }
 
@@ -109,13 +123,15 @@ public final class Converter {
   private static Prepared prepare(Source checkpoint, Path folder, Model model, Conversion conversion) {
     var config = model.published.config();
     var writer = new CheckpointWriter();
-    var source = new MappedSource(checkpoint, model.published.names(), conversion.type(), writer);
+    var source = new MappedSource(checkpoint, model.published.names(), conversion, writer);
     var bound = Weights.bind(source, config::load);
     var dropped = source.finish();
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing, model.published.labels(),
         model.published.palette()).addTo(writer);
-    return new Prepared(writer, source, model, bound.parameters(), dropped);
+    var hashes = new SourceHashes(Stream.concat(Stream.of(Path.of(checkpoint.name())), checkpoint.paths().stream()).distinct().toList());
+    writer.metadata("source", hashes.placeholder(), hashes::json).metadata("sha256", "0".repeat(Sha256.LENGTH), writer::sha256);
+    return new Prepared(writer, hashes, source, model, bound.parameters(), dropped);
   }
 
   private static Model model(Source checkpoint, Path folder, Conversion conversion) {
@@ -132,7 +148,7 @@ public final class Converter {
     if (json == null) return;
     var bytes = json.getBytes(StandardCharsets.UTF_8);
     Tokenizer.read(folder.toString(), bytes);   // Refuses here what the engine would refuse later.
-    writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, () -> Arena.ofAuto().allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes)));
+    writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, sink -> sink.write(ByteBuffer.wrap(bytes)));
   }
 
   /// @param otherwise what the family does where nothing is published; empty for a model that sees no pictures

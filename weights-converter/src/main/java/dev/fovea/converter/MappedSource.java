@@ -1,9 +1,5 @@
 package dev.fovea.converter;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
-
 import dev.fovea.converter.source.Source;
 import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
@@ -13,7 +9,7 @@ import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
-import java.lang.foreign.Arena;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,15 +29,19 @@ final class MappedSource implements WeightSource {
   private final NameMap names;
   private final Weight.Type type;
   private final CheckpointWriter writer;
+  private final Conversion.Progress progress;
   private final Set<String> used = new TreeSet<>();
   private final Map<String, Long> nonFinite = new TreeMap<>();
+  private final Map<String, Long> overflown = new TreeMap<>();
   private final Map<String, Report.Parameter> parameters = new TreeMap<>();
+  private final Elements elements = new Elements();
+  private long written;
 
-  /// @param type element type of matrices; everything else is stored as float32
-  MappedSource(Source checkpoint, NameMap names, Weight.Type type, CheckpointWriter writer) {
+  MappedSource(Source checkpoint, NameMap names, Conversion conversion, CheckpointWriter writer) {
     this.checkpoint = checkpoint;
     this.names = names;
-    this.type = type;
+    type = conversion.type();
+    progress = conversion.progress();
     this.writer = writer;
   }
 
@@ -60,9 +60,15 @@ final class MappedSource implements WeightSource {
     return dropped;
   }
 
-  /// How many elements of the written parameters are NaN or infinite, by name: they are kept as they are. Known when all is written.
+  /// How many elements of the written parameters are NaN or infinite as they were, by name: they are kept. Known when all is written.
   Map<String, Long> nonFinite() {
     return nonFinite;
+  }
+
+  /// How many finite elements are too large for the type in which they are stored and became infinite, by name. Known when all is
+  /// written.
+  Map<String, Long> overflown() {
+    return overflown;
   }
 
   /// The parameters that were asked for, by name.
@@ -70,18 +76,32 @@ final class MappedSource implements WeightSource {
     return List.copyOf(parameters.values());
   }
 
-  private void report(String name, DType dtype, int... shape) {
-    var origins = names.sources(name).stream().map(source -> {
-      // A convolution without a bias gets one from the batch norm that is folded into it.
-      var tensor = checkpoint.tensors().getOrDefault(source.name(), checkpoint.tensors().get(source.norm() + ".bias"));
-      return new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(), source.norm());
-    }).toList();
+  private void report(String name, DType dtype, List<Part> parts, int... shape) {
+    var origins = new ArrayList<Report.Origin>();
+    var sources = names.sources(name);
+    for (int i = 0; i < parts.size(); i++) {
+      var tensor = parts.get(i).tensor();
+      var source = sources.get(i);
+      origins.add(new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(), source.norm()));
+    }
     parameters.put(name, new Report.Parameter(name, dtype, Arrays.stream(shape).mapToObj(i -> (long) i).toList(), origins));
   }
 
-  private float counted(String name, float value) {
-    if (!Float.isFinite(value)) nonFinite.merge(name, 1L, Long::sum);
-    return value;
+  /// @param shape in which it is stored
+  private void schedule(String name, DType dtype, long[] shape, Writing writing) {
+    writer.tensor(name, dtype, shape, sink -> {
+      var found = writing.to(bytes -> {
+        written += bytes.remaining();
+        progress.advanced(name, written, writer.bytes());
+        sink.write(bytes);
+      });
+      if (found.before() > 0) nonFinite.put(name, found.before());
+      if (found.after() > found.before()) overflown.put(name, found.after() - found.before());
+    });
+  }
+
+  private interface Writing {
+    Elements.NonFinite to(CheckpointWriter.Sink sink) throws IOException;
   }
 
   @Override
@@ -100,15 +120,8 @@ final class MappedSource implements WeightSource {
     var shapeText = Arrays.toString(shape);
     var parts = find(name, size, shapeText);
     if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
-    report(name, DType.F32, shape);
-    writer.tensor(name, DType.F32, Arrays.stream(shape).asLongStream().toArray(), () -> {
-      var out = Arena.ofAuto().allocate(4 * size);
-      long at = 0;
-      for (var part : parts)
-        for (long i = 0; i < part.size(); i++)
-          out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * at++, counted(name, part.floatAt(i)));
-      return out;
-    });
+    report(name, DType.F32, parts, shape);
+    schedule(name, DType.F32, Arrays.stream(shape).asLongStream().toArray(), sink -> elements.writeRows(parts, sink));
     return Tensor.shapeOnly(shape);
   }
 
@@ -117,9 +130,10 @@ final class MappedSource implements WeightSource {
     var shapeText = "[" + n + ", " + k + "]";
     var parts = find(name, (long) n * k, shapeText);
     if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
+    var dtype = DType.valueOf(type.name());
+    report(name, dtype, parts, n, k);
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
-    report(name, DType.valueOf(type.name()), n, k);
-    writer.tensor(name, DType.valueOf(type.name()), shape, () -> panels(name, parts, n, k));
+    schedule(name, dtype, shape, sink -> elements.writePanels(parts, n, k, type, sink));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
 
@@ -161,30 +175,5 @@ final class MappedSource implements WeightSource {
     var first = parts.getFirst();
     var made = parts.size() > 1 ? "a part of " : first.size() < first.tensor().size() ? "to hold " : "";
     return "'" + first.tensor().name() + "': expected " + made + name + " " + shape + ", got " + first.tensor().shape();
-  }
-
-  /// The rows of all parts, in the blocked layout that kernels stream.
-  private MemorySegment panels(String name, List<Part> parts, int n, int k) {
-    var out = Arena.ofAuto().allocate(Weight.bytes(type, Weight.Layout.PANELS, n, k), 64);
-    var weight = new Weight(out, type, Weight.Layout.PANELS, n, k);
-    int row = 0;
-    for (var part : parts)
-      for (long i = 0; i < part.size(); row++)
-        for (int col = 0; col < k; col++, i++) put(out, weight.index(row, col), counted(name, part.floatAt(i)));
-    return out;
-  }
-
-  private void put(MemorySegment out, long index, float value) {
-    switch (type) {
-      case F32 -> out.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 4 * index, value);
-      case F16 -> out.set(JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN), 2 * index, Float.floatToFloat16(value));
-      case BF16 -> out.set(JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN), 2 * index, toBFloat16(value));
-    }
-  }
-
-  /// Rounds to the nearest, ties to even; NaN stays NaN.
-  static short toBFloat16(float value) {
-    int bits = Float.floatToIntBits(value);
-    return (short) (Float.isNaN(value) ? bits >>> 16 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
   }
 }

@@ -11,8 +11,8 @@ sealed interface Part {
   /// How many there are.
   long size();
 
-  /// Number `i` of them.
-  float floatAt(long i);
+  /// Writes numbers `i … i + n - 1` of them to `out`, from place `at` on.
+  void read(long i, float[] out, int at, int n);
 
   /// Whether they are rows of `k`: whether some last dimensions make `k` together.
   boolean hasRows(int k);
@@ -26,16 +26,14 @@ sealed interface Part {
 
   /// The part `[from, to)` of a tensor whose dimensions are put in another order: whole rows.
   ///
+  /// @param view the tensor with its dimensions in that order
   /// @param order of the dimensions; empty where they stay as they are
   /// @param norm what is folded into it; null for nothing
-  record Stored(SourceTensor tensor, long from, long to, List<Integer> order, @Nullable BatchNorm norm) implements Part {
+  record Stored(SourceTensor tensor, SourceTensor view, long from, long to, List<Integer> order, @Nullable BatchNorm norm) implements Part {
     static Stored of(SourceTensor tensor, NameMap.Source source, @Nullable BatchNorm norm) {
       long size = tensor.size();
-      return new Stored(tensor, source.index() * size / source.count(), (source.index() + 1) * size / source.count(), source.order(), norm);
-    }
-
-    private List<Long> shape() {
-      return order.isEmpty() ? tensor.shape() : order.stream().map(tensor.shape()::get).toList();
+      return new Stored(tensor, source.order().isEmpty() ? tensor : tensor.permuted(source.order()), source.index() * size / source.count(),
+          (source.index() + 1) * size / source.count(), source.order(), norm);
     }
 
     @Override
@@ -46,7 +44,7 @@ sealed interface Part {
     @Override
     public boolean hasRows(int k) {
       long length = 1;
-      for (long d : shape().reversed()) {
+      for (long d : view.shape().reversed()) {
         if (length == k) return true;
         length *= d;
       }
@@ -55,34 +53,21 @@ sealed interface Part {
 
     @Override
     public boolean hasShape(int... shape) {
-      return order.isEmpty() || Arrays.equals(shape().stream().mapToLong(d -> d).filter(d -> d != 1).toArray(),
+      return order.isEmpty() || Arrays.equals(view.shape().stream().mapToLong(d -> d).filter(d -> d != 1).toArray(),
           IntStream.of(shape).asLongStream().filter(d -> d != 1).toArray());
     }
 
     @Override
-    public float floatAt(long i) {
-      long at = position(from + i);
-      float value = tensor.floatAt(at);
-      if (norm == null) return value;
-      return (float) (tensor.shape().size() == 1 ? norm.bias(at, value) : value * norm.scale(at * tensor.shape().getFirst() / tensor.size()));
-    }
-
-    /// Where element `i` of the reordered tensor is in the stored one.
-    private long position(long i) {
-      if (order.isEmpty()) return i;
-      long at = 0;
-      for (int d = order.size() - 1; d >= 0; d--) {
-        long length = tensor.shape().get(order.get(d));
-        at += i % length * stride(order.get(d));
-        i /= length;
+    public void read(long i, float[] out, int at, int n) {
+      view.read(from + i, out, at, n);
+      if (norm == null) return;
+      int outputs = Math.max(0, order.indexOf(0));
+      long channels = view.shape().get(outputs), each = view.shape().stream().skip(outputs + 1).reduce(1L, Math::multiplyExact);
+      boolean bias = view.shape().size() == 1;
+      for (int j = 0; j < n; j++) {
+        long channel = (from + i + j) / each % channels;
+        out[at + j] = (float) (bias ? norm.bias(channel, out[at + j]) : out[at + j] * norm.scale(channel));
       }
-      return at;
-    }
-
-    private long stride(int dimension) {
-      long stride = 1;
-      for (int d = dimension + 1; d < order.size(); d++) stride *= tensor.shape().get(d);
-      return stride;
     }
   }
 
@@ -94,8 +79,8 @@ sealed interface Part {
     }
 
     @Override
-    public float floatAt(long i) {
-      return (float) norm.bias(i, 0);
+    public void read(long i, float[] out, int at, int n) {
+      for (int j = 0; j < n; j++) out[at + j] = (float) norm.bias(i + j, 0);
     }
 
     @Override

@@ -2,26 +2,20 @@ package dev.fovea.converter;
 
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 
 /// All files that a conversion reads.
 ///
 /// @param files the weights', then what lies beside them
 record SourceFiles(List<Path> files) {
-  private static final int CHUNK = 1 << 20;
-
   /// What changes when a file changes. Windows has no number of a file.
   record Stamp(String name, long size, Instant modified, String number) {}
 
@@ -46,44 +40,21 @@ record SourceFiles(List<Path> files) {
     }).toList();
   }
 
-  /// SHA-256 of the files' names, sizes and bytes, in hexadecimal.
+  /// A hash of the files' names and bytes.
   ///
-  /// @param progress hears of the files' bytes
+  /// @param progress hears of the bytes
   /// @throws CheckpointException if a file cannot be read
   String hash(Conversion.Progress progress) {
-    var digest = sha256();
-    long done = 0, total = stamps().stream().mapToLong(Stamp::size).sum();
-    for (var file : files) {
-      var name = file.getFileName().toString();
-      digest.update((name + '\0').getBytes(StandardCharsets.UTF_8));
-      long size = 0;
-      try (var in = Files.newInputStream(file)) {
-        var chunk = new byte[CHUNK];
-        for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
-          digest.update(chunk, 0, n);
-          size += n;
-          progress.advanced(name, done + size, total);
-        }
-      } catch (IOException e) {
-        throw unreadable(file, e);
-      }
-      digest.update(ByteBuffer.allocate(Long.BYTES).putLong(size).flip());
-      done += size;
+    var stamps = stamps();
+    long total = stamps.stream().mapToLong(Stamp::size).sum(), before = 0;
+    var hashes = new StringBuilder();
+    for (int i = 0; i < files.size(); i++) {
+      var name = stamps.get(i).name;
+      long done = before;
+      hashes.append(Sha256.of(files.get(i), read -> progress.advanced(name, done + read, total))).append(' ').append(name).append('\n');
+      before += stamps.get(i).size;
     }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  /// SHA-256 of a text, in hexadecimal.
-  static String hash(String text) {
-    return HexFormat.of().formatHex(sha256().digest(text.getBytes(StandardCharsets.UTF_8)));
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
-    }
+    return Sha256.ofText(hashes.toString());
   }
 
   private static CheckpointException unreadable(Path file, IOException e) {

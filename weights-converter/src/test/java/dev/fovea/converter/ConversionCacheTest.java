@@ -9,10 +9,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -141,16 +143,14 @@ class ConversionCacheTest {
     seen.add(resolve(source));
     for (var name : files(source)) {
       var file = source.resolve(name);
-      byte[] bytes = Files.readAllBytes(file), changed = Files.readAllBytes(file);
-      boolean reads = List.of("config.json", "preprocessor_config.json", "tokenizer.json").contains(name) || name.matches(".*(index\\.json|(?<!reference)\\.safetensors|pth)");
-      // The last byte of weights may be anything; after JSON a space means nothing.
-      if (name.endsWith(".json")) {
-        changed = java.util.Arrays.copyOf(bytes, bytes.length + 1);
-        changed[bytes.length] = ' ';
-      } else if (name.endsWith(".safetensors")) changed[bytes.length - 2] ^= 1;
+      var bytes = Files.readAllBytes(file);
+      // After JSON a space means nothing; the last bytes of a safetensors file are of a number.
+      if (name.endsWith(".json")) Files.writeString(file, " ", StandardOpenOption.APPEND);
+      else if (name.endsWith(".safetensors")) changeUnseen(file);
       else continue;
-      Files.write(file, changed);
-      if (reads) assertThat(seen.add(resolve(source))).as(name).isTrue();
+      Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
+      boolean isRead = !name.equals("case.json") && !name.equals("reference.safetensors");
+      if (isRead) assertThat(seen.add(resolve(source))).as(name).isTrue();
       else assertThat(seen).as(name).contains(resolve(source));
       Files.write(file, bytes);
       assertThat(seen).contains(resolve(source));
@@ -203,7 +203,7 @@ class ConversionCacheTest {
     var source = FIXTURES.resolve("vit-tiny");
     var model = resolve(source);
     var good = Files.readAllBytes(model);
-    for (var broken : List.of(new byte[0], new byte[100], java.util.Arrays.copyOf(good, good.length - 1), java.util.Arrays.copyOf(good, good.length + 1),
+    for (var broken : List.of(new byte[0], new byte[100], Arrays.copyOf(good, good.length - 1), Arrays.copyOf(good, good.length + 1),
         Files.readAllBytes(source.resolve("model.safetensors")))) {
       Files.write(model, broken);
       assertThat(resolve(source)).isEqualTo(model).hasBinaryContent(good);
@@ -248,6 +248,8 @@ class ConversionCacheTest {
           .hasMessageStartingWith(place.resolve("models") + ": converted models cannot be kept there: ")
           .hasMessageEndingWith("; FOVEA_CACHE names another folder, and 'fovea convert' needs none");
     assertThat(file).isEmptyFile();
+    Files.writeString(Files.createDirectory(place).resolve("models"), "");
+    assertThatThrownBy(() -> resolve(FIXTURES.resolve("vit-tiny"))).hasMessageContaining("models: converted models cannot be kept there: a file is in the way; ");
   }
 
   @Test

@@ -4,46 +4,82 @@ import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import org.jetbrains.annotations.Nullable;
 
 /// Writes a safetensors file: all of it or nothing, and the same bytes for the same contents.
 ///
-/// Tensors are added with a supplier of their bytes, which is asked when the tensor is written, so that no more than one
-/// needs to be in memory. The file appears under its name when it is complete.
+/// Tensors are added with what gives their bytes, which is asked when the tensor is written, piece by piece, so that none needs to
+/// be in memory. The file appears under its name when it is complete.
 public final class CheckpointWriter {
   private static final int ALIGNMENT = 64;
   private static final int CHUNK = 1 << 20;
 
-  private record Entry(DType dtype, long[] shape, long bytes, Supplier<MemorySegment> contents) {}
+  /// Takes a tensor's bytes, from the first to the last.
+  @FunctionalInterface
+  public interface Sink {
+    /// Takes all that remains of `bytes`.
+    void write(ByteBuffer bytes) throws IOException;
+  }
+
+  /// Gives a tensor's bytes, in pieces of any size.
+  @FunctionalInterface
+  public interface Contents {
+    void writeTo(Sink sink) throws IOException;
+  }
+
+  private record Entry(DType dtype, long[] shape, long bytes, Contents contents) {}
 
   private final Map<String, Entry> entries = new TreeMap<>();
-  private final Map<String, String> metadata = new TreeMap<>();
+  private final Map<String, Supplier<String>> metadata = new TreeMap<>();
+  private long bytes;
+  private @Nullable String sha256;
 
   /// A file without tensors and metadata yet.
   public CheckpointWriter() {}
 
   /// Adds a metadata entry.
   public CheckpointWriter metadata(String key, String value) {
-    metadata.put(key, value);
+    metadata.put(key, () -> value);
     return this;
+  }
+
+  /// Adds a metadata entry that is known when all tensors are written, such as [#sha256()].
+  ///
+  /// @param placeholder a text as long as the entry, in UTF-8 within JSON
+  public CheckpointWriter metadata(String key, String placeholder, Supplier<String> value) {
+    metadata.put(key, () -> sha256 == null ? placeholder : value.get());
+    return this;
+  }
+
+  /// Adds a tensor that is in memory when it is written.
+  ///
+  /// @param contents gives exactly the bytes that shape and dtype need, little-endian
+  /// @throws IllegalArgumentException if there is one of that name already
+  public CheckpointWriter tensor(String name, DType dtype, long[] shape, Supplier<MemorySegment> contents) {
+    return tensor(name, dtype, shape, sink -> {
+      var bytes = contents.get();
+      for (long at = 0; at < bytes.byteSize(); at += CHUNK)
+        sink.write(bytes.asSlice(at, Math.min(CHUNK, bytes.byteSize() - at)).asByteBuffer());
+    });
   }
 
   /// Adds a tensor.
   ///
   /// @param contents gives exactly the bytes that shape and dtype need, little-endian
   /// @throws IllegalArgumentException if there is one of that name already
-  public CheckpointWriter tensor(String name, DType dtype, long[] shape, Supplier<MemorySegment> contents) {
+  public CheckpointWriter tensor(String name, DType dtype, long[] shape, Contents contents) {
     long bytes = dtype.bytes();
     for (long d : shape) {
       if (d < 0) throw new IllegalArgumentException("tensor '" + name + "': negative size in " + java.util.Arrays.toString(shape));
@@ -51,28 +87,105 @@ public final class CheckpointWriter {
     }
     if (name.equals(SafetensorsHeader.METADATA) || entries.putIfAbsent(name, new Entry(dtype, shape.clone(), bytes, contents)) != null)
       throw new IllegalArgumentException("there are two tensors '" + name + "'");
+    this.bytes += bytes;
     return this;
   }
 
   /// Bytes of all tensors.
   public long bytes() {
-    return entries.values().stream().mapToLong(Entry::bytes).sum();
+    return bytes;
+  }
+
+  /// Bytes of the whole file.
+  public long fileBytes() {
+    return SafetensorsHeader.LENGTH_BYTES + header(ordered()).length + bytes();
+  }
+
+  /// SHA-256 of all that follows the header, which is the tensors' bytes, in hexadecimal.
+  ///
+  /// @throws IllegalStateException if nothing was written yet
+  public String sha256() {
+    if (sha256 == null) throw new IllegalStateException("nothing was written yet");
+    return sha256;
   }
 
   /// Writes the file, replacing one that is there.
   ///
   /// @throws CheckpointException if it cannot be written; what was there before is untouched then, and nothing is left over
   public void write(Path path) {
-    WholeFile.write(path, this::writeAll);
+    WholeFile.requirePlace(path);
+    Unfinished.removeLeftovers(path);
+    WholeFile.write(path, fileBytes(), this::writeAll);
+  }
+
+  /// Asks for all bytes as [#write] does, and writes none.
+  public void rehearse() {
+    try {
+      writeTensors(ordered(), null);
+    } catch (IOException e) {
+      throw new CheckpointException("cannot be written: " + e.getMessage(), e);
+    }
   }
 
   private void writeAll(FileChannel channel) throws IOException {
     var ordered = ordered();
+    sha256 = null;
     var header = header(ordered);
     var length = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip();
     WholeFile.writeFully(channel, length);
     WholeFile.writeFully(channel, ByteBuffer.wrap(header));
-    for (var tensor : ordered.entrySet()) write(channel, tensor.getKey(), tensor.getValue());
+    writeTensors(ordered, channel);
+    // Now that every entry is known.
+    var complete = header(ordered);
+    if (complete.length != header.length) throw new IOException("the metadata became longer while it was written");
+    WholeFile.writeFully(channel.position(SafetensorsHeader.LENGTH_BYTES), ByteBuffer.wrap(complete));
+  }
+
+  /// @param channel where to; null for nowhere
+  private void writeTensors(Map<String, Entry> ordered, @Nullable FileChannel channel) throws IOException {
+    var out = new Output(channel);
+    for (var tensor : ordered.entrySet()) {
+      var entry = tensor.getValue();
+      long before = out.count;
+      entry.contents.writeTo(out);
+      if (out.count - before != entry.bytes)
+        throw new IOException("tensor '" + tensor.getKey() + "' needs " + entry.bytes + " bytes " + List.of(entry.dtype) + ", got " + (out.count - before));
+    }
+    sha256 = out.finish();
+  }
+
+  /// Gathers pieces, hashes them and writes them to the file.
+  private static final class Output implements Sink {
+    private final @Nullable FileChannel channel;
+    private final ByteBuffer gathered = ByteBuffer.allocate(CHUNK);
+    private final MessageDigest digest = Sha256.begin();
+    private long count;
+
+    private Output(@Nullable FileChannel channel) {
+      this.channel = channel;
+    }
+
+    @Override
+    public void write(ByteBuffer bytes) throws IOException {
+      count += bytes.remaining();
+      while (bytes.hasRemaining()) {
+        int n = Math.min(bytes.remaining(), gathered.remaining());
+        gathered.put(bytes.slice().limit(n));
+        bytes.position(bytes.position() + n);
+        if (!gathered.hasRemaining()) flush();
+      }
+    }
+
+    private void flush() throws IOException {
+      digest.update(gathered.array(), 0, gathered.position());
+      if (channel != null) WholeFile.writeFully(channel, gathered.flip());
+      gathered.clear();
+    }
+
+    private String finish() throws IOException {
+      flush();
+      return Sha256.hex(digest);
+    }
   }
 
   /// Tensors whose size is a multiple of a cache line come first, so that these begin on one; then by name.
@@ -84,14 +197,14 @@ public final class CheckpointWriter {
     return ordered;
   }
 
-  private byte[] header(Map<String, Entry> ordered) throws IOException {
+  private byte[] header(Map<String, Entry> ordered) {
     var text = new StringWriter();
     try (var json = new JsonWriter(text)) {
       json.setHtmlSafe(false);
       json.beginObject();
       if (!metadata.isEmpty()) {
         json.name(SafetensorsHeader.METADATA).beginObject();
-        for (var entry : metadata.entrySet()) json.name(entry.getKey()).value(entry.getValue());
+        for (var entry : metadata.entrySet()) json.name(entry.getKey()).value(entry.getValue().get());
         json.endObject();
       }
       long at = 0;
@@ -102,24 +215,14 @@ public final class CheckpointWriter {
         json.endArray().name("data_offsets").beginArray().value(at).value(at += entry.bytes).endArray().endObject();
       }
       json.endObject();
+    } catch (IOException e) {
+      throw new AssertionError("a text in memory can be written", e);
     }
     var bytes = text.toString().getBytes(StandardCharsets.UTF_8);
     int padded = Math.ceilDiv(bytes.length + SafetensorsHeader.LENGTH_BYTES, ALIGNMENT) * ALIGNMENT - SafetensorsHeader.LENGTH_BYTES;
-    if (padded > SafetensorsHeader.MAX_BYTES) throw new IOException("the header would have " + padded + " bytes, more than " + SafetensorsHeader.MAX_BYTES);
+    if (padded > SafetensorsHeader.MAX_BYTES) throw new CheckpointException("the header would have " + padded + " bytes, more than " + SafetensorsHeader.MAX_BYTES);
     var header = java.util.Arrays.copyOf(bytes, padded);
     java.util.Arrays.fill(header, bytes.length, padded, (byte) ' ');
     return header;
-  }
-
-  private static void write(FileChannel channel, String name, Entry entry) throws IOException {
-    var contents = entry.contents.get();
-    if (contents.byteSize() != entry.bytes)
-      throw new IOException("tensor '" + name + "' needs " + entry.bytes + " bytes " + List.of(entry.dtype) + ", got " + contents.byteSize());
-    var buffer = ByteBuffer.allocate(CHUNK);
-    for (long at = 0; at < entry.bytes; at += CHUNK) {
-      int n = (int) Math.min(CHUNK, entry.bytes - at);
-      MemorySegment.copy(contents, ValueLayout.JAVA_BYTE, at, buffer.array(), 0, n);
-      WholeFile.writeFully(channel, buffer.clear().limit(n));
-    }
   }
 }

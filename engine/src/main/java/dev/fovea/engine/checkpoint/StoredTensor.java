@@ -67,7 +67,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
   public float[] toFloats() {
     if (size() > Integer.MAX_VALUE - 8) throw new CheckpointException("tensor '" + name + "': " + size() + " elements are too many for an array");
     var values = new float[(int) size()];
-    read(0, values, values.length);
+    read(0, values, 0, values.length);
     return values;
   }
 
@@ -76,23 +76,23 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     var block = new float[(int) Math.min(BLOCK, size())];
     for (long i = 0; i < size(); i += BLOCK) {
       int n = (int) Math.min(BLOCK, size() - i);
-      read(i, block, n);
+      read(i, block, 0, n);
       MemorySegment.copy(block, 0, floats, ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i, n);
     }
   }
 
-  /// Elements `from … from + n - 1` as floats. The common types go by way of an array, for a segment's elements one by one are
-  /// slow until C2 has compiled the loop.
-  private void read(long from, float[] to, int n) {
+  /// Writes elements `from … from + n - 1` to `to`, from place `at` on, as floats. The common types go by way of an array, for a
+  /// segment's elements one by one are slow until C2 has compiled the loop.
+  public void read(long from, float[] to, int at, int n) {
     switch (dtype) {
-      case F32 -> MemorySegment.copy(data, F32, 4 * from, to, 0, n);
+      case F32 -> MemorySegment.copy(data, F32, 4 * from, to, at, n);
       case F16, BF16 -> {
         var narrow = new short[n];
         MemorySegment.copy(data, I16, 2 * from, narrow, 0, n);
-        if (dtype == DType.F16) for (int i = 0; i < n; i++) to[i] = Float.float16ToFloat(narrow[i]);
-        else for (int i = 0; i < n; i++) to[i] = Float.intBitsToFloat(narrow[i] << 16);
+        if (dtype == DType.F16) for (int i = 0; i < n; i++) to[at + i] = Float.float16ToFloat(narrow[i]);
+        else for (int i = 0; i < n; i++) to[at + i] = Float.intBitsToFloat(narrow[i] << 16);
       }
-      case F64, I64, I32, I16, I8, U8, BOOL -> { for (int i = 0; i < n; i++) to[i] = floatAt(from + i); }
+      case F64, I64, I32, I16, I8, U8, BOOL -> { for (int i = 0; i < n; i++) to[at + i] = floatAt(from + i); }
     }
   }
 }

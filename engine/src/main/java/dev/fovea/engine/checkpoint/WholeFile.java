@@ -4,15 +4,11 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
-import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileStore;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import org.jetbrains.annotations.Nullable;
+import java.util.Locale;
 
 /// Writes files that appear under their name when they are complete, or not at all.
 public final class WholeFile {
@@ -28,20 +24,24 @@ public final class WholeFile {
   ///
   /// @throws CheckpointException if it cannot be written; what was there before is untouched then, and nothing is left over
   public static void write(Path path, Contents contents) {
+    write(path, 0, contents);
+  }
+
+  /// Writes a file, replacing one that is there. Until it is complete it lies beside it under another name, from where it is deleted
+  /// when the program is ended; only a program that is killed leaves it, for the next writer of a checkpoint to delete.
+  ///
+  /// @param bytes how many there will be, as far as that is known before
+  /// @throws CheckpointException if the disk has no room for them, or the file cannot be written; what was there before is untouched
+  /// then, and nothing is left over
+  public static void write(Path path, long bytes, Contents contents) {
     requirePlace(path);
     var target = path.toAbsolutePath();
-    Path temporary = null;
-    try {
-      temporary = Files.createTempFile(target.getParent(), "." + target.getFileName() + ".", ".tmp");
-      try (var channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-        contents.writeTo(channel);
-        channel.force(true);
-      }
-      move(temporary, target);
+    try (var unfinished = Unfinished.of(target)) {
+      requireRoom(path, unfinished.path(), bytes);
+      contents.writeTo(unfinished.channel());
+      unfinished.publish(target);
     } catch (IOException e) {
       throw new CheckpointException(path + ": cannot be written: " + reason(e), e);
-    } finally {
-      deleteIfThere(temporary);
     }
   }
 
@@ -62,6 +62,18 @@ public final class WholeFile {
     if (!Files.isDirectory(folder)) throw new CheckpointException(path + ": there is no folder " + folder);
   }
 
+  private static void requireRoom(Path path, Path there, long bytes) throws IOException {
+    FileStore disk;
+    try {
+      disk = Files.getFileStore(there);
+    } catch (IOException e) {
+      return;   // Not every file system tells; the writing will.
+    }
+    if (disk.getTotalSpace() > 0 && disk.getUsableSpace() < bytes)
+      throw new CheckpointException(String.format(Locale.ROOT, "%s: expected room for %,d bytes on its disk, got %,d", path, bytes,
+          disk.getUsableSpace()));
+  }
+
   /// Writes all that remains of a buffer.
   public static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) channel.write(buffer);
@@ -70,30 +82,6 @@ public final class WholeFile {
   /// Why a file cannot be written or read, in words.
   public static String reason(IOException e) {
     return e instanceof AccessDeniedException ? "access denied"
-        : e instanceof FileAlreadyExistsException ? "a file is in the way"
         : e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    makeReadable(from);
-    try {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } catch (AtomicMoveNotSupportedException e) {
-      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
-    }
-  }
-
-  /// Temporary files are private to their owner; this one is as readable as any new file.
-  private static void makeReadable(Path path) throws IOException {
-    if (path.getFileSystem().supportedFileAttributeViews().contains("posix"))
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-r--r--"));
-  }
-
-  private static void deleteIfThere(@Nullable Path temporary) {
-    try {
-      if (temporary != null) Files.deleteIfExists(temporary);
-    } catch (IOException _) {
-      // The failure that brought us here matters more.
-    }
   }
 }

@@ -105,6 +105,74 @@ class CheckpointWriterTest {
     }
   }
 
+  /// Bytes may come in pieces of any size, and the metadata may say what they were.
+  @Test
+  void piecesAndTheirHash() throws IOException {
+    var bytes = random((2 << 20) + 777, 6);
+    var writer = new CheckpointWriter().tensor("x", DType.U8, new long[] {bytes.length}, sink -> {
+      for (int at = 0, n = 1; at < bytes.length; at += n, n = Math.min(3 * n, bytes.length - at)) sink.write(ByteBuffer.wrap(bytes, at, n));
+    });
+    writer.metadata("sha256", "0".repeat(Sha256.LENGTH), writer::sha256);
+    assertThatThrownBy(writer::sha256).isInstanceOf(IllegalStateException.class);
+    writer.rehearse();
+    assertThat(files()).isEmpty();
+    var digest = Sha256.begin();
+    digest.update(bytes);
+    var expected = Sha256.hex(digest);
+    assertThat(writer.sha256()).isEqualTo(expected);
+    for (int i = 0; i < 2; i++) {
+      writer.write(file);
+      assertThat(Files.size(file)).isEqualTo(writer.fileBytes());
+      try (var checkpoint = Checkpoint.open(file)) {
+        assertThat(checkpoint.tensor("x").data().toArray(JAVA_BYTE)).isEqualTo(bytes);
+        assertThat(checkpoint.metadata()).isEqualTo(Map.of("sha256", expected));
+      }
+    }
+    Files.write(folder.resolve("bytes"), bytes);
+    assertThat(Sha256.of(folder.resolve("bytes"))).isEqualTo(expected);
+    assertThatThrownBy(() -> Sha256.of(folder.resolve("none"))).isInstanceOf(CheckpointException.class).hasMessageStartingWith(folder.resolve("none") + ": cannot be read");
+  }
+
+  /// An entry that is longer than was said would move the tensors.
+  @Test
+  void metadataThatGrow() throws IOException {
+    var writer = new CheckpointWriter().tensor("a", DType.U8, new long[0], () -> Bytes.segment((byte) 1)).metadata("k", "short", () -> "x".repeat(99));
+    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class).hasMessageContaining("the metadata became longer");
+    assertThat(files()).isEmpty();
+  }
+
+  @Test
+  void noRoom() throws IOException {
+    Files.writeString(file, "old");
+    assertThatThrownBy(() -> WholeFile.write(file, Long.MAX_VALUE, _ -> {})).isInstanceOf(CheckpointException.class)
+        .hasMessageMatching("\\Q" + file + "\\E: expected room for 9,223,372,036,854,775,807 bytes on its disk, got [\\d,]+");
+    // A tensor of as many bytes: nobody asks for them.
+    var writer = new CheckpointWriter().tensor("a", DType.U8, new long[] {Long.MAX_VALUE / 2}, _ -> {
+      throw new AssertionError("nobody asks");
+    });
+    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class).hasMessageContaining("expected room for 4,611,686,018,427,3");
+    assertThat(files()).containsExactly(file);
+    assertThat(file).hasContent("old");
+  }
+
+  /// What a killed program has left beside the file goes; what only looks like it, and what somebody is writing, stays.
+  @Test
+  void leftovers() throws IOException {
+    var others = List.of(".model.safetensors.old.tmp", ".model.safetensors.1.tmp.gz", ".other.safetensors.1.tmp", "model.safetensors.1.tmp");
+    for (var other : others) Files.createFile(folder.resolve(other));
+    Files.createFile(folder.resolve(".model.safetensors.123456789.tmp"));
+    var inner = new CheckpointWriter().tensor("a", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 1));
+    new CheckpointWriter().tensor("a", DType.U8, new long[] {1}, () -> {
+      inner.write(file);
+      return Bytes.segment((byte) 2);
+    }).write(file);
+    assertThat(files()).extracting(each -> each.getFileName().toString()).containsExactlyInAnyOrder(others.get(0), others.get(1), others.get(2),
+        others.get(3), "model.safetensors");
+    try (var checkpoint = Checkpoint.open(file)) {
+      assertThat(checkpoint.tensor("a").longAt(0)).isEqualTo(2);
+    }
+  }
+
   @Test
   void nothingAtAll() {
     new CheckpointWriter().write(file);

@@ -1,10 +1,14 @@
 package dev.fovea.converter.source;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import java.nio.file.Path;
 import java.util.function.Supplier;
 
 /// A file that tensors are views of.
 sealed interface OpenFile extends AutoCloseable permits OpenFile.Safetensors, MappedFile {
+  /// Where it is.
+  Path path();
+
   /// Runs what reads the file.
   ///
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if the file has become shorter
@@ -15,7 +19,7 @@ sealed interface OpenFile extends AutoCloseable permits OpenFile.Safetensors, Ma
   void close();
 
   /// A file in the engine's own format.
-  record Safetensors(Checkpoint checkpoint) implements OpenFile {
+  record Safetensors(Path path, Checkpoint checkpoint) implements OpenFile {
     @Override
     public <T> T reading(Supplier<T> reader) {
       return checkpoint.reading(reader);

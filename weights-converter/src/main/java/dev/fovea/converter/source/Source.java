@@ -148,7 +148,7 @@ public final class Source implements AutoCloseable {
     var tensors = new LinkedHashMap<String, SourceTensor>();
     try {
       checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
-      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(checkpoint)));
+      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(file, checkpoint)));
     } catch (CheckpointException e) {
       checkpoint.close();
       throw e;
@@ -168,6 +168,11 @@ public final class Source implements AutoCloseable {
   /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
   public List<String> leftOut() {
     return leftOut;
+  }
+
+  /// The files that hold tensors, in the order of the checkpoint.
+  public List<Path> paths() {
+    return files.stream().map(OpenFile::path).toList();
   }
 
   /// The opened files, for a source that is made of several.

@@ -30,8 +30,10 @@ public final class SourceTensor {
   private final long[] lengths;
   private final long[] strides;
   private final long offset;
-  private final boolean contiguous;
   private final MemorySegment storage;
+  /// Lengths and strides that run through the same elements in the same order, with as few dimensions as possible.
+  private final long[] runs;
+  private final long[] steps;
   private final boolean bigEndian;
   private final long size;
 
@@ -49,7 +51,17 @@ public final class SourceTensor {
     lengths = shape.stream().mapToLong(Long::longValue).toArray();
     bigEndian = order == ByteOrder.BIG_ENDIAN;
     size = checkedSize();
-    contiguous = strides.equals(rowMajor(shape));
+    int dimensions = 0;
+    long[] runs = new long[lengths.length], steps = new long[lengths.length];
+    for (int d = 0; d < lengths.length; d++) {
+      if (lengths[d] == 1) continue;
+      boolean goesOn = dimensions > 0 && steps[dimensions - 1] == strides.get(d) * lengths[d];
+      if (!goesOn) dimensions++;
+      runs[dimensions - 1] = goesOn ? runs[dimensions - 1] * lengths[d] : lengths[d];
+      steps[dimensions - 1] = strides.get(d);
+    }
+    this.runs = dimensions == 0 ? new long[] {1} : Arrays.copyOf(runs, dimensions);
+    this.steps = dimensions == 0 ? new long[] {1} : Arrays.copyOf(steps, dimensions);
   }
 
   /// A tensor of a safetensors file.
@@ -98,8 +110,19 @@ public final class SourceTensor {
 
   /// This tensor under another name.
   SourceTensor named(String other) {
-    return new SourceTensor(other, dtype, shape, Arrays.stream(strides).boxed().toList(), offset, storage,
-        bigEndian ? ByteOrder.BIG_ENDIAN : LITTLE_ENDIAN);
+    return new SourceTensor(other, dtype, shape, Arrays.stream(strides).boxed().toList(), offset, storage, order());
+  }
+
+  /// This tensor with its dimensions in another order: nothing moves.
+  ///
+  /// @param order which dimension of this tensor comes first, second and so on
+  public SourceTensor permuted(List<Integer> order) {
+    return new SourceTensor(name, dtype, order.stream().map(shape::get).toList(), order.stream().map(d -> strides[d]).toList(), offset,
+        storage, order());
+  }
+
+  private ByteOrder order() {
+    return bigEndian ? ByteOrder.BIG_ENDIAN : LITTLE_ENDIAN;
   }
 
   public String name() {
@@ -121,7 +144,26 @@ public final class SourceTensor {
 
   /// Element `i` in the order of the shape, as a float; 64-bit numbers are rounded, `true` is 1.
   public float floatAt(long i) {
-    long at = offset + (contiguous ? i : position(i));
+    return stored(offset + position(i));
+  }
+
+  /// Writes elements `i … i + n - 1` in the order of the shape to `out`, from place `at` on, as [#floatAt] gives them.
+  public void read(long i, float[] out, int at, int n) {
+    long length = runs[runs.length - 1], step = steps[steps.length - 1];
+    var bulk = step == 1 && !bigEndian ? new StoredTensor(name, dtype, shape, storage) : null;
+    while (n > 0) {
+      int run = (int) Math.min(n, length - i % length);
+      long first = offset + position(i);
+      if (bulk != null) bulk.read(first, out, at, run);
+      else for (int j = 0; j < run; j++) out[at + j] = stored(first + j * step);
+      i += run;
+      at += run;
+      n -= run;
+    }
+  }
+
+  /// The element at that place of the storage.
+  private float stored(long at) {
     return switch (dtype) {
       case F64 -> (float) Double.longBitsToDouble(longAt(at));
       case F32 -> Float.intBitsToFloat(intAt(at));
@@ -138,11 +180,11 @@ public final class SourceTensor {
   /// Where element `i` of the shape lies after the first one.
   private long position(long i) {
     long at = 0;
-    for (int d = lengths.length - 1; d >= 0; d--) {
-      at += i % lengths[d] * strides[d];
-      i /= lengths[d];
+    for (int d = runs.length - 1; d > 0; d--) {
+      at += i % runs[d] * steps[d];
+      i /= runs[d];
     }
-    return at;
+    return at + i * steps[0];
   }
 
   private short shortAt(long at) {

@@ -5,11 +5,20 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static java.nio.file.StandardOpenOption.DELETE_ON_CLOSE;
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWriter.Sink;
+import dev.fovea.engine.checkpoint.WholeFile;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -19,8 +28,7 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
 /// A mapped zip file, with ZIP64 (ref: PKWARE, APPNOTE.TXT). Stored entries are views of the file; deflated ones are unpacked
-/// when they
-/// are asked for. Nothing is written anywhere.
+/// when they are asked for. No entry's name ever names a file.
 final class ZipArchive {
   private static final ValueLayout.OfShort U16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt U32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -33,12 +41,15 @@ final class ZipArchive {
   /// What compressed entries may become together: this, or the multiple of the file that no weights exceed.
   private static final long MAX_UNPACKED = 64 << 20;
   private static final int MAX_RATIO = 20;
+  /// What of them stays in memory.
+  private static final long MAX_IN_MEMORY = 2 << 20;
   private static final int BLOCK = 1 << 20;
 
   private final MappedFile file;
   private final MemorySegment bytes;
   private final Map<String, Entry> entries = new LinkedHashMap<>();
   private long unpacked;
+  private long inMemory;
 
   /// @param data the entry's bytes as they are in the file
   private record Entry(String name, int method, long size, long local, MemorySegment data) {
@@ -196,8 +207,36 @@ final class ZipArchive {
       throw broken("the entry '" + entry.name + "' would become " + entry.size + " bytes, and more than " + limit
           + " are not unpacked");
     unpacked += entry.size;
+    return entry.size <= MAX_IN_MEMORY - inMemory ? unpackInMemory(entry) : unpackInFile(entry);
+  }
+
+  private MemorySegment unpackInMemory(Entry entry) {
+    inMemory += entry.size;
     var out = file.arena().allocate(entry.size, 64);
+    var rest = out.asByteBuffer();
+    try {
+      inflate(entry, rest::put);
+    } catch (IOException e) {
+      throw new AssertionError("memory can be written", e);
+    }
+    return out;
+  }
+
+  /// Large entries go through a file that has no name any more when this returns, so that they need not stay in memory.
+  private MemorySegment unpackInFile(Entry entry) {
+    try (var channel = FileChannel.open(Files.createTempFile("fovea-", ".unpacked"), READ, WRITE, DELETE_ON_CLOSE)) {
+      inflate(entry, bytes -> WholeFile.writeFully(channel, bytes));
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, entry.size, file.arena());
+    } catch (IOException e) {
+      throw new CheckpointException(file.path() + ": the entry '" + entry.name + "' cannot be unpacked in "
+          + System.getProperty("java.io.tmpdir") + ": " + WholeFile.reason(e), e);
+    }
+  }
+
+  private void inflate(Entry entry, Sink sink) throws IOException {
     var inflater = new Inflater(true);
+    // One byte beyond the end shows whether there is more than was said.
+    var block = ByteBuffer.allocate((int) Math.min(BLOCK, entry.size + 1));
     try {
       long from = 0, to = 0;
       while (!inflater.finished()) {
@@ -207,15 +246,13 @@ final class ZipArchive {
           inflater.setInput(entry.data.asSlice(from, n).asByteBuffer());
           from += n;
         }
-        // One byte beyond the end shows whether there is more than was said.
-        var block = to < entry.size ? out.asSlice(to, Math.min(BLOCK, entry.size - to)) : MemorySegment.ofArray(new byte[1]);
-        int n = inflater.inflate(block.asByteBuffer());
+        int n = inflater.inflate(block.clear());
         to += n;
         if (to > entry.size || n == 0 && inflater.needsDictionary())
           throw broken("the entry '" + entry.name + "': expected " + entry.size + " bytes, got more");
+        sink.write(block.flip());
       }
       if (to != entry.size) throw broken("the entry '" + entry.name + "': expected " + entry.size + " bytes, got " + to);
-      return out;
     } catch (DataFormatException e) {
       throw broken("the entry '" + entry.name + "' is damaged");
     } finally {
