@@ -1,6 +1,5 @@
 package dev.fovea.models;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.JsonFields;
 
@@ -46,10 +45,7 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
   /// The form that [#of] reads.
   public JsonObject toJson() {
     var json = new JsonObject();
-    var image = new JsonArray();
-    image.add(imageHeight);
-    image.add(imageWidth);
-    json.add("image_size", image);
+    json.add("image_size", JsonFields.array(imageHeight, imageWidth));
     json.addProperty("patch_size", patchSize);
     json.addProperty("num_channels", numChannels);
     json.addProperty("num_hidden_layers", depth);

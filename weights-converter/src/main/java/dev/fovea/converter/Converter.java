@@ -12,7 +12,6 @@ import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -135,19 +134,18 @@ public final class Converter {
   }
 
   private static Model model(Source checkpoint, Path folder, Conversion conversion) {
-    var config = json(folder.resolve("config.json"));
     var file = folder.resolve("preprocessor_config.json");
-    var preprocessor = Files.exists(file) ? json(file) : null;
-    var published = HuggingFace.read(config, preprocessor, checkpoint);
-    return new Model(published, config.where(), preprocessing(preprocessor, published.preprocessing()));
+    var preprocessor = Files.exists(file) ? Recognition.json(file) : null;
+    var model = Recognition.of(checkpoint, folder, preprocessor, conversion);
+    return new Model(model.published(), model.configFrom(), preprocessing(preprocessor, model.published().preprocessing()));
   }
 
   /// Puts the folder's tokenizer, where it has one, into the file.
   private static void addTokenizer(Path folder, CheckpointWriter writer) {
-    var json = Tokenizer.jsonOf(folder);
-    if (json == null) return;
-    var bytes = json.getBytes(StandardCharsets.UTF_8);
-    Tokenizer.read(folder.toString(), bytes);   // Refuses here what the engine would refuse later.
+    var file = Tokenizer.fileIn(folder);
+    if (file == null) return;
+    var bytes = Tokenizer.jsonOf(file).getBytes(StandardCharsets.UTF_8);
+    Tokenizer.read(file.toString(), bytes);   // Refuses here what the engine would refuse later.
     writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, sink -> sink.write(ByteBuffer.wrap(bytes)));
   }
 
@@ -157,15 +155,5 @@ public final class Converter {
     var json = published == null ? new JsonFields("preprocessing", otherwise) : published;
     Preprocessing.of(json);   // Refuses here what the engine would refuse later.
     return json;
-  }
-
-  private static JsonFields json(Path file) {
-    try {
-      return JsonFields.parse(file.toString(), Files.readString(file));
-    } catch (java.nio.file.NoSuchFileException e) {
-      throw new CheckpointException(file + ": no such file; weights alone do not tell what a model is: put its config.json beside them", e);
-    } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
-    }
   }
 }

@@ -1,12 +1,12 @@
 package dev.fovea.converter;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.converter.source.Source;
 import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.models.Family;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
@@ -16,6 +16,7 @@ import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
@@ -29,9 +30,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int LEGACY_EOS = 2;
-  private static final int CLIP_VOCABULARY = 49408;
   private static final int SEGFORMER_SIZE = 512;
-  private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
 
   HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
     this(config, names, labels, preprocessing, List.of());
@@ -42,33 +41,55 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
   static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Source checkpoint) {
     if (!config.has("model_type") && config.has("architecture")) return Timm.read(config, checkpoint);
+    if (!config.has("model_type") && config.has("model_cfg")) return OpenAiClip.read(config, checkpoint);
     if (!config.has("model_type"))
-      throw new CheckpointException(config.where() + ": expected Hugging Face's 'model_type' or timm's 'architecture', got neither");
+      throw new CheckpointException(config.where()
+          + ": expected Hugging Face's 'model_type', timm's 'architecture' or open_clip's 'model_cfg', got none of them");
     return switch (config.string("model_type")) {
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
       case "dinov2_with_registers" -> dinov2(config, checkpoint, config.integer("num_register_tokens", DEFAULT_REGISTERS), true);
-      case "clip" -> clip(config);
+      case "clip" -> clip(config, checkpoint);
+      case "clip_vision_model" -> clipVision(config);
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
       case "sam" -> sam(config, checkpoint);
       case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, siglip, siglip_vision_model, bert, "
-          + "segformer, sam");
+          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, clip_vision_model, siglip, "
+          + "siglip_vision_model, bert, segformer, sam");
     };
   }
 
-  private static HuggingFace vit(JsonFields config, Source checkpoint) {
-    if (!checkpoint.tensors().containsKey(HEAD))
-      throw new CheckpointException(checkpoint.name() + ": there is no '" + HEAD
+  /// A model of these sizes: its config says all but what the tensors do, such as the number of classes.
+  ///
+  /// @param where what errors call the sizes
+  static HuggingFace of(String where, ModelConfig sizes, Source checkpoint) {
+    var json = sizes.toJson();
+    json.addProperty("model_type", sizes.family().id());
+    var config = new JsonFields(where, json);
+    return sizes.family() == Family.SEGFORMER ? segformer(config, checkpoint) : read(config, null, checkpoint);
+  }
+
+  /// The names may be Google's or timm's.
+  static HuggingFace vit(JsonFields config, Source checkpoint) {
+    var google = GoogleVit.of(checkpoint);
+    boolean timm = checkpoint.tensors().containsKey("blocks.0.attn.qkv.weight");
+    var head = timm ? "head.weight" : HEAD;
+    if (google == null && !checkpoint.tensors().containsKey(head))
+      throw new CheckpointException(checkpoint.name() + ": there is no '" + head
           + "': only ViTs with a classification head are supported");
-    var labels = labels(config, checkpoint);
+    var labels = labels(config, checkpoint, google == null ? rows(checkpoint.tensors().get(head)) : google.classes());
     var json = config.json().deepCopy();
     json.addProperty("num_labels", labels.size());
+    if (google != null) json.addProperty("representation_size", google.representationSize());
     var vit = ViTConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(vit, NameMap.HUGGING_FACE_VIT, labels, Preprocessing.standard(vit.imageHeight(), vit.imageWidth()));
+    if (google != null && google.heads() != vit.numHeads())
+      throw new CheckpointException(config.where() + ": 'num_attention_heads': expected " + google.heads() + ", as " + checkpoint.name()
+          + " has, got " + vit.numHeads());
+    return new HuggingFace(vit, google != null ? google.names() : timm ? TimmNames.VIT : NameMap.HUGGING_FACE_VIT, labels,
+        Preprocessing.standard(vit.imageHeight(), vit.imageWidth()));
   }
 
   /// @param antialias what the implementation of this model type does when it resamples positions
@@ -79,54 +100,79 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("num_register_tokens", registers);
     json.addProperty("interpolate_antialias", antialias);
     var dinov2 = Dinov2Config.of(new JsonFields(config.where(), json));
-    if (checkpoint.tensors().containsKey("blocks.0.attn.qkv.weight"))
-      return new HuggingFace(dinov2, NameMap.FACEBOOK_DINOV2, labels, Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
-    var prefix = checkpoint.tensors().containsKey("embeddings.cls_token") ? "" : config.string("model_type") + ".";
-    return new HuggingFace(dinov2, NameMap.huggingFaceDinov2(prefix), labels,
+    var names = dinov2Names(checkpoint);
+    return new HuggingFace(dinov2, names != null ? names : NameMap.huggingFaceDinov2(config.string("model_type") + "."), labels,
         Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
   }
 
+  /// The names that a DINOv2 has; null where it is something else.
+  static @Nullable NameMap dinov2Names(Source checkpoint) {
+    var tensors = checkpoint.tensors();
+    if (tensors.containsKey("blocks.0.ls1.gamma")) return NameMap.FACEBOOK_DINOV2;
+    for (var prefix : new String[] {"", "dinov2.", "dinov2_with_registers."})
+      if (tensors.containsKey(prefix + "encoder.layer.0.layer_scale1.lambda1")) return NameMap.huggingFaceDinov2(prefix);
+    return null;
+  }
+
   /// Older configs name 2 as the token that ends a text, and the model then takes the largest of the token numbers for it, which
-  /// is the vocabulary's last.
-  private static HuggingFace clip(JsonFields config) {
+  /// is the vocabulary's last. The names may be OpenAI's, as those of some files beside a `config.json` of Hugging Face's.
+  private static HuggingFace clip(JsonFields config, Source checkpoint) {
+    var text = config.object("text_config");
     var json = config.json().deepCopy();
-    if (config.has("text_config") && config.object("text_config").integer("eos_token_id", LEGACY_EOS) == LEGACY_EOS) {
-      var text = json.getAsJsonObject("text_config");
-      text.addProperty("eos_token_id", config.object("text_config").integer("vocab_size", CLIP_VOCABULARY) - 1);
-    }
-    var clip = ClipConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(clip, NameMap.HUGGING_FACE_CLIP, List.of(),
-        Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
+    if (text.integer("eos_token_id", LEGACY_EOS) == LEGACY_EOS)
+      json.getAsJsonObject("text_config").addProperty("eos_token_id", text.integer("vocab_size", ClipConfig.VOCABULARY) - 1);
+    return clip(new JsonFields(config.where(), json), OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : NameMap.HUGGING_FACE_CLIP);
+  }
+
+  private static HuggingFace clip(JsonFields config, NameMap names) {
+    var clip = ClipConfig.of(config);
+    return new HuggingFace(clip, names, List.of(), Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
+  }
+
+  /// CLIP's encoder of pictures alone, with its projection.
+  private static HuggingFace clipVision(JsonFields config) {
+    var outer = inside("vision_config", config);
+    outer.json().add("projection_dim", config.json().get("projection_dim"));
+    return clip(outer, NameMap.HUGGING_FACE_CLIP);
   }
 
   private static HuggingFace siglip(JsonFields config, Source checkpoint) {
     var json = config.json().deepCopy();
-    boolean pooling = checkpoint.tensors().containsKey("vision_model.head.probe");
+    boolean timm = checkpoint.tensors().containsKey("attn_pool.latent");
+    boolean pooling = timm || checkpoint.tensors().containsKey("vision_model.head.probe");
     if (json.get("vision_config") instanceof JsonObject vision) vision.addProperty("vision_use_head", pooling);
     var siglip = SiglipConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(siglip, NameMap.HUGGING_FACE_SIGLIP, List.of(),
+    return new HuggingFace(siglip, timm ? TimmNames.SIGLIP : NameMap.HUGGING_FACE_SIGLIP, List.of(),
         Preprocessing.siglip(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
   }
 
-  /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon, which is
-  /// PyTorch's whatever `layer_norm_eps` says.
+  /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon: it is what
+  /// Hugging Face's code has, whosever names the tensors have.
   private static HuggingFace segformer(JsonFields config, Source checkpoint, @Nullable JsonFields preprocessor) {
-    var head = checkpoint.tensors().get("decode_head.classifier.weight");
-    if (head == null)
-      throw new CheckpointException(checkpoint.name() + ": there is no 'decode_head.classifier.weight': only SegFormers with a head for "
-          + "segmentation are supported");
-    var labels = labels(config, head);
     var json = config.json().deepCopy();
     var resize = preprocessor == null ? null : Preprocessing.of(preprocessor).resize();
-    var size = new JsonArray();
-    size.add(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height());
-    size.add(resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width());
-    json.add("image_size", size);
+    json.add("image_size", JsonFields.array(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height(),
+        resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width()));
+    json.addProperty("layer_norm_eps", SegformerNames.HUGGING_FACE.layerNormEps());
+    return segformer(new JsonFields(config.where(), json), checkpoint);
+  }
+
+  /// @param config with everything but what the names and the head tell
+  static HuggingFace segformer(JsonFields config, Source checkpoint) {
+    var names = SegformerNames.of(checkpoint);
+    if (names == null)
+      throw new CheckpointException(checkpoint.name() + ": there is no "
+          + String.join(", ", Arrays.stream(SegformerNames.values()).map(each -> "'" + each.head() + "'").toList())
+          + ": only SegFormers with a head for segmentation are supported");
+    var labels = labels(config, checkpoint, rows(checkpoint.tensors().get(names.head())));
+    var json = config.json().deepCopy();
     json.addProperty("num_labels", labels.size());
-    json.addProperty("layer_norm_eps", TORCH_LAYER_NORM_EPS);
+    json.addProperty("mmseg_head", names == SegformerNames.MMSEGMENTATION);
     var segformer = SegformerConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(segformer, NameMap.HUGGING_FACE_SEGFORMER, labels,
-        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()), Palette.of(labels));
+    var classes = checkpoint.classes();
+    boolean coloured = labels.equals(classes.names()) && !classes.colours().isEmpty();
+    return new HuggingFace(segformer, names.map(), labels, Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()),
+        coloured ? classes.colours() : Palette.of(labels));
   }
 
   private static HuggingFace bert(JsonFields config, Source checkpoint) {
@@ -147,8 +193,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// The names may be the original repository's, beside a `config.json` of Hugging Face's.
   private static HuggingFace sam(JsonFields config, Source checkpoint) {
     var sam = SamConfig.of(config);
-    var names = checkpoint.tensors().containsKey(SamNames.FACEBOOK_ONLY) ? SamNames.FACEBOOK : SamNames.HUGGING_FACE;
-    return new HuggingFace(sam, names, List.of(), Preprocessing.sam(sam.vision().imageSize()));
+    var names = SamNames.of(checkpoint);
+    return new HuggingFace(sam, names == null ? SamNames.HUGGING_FACE : names, List.of(), Preprocessing.sam(sam.vision().imageSize()));
   }
 
   /// The config as the field `name` of another.
@@ -158,13 +204,23 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return new JsonFields(config.where(), outer);
   }
 
-  /// The labels in `id2label`, or numbers where the config has none; as many as the head has rows, none without a head.
+  /// The labels for the classifier; none where there is none.
   private static List<String> labels(JsonFields config, Source checkpoint) {
-    return labels(config, checkpoint.tensors().get(HEAD));
+    return labels(config, checkpoint, rows(checkpoint.tensors().get(HEAD)));
   }
 
-  private static List<String> labels(JsonFields config, @Nullable SourceTensor head) {
-    int classes = head == null || head.shape().isEmpty() || head.size() == 0 ? 0 : Math.toIntExact(head.shape().getFirst());
+  private static int rows(@Nullable SourceTensor head) {
+    return head == null || head.shape().isEmpty() || head.size() == 0 ? 0 : Math.toIntExact(head.shape().getFirst());
+  }
+
+  /// The labels in `id2label`, those that the checkpoint names, or numbers.
+  private static List<String> labels(JsonFields config, Source checkpoint, int classes) {
+    var named = checkpoint.classes().names();
+    if (!config.has("id2label") && !named.isEmpty() && classes > 0) {
+      if (named.size() == classes) return named;
+      throw new CheckpointException(checkpoint.name() + ": expected names of " + classes + " classes, as its head has, got " + named.size()
+          + "; give --config FILE with an id2label");
+    }
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());
     for (int i = 0; i < classes; i++) {

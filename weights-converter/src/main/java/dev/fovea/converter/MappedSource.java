@@ -153,7 +153,8 @@ final class MappedSource implements WeightSource {
       throw new MismatchException("'" + tensor.name() + "': expected " + source.order().size() + " dimensions for " + what + ", got " + tensor.shape());
     if (norm != null && (rank == 0 || tensor.shape().getFirst() != norm.bias().size()))
       throw new MismatchException("'" + tensor.name() + "': expected " + norm.bias().size() + " outputs, as '" + source.norm() + "' has, got " + tensor.shape());
-    return Part.Stored.of(tensor, source, norm);
+    var part = Part.Stored.of(tensor, source, norm);
+    return source.zeros() ? new Part.AfterZeros(part, rank == 0 ? 1 : tensor.shape().getLast()) : part;
   }
 
   private BatchNorm batchNorm(String name, String what) {

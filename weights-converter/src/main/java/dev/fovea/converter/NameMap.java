@@ -8,8 +8,8 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides;
-/// a rule without it goes before one with it.
+/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides,
+/// and `#+1` in a source for one more; a rule without it goes before one with it.
 /// Several sources are put one below the other. A source may say, in this order, more than its name:
 ///
 /// | | |
@@ -18,6 +18,7 @@ import org.jetbrains.annotations.Nullable;
 /// | `name[i/n]` | part `i` of it, its rows cut into `n` equal parts |
 /// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias stays as it is |
 /// | `name ~ norm` | with the batch norm `norm` folded into it, which follows it |
+/// | `0, name` | a row of zeros, then its rows |
 ///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
 /// @param dropped source names that an encoder with this head does not use, with the reason
@@ -27,7 +28,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
   private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
-  private static final String NORM = " ~ ";
+  private static final String NORM = " ~ ", NEXT = "#+1", ZEROS = "0, ";
   private static final String WEIGHT = ".weight", BIAS = ".bias";
 
   private static final String SEGFORMER_BLOCK = "segformer.encoder.block.#.#.";
@@ -37,7 +38,8 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   ///
   /// @param order its dimensions, in the order in which they are to lie; empty where they stay
   /// @param norm the batch norm that follows and is to be folded into the tensor; null for none
-  record Source(String name, int index, int count, List<Integer> order, @Nullable String norm) {}
+  /// @param zeros whether a row of zeros goes before it
+  record Source(String name, int index, int count, List<Integer> order, @Nullable String norm, boolean zeros) {}
 
   /// Hugging Face's `ViTForImageClassification` (ref: transformers, `models/vit/modeling_vit.py`).
   static final NameMap HUGGING_FACE_VIT = new NameMap(Map.ofEntries(
@@ -58,10 +60,6 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       Map.of("vit.pooler.dense.weight", "the classification head reads the class token itself",
           "vit.pooler.dense.bias", "the classification head reads the class token itself",
           "vit.embeddings.mask_token", "used in pre-training only"));
-
-  /// timm's ViTs, whose names are also Fovea's (ref: timm, `models/vision_transformer.py`).
-  static final NameMap TIMM_VIT = new NameMap(same("cls_token", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv",
-      "blocks.#.attn.proj", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "norm", "head"), Map.of());
 
   /// The original repository's DINOv2 (ref: dinov2, `models/vision_transformer.py`, `layers/swiglu_ffn.py`).
   static final NameMap FACEBOOK_DINOV2 = new NameMap(all(
@@ -219,20 +217,20 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   }
 
   /// Names that are the same on both sides.
-  private static Map<String, List<String>> same(String... names) {
+  static Map<String, List<String>> same(String... names) {
     var same = new HashMap<String, List<String>>();
     for (var name : names) same.put(name, List.of(name));
     return same;
   }
 
   @SafeVarargs
-  private static Map<String, List<String>> all(Map<String, List<String>>... parts) {
+  static Map<String, List<String>> all(Map<String, List<String>>... parts) {
     var all = new HashMap<String, List<String>>();
     for (var part : parts) all.putAll(part);
     return Map.copyOf(all);
   }
 
-  private static Map.Entry<String, List<String>> one(String name, String source) {
+  static Map.Entry<String, List<String>> one(String name, String source) {
     return Map.entry(name, List.of(source));
   }
 
@@ -262,18 +260,25 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     var numbers = NUMBER.matcher(stem).results().map(MatchResult::group).toList();
     var sources = rules.getOrDefault(stem, rules.get(NUMBER.matcher(stem).replaceAll("#")));
     if (sources == null) throw new IllegalStateException("no rule for '" + name + "'");
-    return sources.stream().map(source -> source(numbered(source, numbers), ending)).toList();
+    return sources.stream().map(source -> source(source, numbers, ending)).toList();
   }
 
   private static String numbered(String rule, List<String> numbers) {
-    for (var number : numbers) rule = rule.replaceFirst("#", number);
+    for (var number : numbers) {
+      int at = rule.indexOf('#');
+      if (at < 0) break;
+      boolean next = rule.startsWith(NEXT, at);
+      rule = rule.substring(0, at) + (next ? Long.parseLong(number) + 1 : number) + rule.substring(at + (next ? NEXT.length() : 1));
+    }
     return rule;
   }
 
-  private static Source source(String rule, String ending) {
+  private static Source source(String rule, List<String> numbers, String ending) {
+    boolean zeros = rule.startsWith(ZEROS);
+    if (zeros) rule = rule.substring(ZEROS.length());
     int folded = rule.indexOf(NORM);
-    var norm = folded < 0 ? null : rule.substring(folded + NORM.length());
-    var name = folded < 0 ? rule : rule.substring(0, folded);
+    var norm = folded < 0 ? null : numbered(rule.substring(folded + NORM.length()), numbers);
+    var name = numbered(folded < 0 ? rule : rule.substring(0, folded), numbers);
     List<Integer> order = List.of();
     var ordered = ORDER.matcher(name);
     if (ordered.matches()) {
@@ -281,8 +286,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       if (!ending.equals(BIAS)) order = Arrays.stream(ordered.group(2).split(" ")).map(Integer::valueOf).toList();
     }
     var part = PART.matcher(name);
-    return part.matches() ? new Source(named(part.group(1), ending), Integer.parseInt(part.group(2)), Integer.parseInt(part.group(3)), order, norm)
-        : new Source(named(name, ending), 0, 1, order, norm);
+    if (!part.matches()) return new Source(named(name, ending), 0, 1, order, norm, zeros);
+    int index = Integer.parseInt(part.group(2)), count = Integer.parseInt(part.group(3));
+    return new Source(named(part.group(1), ending), index, count, order, norm, zeros);
   }
 
   private static String named(String rule, String ending) {

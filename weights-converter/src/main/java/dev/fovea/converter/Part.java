@@ -71,6 +71,36 @@ sealed interface Part {
     }
   }
 
+  /// A part after `zeros` zeros.
+  record AfterZeros(Part part, long zeros) implements Part {
+    @Override
+    public long size() {
+      return zeros + part.size();
+    }
+
+    @Override
+    public void read(long i, float[] out, int at, int n) {
+      int first = Math.clamp(zeros - i, 0, n);
+      Arrays.fill(out, at, at + first, 0);
+      part.read(Math.max(0, i - zeros), out, at + first, n - first);
+    }
+
+    @Override
+    public boolean hasRows(int k) {
+      return part.hasRows(k);
+    }
+
+    @Override
+    public boolean hasShape(int... shape) {
+      return part.hasShape(shape);
+    }
+
+    @Override
+    public SourceTensor tensor() {
+      return part.tensor();
+    }
+  }
+
   /// The bias that a convolution without one gets from the batch norm that is folded into it.
   record Folded(BatchNorm norm) implements Part {
     @Override

@@ -3,9 +3,11 @@ package dev.fovea.converter;
 import static dev.fovea.converter.NameMap.conv;
 import static dev.fovea.converter.NameMap.convTranspose;
 
+import dev.fovea.converter.source.Source;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// Where Segment Anything's parameters come from.
 final class SamNames {
@@ -14,11 +16,14 @@ final class SamNames {
   /// Hugging Face's `SamModel` (ref: transformers, `models/sam/modeling_sam.py`).
   static final NameMap HUGGING_FACE = huggingFace();
 
-  /// A tensor that only the original repository's checkpoints have.
-  static final String FACEBOOK_ONLY = "image_encoder.pos_embed";
-
   /// The original repository's (ref: segment_anything, `modeling/`).
   static final NameMap FACEBOOK = facebook();
+
+  /// The names that a checkpoint has; null where it is of something else.
+  static @Nullable NameMap of(Source checkpoint) {
+    return checkpoint.tensors().containsKey("image_encoder.pos_embed") ? FACEBOOK
+        : checkpoint.tensors().containsKey("vision_encoder.pos_embed") ? HUGGING_FACE : null;
+  }
 
   private static NameMap huggingFace() {
     var rules = new Rules();

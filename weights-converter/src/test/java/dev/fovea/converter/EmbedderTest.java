@@ -46,7 +46,7 @@ class EmbedderTest {
     return file;
   }
 
-  private static List<Prepared> inputs(Checkpoint reference) {
+  static List<Prepared> inputs(Checkpoint reference) {
     var stored = reference.tensor("input.pixel_values");
     int count = stored.shape().get(0).intValue(), height = stored.shape().get(2).intValue(), width = stored.shape().get(3).intValue();
     var values = stored.toFloats();

@@ -1,5 +1,6 @@
 package dev.fovea.engine.checkpoint;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -112,12 +113,19 @@ public record JsonFields(String where, JsonObject json) {
   /// A size: `[height, width]`, one number for both, or an array of two.
   public int[] heightAndWidth(String field) {
     if (get(field, "an integer or two").isJsonArray()) {
-      var values = numbers(field);
+      var values = integers(field);
       if (values.length != 2) throw wrong(field, "an integer or two");
-      return new int[] {(int) values[0], (int) values[1]};
+      return values;
     }
     int both = integer(field);
     return new int[] {both, both};
+  }
+
+  /// An array that [#integers] reads, and, of a height and a width, [#heightAndWidth].
+  public static JsonArray array(int... values) {
+    var array = new JsonArray();
+    for (int value : values) array.add(value);
+    return array;
   }
 
   /// Parses an array of strings.

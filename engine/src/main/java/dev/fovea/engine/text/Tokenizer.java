@@ -88,12 +88,17 @@ public final class Tokenizer {
     return TokenizerFiles.bert(vocab, lowercase);
   }
 
-  /// The `tokenizer.json` that a published folder holds, or that the vocabularies in it stand for (BERT's `vocab.txt`, CLIP's
-  /// `vocab.json` and `merges.txt`); null where it holds none.
+  /// The file of a published folder that holds its tokenizer: `tokenizer.json`, BERT's `vocab.txt`, or CLIP's `vocab.json`, which
+  /// has its `merges.txt` beside it; null where there is none.
+  public static @Nullable Path fileIn(Path folder) {
+    return TokenizerFiles.fileIn(folder);
+  }
+
+  /// The `tokenizer.json` that a file of [#fileIn] is, or that its vocabulary stands for.
   ///
   /// @throws CheckpointException if a file cannot be read, or contradicts itself
-  public static @Nullable String jsonOf(Path folder) {
-    return TokenizerFiles.jsonOf(folder);
+  public static String jsonOf(Path file) {
+    return TokenizerFiles.jsonOf(file);
   }
 
   /// A tokenizer that cuts as told, or not at all.

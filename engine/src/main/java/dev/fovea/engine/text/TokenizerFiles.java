@@ -22,6 +22,7 @@ import org.jetbrains.annotations.Nullable;
 /// The files that tokenizers are published in. Vocabularies alone are put into the `tokenizer.json` that they stand for.
 final class TokenizerFiles {
   private static final String CLIP_WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+  private static final String JSON = "tokenizer.json", BERT = "vocab.txt", CLIP = "vocab.json", CLIP_MERGES = "merges.txt";
 
   /// Endings of published weights, which have their tokenizer beside them; safetensors aside, which may hold one.
   private static final Pattern WEIGHTS = Pattern.compile("\\.(index\\.json|bin|pth|pt|npz)$");
@@ -40,19 +41,24 @@ final class TokenizerFiles {
   }
 
   private static Tokenizer openFolder(Path folder) {
-    var json = jsonOf(folder);
-    if (json == null)
+    var file = fileIn(folder);
+    if (file == null)
       throw new CheckpointException(folder + ": there is no tokenizer in this folder: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
-    return TokenizerJson.read(folder.toString(), json);
+    return TokenizerJson.read(file.toString(), jsonOf(file));
   }
 
-  /// The `tokenizer.json` that a folder holds or that its vocabularies stand for; null where it holds none.
-  static @Nullable String jsonOf(Path folder) {
-    Path json = folder.resolve("tokenizer.json"), bert = folder.resolve("vocab.txt");
-    if (Files.exists(json)) return text(json);
-    if (Files.exists(bert)) return bertJson(bert, isLowercase(folder.resolve("tokenizer_config.json"))).toString();
-    Path vocab = folder.resolve("vocab.json"), merges = folder.resolve("merges.txt");
-    return Files.exists(vocab) && Files.exists(merges) ? clipJson(vocab, merges).toString() : null;
+  static @Nullable Path fileIn(Path folder) {
+    for (var name : List.of(JSON, BERT)) if (Files.exists(folder.resolve(name))) return folder.resolve(name);
+    var vocab = folder.resolve(CLIP);
+    return Files.exists(vocab) && Files.exists(vocab.resolveSibling(CLIP_MERGES)) ? vocab : null;
+  }
+
+  static String jsonOf(Path file) {
+    return switch (file.getFileName().toString()) {
+      case BERT -> bertJson(file, isLowercase(file.resolveSibling("tokenizer_config.json"))).toString();
+      case CLIP -> clipJson(file, file.resolveSibling(CLIP_MERGES)).toString();
+      default -> text(file);
+    };
   }
 
   static Tokenizer clip(Path vocab, Path merges) {

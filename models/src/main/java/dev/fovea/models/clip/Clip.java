@@ -22,14 +22,15 @@ import dev.fovea.models.Trace;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// CLIP, which learnt to tell which text belongs to which picture (Radford et al., "Learning Transferable Visual Models From
 /// Natural Language Supervision", 2021; ref: openai/CLIP `clip/model.py`, transformers `models/clip/modeling_clip.py`).
 ///
 /// Shapes: I pictures, T texts, P patches, N tokens, C channels of a tower, D dimensions of the common space.
 ///
-/// @param logitScale what cosines are multiplied by, already exponentiated
-public record Clip(ClipConfig config, Visual visual, Text text, float logitScale) implements Model, JoinsPicturesAndText, EmbedsPictures {
+/// @param words the encoder of words and what compares its texts with pictures, or null for a model of pictures alone
+public record Clip(ClipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures {
 
   /// The encoder of pictures.
   ///
@@ -61,7 +62,7 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
       x = trace.hidden(normPre.forward(x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch))));
       for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
       var pooled = norm.forward(x.select(1, 0).contiguous());                         // [I, C]
-      return new Encoded(x, pooled, proj.forward(pooled).normalized(), trace);
+      return new Encoded(x, pooled, proj.forward(pooled), trace);
     }
   }
 
@@ -69,16 +70,20 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   ///
   /// @param posEmbed `[positions, C]`
   /// @param proj `C → D`
-  record Text(int eosTokenId, Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear proj) {
-    static Text load(ClipConfig config, Weights w) {
+  /// @param logitScale what cosines are multiplied by, already exponentiated
+  record Words(int eosTokenId, Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear proj,
+      float logitScale) {
+    static Words load(ClipConfig config, Weights weights) {
       var c = config.text();
+      var w = weights.at("text");
       int dim = c.blocks().dim();
-      return new Text(config.eosTokenId(),
+      return new Words(config.eosTokenId(),
           w.embedding("token_embed", c.vocabSize(), dim),
           w.tensor("pos_embed", c.maxTokens(), dim),
           EncoderBlock.stack(c.depth(), c.blocks(), w),
           w.layerNorm("norm", dim, c.blocks().layerNormEps()),
-          w.linear("proj", dim, config.projectionDim(), false));
+          w.linear("proj", dim, config.projectionDim(), false),
+          (float) Math.exp(weights.scalar("logit_scale")));
     }
 
     Encoded forward(Tensor ids, Tensor mask, Keep keep) {
@@ -88,7 +93,7 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
       for (var block : blocks) x = trace.hidden(block.forward(x, seen, trace));
       x = norm.forward(x);
       var pooled = x.rows(ids.find(eosTokenId));                                      // [T, C]
-      return new Encoded(x, pooled, proj.forward(pooled).normalized(), trace);
+      return new Encoded(x, pooled, proj.forward(pooled), trace);
     }
   }
 
@@ -96,8 +101,13 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   ///
   /// @param lastHiddenState `[…, N, C]`: of pictures before the norm, of words after it, as the reference has it
   /// @param pooled `[…, C]`
-  /// @param embeds `[…, D]`, of length 1
-  public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor embeds, Trace trace) {
+  /// @param projected `[…, D]`
+  public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor projected, Trace trace) {
+    /// Where it is in the common space: `[…, D]`, of length 1.
+    public Tensor embeds() {
+      return projected.normalized();
+    }
+
     /// Under the reference's names.
     Map<String, Tensor> named(String prefix) {
       var named = trace.named(prefix);
@@ -108,7 +118,7 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   }
 
   public static Clip load(ClipConfig config, Weights w) {
-    return new Clip(config, Visual.load(config, w.at("visual")), Text.load(config, w.at("text")), (float) Math.exp(w.scalar("logit_scale")));
+    return new Clip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }
 
   /// Pictures `[I, channels, H, W]`, whose sides may be any multiples of the patch size.
@@ -121,24 +131,27 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding.
   ///
   /// @throws InputException if there are more tokens than positions
+  /// @throws IllegalStateException if there is no encoder of words
   public Encoded encodeText(Tensor ids, Tensor mask, Keep keep) {
+    if (words == null) throw new IllegalStateException("this CLIP has no encoder of words");
     config.text().check(ids);
-    return text.forward(ids, mask, keep);
+    return words.forward(ids, mask, keep);
   }
 
   @Override
   public Tensor imageEmbeds(Tensor image) {
-    return encodeImage(image, Keep.NOTHING).embeds;
+    return encodeImage(image, Keep.NOTHING).embeds();
   }
 
   @Override
   public Tensor textEmbeds(Tensor ids, Tensor mask) {
-    return encodeText(ids, mask, Keep.NOTHING).embeds;
+    return encodeText(ids, mask, Keep.NOTHING).embeds();
   }
 
   @Override
   public Tensor logits(Tensor imageEmbeds, Tensor textEmbeds) {
-    return imageEmbeds.matmul(textEmbeds.transposed(0, 1), logitScale);
+    if (words == null) throw new IllegalStateException("this CLIP has no encoder of words");
+    return imageEmbeds.matmul(textEmbeds.transposed(0, 1), words.logitScale);
   }
 
   @Override
@@ -150,7 +163,7 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
   @Override
   public PictureFeatures features(Tensor image) {
     var encoded = encodeImage(image, Keep.NOTHING);
-    return new PictureFeatures(encoded.pooled, encoded.lastHiddenState.slice(1, 1, encoded.lastHiddenState.dim(1)), encoded.embeds);
+    return new PictureFeatures(encoded.pooled, encoded.lastHiddenState.slice(1, 1, encoded.lastHiddenState.dim(1)), encoded.embeds());
   }
 
   @Override
@@ -165,17 +178,17 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
 
   @Override
   public boolean readsText() {
-    return true;
+    return words != null;
   }
 
   @Override
   public int vocabSize() {
-    return config.text().vocabSize();
+    return config.text() == null ? 0 : config.text().vocabSize();
   }
 
   @Override
   public int maxTokens() {
-    return config.text().maxTokens();
+    return config.text() == null ? 0 : config.text().maxTokens();
   }
 
   @Override
@@ -190,22 +203,29 @@ public record Clip(ClipConfig config, Visual visual, Text text, float logitScale
 
   @Override
   public Map<String, ModelInput> inputs(int batch, int size) {
-    int tokens = config.text().maxTokens();
-    return Map.of(PIXEL_VALUES, config.vision().input(batch, size),
-        INPUT_IDS, ModelInput.tokens(config.text().vocabSize(), batch, tokens),
-        ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, tokens));
+    var pixels = config.vision().input(batch, size);
+    var text = config.text();
+    return text == null ? Map.of(PIXEL_VALUES, pixels)
+        : Map.of(PIXEL_VALUES, pixels, INPUT_IDS, ModelInput.tokens(text.vocabSize(), batch, text.maxTokens()),
+            ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, text.maxTokens()));
   }
 
+  /// The reference's encoder of pictures alone leaves `image_embeds` at the length that it has.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
     var image = encodeImage(inputs.get(PIXEL_VALUES), keep);
-    var words = encodeText(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), keep);
-    var logits = logits(image.embeds, words.embeds);
     var named = new LinkedHashMap<String, Tensor>();
+    if (words == null) {
+      named.putAll(image.named(""));
+      named.put("image_embeds", image.projected);
+      return named;
+    }
+    var texts = encodeText(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), keep);
     named.putAll(image.named("vision_model_output."));
-    named.putAll(words.named("text_model_output."));
-    named.put("image_embeds", image.embeds);
-    named.put("text_embeds", words.embeds);
+    named.putAll(texts.named("text_model_output."));
+    named.put("image_embeds", image.embeds());
+    named.put("text_embeds", texts.embeds());
+    var logits = logits(named.get("image_embeds"), named.get("text_embeds"));
     named.put("logits_per_image", logits);
     named.put("logits_per_text", logits.transposed(0, 1).contiguous());
     return named;

@@ -12,13 +12,16 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.PictureTowerConfig;
 import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// The sizes of a CLIP, under the names of the published `config.json`.
 ///
+/// @param text null for a model of pictures alone
 /// @param eosTokenId the token that ends a text, whose features stand for all of it
 /// @param projectionDim dimensions of the space that pictures and words share
-public record ClipConfig(PictureTowerConfig vision, TextTowerConfig text, int eosTokenId, int projectionDim) implements ModelConfig {
-  private static final int VOCABULARY = 49408;
+public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, int eosTokenId, int projectionDim) implements ModelConfig {
+  /// Tokens of the published models.
+  public static final int VOCABULARY = 49408;
 
   /// The published models (Radford et al., 2021, table 20).
   public static final Map<String, ClipConfig> PRESETS = Map.of(
@@ -42,19 +45,23 @@ public record ClipConfig(PictureTowerConfig vision, TextTowerConfig text, int eo
       throw new IllegalArgumentException("vision_config: image_size " + vision.imageHeight() + "x" + vision.imageWidth()
           + " is not a multiple of patch_size " + vision.patchSize());
     if (projectionDim < 1) throw new IllegalArgumentException("projection_dim must be positive");
-    if (eosTokenId < 0 || eosTokenId >= text.vocabSize())
+    if (text != null && (eosTokenId < 0 || eosTokenId >= text.vocabSize()))
       throw new IllegalArgumentException("eos_token_id " + eosTokenId + ": expected one of " + text.vocabSize() + " tokens");
   }
 
-  /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `clip-vit-base-patch32`.
+  /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `clip-vit-base-patch32`,
+  /// but without `text_config` there is no encoder of words.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static ClipConfig of(JsonFields json) {
     var base = PRESETS.get("clip-vit-base-patch32");
     try {
+      var vision = PictureTowerConfig.of(json.object("vision_config"), base.vision);
+      int projectionDim = json.integer("projection_dim", base.projectionDim);
+      if (!json.has("text_config")) return new ClipConfig(vision, null, base.eosTokenId, projectionDim);
       var text = json.object("text_config");
-      return new ClipConfig(PictureTowerConfig.of(json.object("vision_config"), base.vision), TextTowerConfig.of(text, base.text),
-          text.integer("eos_token_id", base.eosTokenId), json.integer("projection_dim", base.projectionDim));
+      return new ClipConfig(vision, TextTowerConfig.of(text, base.text), text.integer("eos_token_id", base.eosTokenId),
+          projectionDim);
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
@@ -74,9 +81,11 @@ public record ClipConfig(PictureTowerConfig vision, TextTowerConfig text, int eo
   public JsonObject toJson() {
     var json = new JsonObject();
     json.add("vision_config", vision.toJson());
-    var textConfig = text.toJson();
-    textConfig.addProperty("eos_token_id", eosTokenId);
-    json.add("text_config", textConfig);
+    if (text != null) {
+      var textConfig = text.toJson();
+      textConfig.addProperty("eos_token_id", eosTokenId);
+      json.add("text_config", textConfig);
+    }
     json.addProperty("projection_dim", projectionDim);
     return json;
   }

@@ -1,6 +1,5 @@
 package dev.fovea.models.dinov2;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
@@ -104,10 +103,7 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
   @Override
   public JsonObject toJson() {
     var json = new JsonObject();
-    var image = new JsonArray();
-    image.add(imageHeight);
-    image.add(imageWidth);
-    json.add("image_size", image);
+    json.add("image_size", JsonFields.array(imageHeight, imageWidth));
     json.addProperty("patch_size", patchSize);
     json.addProperty("num_channels", numChannels);
     json.addProperty("hidden_size", embedDim);

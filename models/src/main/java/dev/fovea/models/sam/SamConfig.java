@@ -1,6 +1,5 @@
 package dev.fovea.models.sam;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
@@ -176,9 +175,7 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
     v.addProperty("num_attention_heads", vision.numHeads);
     v.addProperty("mlp_dim", vision.mlpDim);
     v.addProperty("qkv_bias", vision.qkvBias);
-    var global = new JsonArray();
-    vision.globalAttention.forEach(global::add);
-    v.add("global_attn_indexes", global);
+    v.add("global_attn_indexes", JsonFields.array(vision.globalAttention.stream().mapToInt(i -> i).toArray()));
     v.addProperty("window_size", vision.windowSize);
     v.addProperty("hidden_act", ActivationNames.nameOf(vision.act));
     v.addProperty("layer_norm_eps", vision.layerNormEps);

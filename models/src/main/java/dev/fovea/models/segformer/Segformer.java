@@ -41,6 +41,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   /// @param sr `C → C`, or null where the map stays as it is
   /// @param norm of the coarser map
   record Attention(CrossAttention attn, @Nullable Conv2d sr, @Nullable LayerNorm norm) {
+    /// @param eps of the norm
     static Attention load(SegformerConfig.Stage s, float eps, Weights w) {
       int dim = s.dim(), ratio = s.srRatio();
       return new Attention(
@@ -76,7 +77,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     static Block load(SegformerConfig c, SegformerConfig.Stage s, Weights w) {
       int dim = s.dim();
       float eps = c.layerNormEps();
-      return new Block(w.layerNorm("norm1", dim, eps), Attention.load(s, eps, w.at("attn")),
+      return new Block(w.layerNorm("norm1", dim, eps), Attention.load(s, c.convNormEps(), w.at("attn")),
           w.layerNorm("norm2", dim, eps), MixFfn.load(dim, s.mlpRatio() * dim, c.act(), w.at("mlp")));
     }
 
@@ -92,7 +93,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
       var s = c.stages().get(index);
       var proj = index == 0 ? w.pictureConv2d("patch_embed.proj", c.numChannels(), s.dim(), s.window())
           : w.conv2d("patch_embed.proj", c.stages().get(index - 1).dim(), s.dim(), s.window());
-      return new Stage(proj, w.layerNorm("patch_embed.norm", s.dim(), c.layerNormEps()),
+      return new Stage(proj, w.layerNorm("patch_embed.norm", s.dim(), c.convNormEps()),
           IntStream.range(0, s.depth()).mapToObj(i -> Block.load(c, s, w.at("blocks").at(i))).toList(),
           w.layerNorm("norm", s.dim(), c.layerNormEps()));
     }
@@ -107,29 +108,38 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   /// The head. In the paper every stage's map gets `D` channels (`linearC`) and the first one's size, all are put side by side, and
   /// `linearFuse` makes `D` channels of each sample. All of that is linear and blending samples does not mix channels, so here the
   /// matrices are multiplied with each other first, maps stay small as long as they can, and the parts of the sum are added: the same
-  /// up to rounding, for a third of the arithmetic of a large model.
+  /// up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after each `linearC`, so that
+  /// those two matrices stay apart; the rest is the same (ref: mmsegmentation `segformer_head.py`).
   ///
   /// @param linearC `[D, C]` and `[D]`, a stage each
-  /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first; a batch norm that follows is in it already
+  /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first, in mmsegmentation's for the finest; a batch norm that
+  /// follows is in it already
   /// @param linearFuseBias `[D]`
   /// @param linearPred `D → classes`
-  record Head(List<Tensor> linearC, List<Tensor> linearCBias, Tensor linearFuse, Tensor linearFuseBias, Linear linearPred) {
+  record Head(List<Tensor> linearC, List<Tensor> linearCBias, Tensor linearFuse, Tensor linearFuseBias, Linear linearPred,
+      boolean mmseg) {
     static Head load(SegformerConfig c, Weights w) {
       int count = c.stages().size(), dim = c.decoderDim();
       return new Head(
           IntStream.range(0, count).mapToObj(i -> w.at("linear_c").at(i).tensor("weight", dim, c.stages().get(i).dim())).toList(),
           IntStream.range(0, count).mapToObj(i -> w.at("linear_c").at(i).tensor("bias", dim)).toList(),
           w.normedTensor("linear_fuse.weight", dim, count * dim), w.tensor("linear_fuse.bias", dim),
-          w.linear("linear_pred", dim, c.numClasses()));
+          w.linear("linear_pred", dim, c.numClasses()), c.mmsegHead());
     }
 
     Tensor forward(List<Tensor> features) {                                           // [B, H, W, C] each
       int last = features.size() - 1, height = features.getFirst().dim(1), width = features.getFirst().dim(2);
       Tensor x = null, bias = linearFuseBias;
       for (int i = 0; i <= last; i++) {
-        var fused = fused(i, features.get(i));
-        bias = fused.bias.plus(bias);
-        var part = project(features.get(i), fused.columns);                           // [B, H, W, D]
+        Tensor part;                                                                  // [B, H, W, D]
+        if (mmseg) {
+          var map = project(features.get(i), linearC.get(i).transposed(0, 1)).plus(linearCBias.get(i)).activate(Activation.RELU);
+          part = project(map, columns(i));
+        } else {
+          var fused = fused(i, features.get(i));
+          bias = fused.bias.plus(bias);
+          part = project(features.get(i), fused.columns);
+        }
         // Blending keeps what is the same everywhere, so that the smallest map brings the biases of all.
         if (i == last) part = part.plus(bias);
         x = x == null ? part : x.plus(part.resize(height, width, Interpolation.BILINEAR));
@@ -144,12 +154,18 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     private record Fused(Tensor columns, Tensor bias) {}
 
     private Fused fused(int stage, Tensor beside) {
-      int dim = linearFuse.dim(0), channels = linearC.get(stage).dim(1), from = (linearC.size() - 1 - stage) * dim;
+      int dim = linearFuse.dim(0), channels = linearC.get(stage).dim(1);
       var both = beside.allocate(channels + 1, dim);                                  // the weight's columns, then the bias
       both.slice(0, 0, channels).set(linearC.get(stage).transposed(0, 1));
       both.slice(0, channels, channels + 1).set(linearCBias.get(stage).reshape(1, dim));
-      both = both.matmul(linearFuse.slice(1, from, from + dim).transposed(0, 1), 1);
+      both = both.matmul(columns(stage), 1);
       return new Fused(both.slice(0, 0, channels), both.select(0, channels));
+    }
+
+    /// The columns of the fusing map for a stage's, `[D, D]`, transposed.
+    private Tensor columns(int stage) {
+      int dim = linearFuse.dim(0), from = (mmseg ? stage : linearC.size() - 1 - stage) * dim;
+      return linearFuse.slice(1, from, from + dim).transposed(0, 1);
     }
 
     private static Tensor project(Tensor map, Tensor columns) {

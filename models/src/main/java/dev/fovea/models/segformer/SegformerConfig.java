@@ -1,6 +1,5 @@
 package dev.fovea.models.segformer;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
@@ -20,10 +19,12 @@ import java.util.TreeMap;
 ///
 /// @param imageHeight height of the pictures that the model was made for, in pixels; it takes others too
 /// @param stages from the finest map to the coarsest
+/// @param convNormEps of the norms that follow a convolution: those of new maps and of the maps that keys and values are made of
 /// @param decoderDim channels of the head
+/// @param mmsegHead whether the head is mmsegmentation's, which ends each stage's projection in a ReLU and puts the finest map first
 /// @param numClasses classes of a pixel
 public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, List<Stage> stages, Activation act, float layerNormEps,
-    int decoderDim, int numClasses) implements ModelConfig {
+    float convNormEps, int decoderDim, boolean mmsegHead, int numClasses) implements ModelConfig {
   /// The published models with ADE20K's 150 classes (Xie et al., 2021, table 6), at the size of the published checkpoints.
   public static final Map<String, SegformerConfig> PRESETS = presets();
 
@@ -73,7 +74,7 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
     var stages = new ArrayList<Stage>();
     for (int i = 0; i < depths.length; i++)
       stages.add(new Stage(i == 0 ? 7 : 3, i == 0 ? 4 : 2, dims[i], depths[i], heads[i], 4, srRatios[i]));
-    return new SegformerConfig(imageSize, imageSize, 3, stages, Activation.GELU, 1e-5f, decoderDim, 150);
+    return new SegformerConfig(imageSize, imageSize, 3, stages, Activation.GELU, 1e-5f, 1e-5f, decoderDim, false, 150);
   }
 
   /// The smallest side of an input: each stage's map holds a window of those that make its keys.
@@ -99,10 +100,11 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
   public static SegformerConfig of(JsonFields json) {
     var image = json.heightAndWidth("image_size");
     var dims = json.integers("hidden_sizes");
+    float eps = json.number("layer_norm_eps");
     try {
       return new SegformerConfig(image[0], image[1], json.integer("num_channels", 3), stages(json, dims.length),
-          ActivationNames.of(json.string("hidden_act")), json.number("layer_norm_eps"), json.integer("decoder_hidden_size"),
-          json.integer("num_labels"));
+          ActivationNames.of(json.string("hidden_act")), eps, json.number("conv_norm_eps", eps), json.integer("decoder_hidden_size"),
+          json.bool("mmseg_head", false), json.integer("num_labels"));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
@@ -135,25 +137,21 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
   @Override
   public JsonObject toJson() {
     var json = new JsonObject();
-    json.add("image_size", array(imageHeight, imageWidth));
+    json.add("image_size", JsonFields.array(imageHeight, imageWidth));
     json.addProperty("num_channels", numChannels);
-    json.add("patch_sizes", array(stages.stream().mapToInt(Stage::patchSize).toArray()));
-    json.add("strides", array(stages.stream().mapToInt(Stage::stride).toArray()));
-    json.add("hidden_sizes", array(stages.stream().mapToInt(Stage::dim).toArray()));
-    json.add("depths", array(stages.stream().mapToInt(Stage::depth).toArray()));
-    json.add("num_attention_heads", array(stages.stream().mapToInt(Stage::numHeads).toArray()));
-    json.add("mlp_ratios", array(stages.stream().mapToInt(Stage::mlpRatio).toArray()));
-    json.add("sr_ratios", array(stages.stream().mapToInt(Stage::srRatio).toArray()));
+    json.add("patch_sizes", JsonFields.array(stages.stream().mapToInt(Stage::patchSize).toArray()));
+    json.add("strides", JsonFields.array(stages.stream().mapToInt(Stage::stride).toArray()));
+    json.add("hidden_sizes", JsonFields.array(stages.stream().mapToInt(Stage::dim).toArray()));
+    json.add("depths", JsonFields.array(stages.stream().mapToInt(Stage::depth).toArray()));
+    json.add("num_attention_heads", JsonFields.array(stages.stream().mapToInt(Stage::numHeads).toArray()));
+    json.add("mlp_ratios", JsonFields.array(stages.stream().mapToInt(Stage::mlpRatio).toArray()));
+    json.add("sr_ratios", JsonFields.array(stages.stream().mapToInt(Stage::srRatio).toArray()));
     json.addProperty("hidden_act", ActivationNames.nameOf(act));
     json.addProperty("layer_norm_eps", layerNormEps);
+    if (convNormEps != layerNormEps) json.addProperty("conv_norm_eps", convNormEps);
     json.addProperty("decoder_hidden_size", decoderDim);
+    if (mmsegHead) json.addProperty("mmseg_head", true);
     json.addProperty("num_labels", numClasses);
     return json;
-  }
-
-  private static JsonArray array(int... values) {
-    var array = new JsonArray();
-    for (int value : values) array.add(value);
-    return array;
   }
 }

@@ -7,6 +7,7 @@ import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.ClassifiesPictures;
@@ -19,6 +20,7 @@ import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Trace;
 import java.util.List;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// The vision transformer with a classification head (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021;
 /// ref: transformers `models/vit/modeling_vit.py`, timm `vision_transformer.py`, whose parameter names these are).
@@ -27,8 +29,11 @@ import java.util.Map;
 ///
 /// @param clsToken `[1, C]`
 /// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
-public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, List<EncoderBlock> blocks,
-    LayerNorm norm, Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
+/// @param normPre before the blocks; null in most
+/// @param preLogits `C → R`, before the head, or null for none (ref: vision_transformer `models_vit.py`, `representation_size`)
+public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, @Nullable LayerNorm normPre,
+    List<EncoderBlock> blocks, LayerNorm norm, @Nullable Linear preLogits, Linear head)
+    implements Model, ClassifiesPictures, EmbedsPictures {
 
   /// What a pass computes.
   ///
@@ -36,13 +41,16 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   public record Output(Tensor logits, Trace trace) {}
 
   public static ViT load(ViTConfig c, Weights w) {
-    int dim = c.embedDim(), patch = c.patchSize();
+    int dim = c.embedDim(), patch = c.patchSize(), representation = c.representationSize();
     return new ViT(c,
-        new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim), c.numChannels(), patch),
+        new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim, !c.preNorm()), c.numChannels(),
+            patch),
         w.tensor("cls_token", 1, dim),
         new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
+        c.preNorm() ? w.layerNorm("norm_pre", dim, c.layerNormEps()) : null,
         EncoderBlock.stack(c.depth(), new EncoderBlock.Sizes(dim, c.numHeads(), c.mlpDim(), c.qkvBias(), c.act(), c.layerNormEps()), w),
-        w.layerNorm("norm", dim, c.layerNormEps()), w.linear("head", dim, c.numClasses()));
+        w.layerNorm("norm", dim, c.layerNormEps()), representation == 0 ? null : w.linear("pre_logits", dim, representation),
+        w.linear("head", representation == 0 ? dim : representation, c.numClasses()));
   }
 
   /// `[B, channels, H, W]` → logits, and what else is to be kept. H and W may be any multiples of the patch size.
@@ -50,8 +58,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   /// @throws InputException if the picture has other channels or is no whole number of patches
   public Output forward(Tensor image, Keep keep) {
     var trace = new Trace(keep);
-    var cls = encode(image, trace).select(1, 0).contiguous();                         // [B, C]
-    return new Output(head.forward(norm.forward(cls)), trace);
+    var cls = norm.forward(encode(image, trace).select(1, 0).contiguous());           // [B, C]
+    return new Output(head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH)), trace);
   }
 
   /// All tokens before the final norm: `[B, channels, H, W]` → `[B, N, C]`.
@@ -70,7 +78,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   private Tensor embed(Tensor image) {
     var patches = patchEmbed.forward(image);                                          // [B, P, C]
     var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);                 // [B, N, C]
-    return x.plus(posEmbed.forward(x, image.dim(2) / config.patchSize(), image.dim(3) / config.patchSize()));
+    x = x.plus(posEmbed.forward(x, image.dim(2) / config.patchSize(), image.dim(3) / config.patchSize()));
+    return normPre == null ? x : normPre.forward(x);
   }
 
   @Override

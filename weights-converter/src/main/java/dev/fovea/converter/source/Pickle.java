@@ -6,7 +6,9 @@ import dev.fovea.converter.source.PickleValue.Dict;
 import dev.fovea.converter.source.PickleValue.Items;
 import dev.fovea.converter.source.PickleValue.Known.ElementType;
 import dev.fovea.converter.source.PickleValue.Known.Function;
+import dev.fovea.converter.source.PickleValue.Known.ScriptClass;
 import dev.fovea.converter.source.PickleValue.Known.StorageType;
+import dev.fovea.converter.source.PickleValue.ScriptModule;
 import dev.fovea.converter.source.PickleValue.Storage;
 import dev.fovea.converter.source.PickleValue.TensorView;
 import dev.fovea.converter.source.PickleValue.Tuple;
@@ -33,10 +35,13 @@ final class Pickle {
   private static final int MAX_TEXT = 1 << 20;
   private static final int MAX_LINE = 256;
   private static final int MAX_INTEGER_BYTES = 64;
+  /// Where TorchScript puts the classes of an archive.
+  private static final String SCRIPT = "__torch__";
   private static final Pattern KEY = Pattern.compile("\\w{1,64}");
 
   private final String file;
   private final MemorySegment bytes;
+  private final boolean script;
   private final List<@Nullable Object> stack = new ArrayList<>();
   private final List<Integer> marks = new ArrayList<>();
   private final Map<Long, @Nullable Object> memo = new HashMap<>();
@@ -44,9 +49,10 @@ final class Pickle {
   private long at;
   private int steps;
 
-  private Pickle(String file, MemorySegment bytes, long at) {
+  private Pickle(String file, MemorySegment bytes, long at, boolean script) {
     this.file = file;
     this.bytes = bytes;
+    this.script = script;
     this.at = at;
   }
 
@@ -58,7 +64,19 @@ final class Pickle {
   /// @param file what error messages call it
   /// @throws CheckpointException if it is broken, too large, or holds something else than tensors and plain containers
   static Result read(String file, MemorySegment bytes, long from) {
-    return new Pickle(file, bytes.asSlice(0, Math.min(bytes.byteSize(), from + MAX_BYTES)), from).run();
+    return read(file, bytes, from, false);
+  }
+
+  /// Reads the pickle of a TorchScript archive, in which modules are attributes under a class of the archive's own.
+  ///
+  /// @param file what error messages call it
+  /// @throws CheckpointException if it is broken, too large, or holds something else than tensors, plain containers and modules
+  static Result readScript(String file, MemorySegment bytes) {
+    return read(file, bytes, 0, true);
+  }
+
+  private static Result read(String file, MemorySegment bytes, long from, boolean script) {
+    return new Pickle(file, bytes.asSlice(0, Math.min(bytes.byteSize(), from + MAX_BYTES)), from, script).run();
   }
 
   private CheckpointException broken(String why) {
@@ -261,6 +279,7 @@ final class Pickle {
       case Tuple _ -> "a tuple";
       case TensorView _ -> "a tensor";
       case Storage _ -> "a storage";
+      case ScriptModule _ -> "a module";
       case String _ -> "a text";
       case Long _, BigInteger _ -> "an integer";
       default -> value.getClass().getSimpleName();
@@ -270,7 +289,7 @@ final class Pickle {
   // Names, and the few that may be called.
 
   private void global(String module, String name) {
-    var known = PickleGlobals.of(module, name);
+    var known = script && (module + ".").startsWith(SCRIPT + ".") ? new ScriptClass() : PickleGlobals.of(module, name);
     if (known == null) throw refused(module + "." + name);
     stack.add(known);
   }
@@ -283,14 +302,26 @@ final class Pickle {
     global(module, name);
   }
 
-  /// `OrderedDict` carries attributes, such as a state_dict's versions, which are not needed.
+  /// `OrderedDict` carries attributes, such as a state_dict's versions, which are not needed; a module is nothing else.
   private void build() {
-    pop();
-    if (!(top() instanceof Dict)) throw broken("expected attributes of a dictionary, got those of " + kind(top()));
+    var attributes = pop();
+    switch (top()) {
+      case Dict _ -> {}
+      case ScriptModule module -> {
+        if (!(attributes instanceof Dict dict))
+          throw broken("expected a module's attributes in a dictionary, got " + kind(attributes));
+        module.setAttributes(dict);
+      }
+      case null, default -> throw broken("expected attributes of a dictionary, got those of " + kind(top()));
+    }
   }
 
   private void call() {
     var both = pop(2);
+    if (both.get(0) instanceof ScriptClass) {
+      stack.add(new ScriptModule());
+      return;
+    }
     if (!(both.get(0) instanceof Function function)) throw broken("expected a function to call, got " + kind(both.get(0)));
     if (!(both.get(1) instanceof Tuple(var arguments))) throw broken("expected a tuple of arguments, got " + kind(both.get(1)));
     stack.add(switch (function) {
@@ -299,7 +330,7 @@ final class Pickle {
       case REBUILD_PARAMETER -> argument(arguments, 0, TensorView.class, "a tensor");
       case ORDERED_DICT -> orderedDict(arguments);
       case SIZE -> argument(arguments, 0, Tuple.class, "a tuple");
-      case SET -> argument(arguments, 0, Items.class, "a list");
+      case LIST -> argument(arguments, 0, Items.class, "a list");
       case DEVICE -> argument(arguments, 0, String.class, "a device's name");
     });
   }

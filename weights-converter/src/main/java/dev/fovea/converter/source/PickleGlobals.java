@@ -10,7 +10,7 @@ import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// The names of Python's that a pickle may use: those of tensors and of plain containers (ref: PyTorch, `torch/_utils.py`,
-/// `torch/storage.py`, `torch/_weights_only_unpickler.py`).
+/// `torch/storage.py`, `torch/_weights_only_unpickler.py`, `torch/jit/_pickle.py`).
 final class PickleGlobals {
   private static final Map<String, Known> KNOWN = known();
 
@@ -31,8 +31,10 @@ final class PickleGlobals {
     known.put("collections OrderedDict", Function.ORDERED_DICT);
     known.put("torch Size", Function.SIZE);
     known.put("torch device", Function.DEVICE);
-    known.put("builtins set", Function.SET);
-    known.put("__builtin__ set", Function.SET);
+    for (var type : new String[] {"int", "double", "bool", "tensor"})
+      known.put("torch.jit._pickle build_" + type + "list", Function.LIST);
+    known.put("builtins set", Function.LIST);
+    known.put("__builtin__ set", Function.LIST);
     Map.of("Double", DType.F64, "Float", DType.F32, "Half", DType.F16, "BFloat16", DType.BF16, "Long", DType.I64, "Int",
         DType.I32, "Short", DType.I16, "Char", DType.I8, "Byte", DType.U8, "Bool", DType.BOOL).forEach((name, dtype) -> {
           known.put("torch " + name + "Storage", new StorageType(dtype));

@@ -31,6 +31,21 @@ sealed interface PickleValue {
     }
   }
 
+  /// A module of a TorchScript archive, as its attributes: tensors, modules in it, and other values, by name. Its code is not
+  /// looked at.
+  final class ScriptModule implements PickleValue {
+    private Dict attributes = new Dict();
+
+    Dict attributes() {
+      return attributes;
+    }
+
+    /// The dictionary may be that of other modules, too.
+    void setAttributes(Dict attributes) {
+      this.attributes = attributes;
+    }
+  }
+
   /// The elements `[offset, offset + size)` of a storage, which several tensors may share.
   ///
   /// @param dtype null for bytes that a tensor gives a type
@@ -47,8 +62,11 @@ sealed interface PickleValue {
 
     record ElementType(DType dtype) implements Known {}
 
+    /// A class of a TorchScript archive's own, of which only modules are made.
+    record ScriptClass() implements Known {}
+
     /// What may be called.
     enum Function implements Known { REBUILD_TENSOR, REBUILD_TENSOR_V2, REBUILD_TENSOR_V3, REBUILD_PARAMETER, ORDERED_DICT, SIZE,
-        SET, DEVICE }
+        LIST, DEVICE }
   }
 }

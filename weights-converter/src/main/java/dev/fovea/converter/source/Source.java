@@ -31,13 +31,19 @@ public final class Source implements AutoCloseable {
   private final String name;
   private final Map<String, SourceTensor> tensors;
   private final List<String> leftOut;
+  private final Classes classes;
   private final List<OpenFile> files;
 
-  /// @param leftOut names of tensors that are not the model's
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, List<OpenFile> files) {
+    this(name, tensors, leftOut, Classes.NONE, files);
+  }
+
+  /// @param leftOut names of tensors that are not the model's
+  Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, List<OpenFile> files) {
     this.name = name;
     this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
     this.leftOut = List.copyOf(leftOut);
+    this.classes = classes;
     this.files = List.copyOf(files);
     for (var each : tensors.keySet()) requirePlain(name, each);
   }
@@ -165,9 +171,25 @@ public final class Source implements AutoCloseable {
     return tensors;
   }
 
+  /// The tensor called `name`.
+  ///
+  /// @throws CheckpointException if there is none, or it has another number of dimensions, or no elements
+  public SourceTensor tensor(String name, int dimensions) {
+    var tensor = tensors.get(name);
+    if (tensor == null) throw new CheckpointException(this.name + ": there is no '" + name + "'");
+    if (tensor.shape().size() != dimensions || tensor.size() == 0)
+      throw new CheckpointException(this.name + ": '" + name + "': expected " + dimensions + " dimensions, got " + tensor.shape());
+    return tensor;
+  }
+
   /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
   public List<String> leftOut() {
     return leftOut;
+  }
+
+  /// The classes that the checkpoint names beside its tensors.
+  public Classes classes() {
+    return classes;
   }
 
   /// The files that hold tensors, in the order of the checkpoint.

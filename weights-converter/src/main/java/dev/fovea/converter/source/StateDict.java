@@ -1,6 +1,7 @@
 package dev.fovea.converter.source;
 
 import dev.fovea.converter.source.PickleValue.Dict;
+import dev.fovea.converter.source.PickleValue.ScriptModule;
 import dev.fovea.converter.source.PickleValue.TensorView;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import java.util.ArrayList;
@@ -16,7 +17,8 @@ import org.jetbrains.annotations.Nullable;
 /// the names of wrappers.
 ///
 /// @param leftOut names of tensors beside the backbone that a teacher taught with
-record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
+/// @param classes those that the training noted
+record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes classes) {
   /// Names under which trainings save a model; where there are several, the first counts.
   private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema",
       "ema", "model", "module",
@@ -25,17 +27,43 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
   private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.", "backbone.");
   private static final String BACKBONE = "backbone.";
   private static final int MAX_DEPTH = 8;
+  private static final int MAX_MODULE_DEPTH = 64;
   private static final int SHOWN = 6;
 
   /// @throws CheckpointException if there are no tensors, or two have the same name
   static StateDict of(String file, @Nullable Object value) {
+    if (value instanceof ScriptModule module) return unwrapped(attributes(file, module), Classes.NONE);
     if (!(value instanceof Dict dict))
       throw new CheckpointException(file + ": expected a dictionary of tensors, got " + Pickle.kind(value));
     var found = find(dict, 0, Collections.newSetFromMap(new IdentityHashMap<>()));
     if (found == null)
       throw new CheckpointException(file + ": expected tensors, or a dictionary of tensors under " + String.join(", ", PLACES)
           + "; got " + keys(dict));
-    return unwrapped(file, tensors(file, found));
+    var tensors = new LinkedHashMap<String, TensorView>();
+    tensors(file, "", found, tensors);
+    return unwrapped(tensors, Classes.in(dict));
+  }
+
+  /// The tensors of a module and of those in it, under the names that its state_dict would give them.
+  private static Map<String, TensorView> attributes(String file, ScriptModule module) {
+    var tensors = new LinkedHashMap<String, TensorView>();
+    collect(file, "", module, 0, Collections.newSetFromMap(new IdentityHashMap<>()), tensors);
+    if (tensors.isEmpty()) throw new CheckpointException(file + ": expected tensors, got a module without any");
+    return tensors;
+  }
+
+  /// @param seen attributes that were looked into: a module may hold itself
+  private static void collect(String file, String scope, ScriptModule module, int depth, Set<Dict> seen,
+      Map<String, TensorView> tensors) {
+    var attributes = module.attributes();
+    if (depth == MAX_MODULE_DEPTH)
+      throw new CheckpointException(file + ": expected modules nested at most " + MAX_MODULE_DEPTH + " deep");
+    if (!seen.add(attributes))
+      throw new CheckpointException(file + ": '" + plain(scope) + "' is a module that is elsewhere, too");
+    tensors(file, scope, attributes, tensors);
+    for (int i = 0; i < attributes.keys().size(); i++)
+      if (attributes.values().get(i) instanceof ScriptModule inner && attributes.keys().get(i) instanceof String name)
+        collect(file, scope + name + ".", inner, depth + 1, seen, tensors);
   }
 
   /// @param seen dictionaries that were looked into: one may hold itself
@@ -54,21 +82,24 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
 
   private static String keys(Dict dict) {
     var keys = dict.keys().stream().filter(String.class::isInstance).limit(SHOWN)
-        .map(key -> ((String) key).replaceAll("\\p{Cntrl}", "?")).toList();
+        .map(key -> plain((String) key)).toList();
     return keys.isEmpty() ? "none" : String.join(", ", keys) + (dict.keys().size() > keys.size() ? ", …" : "");
   }
 
-  private static Map<String, TensorView> tensors(String file, Dict dict) {
-    var tensors = new LinkedHashMap<String, TensorView>();
+  /// Puts the tensors of a dictionary under their names in `scope` into `tensors`.
+  private static void tensors(String file, String scope, Dict dict, Map<String, TensorView> tensors) {
     for (int i = 0; i < dict.keys().size(); i++)
       if (dict.values().get(i) instanceof TensorView tensor && dict.keys().get(i) instanceof String name
-          && tensors.put(name, tensor) != null)
-        throw new CheckpointException(file + ": there are two tensors '" + name.replaceAll("\\p{Cntrl}", "?") + "'");
-    return tensors;
+          && tensors.put(scope + name, tensor) != null)
+        throw new CheckpointException(file + ": there are two tensors '" + plain(scope + name) + "'");
+  }
+
+  private static String plain(String name) {
+    return name.replaceAll("\\p{Cntrl}", "?");
   }
 
   /// Without what wrappers put before all names. Of a teacher, the backbone is the model; the head that it taught with is not.
-  private static StateDict unwrapped(String file, Map<String, TensorView> tensors) {
+  private static StateDict unwrapped(Map<String, TensorView> tensors, Classes classes) {
     var names = new LinkedHashMap<String, TensorView>(tensors);
     for (int i = 0; i < MAX_DEPTH; i++)
       for (var wrapper : WRAPPERS)
@@ -76,9 +107,9 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut) {
           names = renamed(names, wrapper);
     var heads = names.keySet().stream().filter(name -> name.matches("(head|dino_head|ibot_head)\\.[\\w.]+")).toList();
     long backbone = names.keySet().stream().filter(name -> name.startsWith(BACKBONE)).count();
-    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of());
+    if (heads.isEmpty() || backbone + heads.size() != names.size()) return new StateDict(names, List.of(), classes);
     names.keySet().removeAll(heads);
-    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads));
+    return new StateDict(renamed(names, BACKBONE), new ArrayList<>(heads), classes);
   }
 
   private static LinkedHashMap<String, TensorView> renamed(Map<String, TensorView> names, String prefix) {

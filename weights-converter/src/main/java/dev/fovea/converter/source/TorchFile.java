@@ -22,11 +22,14 @@ import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// What `torch.save` writes: a zip of a pickle and storages, or, before PyTorch 1.6, a stream of pickles with the storages after
-/// them (ref: PyTorch, `torch/serialization.py`, `_save` and `_legacy_save`).
+/// them (ref: PyTorch, `torch/serialization.py`, `_save` and `_legacy_save`); and TorchScript archives, which are such zips with
+/// code that is left alone (ref: PyTorch, `torch/csrc/jit/serialization/pickler.cpp`).
 final class TorchFile {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final long PROTOCOL = 1001;
   private static final String PICKLE = "/data.pkl";
+  /// What a TorchScript archive has beside the pickle.
+  private static final String CONSTANTS = "constants.pkl";
   private static final long MIN_ELEMENTS = 1 << 20;
   private static final ValueLayout.OfLong COUNT = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
@@ -48,7 +51,8 @@ final class TorchFile {
   static Source readZip(MappedFile file, ZipArchive zip, String pickle) {
     var name = file.path().toString();
     var folder = pickle.substring(0, pickle.length() - PICKLE.length() + 1);
-    var state = StateDict.of(name, Pickle.read(name, zip.bytes(pickle), 0).value());
+    var read = zip.has(folder + CONSTANTS) ? Pickle.readScript(name, zip.bytes(pickle)) : Pickle.read(name, zip.bytes(pickle), 0);
+    var state = StateDict.of(name, read.value());
     var unpacked = new HashMap<String, MemorySegment>();
     return source(file, state, byteOrder(name, zip, folder), storage -> {
       var bytes = unpacked.computeIfAbsent(storage.key(), key -> zip.bytes(folder + "data/" + key));
@@ -138,7 +142,7 @@ final class TorchFile {
   private static Source source(MappedFile file, StateDict state, ByteOrder order, Storages storages) {
     var tensors = new LinkedHashMap<String, SourceTensor>();
     state.tensors().forEach((name, view) -> tensors.put(name, tensor(file, name, view, order, storages)));
-    return new Source(file.path().toString(), tensors, state.leftOut(), List.of(file));
+    return new Source(file.path().toString(), tensors, state.leftOut(), state.classes(), List.of(file));
   }
 
   private static SourceTensor tensor(MappedFile file, String name, TensorView view, ByteOrder order, Storages storages) {

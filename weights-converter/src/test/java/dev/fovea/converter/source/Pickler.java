@@ -8,20 +8,22 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /// Writes pickles step by step, and the files of `torch.save` around them.
-final class Pickler {
+public final class Pickler {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-  Pickler() {
+  public Pickler() {
     op(0x80, 2);
   }
 
-  Pickler op(int... bytes) {
+  public Pickler op(int... bytes) {
     for (int b : bytes) out.write(b);
     return this;
   }
@@ -31,7 +33,7 @@ final class Pickler {
     return this;
   }
 
-  Pickler text(String text) {
+  public Pickler text(String text) {
     var bytes = text.getBytes(StandardCharsets.UTF_8);
     return op('X').number(4, bytes.length).ascii(new String(bytes, StandardCharsets.ISO_8859_1));
   }
@@ -41,7 +43,7 @@ final class Pickler {
     return this;
   }
 
-  Pickler integer(long value) {
+  public Pickler integer(long value) {
     return op(0x8a, 8).number(8, value);
   }
 
@@ -56,7 +58,7 @@ final class Pickler {
   }
 
   /// A tensor of float32 by its row-major shape, in a storage of its own.
-  Pickler tensor(String key, long numel, long... shape) {
+  public Pickler tensor(String key, long numel, long... shape) {
     var strides = new long[shape.length];
     long stride = 1;
     for (int d = shape.length - 1; d >= 0; stride *= shape[d--]) strides[d] = stride;
@@ -74,7 +76,7 @@ final class Pickler {
     return out.toByteArray();
   }
 
-  byte[] end() {
+  public byte[] end() {
     return op('.').bytes();
   }
 
@@ -84,19 +86,61 @@ final class Pickler {
     return buffer.array();
   }
 
-  static byte[] floats(float... values) {
+  public static byte[] floats(float... values) {
     return floats(ByteOrder.LITTLE_ENDIAN, values);
   }
 
   /// A file of `torch.save`, with these storages by key.
-  static byte[] torchZip(byte[] pickle, Map<String, byte[]> storages) {
+  public static byte[] torchZip(byte[] pickle, Map<String, byte[]> storages) {
     var entries = new LinkedHashMap<String, byte[]>();
     entries.put("archive/data.pkl", pickle);
     storages.forEach((key, bytes) -> entries.put("archive/data/" + key, bytes));
     return zip(ZipEntry.STORED, entries);
   }
 
-  static byte[] zip(int method, Map<String, byte[]> entries) {
+  /// A file of `torch.save` that holds a state_dict of float32 tensors by name.
+  public static byte[] stateDictZip(Map<String, long[]> shapes, Map<String, byte[]> contents) {
+    var pickle = new Pickler().global("collections", "OrderedDict").op(')', 'R', '(');
+    var names = List.copyOf(contents.keySet());
+    for (int i = 0; i < names.size(); i++)
+      pickle.text(names.get(i)).tensor("" + i, contents.get(names.get(i)).length / 4, shapes.get(names.get(i)));
+    return torchZip(pickle.op('u').end(), numbered(contents));
+  }
+
+  /// A TorchScript archive whose modules have these float32 tensors, by their paths.
+  public static byte[] scriptZip(Map<String, long[]> shapes, Map<String, byte[]> contents) {
+    var pickle = new Pickler();
+    pickle.module("", List.copyOf(contents.keySet()), shapes, contents);
+    var entries = new LinkedHashMap<String, byte[]>();
+    entries.put("archive/constants.pkl", new Pickler().op(')').end());
+    entries.put("archive/code/__torch__/clip/model.py", "import os\nos.system('exit')\n".getBytes(StandardCharsets.US_ASCII));
+    entries.put("archive/data.pkl", pickle.end());
+    numbered(contents).forEach((key, bytes) -> entries.put("archive/data/" + key, bytes));
+    return zip(ZipEntry.STORED, entries);
+  }
+
+  private static Map<String, byte[]> numbered(Map<String, byte[]> contents) {
+    var numbered = new LinkedHashMap<String, byte[]>();
+    contents.values().forEach(bytes -> numbered.put("" + numbered.size(), bytes));
+    return numbered;
+  }
+
+  /// A module with its flags and tensors, and the modules in it.
+  private void module(String path, List<String> names, Map<String, long[]> shapes, Map<String, byte[]> contents) {
+    global("__torch__.clip.model.___torch_mangle_" + out.size(), "Module").op(')', 0x81, '}', '(');
+    text("training").op(0x89).text("_is_full_backward_hook").op('N');
+    var below = new LinkedHashSet<String>();
+    for (int i = 0; i < names.size(); i++) {
+      if (!names.get(i).startsWith(path)) continue;
+      var rest = names.get(i).substring(path.length());
+      if (rest.contains(".")) below.add(rest.substring(0, rest.indexOf('.')));
+      else text(rest).tensor("" + i, contents.get(names.get(i)).length / 4, shapes.get(names.get(i)));
+    }
+    for (var name : below) text(name).module(path + name + ".", names, shapes, contents);
+    op('u', 'b');
+  }
+
+  public static byte[] zip(int method, Map<String, byte[]> entries) {
     var bytes = new ByteArrayOutputStream();
     try (var zip = new ZipOutputStream(bytes)) {
       zip.setMethod(method);

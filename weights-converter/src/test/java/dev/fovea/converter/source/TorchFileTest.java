@@ -8,6 +8,7 @@ import dev.fovea.engine.checkpoint.DType;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -146,6 +147,57 @@ class TorchFileTest {
     refusedPickle(new Pickler().integer(3).end()).hasMessageContaining("expected a dictionary of tensors, got an integer");
     refusedPickle(new Pickler().op('}', '(').text("a").tensor("0", 6, 6).text("a").tensor("0", 6, 6).op('u').end())
         .hasMessageContaining("there are two tensors 'a'");
+  }
+
+  private static byte[] script(byte[] pickle) {
+    return Pickler.zip(ZipEntry.STORED, Map.of("archive/constants.pkl", new Pickler().op(')').end(), "archive/data.pkl", pickle,
+        "archive/data/0", SIX));
+  }
+
+  /// Modules of a TorchScript archive are their attributes under a class of the archive's own; its code is not looked at.
+  @Test
+  void scriptArchives() {
+    var inner = new Pickler().global("__torch__.a.B", "Inner").op(')', 0x81, '}', '(').text("weight").tensor("0", 6, 2, 3)
+        .text("sizes").global("torch.jit._pickle", "build_intlist").op(']').op(0x85, 'R').op('u', 'b');
+    var pickle = new Pickler().global("__torch__", "Outer").op(')', 0x81, '}', '(').text("training").op(0x89)
+        .text("bias").tensor("0", 6, 6).text("inner").ascii(steps(inner)).op('u', 'b').end();
+    try (var source = Source.open(write(script(pickle)))) {
+      assertThat(source.tensors().keySet()).containsExactly("bias", "inner.weight");
+      assertThat(floats(source.tensors().get("inner.weight"))).containsExactly(0, 1, 2, 3, 4, 5);
+    }
+    // A file of torch.save has no such classes.
+    refusedPickle(pickle).hasMessageContaining("it uses '__torch__.Outer'").hasMessageContaining("nothing is executed");
+    refused(script(new Pickler().global("os", "system").text("exit").op(0x85, 'R').end()))
+        .hasMessageContaining("it uses 'os.system'");
+    refused(script(new Pickler().global("__torch__evil", "A").end())).hasMessageContaining("it uses '__torch__evil.A'");
+  }
+
+  @Test
+  void scriptArchivesThatLeadAstray() {
+    var module = new Pickler().global("__torch__", "A").op(')', 0x81);
+    refused(script(new Pickler().ascii(steps(module)).end())).hasMessageContaining("expected tensors, got a module without any");
+    refused(script(new Pickler().ascii(steps(module)).op(']', 'b').end()))
+        .hasMessageContaining("expected a module's attributes in a dictionary, got a list");
+    refused(script(new Pickler().ascii(steps(module)).op('q', 0, '}').text("self").op('h', 0, 's', 'b').end()))
+        .hasMessageContaining("'self.' is a module that is elsewhere, too");
+    var deep = new Pickler();
+    for (int i = 0; i < 100_000; i++) deep.ascii(steps(module)).op('}').text("a");
+    deep.tensor("0", 6, 6);
+    for (int i = 0; i < 100_000; i++) deep.op('s', 'b');
+    refused(script(deep.end())).hasMessageContaining("expected modules nested at most 64 deep");
+    // One dictionary of many names for many modules would be looked through as often.
+    var many = new Pickler().op('}', 'q', 0, '(');
+    for (int i = 0; i < 100_000; i++) many.text("n" + i).op('N');
+    many.op('u', '0').ascii(steps(module)).op('}', '(');
+    for (int i = 0; i < 100_000; i++) many.text("m" + i).ascii(steps(module)).op('h', 0, 'b');
+    refused(script(many.op('u', 'b').end())).hasMessageContaining("is a module that is elsewhere, too");
+    refused(script(new Pickler().ascii(steps(module)).op('}', '(').text("a.b").tensor("0", 6, 6).text("a").ascii(steps(module)).op('}')
+        .text("b").tensor("0", 6, 6).op('s', 'b', 'u', 'b').end())).hasMessageContaining("there are two tensors 'a.b'");
+  }
+
+  /// The steps of a pickle, to be put into another.
+  private static String steps(Pickler pickle) {
+    return new String(pickle.bytes(), StandardCharsets.ISO_8859_1).substring(2);
   }
 
   @ParameterizedTest

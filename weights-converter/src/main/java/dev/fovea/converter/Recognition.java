@@ -1,0 +1,94 @@
+package dev.fovea.converter;
+
+import dev.fovea.converter.source.Source;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.models.Family;
+import dev.fovea.models.ModelConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jetbrains.annotations.Nullable;
+
+/// What a checkpoint is, and what told it: the config or the preset that was asked for, the `config.json` beside the weights, or the
+/// tensors themselves.
+///
+/// @param configFrom in words, such as a file's path
+record Recognition(HuggingFace published, String configFrom) {
+  private static final int SHOWN = 4;
+  /// Tensors that tell a family, but not its sizes.
+  private static final Map<String, Family> TELLING = telling();
+
+  private static Map<String, Family> telling() {
+    var telling = new LinkedHashMap<String, Family>();
+    telling.put("vit.embeddings.cls_token", Family.VIT);
+    telling.put("attn_pool.latent", Family.SIGLIP);
+    telling.put("blocks.0.attn.qkv.weight", Family.VIT);
+    telling.put("vision_model.embeddings.class_embedding", Family.CLIP);
+    telling.put("vision_model.embeddings.position_embedding.weight", Family.SIGLIP);
+    telling.put("bert.embeddings.word_embeddings.weight", Family.BERT);
+    telling.put("embeddings.word_embeddings.weight", Family.BERT);
+    return telling;
+  }
+
+  /// @param preprocessor the folder's `preprocessor_config.json`, or null where it has none
+  /// @throws CheckpointException if nothing tells the sizes, or what does is missing, wrong, or not supported
+  static Recognition of(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, Conversion conversion) {
+    if (conversion.config() != null && conversion.preset() != null)
+      throw new CheckpointException("--config and --preset: expected one of them, got both");
+    if (conversion.preset() != null) {
+      var where = "preset " + conversion.preset();
+      return new Recognition(HuggingFace.of(where, preset(conversion.preset()), checkpoint), where);
+    }
+    var file = conversion.config() != null ? conversion.config() : beside(checkpoint, folder);
+    if (file != null) return new Recognition(HuggingFace.read(json(file), preprocessor, checkpoint), file.toString());
+    var told = Shapes.read(checkpoint);
+    if (told == null) throw untold(checkpoint);
+    return new Recognition(told, "the tensors' names and shapes");
+  }
+
+  /// The folder's config. Some folders have open_clip's and, for the same model under other names, Hugging Face's.
+  private static @Nullable Path beside(Source checkpoint, Path folder) {
+    Path config = folder.resolve("config.json"), openClip = folder.resolve("open_clip_config.json");
+    boolean other = Files.exists(openClip) && (OpenAiClip.recognises(checkpoint) || !Files.exists(config));
+    return other ? openClip : Files.exists(config) ? config : null;
+  }
+
+  private static ModelConfig preset(String name) {
+    try {
+      return Family.preset(name);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException("--" + e.getMessage(), e);
+    }
+  }
+
+  private static CheckpointException untold(Source checkpoint) {
+    var names = checkpoint.tensors().keySet();
+    for (var each : TELLING.entrySet()) {
+      var family = each.getValue().id();
+      if (names.contains(each.getKey()))
+        return new CheckpointException(checkpoint.name() + ": there is no config.json beside it, and tensors such as '" + each.getKey()
+            + "' are a " + family + "'s but do not tell all sizes; give --config FILE, or --preset NAME, one of "
+            + String.join(", ", Family.presets().stream().filter(preset -> Family.preset(preset).family() == each.getValue()).toList()));
+    }
+    return new CheckpointException(checkpoint.name() + ": there is no config.json beside it, and the names of its tensors are of no family "
+        + "known here: " + String.join(", ", names.stream().limit(SHOWN).toList()) + (names.size() > SHOWN ? ", …" : "")
+        + "; give --config FILE, or --preset NAME");
+  }
+
+  /// A file that holds a JSON object.
+  ///
+  /// @throws CheckpointException if it cannot be read, or holds something else
+  static JsonFields json(Path file) {
+    try {
+      return JsonFields.parse(file.toString(), Files.readString(file));
+    } catch (NoSuchFileException e) {
+      throw new CheckpointException(file + ": no such file", e);
+    } catch (IOException e) {
+      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+}
