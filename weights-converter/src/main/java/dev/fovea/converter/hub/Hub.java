@@ -56,6 +56,7 @@ public final class Hub {
       var first = Converter.BESIDE_WEIGHTS.stream().filter(download.names()::contains);
       // The shards' names are in their index.
       download.fetch(Source.isIndex(Path.of(weights)) ? Stream.concat(first, Stream.of(weights)).toList() : first.toList());
+      Converter.requireKnown(cache.snapshot(download.commit()));
       var snapshot = new Snapshot(download.commit(), cache.snapshot(download.commit()).resolve(weights));
       download.fetch(shards(repository, snapshot.weights, download.names(), "the repository"));
       cache.remember(repository, download.commit());

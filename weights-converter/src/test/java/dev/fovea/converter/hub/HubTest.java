@@ -484,7 +484,7 @@ class HubTest {
 
   @Test
   void filesThatAConversionMayRead() throws IOException {
-    var read = List.of("vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json");
+    var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json");
     for (var name : List.of("special_tokens_map.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
       server.files.put(name, new byte[9]);
     for (var name : read) server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
@@ -494,6 +494,13 @@ class HubTest {
           .containsExactlyInAnyOrderElementsOf(
               Stream.concat(read.stream(), Stream.of("config.json", "preprocessor_config.json", WEIGHTS)).toList());
     }
+  }
+
+  @Test
+  void modelsThatCannotBeConverted() {
+    server.files.put("config.json", "{\"model_type\": \"llama\"}".getBytes(StandardCharsets.UTF_8));
+    refused().hasMessageContaining("config.json: model_type 'llama' is not supported; expected one of vit, dinov2");
+    assertThat(server.asked()).noneMatch(each -> each.contains(WEIGHTS));
   }
 
   @Test
