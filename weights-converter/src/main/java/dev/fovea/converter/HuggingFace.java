@@ -53,7 +53,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
   static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Source checkpoint) {
     requireKnown(config);
-    if (!config.has("model_type")) return config.has("architecture") ? Timm.read(config, checkpoint) : OpenAiClip.read(config, checkpoint);
+    if (!config.has("model_type"))
+      return config.has("architecture") ? Timm.read(config, checkpoint) : OpenAiClip.read(config, checkpoint);
     return switch (config.string("model_type")) {
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
