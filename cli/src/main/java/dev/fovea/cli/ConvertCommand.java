@@ -67,7 +67,7 @@ final class ConvertCommand implements Callable<Integer> {
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
     if (output != null) WholeFile.requirePlace(output);
     var report = converted();
-    Output.write(json ? Output.json(report) : text(report), null);
+    Output.write(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose), null);
     return Fovea.GOOD;
   }
 
@@ -87,15 +87,22 @@ final class ConvertCommand implements Callable<Integer> {
 
   private Report converted() {
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(dtype).withConfig(config).withPreset(preset)
-          .withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
+      var conversion = conversion(dtype, bar).withConfig(config).withPreset(preset);
       return dryRun ? Converter.rehearse(source, conversion) : Converter.convert(source, output, conversion);
     }
   }
 
-  private String text(Report report) {
-    var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", dryRun ? source : output, report.family(),
-        report.parameters(), report.bytes(), dryRun ? ", not written" : ""));
+  /// A conversion that draws a bar.
+  static Conversion conversion(Weight.Type dtype, Terminal.ProgressBar bar) {
+    return Conversion.to(dtype).withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
+  }
+
+  /// What a conversion did to a file.
+  ///
+  /// @param but what is to be said of it beside that; empty for nothing
+  static String text(Path file, String but, Report report, Weight.Type dtype, boolean verbose) {
+    var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", file, report.family(), report.parameters(),
+        report.bytes(), but));
     text.append(String.format("config       %s%n", report.configFrom()));
     text.append(String.format("mapped       %d parameters: %d fused, %d folded, %d cast, %d reordered%n", report.mapped().size(),
         count(report, Report.Parameter::fused), count(report, Report.Parameter::folded), count(report, Report.Parameter::cast),
@@ -103,8 +110,8 @@ final class ConvertCommand implements Callable<Integer> {
     text.append(String.format("sha256       %s%n", report.sha256()));
     if (verbose) report.mapped().forEach(parameter -> text.append(line(parameter)));
     report.dropped().forEach((name, why) -> text.append(String.format("left out: %s: %s%n", name, why)));
-    counts(text, "NaN or infinite, kept as they are", report.nonFinite());
-    counts(text, "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite", report.overflown());
+    counts(text, "NaN or infinite, kept as they are", report.nonFinite(), verbose);
+    counts(text, "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite", report.overflown(), verbose);
     return text.toString();
   }
 
@@ -124,7 +131,7 @@ final class ConvertCommand implements Callable<Integer> {
     return line.append(System.lineSeparator()).toString();
   }
 
-  private void counts(StringBuilder text, String what, Map<String, Long> counts) {
+  private static void counts(StringBuilder text, String what, Map<String, Long> counts, boolean verbose) {
     if (counts.isEmpty()) return;
     int shown = verbose ? counts.size() : Math.min(SHOWN, counts.size());
     text.append(String.format("%s: %,d, in %s%s%n", what, counts.values().stream().mapToLong(Long::longValue).sum(),

@@ -30,10 +30,20 @@ public final class Converter {
   public static final int VERSION = 1;
 
   /// The files beside the weights that a conversion may read.
-  public static final List<String> BESIDE_WEIGHTS = Stream.concat(Stream.of("config.json", "preprocessor_config.json"),
-      Tokenizer.FILES.stream()).toList();
+  public static final List<String> BESIDE_WEIGHTS = Stream.concat(
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json"), Tokenizer.FILES.stream()).toList();
 
   private Converter() {}
+
+  /// Finds out before gigabytes of weights are fetched whether a folder's config is of a model that can be converted. One without
+  /// a config may be.
+  ///
+  /// @throws CheckpointException if it is not
+  public static void requireKnown(Path folder) {
+    var config = folder.resolve("config.json");
+    if (Files.exists(config) && !Files.exists(folder.resolve("open_clip_config.json")))
+      HuggingFace.requireKnown(Recognition.json(config));
+  }
 
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///

@@ -43,10 +43,26 @@ final class Shards {
   }
 
   private static List<Path> shards(Path index, Map<String, String> shardOf) {
+    return names(index, shardOf).stream().map(name -> shard(index, name)).toList();
+  }
+
+  /// The names of the shards, be they there or not.
+  ///
+  /// @throws CheckpointException if the index is broken, or names a shard elsewhere
+  static List<String> names(Path index) {
+    return names(index, weightMap(index));
+  }
+
+  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
+  private static List<String> names(Path index, Map<String, String> shardOf) {
     var names = shardOf.values().stream().distinct().toList();
     if (names.size() > MAX_SHARDS)
       throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
-    return names.stream().map(name -> shard(index, name)).toList();
+    for (var name : names)
+      if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
+        throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
+            + name.replaceAll("\\p{Cntrl}", "?") + "'");
+    return names;
   }
 
   private static Map<String, String> weightMap(Path index) {
@@ -74,11 +90,7 @@ final class Shards {
     }
   }
 
-  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
   private static Path shard(Path index, String name) {
-    if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
-      throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
-          + name.replaceAll("\\p{Cntrl}", "?") + "'");
     var file = index.resolveSibling(name);
     if (!Files.isRegularFile(file)) throw new CheckpointException(index + ": the shard '" + name + "' is missing");
     return file;
