@@ -2,6 +2,8 @@
 module dev.fovea.converter {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.models;
+  requires java.net.http;
 
   exports dev.fovea.converter;
+  exports dev.fovea.converter.hub;
 }

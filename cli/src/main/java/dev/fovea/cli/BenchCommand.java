@@ -1,6 +1,5 @@
 package dev.fovea.cli;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
@@ -33,12 +32,15 @@ final class BenchCommand implements Callable<Integer> {
   private Subject subject;
 
   static final class Subject {
-    @Parameters(paramLabel = "MODEL", description = "A model file.")
+    @Parameters(paramLabel = "MODEL", description = ModelOptions.MODEL)
     private Path model;
 
     @Option(names = "--preset", paramLabel = "NAME", description = "A published size with random weights, such as vit-base-patch16-224.")
     private String preset;
   }
+
+  @Mixin
+  private ModelOptions modelOptions;
 
   @Mixin
   private KernelOptions kernelOptions;
@@ -63,7 +65,7 @@ final class BenchCommand implements Callable<Integer> {
     if (batch < 1 || batch > 4096) throw new Fovea.UsageException("--batch: expected 1 to 4096, got " + batch);
     if (size < 0 || size > MAX_SIZE) throw new Fovea.UsageException("--size: expected 1 to " + MAX_SIZE + ", got " + size);
     if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
-    try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : Checkpoint.open(subject.model)) {
+    try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : modelOptions.open(subject.model)) {
       var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
       var report = measure(model, arena);
       Output.write(json ? Output.json(report) : text(report), null);

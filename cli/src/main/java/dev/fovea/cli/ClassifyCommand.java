@@ -1,6 +1,5 @@
 package dev.fovea.cli;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
@@ -19,7 +18,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "classify", description = "Say what pictures show, or which class texts belong to.")
 final class ClassifyCommand implements Callable<Integer> {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
+  @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
 
   @Parameters(index = "1..*", arity = "0..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
@@ -33,6 +32,9 @@ final class ClassifyCommand implements Callable<Integer> {
 
   @Option(names = "--top", paramLabel = "N", defaultValue = "5", description = "Classes to show (default: 5).")
   private int top;
+
+  @Mixin
+  private ModelOptions modelOptions;
 
   @Mixin
   private KernelOptions kernelOptions;
@@ -59,7 +61,7 @@ final class ClassifyCommand implements Callable<Integer> {
 
   private int classifyTexts() {
     var given = IntStream.range(0, texts.size()).mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
-    try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(Checkpoint.open(model), kernels)) {
+    try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(modelOptions.open(model), kernels)) {
       var classes = classifier.classify(given, top, Progress.NONE);
       var answers = IntStream.range(0, given.size()).mapToObj(i -> new TextAnswer(given.get(i).text(), given.get(i).pair(), classes.get(i))).toList();
       Output.write(json ? Output.json(answers) : textAnswers(answers), output);
@@ -75,7 +77,7 @@ final class ClassifyCommand implements Callable<Integer> {
     var pictures = PictureInputs.expand(images);
     var inputs = new PictureInputs();
     var answers = new ArrayList<Answer>();
-    try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(Checkpoint.open(model), kernels);
+    try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       for (int i = 0; i < pictures.size(); i++) {
         var name = pictures.get(i);

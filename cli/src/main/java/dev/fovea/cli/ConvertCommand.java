@@ -2,27 +2,46 @@ package dev.fovea.cli;
 
 import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
+import dev.fovea.converter.HuggingFaceExport;
 import dev.fovea.converter.Report;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
-@Command(name = "convert", description = "Turn a published checkpoint into one model file.")
+@Command(name = "convert", description = "Turn a published checkpoint into one model file, or such a file back.")
 final class ConvertCommand implements Callable<Integer> {
   private static final int SHOWN = 6;
+  private static final Set<String> EXPORTING = Set.of("--to", "--output", "--json", "--debug");
 
-  @Parameters(paramLabel = "SOURCE", description = "A checkpoint's folder, or the file or index of its weights.")
+  /// What is written.
+  enum Form {
+    FOVEA, HF
+  }
+
+  @Spec
+  private CommandSpec spec;
+
+  @Parameters(paramLabel = "SOURCE",
+      description = "A checkpoint's folder, or the file or index of its weights; with --to hf a model file.")
   private Path source;
 
-  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", description = "The file to write.")
+  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors",
+      description = "The file to write; with --to hf a new folder.")
   private Path output;
+
+  @Option(names = "--to", paramLabel = "FORM", defaultValue = "fovea",
+      description = "What to write: fovea, or hf, the folder that Hugging Face's transformers read (default: fovea).")
+  private Form to;
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
   private Weight.Type dtype;
@@ -45,24 +64,46 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (to == Form.HF) return export();
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
     if (output != null) WholeFile.requirePlace(output);
     var report = converted();
-    Output.write(json ? Output.json(report) : text(report), null);
+    Output.write(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose), null);
+    return Fovea.GOOD;
+  }
+
+  private int export() {
+    for (var option : spec.commandLine().getParseResult().matchedOptions())
+      if (!EXPORTING.contains(option.longestName()))
+        throw new Fovea.UsageException(option.longestName()
+            + ": expected no such option beside --to hf, which keeps what the file holds");
+    if (output == null) throw new Fovea.UsageException("expected -o FOLDER, where to write");
+    var report = HuggingFaceExport.write(source, output);
+    var text = new StringBuilder(String.format("%s: %s as Hugging Face's, %,d parameters%n", output, report.family(),
+        report.parameters()));
+    report.added().forEach((name, why) -> text.append(String.format("added: %s: %s%n", name, why)));
+    Output.write(json ? Output.json(report) : text.toString(), null);
     return Fovea.GOOD;
   }
 
   private Report converted() {
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(dtype).withConfig(config).withPreset(preset)
-          .withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
+      var conversion = conversion(dtype, bar).withConfig(config).withPreset(preset);
       return dryRun ? Converter.rehearse(source, conversion) : Converter.convert(source, output, conversion);
     }
   }
 
-  private String text(Report report) {
-    var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", dryRun ? source : output, report.family(),
-        report.parameters(), report.bytes(), dryRun ? ", not written" : ""));
+  /// A conversion that draws a bar.
+  static Conversion conversion(Weight.Type dtype, Terminal.ProgressBar bar) {
+    return Conversion.to(dtype).withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
+  }
+
+  /// What a conversion did to a file.
+  ///
+  /// @param but what is to be said of it beside that; empty for nothing
+  static String text(Path file, String but, Report report, Weight.Type dtype, boolean verbose) {
+    var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", file, report.family(), report.parameters(),
+        report.bytes(), but));
     text.append(String.format("config       %s%n", report.configFrom()));
     text.append(String.format("mapped       %d parameters: %d fused, %d folded, %d cast, %d reordered%n", report.mapped().size(),
         count(report, Report.Parameter::fused), count(report, Report.Parameter::folded), count(report, Report.Parameter::cast),
@@ -70,8 +111,8 @@ final class ConvertCommand implements Callable<Integer> {
     text.append(String.format("sha256       %s%n", report.sha256()));
     if (verbose) report.mapped().forEach(parameter -> text.append(line(parameter)));
     report.dropped().forEach((name, why) -> text.append(String.format("left out: %s: %s%n", name, why)));
-    counts(text, "NaN or infinite, kept as they are", report.nonFinite());
-    counts(text, "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite", report.overflown());
+    counts(text, "NaN or infinite, kept as they are", report.nonFinite(), verbose);
+    counts(text, "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite", report.overflown(), verbose);
     return text.toString();
   }
 
@@ -91,7 +132,7 @@ final class ConvertCommand implements Callable<Integer> {
     return line.append(System.lineSeparator()).toString();
   }
 
-  private void counts(StringBuilder text, String what, Map<String, Long> counts) {
+  private static void counts(StringBuilder text, String what, Map<String, Long> counts, boolean verbose) {
     if (counts.isEmpty()) return;
     int shown = verbose ? counts.size() : Math.min(SHOWN, counts.size());
     text.append(String.format("%s: %,d, in %s%s%n", what, counts.values().stream().mapToLong(Long::longValue).sum(),

@@ -25,7 +25,7 @@ import picocli.CommandLine.Parameters;
 final class EmbedCommand implements Callable<Integer> {
   private static final int MAX_BATCH = 1024, SHOWN = 4;
 
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
+  @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
 
   @Parameters(index = "1..*", arity = "0..*", paramLabel = "IMAGE",
@@ -69,6 +69,9 @@ final class EmbedCommand implements Callable<Integer> {
   private List<String> similarTexts = List.of();
 
   @Mixin
+  private ModelOptions modelOptions;
+
+  @Mixin
   private KernelOptions kernelOptions;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -86,41 +89,39 @@ final class EmbedCommand implements Callable<Integer> {
     var form = checkedOutput();
     if (images.isEmpty() == texts.isEmpty())
       throw new Fovea.UsageException("expected pictures or --text, got " + (texts.isEmpty() ? "none" : "both"));
+    if (asTheyAre && !(texts.isEmpty() && similarTexts.isEmpty()))
+      throw new Fovea.UsageException("--no-normalize: expected no texts beside it, whose vectors have length 1");
     return texts.isEmpty() ? embedPictures(form) : embedTexts(form);
   }
 
   private int embedTexts(@Nullable EmbeddingFile form) {
     if (pca != null || !similar.isEmpty() || !similarTexts.isEmpty() || resume || size != null || pool != null)
       throw new Fovea.UsageException("--text: expected none of the options for pictures beside it");
-    try (var kernels = kernelOptions.open()) {
-      var embeddings = embedTexts(texts, kernels);
+    try (var kernels = kernelOptions.open(); var embedder = TextEmbedder.of(modelOptions.open(model), kernels)) {
+      var embeddings = embed(texts, embedder);
       if (form != null) form.write(output, embeddings, "text", Map.of("model", model.toString(), "kernels", kernels.name()));
       else Output.write(json ? EmbeddingFile.json(embeddings, "text") : text(embeddings), null);
     }
     return Fovea.GOOD;
   }
 
-  private List<Embedding> embedTexts(List<String> texts, Kernels kernels) {
-    if (texts.isEmpty()) return List.of();
-    if (asTheyAre) throw new Fovea.UsageException("--no-normalize: expected no texts beside it, whose vectors have length 1");
-    try (var embedder = TextEmbedder.of(Checkpoint.open(model), kernels)) {
-      return texts.stream().distinct().map(text -> new Embedding(text, embedder.embed(text))).toList();
-    }
+  private static List<Embedding> embed(List<String> texts, TextEmbedder embedder) {
+    return texts.stream().distinct().map(text -> new Embedding(text, embedder.embed(text))).toList();
   }
 
   private int embedPictures(@Nullable EmbeddingFile form) {
     var names = PictureInputs.expand(images).stream().distinct().toList();
     var queries = PictureInputs.expand(similar).stream().distinct().toList();
-    try (var kernels = kernelOptions.open(); var embedder = PictureEmbedder.of(Checkpoint.open(model), kernels);
-        var bar = new Terminal.ProgressBar()) {
+    try (var kernels = kernelOptions.open(); var checkpoint = modelOptions.open(model);
+        var embedder = PictureEmbedder.of(checkpoint, kernels); var bar = new Terminal.ProgressBar()) {
       var pooling = checkedPooling(embedder.poolings());
       int side = checkedSize(embedder.patchSize());
       var run = new EmbedRun(embedder, pooling, !asTheyAre, side, batch, bar);
       if (!similarTexts.isEmpty() && pooling != Pooling.JOINT)
         throw new Fovea.UsageException("--similar-text: expected a model of pictures and words, and --pool joint, got --pool " + pooling);
-      var words = embedTexts(similarTexts, kernels);
+      var words = similarTexts.isEmpty() ? List.<Embedding>of() : embed(similarTexts, embedder.texts());
       boolean patchesOnly = pca != null && output == null && queries.isEmpty() && words.isEmpty() && !json;
-      if (!patchesOnly) embed(run, names, queries, words, form, settings(pooling, side, kernels));
+      if (!patchesOnly) embed(run, names, queries, words, form, settings(checkpoint, pooling, side, kernels));
       if (pca != null) drawPatches(embedder, run, names);
       return run.allWereReadable() ? Fovea.GOOD : Fovea.WRONG_USE;
     }
@@ -154,8 +155,8 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   /// All that the vectors depend on beside the pictures.
-  private Map<String, String> settings(Pooling pooling, int side, Kernels kernels) {
-    return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(model.toString()),
+  private Map<String, String> settings(Checkpoint checkpoint, Pooling pooling, int side, Kernels kernels) {
+    return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(checkpoint.path().toString()),
         "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side), "kernels", kernels.name()));
   }
 

@@ -36,6 +36,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("segment", SegmentCommand.class);
     COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
+    COMMANDS.put("pull", PullCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);

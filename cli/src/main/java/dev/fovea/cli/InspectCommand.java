@@ -1,9 +1,12 @@
 package dev.fovea.cli;
 
 import com.google.gson.JsonObject;
+import dev.fovea.converter.Conversion;
+import dev.fovea.converter.Converter;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.kernels.Weight;
 import dev.fovea.models.ModelRun;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -14,9 +17,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "inspect", description = "Show a model's family, configuration, size and tensors.")
+@Command(name = "inspect", description = "Show a model's family, configuration, size and tensors.",
+    footer = "%nOf a checkpoint that is not converted, what a conversion would make of each tensor; nothing is written.")
 final class InspectCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "MODEL", description = "A model file.")
+  @Parameters(paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -29,14 +33,26 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    try (var checkpoint = Checkpoint.open(model); var arena = Arena.ofShared()) {
+    try (var checkpoint = ModelHeader.open(model)) {
+      Output.write(checkpoint == null ? published() : converted(checkpoint), null);
+    }
+    return Fovea.GOOD;
+  }
+
+  private String converted(Checkpoint checkpoint) {
+    try (var arena = Arena.ofShared()) {
       var header = ModelHeader.of(checkpoint);
       var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
           run.parameters(), run.dryRun(1, 0).macs(), rows(checkpoint.tensors().values()));
-      Output.write(json ? Output.json(report) : text(report), null);
+      return json ? Output.json(report) : text(report);
     }
-    return Fovea.GOOD;
+  }
+
+  /// Nothing is converted to say what would be.
+  private String published() {
+    var report = PublishedReport.of(Converter.inspect(model, Conversion.to(Weight.Type.F32)));
+    return json ? Output.json(report) : report.text();
   }
 
   private static List<TensorRow> rows(Collection<StoredTensor> tensors) {

@@ -1,6 +1,5 @@
 package dev.fovea.cli;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
@@ -10,7 +9,6 @@ import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.image.mask.MaskPainter;
 import dev.fovea.engine.image.mask.RunLengths;
 import dev.fovea.engine.tensor.InputException;
-import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPrediction;
 import dev.fovea.models.sam.MaskPredictor;
@@ -32,7 +30,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "mask", description = "Find the mask of what points, a box or a rough mask mean, or the masks of everything.",
     footer = "%nCoordinates count the picture's pixels from its upper left corner.")
 final class MaskCommand implements Callable<Integer> {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A Segment Anything model file.")
+  @Parameters(index = "0", paramLabel = "MODEL", description = "A Segment Anything model, as a file or as its published checkpoint.")
   private Path model;
 
   @Parameters(index = "1", paramLabel = "IMAGE", description = "A picture.")
@@ -111,6 +109,9 @@ final class MaskCommand implements Callable<Integer> {
   private Form form;
 
   @Mixin
+  private ModelOptions modelOptions;
+
+  @Mixin
   private KernelOptions kernelOptions;
 
   @Option(names = "--json", description = "Print JSON, with COCO's run lengths.")
@@ -151,9 +152,8 @@ final class MaskCommand implements Callable<Integer> {
     var prompt = everything ? null : prompt();
     var settings = grid.settings();
     var picture = Picture.read(image);
-    try (var kernels = kernelOptions.open(); var predictor = MaskPredictor.of(Checkpoint.open(model), kernels);
+    try (var kernels = kernelOptions.open(); var predictor = MaskPredictor.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
-      WarmUp.await();
       if (everything) everything(predictor, settings, picture, bar);
       else answer(predictor, prompt, picture, bar);
     } catch (InputException e) {
@@ -164,8 +164,14 @@ final class MaskCommand implements Callable<Integer> {
 
   private Prompt prompt() {
     var prompt = Prompt.NOTHING;
-    for (var point : points) prompt = prompt.and(numbers("--point", point, 2)[0], numbers("--point", point, 2)[1]);
-    for (var point : not) prompt = prompt.not(numbers("--not", point, 2)[0], numbers("--not", point, 2)[1]);
+    for (var text : points) {
+      var point = numbers("--point", text, 2);
+      prompt = prompt.and(point[0], point[1]);
+    }
+    for (var text : not) {
+      var point = numbers("--not", text, 2);
+      prompt = prompt.not(point[0], point[1]);
+    }
     if (box == null) return prompt;
     var corners = numbers("--box", box, 4);
     return prompt.within(corners[0], corners[1], corners[2], corners[3]);

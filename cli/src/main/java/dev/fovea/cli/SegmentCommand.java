@@ -1,6 +1,5 @@
 package dev.fovea.cli;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.PictureWriter;
@@ -22,7 +21,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "segment", description = "Say which class each pixel of a picture shows.",
     footer = "%nPrints the classes' shares. What -o writes has the classes' colours over the picture, or with --map their numbers.")
 final class SegmentCommand implements Callable<Integer> {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
+  @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
 
   @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
@@ -42,6 +41,9 @@ final class SegmentCommand implements Callable<Integer> {
   private boolean noLegend;
 
   @Mixin
+  private ModelOptions modelOptions;
+
+  @Mixin
   private KernelOptions kernelOptions;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -57,7 +59,7 @@ final class SegmentCommand implements Callable<Integer> {
     var targets = targets(pictures);
     var inputs = new PictureInputs();
     var answers = new ArrayList<Answer>();
-    try (var kernels = kernelOptions.open(); var segmenter = Segmenter.of(Checkpoint.open(model), kernels);
+    try (var kernels = kernelOptions.open(); var segmenter = Segmenter.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       for (int i = 0; i < pictures.size(); i++) {
         var name = pictures.get(i);

@@ -18,7 +18,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "verify", description = "Run a model on a reference's inputs and compare its outputs.",
     footer = "%nExits 1 where an error exceeds tolerance x max(1, largest |reference|).")
 final class VerifyCommand implements Callable<Integer> {
-  @Parameters(paramLabel = "MODEL", description = "A model file.")
+  @Parameters(paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
 
   @Option(names = "--against", paramLabel = "REFERENCE.safetensors", required = true, description = "Tensors input.* and output.*.")
@@ -26,6 +26,9 @@ final class VerifyCommand implements Callable<Integer> {
 
   @Option(names = "--tolerance", paramLabel = "T", defaultValue = "1e-4", description = "Largest error allowed (default: 1e-4).")
   private double tolerance;
+
+  @Mixin
+  private ModelOptions modelOptions;
 
   @Mixin
   private KernelOptions kernelOptions;
@@ -40,7 +43,7 @@ final class VerifyCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (!(tolerance >= 0)) throw new Fovea.UsageException("--tolerance: expected a number of at least 0, got " + tolerance);
-    try (var checkpoint = Checkpoint.open(model); var against = Checkpoint.open(reference); var arena = Arena.ofShared();
+    try (var checkpoint = modelOptions.open(model); var against = Checkpoint.open(reference); var arena = Arena.ofShared();
         var kernels = kernelOptions.open()) {
       WarmUp.await();
       var comparisons = checkpoint.reading(() -> against.reading(() -> ModelRun.of(checkpoint, arena).compare(against, kernels)));

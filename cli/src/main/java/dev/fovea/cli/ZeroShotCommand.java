@@ -1,6 +1,5 @@
 package dev.fovea.cli;
 
-import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.models.ZeroShotClassifier;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,7 +19,7 @@ import picocli.CommandLine.Parameters;
     footer = {"", "With CLIP, scores are shares of the labels given; with SigLIP, each label has a probability of its own.",
         "A label goes where a template has {}; the prompts of several templates are averaged."})
 final class ZeroShotCommand implements Callable<Integer> {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A model file.")
+  @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
 
   @Parameters(index = "1..*", arity = "1..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
@@ -47,6 +46,9 @@ final class ZeroShotCommand implements Callable<Integer> {
   private int top;
 
   @Mixin
+  private ModelOptions modelOptions;
+
+  @Mixin
   private KernelOptions kernelOptions;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -63,7 +65,7 @@ final class ZeroShotCommand implements Callable<Integer> {
     var pictures = PictureInputs.expand(images);
     var inputs = new PictureInputs();
     var answers = new ArrayList<ClassifyCommand.Answer>();
-    try (var kernels = kernelOptions.open(); var classifier = ZeroShotClassifier.of(Checkpoint.open(model), kernels);
+    try (var kernels = kernelOptions.open(); var classifier = ZeroShotClassifier.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       var embedded = classifier.embed(labels, prompts);
       for (int i = 0; i < pictures.size(); i++) {

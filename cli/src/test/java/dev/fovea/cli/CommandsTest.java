@@ -340,7 +340,7 @@ class CommandsTest {
 
   @Test
   void debugShowsTheStackTrace() {
-    assertThat(fovea("inspect", "no-such-file", "--debug").err).contains("at dev.fovea").contains("fovea: no-such-file: no such file");
-    assertThat(fovea("inspect", "no-such-file").err.lines()).containsExactly("fovea: no-such-file: no such file");
+    assertThat(fovea("inspect", "no-such-file", "--debug").err).contains("at dev.fovea").contains("fovea: no-such-file: no such file or folder");
+    assertThat(fovea("inspect", "no-such-file").err.lines()).containsExactly("fovea: no-such-file: no such file or folder");
   }
 }

@@ -57,7 +57,7 @@ class SlowJavaTest {
     for (var property : List.of("jdk.module.path", "java.class.path"))
       if (System.getProperty(property) != null) path.addAll(List.of(System.getProperty(property).split(System.getProperty("path.separator"))));
     // Surefire compiles tests into the program's own module; here the program stands alone.
-    path.add(Path.of("target", "classes").toString());
+    path.add(Path.of("target", "classes").toAbsolutePath().toString());
     return String.join(System.getProperty("path.separator"), path);
   }
 

@@ -135,6 +135,14 @@ public final class PictureEmbedder implements AutoCloseable {
     return new PatchFeatures(rows, cols, values.length / (rows * cols), values);
   }
 
+  /// Turns texts into vectors of the space that pictures share with words, by the same open model: closing one of the two closes
+  /// the other.
+  ///
+  /// @throws CheckpointException if it is not a model of pictures and words, or holds no tokenizer
+  public TextEmbedder texts() {
+    return new TextEmbedder(opened);
+  }
+
   private float[] run(Object kind, List<Prepared> pictures, UnaryOperator<Tensor> forward, Progress progress) {
     try {
       return opened.run(kind, stacked(pictures), forward, progress);

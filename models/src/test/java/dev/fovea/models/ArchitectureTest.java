@@ -57,6 +57,13 @@ class ArchitectureTest {
     assertNothingSays("sun.misc.Unsafe", Set.of());
   }
 
+  /// So that whoever asks for no model from a hub asks nobody for anything.
+  @Test
+  void networkStaysInOnePackage() throws IOException {
+    assertNothingSays("java.net", Set.of("dev/fovea/converter/hub/", "module-info.java"));
+    assertNothingSays("converter.hub", Set.of("dev/fovea/converter/hub/", "module-info.java", "PullCommand.java"));
+  }
+
   /// A model is written with tensors: no segment, no file channel, no vector.
   @Test
   void modelPackagesHoldModels() throws IOException {

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -25,7 +26,24 @@ import org.jetbrains.annotations.Nullable;
 /// Converts a published checkpoint: weights in any form that [Source] opens, and beside them `config.json` of Hugging Face's or
 /// timm's and, where there is one, `preprocessor_config.json`.
 public final class Converter {
+  /// Counts up when a conversion gives other bytes than before, so that [ConversionCache] keeps none of the earlier ones.
+  public static final int VERSION = 1;
+
+  /// The files beside the weights that a conversion may read.
+  public static final List<String> BESIDE_WEIGHTS = Stream.concat(
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json"), Tokenizer.FILES.stream()).toList();
+
   private Converter() {}
+
+  /// Finds out before gigabytes of weights are fetched whether a folder's config is of a model that can be converted. One without
+  /// a config may be.
+  ///
+  /// @throws CheckpointException if it is not
+  public static void requireKnown(Path folder) {
+    var config = folder.resolve("config.json");
+    if (Files.exists(config) && !Files.exists(folder.resolve("open_clip_config.json")))
+      HuggingFace.requireKnown(Recognition.json(config));
+  }
 
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
@@ -57,6 +75,31 @@ public final class Converter {
     return with(source, conversion, prepared -> prepared.report(Map.of(), ""));
   }
 
+  /// What a checkpoint holds, and what [#convert] would do, or why it would not.
+  ///
+  /// @throws CheckpointException if there is no checkpoint, or it cannot be read
+  public static Inspection inspect(Path path, Conversion conversion) {
+    try (var checkpoint = Source.open(path)) {
+      return checkpoint.reading(() -> inspect(checkpoint, path, conversion));
+    }
+  }
+
+  private static Inspection inspect(Source checkpoint, Path path, Conversion conversion) {
+    var tensors = checkpoint.tensors().values().stream().map(Inspection.Tensor::of).toList();
+    String family = null;
+    try {
+      var model = model(checkpoint, folder(path), conversion);
+      family = model.published.config().family().id();
+      return new Inspection(tensors, family, prepare(checkpoint, folder(path), model, conversion).report(Map.of(), ""), null);
+    } catch (CheckpointException e) {
+      return new Inspection(tensors, family, null, e.getMessage());
+    }
+  }
+
+  private static Path folder(Path source) {
+    return Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
+  }
+
   /// A conversion of which nothing is written yet.
   private record Prepared(CheckpointWriter writer, SourceHashes hashes, MappedSource source, Model model, long parameters,
       Map<String, String> dropped) {
@@ -81,15 +124,12 @@ public final class Converter {
   private record Model(HuggingFace published, String configFrom, JsonFields preprocessing) {}
 
   private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
-    if (!Files.exists(path)) throw new CheckpointException(path + ": no such file or folder");
-    var folder = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
     try (var checkpoint = Source.open(path)) {
-      return checkpoint.reading(() -> use.apply(prepare(checkpoint, folder, conversion)));
+      return checkpoint.reading(() -> use.apply(prepare(checkpoint, folder(path), model(checkpoint, folder(path), conversion), conversion)));
     }
   }
 
-  private static Prepared prepare(Source checkpoint, Path folder, Conversion conversion) {
-    var model = model(checkpoint, folder, conversion);
+  private static Prepared prepare(Source checkpoint, Path folder, Model model, Conversion conversion) {
     var config = model.published.config();
     var writer = new CheckpointWriter();
     var source = new MappedSource(checkpoint, model.published.names(), conversion, writer);

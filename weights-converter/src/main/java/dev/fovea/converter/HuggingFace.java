@@ -27,6 +27,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param preprocessing how pictures become inputs where the folder does not tell; empty for a model that sees none
 /// @param palette colours of the classes; empty where nobody colours them
 record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
+  private static final List<String> MODEL_TYPES = List.of("vit", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model",
+      "siglip", "siglip_vision_model", "bert", "segformer", "sam");
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int LEGACY_EOS = 2;
@@ -36,15 +38,23 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     this(config, names, labels, preprocessing, List.of());
   }
 
+  /// @throws CheckpointException if no model of this config is supported, whatever its weights are
+  static void requireKnown(JsonFields config) {
+    if (!config.has("model_type") && !config.has("architecture") && !config.has("model_cfg"))
+      throw new CheckpointException(config.where()
+          + ": expected Hugging Face's 'model_type', timm's 'architecture' or open_clip's 'model_cfg', got none of them");
+    if (config.has("model_type") && !MODEL_TYPES.contains(config.string("model_type")))
+      throw new CheckpointException(config.where() + ": model_type '" + config.string("model_type")
+          + "' is not supported; expected one of " + String.join(", ", MODEL_TYPES));
+  }
+
   /// @param config the folder's `config.json`
   /// @param preprocessor its `preprocessor_config.json`, or null where it has none
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
   static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Source checkpoint) {
-    if (!config.has("model_type") && config.has("architecture")) return Timm.read(config, checkpoint);
-    if (!config.has("model_type") && config.has("model_cfg")) return OpenAiClip.read(config, checkpoint);
+    requireKnown(config);
     if (!config.has("model_type"))
-      throw new CheckpointException(config.where()
-          + ": expected Hugging Face's 'model_type', timm's 'architecture' or open_clip's 'model_cfg', got none of them");
+      return config.has("architecture") ? Timm.read(config, checkpoint) : OpenAiClip.read(config, checkpoint);
     return switch (config.string("model_type")) {
       case "vit" -> vit(config, checkpoint);
       case "dinov2" -> dinov2(config, checkpoint, 0, false);
@@ -56,9 +66,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "bert" -> bert(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
       case "sam" -> sam(config, checkpoint);
-      case String other -> throw new CheckpointException(config.where() + ": model_type '" + other
-          + "' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, clip_vision_model, siglip, "
-          + "siglip_vision_model, bert, segformer, sam");
+      case String other -> throw new IllegalStateException(other);
     };
   }
 

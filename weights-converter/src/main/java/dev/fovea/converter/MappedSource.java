@@ -53,7 +53,10 @@ final class MappedSource implements WeightSource {
     rest.removeAll(used);
     var dropped = new TreeMap<String, String>();
     for (var name : checkpoint.leftOut()) dropped.put(name, TRAINING_HEAD);
-    for (var name : rest) if (names.reasonToDrop(name) != null) dropped.put(name, names.reasonToDrop(name));
+    for (var name : rest) {
+      var why = checkpoint.tensors().get(name).size() == 0 ? "has no elements" : names.reasonToDrop(name);
+      if (why != null) dropped.put(name, why);
+    }
     rest.removeAll(dropped.keySet());
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));

@@ -37,7 +37,14 @@ public final class Checkpoint implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, it cannot be read, or it breaks a rule of the format
   public static Checkpoint open(Path path) {
-    var name = path.toString();
+    return open(path, path.toString());
+  }
+
+  /// Maps a file.
+  ///
+  /// @param name what error messages call it
+  /// @throws CheckpointException if there is no such file, it cannot be read, or it breaks a rule of the format
+  public static Checkpoint open(Path path, String name) {
     if (Files.isDirectory(path)) throw new CheckpointException(name + ": expected a safetensors file, got a directory");
     var arena = Arena.ofShared();
     try (var channel = FileChannel.open(path)) {
@@ -77,6 +84,11 @@ public final class Checkpoint implements AutoCloseable {
   /// The path that was opened, or the name that was given.
   public String name() {
     return name;
+  }
+
+  /// The file that is mapped; null for one in memory.
+  public @Nullable Path path() {
+    return path;
   }
 
   /// Bytes of the file.

@@ -1,7 +1,10 @@
 package dev.fovea.engine.checkpoint;
 
 import com.google.gson.JsonArray;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
+import org.jetbrains.annotations.Nullable;
 
 /// What a model file says of itself in its metadata.
 ///
@@ -13,16 +16,38 @@ import java.util.List;
 public record ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels, List<Integer> palette) {
   /// Version of the form, in the metadata's `fovea`.
   public static final String VERSION = "1";
+  private static final String KEY = "fovea";
 
   /// Without a palette.
   public ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels) {
     this(family, config, preprocessing, labels, List.of());
   }
 
+  /// Opens a model in Fovea's form.
+  ///
+  /// @return null where there is no such file, or it is something else
+  public static @Nullable Checkpoint open(Path file) {
+    if (Files.isDirectory(file)) return null;
+    Checkpoint checkpoint;
+    try {
+      checkpoint = Checkpoint.open(file);
+    } catch (CheckpointException _) {
+      return null;
+    }
+    if (isIn(checkpoint)) return checkpoint;
+    checkpoint.close();
+    return null;
+  }
+
+  /// Whether the checkpoint says that it is a model in Fovea's form, of whichever version.
+  public static boolean isIn(Checkpoint checkpoint) {
+    return checkpoint.metadata().containsKey(KEY);
+  }
+
   /// @throws CheckpointException if the checkpoint is no model in Fovea's form
   public static ModelHeader of(Checkpoint checkpoint) {
     var metadata = checkpoint.metadata();
-    var version = metadata.get("fovea");
+    var version = metadata.get(KEY);
     if (version == null)
       throw new CheckpointException(checkpoint.name() + ": not a Fovea model; convert the published checkpoint with 'fovea convert'");
     if (!version.equals(VERSION))
@@ -51,7 +76,7 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
   public void addTo(CheckpointWriter writer) {
     var names = new JsonArray();
     labels.forEach(names::add);
-    writer.metadata("format", "pt").metadata("fovea", VERSION).metadata("family", family)
+    writer.metadata("format", "pt").metadata(KEY, VERSION).metadata("family", family)
         .metadata("config", config.json().toString()).metadata("preprocessing", preprocessing.json().toString())
         .metadata("labels", names.toString());
     if (palette.isEmpty()) return;

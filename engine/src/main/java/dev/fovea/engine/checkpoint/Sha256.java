@@ -3,10 +3,12 @@ package dev.fovea.engine.checkpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.function.LongConsumer;
 
 /// SHA-256 of bytes (FIPS 180-4), in hexadecimal as other programs print it.
 public final class Sha256 {
@@ -30,14 +32,32 @@ public final class Sha256 {
     return HexFormat.of().formatHex(digest.digest());
   }
 
+  /// The hash of a text in UTF-8.
+  public static String ofText(String text) {
+    var digest = begin();
+    digest.update(text.getBytes(StandardCharsets.UTF_8));
+    return hex(digest);
+  }
+
   /// The hash of a file. Ends early where the thread is interrupted.
   ///
   /// @throws CheckpointException if it cannot be read
   public static String of(Path file) {
+    return of(file, _ -> {});
+  }
+
+  /// The hash of a file. Ends early where the thread is interrupted.
+  ///
+  /// @param progress hears how many bytes were read
+  /// @throws CheckpointException if it cannot be read
+  public static String of(Path file, LongConsumer progress) {
     var digest = begin();
     var chunk = ByteBuffer.allocate(CHUNK);
     try (var channel = FileChannel.open(file)) {
-      while (channel.read(chunk.clear()) >= 0) digest.update(chunk.flip());
+      while (channel.read(chunk.clear()) >= 0) {
+        digest.update(chunk.flip());
+        progress.accept(channel.position());
+      }
     } catch (IOException e) {
       throw new CheckpointException(file + ": cannot be read: " + WholeFile.reason(e), e);
     }

@@ -7,6 +7,7 @@ import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.ModelHeader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
 /// The files that tokenizers are published in. Vocabularies alone are put into the `tokenizer.json` that they stand for.
@@ -22,14 +24,19 @@ final class TokenizerFiles {
   private static final String CLIP_WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
   private static final String JSON = "tokenizer.json", BERT = "vocab.txt", CLIP = "vocab.json", CLIP_MERGES = "merges.txt";
 
+  /// Endings of published weights, which have their tokenizer beside them; safetensors aside, which may hold one.
+  private static final Pattern WEIGHTS = Pattern.compile("\\.(index\\.json|bin|pth|pt|npz)$");
+
   private TokenizerFiles() {}
 
   static Tokenizer open(Path path) {
     if (Files.isDirectory(path)) return openFolder(path);
+    if (Files.exists(path) && WEIGHTS.matcher(path.toString()).find()) return openFolder(path.toAbsolutePath().getParent());
     if (path.toString().endsWith(".json")) return TokenizerJson.read(path.toString(), text(path));
     if (path.toString().endsWith(".txt")) return bert(path, isLowercase(path.resolveSibling("tokenizer_config.json")));
     try (var checkpoint = Checkpoint.open(path)) {
-      return Tokenizer.of(checkpoint);
+      boolean isPublished = !checkpoint.tensors().containsKey(Tokenizer.TENSOR) && !ModelHeader.isIn(checkpoint);
+      return isPublished ? openFolder(path.toAbsolutePath().getParent()) : Tokenizer.of(checkpoint);
     }
   }
 

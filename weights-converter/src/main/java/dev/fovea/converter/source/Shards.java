@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /// Checkpoints in several files beside an index that tells which tensor is where (ref: transformers, `modeling_utils.py`,
 /// `model.safetensors.index.json` and `pytorch_model.bin.index.json`).
@@ -24,17 +25,44 @@ final class Shards {
   /// @throws CheckpointException if the index is broken, names a shard that is missing or elsewhere, or does not tell the truth
   static Source open(Path index) {
     var shardOf = weightMap(index);
-    var names = shardOf.values().stream().distinct().toList();
-    if (names.size() > MAX_SHARDS)
-      throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
     var shards = new ArrayList<Source>();
     try {
-      for (var name : names) shards.add(openShard(index, name));
+      for (var file : shards(index, shardOf)) shards.add(Source.openFile(file));
       return join(index, shardOf, shards);
     } catch (RuntimeException | InternalError e) {
       shards.forEach(Source::close);
       throw e;
     }
+  }
+
+  /// The index and the shards that it names.
+  ///
+  /// @throws CheckpointException if the index is broken, or names a shard that is missing or elsewhere
+  static List<Path> files(Path index) {
+    return Stream.concat(Stream.of(index), shards(index, weightMap(index)).stream()).toList();
+  }
+
+  private static List<Path> shards(Path index, Map<String, String> shardOf) {
+    return names(index, shardOf).stream().map(name -> shard(index, name)).toList();
+  }
+
+  /// The names of the shards, be they there or not.
+  ///
+  /// @throws CheckpointException if the index is broken, or names a shard elsewhere
+  static List<String> names(Path index) {
+    return names(index, weightMap(index));
+  }
+
+  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
+  private static List<String> names(Path index, Map<String, String> shardOf) {
+    var names = shardOf.values().stream().distinct().toList();
+    if (names.size() > MAX_SHARDS)
+      throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
+    for (var name : names)
+      if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
+        throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
+            + name.replaceAll("\\p{Cntrl}", "?") + "'");
+    return names;
   }
 
   private static Map<String, String> weightMap(Path index) {
@@ -62,14 +90,10 @@ final class Shards {
     }
   }
 
-  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
-  private static Source openShard(Path index, String name) {
-    if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
-      throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
-          + name.replaceAll("\\p{Cntrl}", "?") + "'");
+  private static Path shard(Path index, String name) {
     var file = index.resolveSibling(name);
     if (!Files.isRegularFile(file)) throw new CheckpointException(index + ": the shard '" + name + "' is missing");
-    return Source.openFile(file);
+    return file;
   }
 
   private static Source join(Path index, Map<String, String> shardOf, List<Source> shards) {

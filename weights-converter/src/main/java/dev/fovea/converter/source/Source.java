@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -58,21 +59,54 @@ public final class Source implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is none, it cannot be read, or it breaks a rule of its format
   public static Source open(Path path) {
-    var file = Files.isDirectory(path) ? find(path) : path;
-    return file.getFileName().toString().endsWith(Shards.ENDING) ? Shards.open(file) : openFile(file);
+    var file = find(path);
+    return isIndex(file) ? Shards.open(file) : openFile(file);
   }
 
-  private static Path find(Path folder) {
-    for (var each : WELL_KNOWN) if (Files.exists(folder.resolve(each))) return folder.resolve(each);
+  /// The files that [#open] reads: the one of the weights, or their index and the shards.
+  ///
+  /// @throws CheckpointException if there is none, or an index cannot be read
+  public static List<Path> files(Path path) {
+    var file = find(path);
+    return isIndex(file) ? Shards.files(file) : List.of(file);
+  }
+
+  /// The names of the files of weights that lie in a folder: those that an index names, be they there or not, or the file's own.
+  ///
+  /// @throws CheckpointException if the index is broken, or names a file elsewhere
+  public static List<String> shards(Path file) {
+    return isIndex(file) ? Shards.names(file) : List.of(file.getFileName().toString());
+  }
+
+  /// Whether a file tells by its name that it is an index of shards.
+  public static boolean isIndex(Path file) {
+    return file.getFileName().toString().endsWith(Shards.ENDING);
+  }
+
+  private static Path find(Path path) {
+    if (!Files.exists(path)) throw new CheckpointException(path + ": no such file or folder");
+    return Files.isDirectory(path) ? findIn(path) : path;
+  }
+
+  private static Path findIn(Path folder) {
     try (var all = Files.list(folder)) {
-      var some = all.filter(file -> ENDINGS.stream().anyMatch(file.getFileName().toString()::endsWith)).sorted().toList();
-      if (some.size() == 1) return some.getFirst();
-      throw new CheckpointException(folder + ": expected " + String.join(", ", WELL_KNOWN) + " or one file that ends in "
-          + String.join(", ", ENDINGS) + "; got " + (some.isEmpty() ? "none"
-              : String.join(", ", some.stream().limit(4).map(file -> file.getFileName().toString()).toList()) + "; say which"));
+      return folder.resolve(choose(folder.toString(), all.filter(Files::exists).map(file -> file.getFileName().toString()).toList()));
     } catch (IOException e) {
       throw new CheckpointException(folder + ": cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /// The weights, or their index, among the files of a folder.
+  ///
+  /// @param where what messages call the folder
+  /// @throws CheckpointException if none has a well-known name, nor is it the only one that could be
+  public static String choose(String where, Collection<String> names) {
+    for (var each : WELL_KNOWN) if (names.contains(each)) return each;
+    var some = names.stream().filter(name -> ENDINGS.stream().anyMatch(name::endsWith)).sorted().toList();
+    if (some.size() == 1) return some.getFirst();
+    throw new CheckpointException(where + ": expected " + String.join(", ", WELL_KNOWN) + " or one file that ends in "
+        + String.join(", ", ENDINGS) + "; got "
+        + (some.isEmpty() ? "none" : String.join(", ", some.subList(0, Math.min(4, some.size()))) + "; say which"));
   }
 
   /// Opens a file that is no index.

@@ -1,0 +1,81 @@
+package dev.fovea.cli;
+
+import com.google.gson.JsonObject;
+import dev.fovea.converter.Inspection;
+import dev.fovea.converter.Report;
+import dev.fovea.converter.Report.Origin;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/// What `inspect` says of a checkpoint that is not converted.
+///
+/// @param family absent where it is not recognised
+/// @param config the model's sizes, in Fovea's form
+/// @param config_from what told them
+/// @param parameters how many numbers the model would have; 0 where it cannot be converted
+/// @param bytes of the converted model
+/// @param problem why it cannot be converted; absent where it can
+record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nullable String config_from, long parameters, long bytes,
+    @Nullable String problem, List<Row> tensors) {
+  /// A tensor, and what would become of it.
+  ///
+  /// @param becomes the parameters that its elements go to
+  /// @param how what is done to them on the way
+  /// @param left_out why it has no place; absent where it has one
+  record Row(String name, String dtype, List<Long> shape, List<String> becomes, List<String> how, @Nullable String left_out) {
+    private String text(int width) {
+      var fate = new StringBuilder();
+      if (!becomes.isEmpty()) fate.append("-> ").append(String.join(", ", becomes));
+      if (!how.isEmpty()) fate.append(" (").append(String.join(", ", how)).append(")");
+      if (left_out != null) fate.append("left out: ").append(left_out);
+      return String.format("%-" + width + "s %-5s %-18s %s", name, dtype, shape, fate).stripTrailing();
+    }
+  }
+
+  static PublishedReport of(Inspection found) {
+    var plan = found.plan();
+    var rows = found.tensors().stream().map(tensor -> row(tensor, plan)).toList();
+    if (plan == null) return new PublishedReport(found.family(), null, null, 0, 0, found.problem(), rows);
+    return new PublishedReport(found.family(), plan.config(), plan.configFrom(), plan.parameters(), plan.bytes(), null, rows);
+  }
+
+  private static Row row(Inspection.Tensor tensor, @Nullable Report plan) {
+    var leftOut = plan == null ? null : plan.dropped().get(tensor.name());
+    var becomes = new LinkedHashSet<String>();
+    var how = new LinkedHashSet<String>();
+    for (var parameter : plan == null || leftOut != null ? List.<Report.Parameter>of() : plan.mapped())
+      for (var origin : parameter.origins()) {
+        boolean isNorm = origin.norm() != null && isOf(origin.norm(), tensor.name());
+        if (!isNorm && !origin.name().equals(tensor.name())) continue;
+        becomes.add(parameter.name());
+        how.addAll(isNorm ? List.of("folded") : steps(parameter, origin));
+      }
+    return new Row(tensor.name(), tensor.dtype().name(), tensor.shape(), List.copyOf(becomes), List.copyOf(how), leftOut);
+  }
+
+  private static boolean isOf(String norm, String tensor) {
+    return tensor.startsWith(norm + ".") && tensor.indexOf('.', norm.length() + 1) < 0;
+  }
+
+  private static List<String> steps(Report.Parameter parameter, Origin origin) {
+    var steps = new ArrayList<String>();
+    if (origin.parts() > 1) steps.add("cut into " + origin.parts());
+    if (parameter.fused()) steps.add("fused");
+    if (origin.norm() != null) steps.add("folded with " + origin.norm());
+    if (!origin.order().isEmpty()) steps.add("reordered");
+    if (origin.dtype() != parameter.dtype()) steps.add("cast to " + parameter.dtype());
+    return steps;
+  }
+
+  String text() {
+    var text = new StringBuilder("family       " + (family == null ? "not recognised" : family + ", not converted yet") + System.lineSeparator());
+    if (problem == null) text.append(String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
+        parameters, bytes, config, config_from));
+    else text.append(String.format("convertible  no: %s%n", problem));
+    int width = tensors.stream().mapToInt(row -> row.name.length()).max().orElse(1);
+    for (var row : tensors) text.append(row.text(width)).append(System.lineSeparator());
+    return text.toString();
+  }
+}

@@ -1,0 +1,76 @@
+package dev.fovea.cli;
+
+import dev.fovea.converter.Converter;
+import dev.fovea.converter.Report;
+import dev.fovea.converter.hub.Hub;
+import dev.fovea.converter.hub.HubSettings;
+import dev.fovea.converter.hub.Repository;
+import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.kernels.Weight;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "pull", description = "Download a model from a hub and turn it into one model file.",
+    footer = {"", "HF_ENDPOINT is the hub's address (default: https://huggingface.co), HF_TOKEN the token for models that "
+        + "need one.", "Downloads are kept in HF_HUB_CACHE, HF_HOME/hub or ~/.cache/huggingface/hub, where other programs look "
+        + "too. One that was interrupted goes on where it was."})
+final class PullCommand implements Callable<Integer> {
+  private static final double MEGA = 1e6;
+
+  @Parameters(paramLabel = "ORG/NAME[@REVISION]", description = "The model, and a branch, tag or commit (default: main).")
+  private String repository;
+
+  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors",
+      description = "The file to write (default: NAME.safetensors here, where there is none yet).")
+  private Path output;
+
+  @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32",
+      description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
+  private Weight.Type dtype;
+
+  @Option(names = "--file", paramLabel = "FILE", defaultValue = "",
+      description = "The weights' file or index in the repository, where there are several.")
+  private String file;
+
+  @Option(names = "--offline", description = "Use what was downloaded before (also HF_HUB_OFFLINE=1).")
+  private boolean offline;
+
+  @Override
+  public Integer call() {
+    var model = Repository.parse(repository);
+    var target = target(model);
+    var settings = HubSettings.of(System.getenv());
+    var snapshot = download(model, offline ? settings.withoutNetwork() : settings);
+    var report = convert(snapshot.weights(), target);
+    System.out.printf("%s: commit %s, kept in %s%n", model, snapshot.commit(), snapshot.weights().getParent());
+    Output.write(ConvertCommand.text(target, "", report, dtype, false), null);
+    return Fovea.GOOD;
+  }
+
+  private Report convert(Path weights, Path target) {
+    try (var bar = new Terminal.ProgressBar()) {
+      return Converter.convert(weights, target, ConvertCommand.conversion(dtype, bar));
+    }
+  }
+
+  /// The file to write; one that was not named is not replaced.
+  private Path target(Repository model) {
+    var target = output == null ? Path.of(model.name() + ".safetensors") : output;
+    WholeFile.requirePlace(target);
+    if (output == null && Files.exists(target))
+      throw new Fovea.UsageException(target + ": is there already: -o " + target + " replaces it");
+    return target;
+  }
+
+  private Hub.Snapshot download(Repository model, HubSettings settings) {
+    try (var bar = new Terminal.ProgressBar()) {
+      return new Hub(settings).pull(model, file, (done, total) -> bar.update(done / (double) Math.max(1, total),
+          String.format(Locale.ROOT, "%s: %,.0f of %,.0f MB", model, done / MEGA, total / MEGA)));
+    }
+  }
+}

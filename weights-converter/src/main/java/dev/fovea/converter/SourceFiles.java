@@ -1,0 +1,63 @@
+package dev.fovea.converter;
+
+import dev.fovea.converter.source.Source;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Sha256;
+import dev.fovea.engine.checkpoint.WholeFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+/// All files that a conversion reads.
+///
+/// @param files the weights', then what lies beside them
+record SourceFiles(List<Path> files) {
+  /// What changes when a file changes. Windows has no number of a file.
+  record Stamp(String name, long size, Instant modified, String number) {}
+
+  /// @throws CheckpointException if there are no weights
+  static SourceFiles of(Path source, Conversion conversion) {
+    var files = new ArrayList<>(Source.files(source));
+    var folder = files.getFirst().toAbsolutePath().getParent();
+    for (var name : Converter.BESIDE_WEIGHTS) if (Files.exists(folder.resolve(name))) files.add(folder.resolve(name));
+    if (conversion.config() != null) files.add(conversion.config());
+    return new SourceFiles(List.copyOf(files));
+  }
+
+  /// @throws CheckpointException if a file is gone
+  List<Stamp> stamps() {
+    return files.stream().map(file -> {
+      try {
+        var about = Files.readAttributes(file, BasicFileAttributes.class);
+        return new Stamp(file.getFileName().toString(), about.size(), about.lastModifiedTime().toInstant(), String.valueOf(about.fileKey()));
+      } catch (IOException e) {
+        throw unreadable(file, e);
+      }
+    }).toList();
+  }
+
+  /// A hash of the files' names and bytes.
+  ///
+  /// @param progress hears of the bytes
+  /// @throws CheckpointException if a file cannot be read
+  String hash(Conversion.Progress progress) {
+    var stamps = stamps();
+    long total = stamps.stream().mapToLong(Stamp::size).sum(), before = 0;
+    var hashes = new StringBuilder();
+    for (int i = 0; i < files.size(); i++) {
+      var name = stamps.get(i).name;
+      long done = before;
+      hashes.append(Sha256.of(files.get(i), read -> progress.advanced(name, done + read, total))).append(' ').append(name).append('\n');
+      before += stamps.get(i).size;
+    }
+    return Sha256.ofText(hashes.toString());
+  }
+
+  private static CheckpointException unreadable(Path file, IOException e) {
+    return new CheckpointException(file + ": cannot be read: " + WholeFile.reason(e), e);
+  }
+}

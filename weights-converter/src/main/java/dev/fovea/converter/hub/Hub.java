@@ -1,0 +1,86 @@
+package dev.fovea.converter.hub;
+
+import dev.fovea.converter.Converter;
+import dev.fovea.converter.source.Source;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/// A hub that speaks the Hugging Face protocol, and the cache of what has come from it.
+public final class Hub {
+  private final HubSettings settings;
+  private final Patience patience;
+  private final HubCache.Linker linker;
+
+  public Hub(HubSettings settings) {
+    this(settings, Patience.USUAL, (from, to) -> Files.createSymbolicLink(from, to));
+  }
+
+  Hub(HubSettings settings, Patience patience, HubCache.Linker linker) {
+    this.settings = settings;
+    this.patience = patience;
+    this.linker = linker;
+  }
+
+  /// Hears how far a download has come.
+  @FunctionalInterface
+  public interface Progress {
+    /// Called now and then, by one thread at a time.
+    ///
+    /// @param done bytes of the files that are fetched at the same time
+    /// @param total bytes that all of them have
+    void advanced(long done, long total);
+  }
+
+  /// A model in the cache.
+  ///
+  /// @param commit that the revision is at
+  /// @param weights the weights' file or index; what else a conversion reads lies beside it
+  public record Snapshot(String commit, Path weights) {}
+
+  /// Brings what a conversion reads of a repository into the cache, and nothing else: [Converter#BESIDE_WEIGHTS], and the
+  /// weights in the form that a conversion of a folder prefers. What is there already is not fetched again.
+  ///
+  /// @param file the weights' file or index in the repository; empty for the one that is well known, or the only one
+  /// @throws CheckpointException if the repository or a file of it is not there or may not be read, the hub cannot be reached or
+  /// does not keep to the protocol, a file is not what its hash says, or the cache cannot be written
+  public Snapshot pull(Repository repository, String file, Progress progress) {
+    var cache = new HubCache(settings.cache(), repository, linker);
+    if (settings.offline()) return find(repository, file, cache);
+    try (var client = new HubClient(settings, patience)) {
+      var download = new Download(repository, settings.endpoint(), client, cache, progress);
+      var weights = Names.weights(repository, download.names(), file);
+      var first = Converter.BESIDE_WEIGHTS.stream().filter(download.names()::contains);
+      // The shards' names are in their index.
+      download.fetch(Source.isIndex(Path.of(weights)) ? Stream.concat(first, Stream.of(weights)).toList() : first.toList());
+      Converter.requireKnown(cache.snapshot(download.commit()));
+      var snapshot = new Snapshot(download.commit(), cache.snapshot(download.commit()).resolve(weights));
+      download.fetch(shards(repository, snapshot.weights, download.names(), "the repository"));
+      cache.remember(repository, download.commit());
+      return snapshot;
+    }
+  }
+
+  private Snapshot find(Repository repository, String file, HubCache cache) {
+    var commit = cache.commit(repository);
+    var names = commit == null ? Set.<String>of() : cache.names(commit);
+    if (names.isEmpty())
+      throw new CheckpointException(repository + ": not in the cache " + settings.cache()
+          + ", and offline nothing is downloaded");
+    var weights = cache.snapshot(commit).resolve(Names.weights(repository, names, file));
+    shards(repository, weights, names, "the cache");
+    return new Snapshot(commit, weights);
+  }
+
+  private static List<String> shards(Repository repository, Path weights, Set<String> names, String where) {
+    var shards = Source.shards(weights);
+    for (var shard : shards)
+      if (!names.contains(shard))
+        throw new CheckpointException(repository + ": " + weights.getFileName() + " names the shard '" + Names.shown(shard)
+            + "', which is not in " + where);
+    return shards;
+  }
+}

@@ -1,0 +1,104 @@
+package dev.fovea.converter.hub;
+
+import dev.fovea.engine.checkpoint.CheckpointException;
+import java.io.IOException;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import org.jetbrains.annotations.Nullable;
+
+/// Where the hub is, who asks, and where files are kept (ref: huggingface_hub, `constants.py`).
+///
+/// @param endpoint the hub's address, without a slash at its end
+/// @param token of the account that asks; null for nobody
+/// @param cache the folder that holds a folder `models--ORG--NAME` a repository
+/// @param offline whether only files that are in the cache may be used
+public record HubSettings(URI endpoint, @Nullable String token, Path cache, boolean offline) {
+  private static final String PUBLIC_HUB = "https://huggingface.co";
+
+  /// What the variables of an environment say:
+  ///
+  /// | variable | meaning |
+  /// |---|---|
+  /// | `HF_ENDPOINT` | the hub's address; `https://huggingface.co` without it |
+  /// | `HF_TOKEN` | the token; without it, the content of `HF_TOKEN_PATH`, or of `token` in `HF_HOME` |
+  /// | `HF_HUB_DISABLE_IMPLICIT_TOKEN` | 1: the token's file is not read |
+  /// | `HF_HUB_CACHE` | the cache; `hub` in `HF_HOME` without it |
+  /// | `HF_HOME` | `huggingface` in `XDG_CACHE_HOME`, or in `~/.cache`, without it |
+  /// | `HF_HUB_OFFLINE` | 1: nothing is downloaded |
+  ///
+  /// @throws CheckpointException if one cannot be understood
+  public static HubSettings of(Map<String, String> environment) {
+    var variables = new Variables(environment);
+    var caches = variables.path("XDG_CACHE_HOME", Path.of(System.getProperty("user.home"), ".cache"));
+    var home = variables.path("HF_HOME", caches.resolve("huggingface"));
+    var token = variables.text("HF_TOKEN", variables.text("HUGGING_FACE_HUB_TOKEN", ""));
+    var from = "HF_TOKEN";
+    if (token.isEmpty() && !variables.isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+      var file = variables.path("HF_TOKEN_PATH", home.resolve("token"));
+      token = read(file);
+      from = file.toString();
+    }
+    if (!token.matches("[!-~]*"))
+      throw new CheckpointException(from + ": expected a token of printable characters without spaces");
+    return new HubSettings(endpoint(variables.text("HF_ENDPOINT", PUBLIC_HUB)), token.isEmpty() ? null : token,
+        variables.path("HF_HUB_CACHE", variables.path("HUGGINGFACE_HUB_CACHE", home.resolve("hub"))),
+        variables.isTrue("HF_HUB_OFFLINE") || variables.isTrue("TRANSFORMERS_OFFLINE"));
+  }
+
+  /// The same without a network.
+  public HubSettings withoutNetwork() {
+    return new HubSettings(endpoint, token, cache, true);
+  }
+
+  /// An environment; a variable that is empty counts as none.
+  private record Variables(Map<String, String> all) {
+    String text(String name, String otherwise) {
+      var value = all.getOrDefault(name, "").strip();
+      return value.isEmpty() ? otherwise : value;
+    }
+
+    Path path(String name, Path otherwise) {
+      var value = text(name, "");
+      if (value.isEmpty()) return otherwise;
+      return value.equals("~") || value.startsWith("~/") ? Path.of(System.getProperty("user.home") + value.substring(1))
+          : Path.of(value);
+    }
+
+    boolean isTrue(String name) {
+      return Set.of("1", "ON", "YES", "TRUE").contains(text(name, "").toUpperCase(Locale.ROOT));
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.exists(file) ? Files.readString(file).strip() : "";
+    } catch (IOException e) {
+      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static URI endpoint(String text) {
+    try {
+      var address = new URI(text.replaceAll("/+$", ""));
+      boolean web = address.getScheme() != null && address.getScheme().matches("(?i)https?");
+      if (web && address.getHost() != null && address.getRawUserInfo() == null && address.getRawQuery() == null
+          && address.getRawFragment() == null)
+        return address;
+    } catch (URISyntaxException _) {
+      // Told below.
+    }
+    throw new CheckpointException(
+        "HF_ENDPOINT: expected an address such as " + PUBLIC_HUB + ", got '" + Names.shown(text) + "'");
+  }
+
+  /// The token stays out of messages.
+  @Override
+  public String toString() {
+    return endpoint + (token == null ? "" : " with a token") + ", " + cache + (offline ? ", offline" : "");
+  }
+}
