@@ -30,8 +30,8 @@ public final class Converter {
   public static final int VERSION = 1;
 
   /// The files beside the weights that a conversion may read.
-  public static final List<String> BESIDE_WEIGHTS = Stream.concat(Stream.of("config.json", "preprocessor_config.json"),
-      Tokenizer.FILES.stream()).toList();
+  public static final List<String> BESIDE_WEIGHTS = Stream.concat(
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json"), Tokenizer.FILES.stream()).toList();
 
   private Converter() {}
 
