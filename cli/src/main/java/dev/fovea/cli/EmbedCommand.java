@@ -157,7 +157,8 @@ final class EmbedCommand implements Callable<Integer> {
   /// All that the vectors depend on beside the pictures.
   private Map<String, String> settings(Checkpoint checkpoint, Pooling pooling, int side, Kernels kernels) {
     return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(checkpoint.path().toString()),
-        "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side), "kernels", kernels.name()));
+        "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side),
+        "kernels", kernels.name()));
   }
 
   private void embed(EmbedRun run, List<String> names, List<String> queries, List<Embedding> words,

@@ -30,7 +30,8 @@ import picocli.CommandLine.Parameters;
 @Command(name = "mask", description = "Find the mask of what points, a box or a rough mask mean, or the masks of everything.",
     footer = "%nCoordinates count the picture's pixels from its upper left corner.")
 final class MaskCommand implements Callable<Integer> {
-  @Parameters(index = "0", paramLabel = "MODEL", description = "A Segment Anything model, as a file or as its published checkpoint.")
+  @Parameters(index = "0", paramLabel = "MODEL",
+      description = "A Segment Anything model, as a file or as its published checkpoint.")
   private Path model;
 
   @Parameters(index = "1", paramLabel = "IMAGE", description = "A picture.")

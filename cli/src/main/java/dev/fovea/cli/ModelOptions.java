@@ -14,7 +14,8 @@ final class ModelOptions {
   static final String MODEL = "A model file, or the folder or weights of a published checkpoint.";
 
   @Option(names = "--no-cache",
-      description = "Refuse a checkpoint that is not converted. Else it is converted once, and the result kept in the user's cache.")
+      description = "Refuse a checkpoint that is not converted. Else it is converted once, and the result kept in "
+          + "the user's cache.")
   private boolean noCache;
 
   /// Opens a model file, or what a published checkpoint was or is now converted to. Error messages call it what the user does.
@@ -29,7 +30,8 @@ final class ModelOptions {
   private Path convert(Path model) {
     var cache = noCache ? ConversionCache.refusing("--no-cache") : ConversionCache.ofUser();
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(Weight.Type.F32).withProgress((what, done, all) -> bar.update((double) done / Math.max(1, all), what));
+      var conversion = Conversion.to(Weight.Type.F32).withProgress(
+          (what, done, all) -> bar.update((double) done / Math.max(1, all), what));
       return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file));
     }
   }

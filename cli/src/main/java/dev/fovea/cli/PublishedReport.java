@@ -17,8 +17,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param parameters how many numbers the model would have; 0 where it cannot be converted
 /// @param bytes of the converted model
 /// @param problem why it cannot be converted; absent where it can
-record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nullable String config_from, long parameters, long bytes,
-    @Nullable String problem, List<Row> tensors) {
+record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nullable String config_from, long parameters,
+    long bytes, @Nullable String problem, List<Row> tensors) {
   /// A tensor, and what would become of it.
   ///
   /// @param becomes the parameters that its elements go to
@@ -70,10 +70,11 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   }
 
   String text() {
-    var text = new StringBuilder("family       " + (family == null ? "not recognised" : family + ", not converted yet") + System.lineSeparator());
-    if (problem == null) text.append(String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
-        parameters, bytes, config, config_from));
-    else text.append(String.format("convertible  no: %s%n", problem));
+    var about = family == null ? "not recognised" : family + ", not converted yet";
+    var text = new StringBuilder(String.format("family       %s%n", about));
+    text.append(problem != null ? String.format("convertible  no: %s%n", problem)
+        : String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
+            parameters, bytes, config, config_from));
     int width = tensors.stream().mapToInt(row -> row.name.length()).max().orElse(1);
     for (var row : tensors) text.append(row.text(width)).append(System.lineSeparator());
     return text.toString();

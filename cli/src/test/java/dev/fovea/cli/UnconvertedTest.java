@@ -8,6 +8,7 @@ import com.google.gson.JsonParser;
 import dev.fovea.cli.CommandsTest.Run;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -65,7 +66,8 @@ class UnconvertedTest {
   private Map<String, String> cached() throws IOException {
     var files = new TreeMap<String, String>();
     try (var all = Files.list(cache.resolve("models"))) {
-      for (var file : all.toList()) files.put(file.getFileName().toString(), Files.readAttributes(file, "lastModifiedTime,fileKey").toString());
+      for (var file : all.toList())
+        files.put(file.getFileName().toString(), Files.readAttributes(file, "lastModifiedTime,fileKey").toString());
     }
     return files;
   }
@@ -75,7 +77,8 @@ class UnconvertedTest {
       "vit-tiny.timm,classify", "vit-tiny.f16,classify", "dinov2-tiny-classifier,classify", "dinov2-tiny,embed",
       "dinov2-tiny.facebook,embed", "clip-tiny,embed", "segformer-tiny,segment"})
   void pictures(String golden, String command) throws IOException {
-    assertThat(onceConverted(golden, command, fixture(golden), fixture("vit-tiny/image.png")).out()).startsWith(fixture("vit-tiny/image.png"));
+    assertThat(onceConverted(golden, command, fixture(golden), fixture("vit-tiny/image.png")).out())
+        .startsWith(fixture("vit-tiny/image.png"));
   }
 
   @Test
@@ -104,7 +107,8 @@ class UnconvertedTest {
   void tokenize() {
     var expected = fovea("tokenize", fixture("clip-tiny/tokenizer.json"), "a cat");
     assertThat(expected.out()).contains("ids ");
-    for (var model : List.of("clip-tiny", "clip-tiny/model.safetensors")) assertThat(fovea("tokenize", fixture(model), "a cat")).isEqualTo(expected);
+    for (var model : List.of("clip-tiny", "clip-tiny/model.safetensors"))
+      assertThat(fovea("tokenize", fixture(model), "a cat")).isEqualTo(expected);
     assertThat(fovea("tokenize", fixture("vit-tiny.pytorch_bin/pytorch_model.bin"), "a cat")).returns(2, Run::status)
         .returns(true, run -> run.err().contains("vit-tiny.pytorch_bin: there is no tokenizer in this folder"));
     assertThat(cache).doesNotExist();
@@ -126,7 +130,8 @@ class UnconvertedTest {
     var picture = fixture("vit-tiny/image.png");
     for (var model : List.of(fixture("vit-tiny"), fixture("vit-tiny/model.safetensors")))
       assertThat(fovea("classify", model, picture, "--no-cache")).returns(2, Run::status).returns("", Run::out)
-          .returns("fovea: " + model + ": is not converted, which --no-cache leaves to you: fovea convert " + model + " -o model.safetensors\n", Run::err);
+          .returns("fovea: " + model + ": is not converted, which --no-cache leaves to you: fovea convert " + model
+              + " -o model.safetensors\n", Run::err);
     assertThat(cache).doesNotExist();
     var model = folder.resolve("model.safetensors").toString();
     fovea("convert", fixture("vit-tiny"), "-o", model);
@@ -151,13 +156,14 @@ class UnconvertedTest {
   void names() {
     fovea("embed", fixture("dinov2-tiny"), fixture("vit-tiny/image.png"));
     assertThat(fovea("classify", fixture("dinov2-tiny"), fixture("vit-tiny/image.png")).err())
-        .isEqualTo("fovea: " + fixture("dinov2-tiny") + ": expected a model that classifies pictures, got family dinov2 without a classification head\n");
+        .isEqualTo("fovea: " + fixture("dinov2-tiny") + ": expected a model that classifies pictures, got family dinov2 "
+            + "without a classification head\n");
   }
 
   @ParameterizedTest
   @CsvSource({"vit-tiny,vit", "vit-tiny.sharded,vit", "vit-tiny.pytorch_bin,vit", "vit-tiny.legacy_pth,vit", "vit-tiny.timm,vit",
-      "vit-tiny.bf16,vit", "dinov2-tiny-swiglu.facebook,dinov2", "clip-tiny,clip", "siglip-tiny,siglip", "bert-tiny-classifier,bert",
-      "segformer-tiny,segformer", "sam-tiny,sam", "sam-tiny.facebook,sam"})
+      "vit-tiny.bf16,vit", "dinov2-tiny-swiglu.facebook,dinov2", "clip-tiny,clip", "siglip-tiny,siglip",
+      "bert-tiny-classifier,bert", "segformer-tiny,segformer", "sam-tiny,sam", "sam-tiny.facebook,sam"})
   void inspect(String golden, String family) {
     var run = fovea("inspect", fixture(golden), "--json");
     assertThat(run).returns(0, Run::status).returns("", Run::err);
@@ -196,10 +202,12 @@ class UnconvertedTest {
     assertThat(row("dinov2-tiny-swiglu.facebook", "blocks.0.mlp.w12.bias").get("becomes").toString())
         .isEqualTo("[\"blocks.0.mlp.w1.bias\",\"blocks.0.mlp.w2.bias\"]");
     assertThat(row("segformer-tiny", "decode_head.batch_norm.running_var").get("how").toString()).isEqualTo("[\"folded\"]");
-    assertThat(row("segformer-tiny", "decode_head.linear_fuse.weight").get("how").toString()).contains("folded with decode_head.batch_norm");
+    assertThat(row("segformer-tiny", "decode_head.linear_fuse.weight").get("how").toString())
+        .contains("folded with decode_head.batch_norm");
     assertThat(row("segformer-tiny", "decode_head.batch_norm.num_batches_tracked").has("left_out")).isTrue();
     assertThat(fovea("inspect", fixture("vit-tiny.bf16")).out().lines())
-        .anyMatch(line -> line.matches("vit.encoder.layer.0.attention.attention.query.bias +BF16 +\\[48] +-> blocks.0.attn.qkv.bias \\(fused, cast to F32\\)"));
+        .anyMatch(line -> line.matches("vit.encoder.layer.0.attention.attention.query.bias +BF16 +\\[48] +"
+            + "-> blocks.0.attn.qkv.bias \\(fused, cast to F32\\)"));
   }
 
   @Test
@@ -208,7 +216,8 @@ class UnconvertedTest {
     Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
     var unknown = fovea("inspect", source.toString());
     assertThat(unknown).returns(0, Run::status).returns("", Run::err);
-    assertThat(unknown.out()).startsWith("family       not recognised").contains("config.json").contains("vit.embeddings.cls_token");
+    assertThat(unknown.out()).startsWith("family       not recognised").contains("config.json")
+        .contains("vit.embeddings.cls_token");
 
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"t5\"}");
     var report = fovea("inspect", source.toString(), "--json").json();
@@ -217,7 +226,8 @@ class UnconvertedTest {
     assertThat(report.getAsJsonArray("tensors")).hasSize(56);
 
     // Of a family, and not complete.
-    Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
+    Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json"))
+        .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
     report = fovea("inspect", source.toString(), "--json").json();
     assertThat(report.get("family").getAsString()).isEqualTo("vit");
     assertThat(report.get("problem").getAsString()).contains("16 tensors have no place in the model");
@@ -229,7 +239,8 @@ class UnconvertedTest {
     var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
     var npy = new byte[128 + 24];
     System.arraycopy(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0}, 0, npy, 0, 10);
-    System.arraycopy((header + " ".repeat(117 - header.length()) + "\n").getBytes(java.nio.charset.StandardCharsets.US_ASCII), 0, npy, 10, 118);
+    var padded = header + " ".repeat(117 - header.length()) + "\n";
+    System.arraycopy(padded.getBytes(StandardCharsets.US_ASCII), 0, npy, 10, 118);
     var file = folder.resolve("weights.npz");
     try (OutputStream out = Files.newOutputStream(file); var zip = new ZipOutputStream(out)) {
       zip.putNextEntry(new ZipEntry("cls.npy"));

@@ -45,6 +45,7 @@ record HashNote(Path file) {
   }
 
   private static String text(List<Stamp> stamps) {
-    return stamps.stream().map(s -> s.size() + " " + s.modified() + " " + s.number() + " " + s.name() + "\n").collect(Collectors.joining());
+    return stamps.stream().map(s -> s.size() + " " + s.modified() + " " + s.number() + " " + s.name() + "\n")
+        .collect(Collectors.joining());
   }
 }

@@ -33,7 +33,8 @@ record SourceFiles(List<Path> files) {
     return files.stream().map(file -> {
       try {
         var about = Files.readAttributes(file, BasicFileAttributes.class);
-        return new Stamp(file.getFileName().toString(), about.size(), about.lastModifiedTime().toInstant(), String.valueOf(about.fileKey()));
+        return new Stamp(file.getFileName().toString(), about.size(), about.lastModifiedTime().toInstant(),
+            String.valueOf(about.fileKey()));
       } catch (IOException e) {
         throw unreadable(file, e);
       }
@@ -51,7 +52,8 @@ record SourceFiles(List<Path> files) {
     for (int i = 0; i < files.size(); i++) {
       var name = stamps.get(i).name;
       long done = before;
-      hashes.append(Sha256.of(files.get(i), read -> progress.advanced(name, done + read, total))).append(' ').append(name).append('\n');
+      var hash = Sha256.of(files.get(i), read -> progress.advanced(name, done + read, total));
+      hashes.append(hash).append(' ').append(name).append('\n');
       before += stamps.get(i).size;
     }
     return Sha256.ofText(hashes.toString());

@@ -97,9 +97,9 @@ class ConversionCacheTest {
     assertThat(conversions).containsExactly(model);
     assertThat(kept()).containsExactly(model.getFileName().toString());
 
-    var number = Files.getAttribute(model, "lastModifiedTime").toString() + Files.readAttributes(model, "fileKey");
+    var before = Files.readAttributes(model, "lastModifiedTime,fileKey");
     assertThat(resolve(source)).isEqualTo(model);
-    assertThat(Files.getAttribute(model, "lastModifiedTime").toString() + Files.readAttributes(model, "fileKey")).isEqualTo(number);
+    assertThat(Files.readAttributes(model, "lastModifiedTime,fileKey")).isEqualTo(before);
     assertThat(conversions).hasSize(1);
   }
 
@@ -138,7 +138,8 @@ class ConversionCacheTest {
 
   /// A file that a conversion reads and the hash leaves out would leave an old result in use.
   @ParameterizedTest
-  @ValueSource(strings = {"vit-tiny", "clip-tiny", "segformer-tiny", "bert-tiny-classifier", "vit-tiny.sharded", "vit-tiny.timm", "sam-tiny.facebook"})
+  @ValueSource(strings = {"vit-tiny", "clip-tiny", "segformer-tiny", "bert-tiny-classifier", "vit-tiny.sharded", "vit-tiny.timm",
+      "sam-tiny.facebook"})
   void everyFileThatIsReadCounts(String golden) throws IOException {
     var source = copy(golden, Duration.ofHours(1));
     var seen = new HashSet<Path>();
@@ -166,13 +167,14 @@ class ConversionCacheTest {
     }
   }
 
-  /// Where this fails, conversions give other bytes than they did: count [Converter#VERSION] up, or caches keep the former ones, and
-  /// put the hash here that came.
+  /// Where this fails, conversions give other bytes than they did: count [Converter#VERSION] up, or caches keep the former
+  /// ones, and put the hash here that came.
   @Test
   void theVersionCounts() {
     var hashes = Stream.of("vit-tiny", "segformer-tiny", "clip-tiny", "sam-tiny.facebook", "dinov2-tiny-swiglu.facebook")
         .map(golden -> Sha256.of(resolve(FIXTURES.resolve(golden)))).collect(Collectors.joining(" "));
-    assertThat(Converter.VERSION + " " + Sha256.ofText(hashes)).isEqualTo("1 fac64ae27ff78d6b90d57bab62bdf5561ec845e8575050963ecb3d94ecd1a0d4");
+    assertThat(Converter.VERSION + " " + Sha256.ofText(hashes))
+        .isEqualTo("1 fac64ae27ff78d6b90d57bab62bdf5561ec845e8575050963ecb3d94ecd1a0d4");
   }
 
   @Test
@@ -202,7 +204,8 @@ class ConversionCacheTest {
     try (var notes = Files.list(place.resolve("sources"))) {
       note = notes.toList().getFirst();
     }
-    for (var text : new String[] {"", "a text", "0\nyesterday\n", Files.readString(note).replaceFirst("\n.*\n", "\n"), "\n\n\n"}) {
+    for (var text : new String[] {"", "a text", "0\nyesterday\n", Files.readString(note).replaceFirst("\n.*\n", "\n"),
+        "\n\n\n"}) {
       Files.writeString(note, text);
       assertThat(resolve(source)).isEqualTo(model);
     }
@@ -214,7 +217,8 @@ class ConversionCacheTest {
     var source = FIXTURES.resolve("vit-tiny");
     var model = resolve(source);
     var good = Files.readAllBytes(model);
-    for (var broken : List.of(new byte[0], new byte[100], Arrays.copyOf(good, good.length - 1), Arrays.copyOf(good, good.length + 1),
+    for (var broken : List.of(new byte[0], new byte[100], Arrays.copyOf(good, good.length - 1),
+        Arrays.copyOf(good, good.length + 1),
         Files.readAllBytes(source.resolve("model.safetensors")))) {
       Files.write(model, broken);
       assertThat(resolve(source)).isEqualTo(model).hasBinaryContent(good);
@@ -255,25 +259,30 @@ class ConversionCacheTest {
   void noPlace() throws IOException {
     var file = Files.writeString(folder.resolve("file"), "");
     for (var place : List.of(file, file.resolve("folder")))
-      assertThatThrownBy(() -> new ConversionCache(place).resolve(FIXTURES.resolve("vit-tiny"))).isInstanceOf(CheckpointException.class)
+      assertThatThrownBy(() -> new ConversionCache(place).resolve(FIXTURES.resolve("vit-tiny")))
+          .isInstanceOf(CheckpointException.class)
           .hasMessageStartingWith(place.resolve("models") + ": converted models cannot be kept there: ")
           .hasMessageEndingWith("; FOVEA_CACHE names another folder, and 'fovea convert' needs none");
     assertThat(file).isEmptyFile();
     Files.writeString(Files.createDirectory(place).resolve("models"), "");
-    assertThatThrownBy(() -> resolve(FIXTURES.resolve("vit-tiny"))).hasMessageContaining("models: converted models cannot be kept there: a file is in the way; ");
+    assertThatThrownBy(() -> resolve(FIXTURES.resolve("vit-tiny")))
+        .hasMessageContaining("models: converted models cannot be kept there: a file is in the way; ");
   }
 
   @Test
   void whatCannotBeConverted() throws IOException {
-    assertThatThrownBy(() -> resolve(folder.resolve("nothing"))).hasMessage(folder.resolve("nothing") + ": no such file or folder");
+    assertThatThrownBy(() -> resolve(folder.resolve("nothing")))
+        .hasMessage(folder.resolve("nothing") + ": no such file or folder");
     var empty = Files.createDirectory(folder.resolve("empty"));
-    assertThatThrownBy(() -> resolve(empty)).isInstanceOf(CheckpointException.class).hasMessageContaining("empty: expected model.safetensors");
+    assertThatThrownBy(() -> resolve(empty)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("empty: expected model.safetensors");
     var text = Files.writeString(folder.resolve("text"), "this is a text");
     assertThatThrownBy(() -> resolve(text)).hasMessageContaining("it begins like none of them");
     var unknown = copy("vit-tiny", Duration.ZERO);
     Files.writeString(unknown.resolve("config.json"), "{\"model_type\": \"t5\"}");
     assertThatThrownBy(() -> resolve(unknown)).hasMessageContaining("model_type 't5' is not supported");
-    assertThatThrownBy(() -> ConversionCache.refusing("--no-cache").resolve(unknown)).hasMessageContaining("model_type 't5' is not supported");
+    assertThatThrownBy(() -> ConversionCache.refusing("--no-cache").resolve(unknown))
+        .hasMessageContaining("model_type 't5' is not supported");
     assertThat(conversions).isEmpty();
   }
 
@@ -281,7 +290,8 @@ class ConversionCacheTest {
   void aCacheThatRefuses() {
     var source = FIXTURES.resolve("vit-tiny");
     assertThatThrownBy(() -> ConversionCache.refusing("--no-cache").resolve(source)).isInstanceOf(CheckpointException.class)
-        .hasMessage(source + ": is not converted, which --no-cache leaves to you: fovea convert " + source + " -o model.safetensors");
+        .hasMessage(source + ": is not converted, which --no-cache leaves to you: fovea convert " + source
+            + " -o model.safetensors");
     var before = System.setProperty("fovea.cache", "off");
     try {
       assertThatThrownBy(() -> ConversionCache.ofUser().resolve(source)).hasMessageContaining("FOVEA_CACHE=off");
@@ -296,11 +306,13 @@ class ConversionCacheTest {
   @Test
   void theUsualPlaces() {
     assertThat(ConversionCache.usual("Linux", "/home/me", _ -> null)).isEqualTo(Path.of("/home/me/.cache/fovea"));
-    assertThat(ConversionCache.usual("Linux", "/home/me", name -> name.equals("XDG_CACHE_HOME") ? "/fast" : null)).isEqualTo(Path.of("/fast/fovea"));
+    assertThat(ConversionCache.usual("Linux", "/home/me", name -> name.equals("XDG_CACHE_HOME") ? "/fast" : null))
+        .isEqualTo(Path.of("/fast/fovea"));
     for (var relative : List.of("", "relative"))
       assertThat(ConversionCache.usual("Linux", "/home/me", _ -> relative)).isEqualTo(Path.of("/home/me/.cache/fovea"));
     assertThat(ConversionCache.usual("Mac OS X", "/Users/me", _ -> "/fast")).isEqualTo(Path.of("/Users/me/Library/Caches/fovea"));
-    assertThat(ConversionCache.usual("Windows 11", "/Users/me", name -> name.equals("LOCALAPPDATA") ? "/local" : null)).isEqualTo(Path.of("/local/fovea"));
+    assertThat(ConversionCache.usual("Windows 11", "/Users/me", name -> name.equals("LOCALAPPDATA") ? "/local" : null))
+        .isEqualTo(Path.of("/local/fovea"));
     assertThat(ConversionCache.usual("Windows 11", "/Users/me", _ -> null)).isEqualTo(Path.of("/Users/me/AppData/Local/fovea"));
   }
 }
