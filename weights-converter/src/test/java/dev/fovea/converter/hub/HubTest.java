@@ -233,7 +233,8 @@ class HubTest {
     server.fault("store GET model.safetensors", TestHub.says(Answer.of(200, server.files.get(WEIGHTS))));
     pull();
     assertIsWhole();
-    assertThat(slept).isEmpty();
+    assertThat(server.fetched()).filteredOn(each -> each.startsWith("store"))
+        .containsExactly("store GET model.safetensors bytes=1000-");
   }
 
   @Test
@@ -245,6 +246,9 @@ class HubTest {
         TestHub.says(Answer.of(416)));
     pull();
     assertIsWhole();
+    assertThat(server.fetched()).filteredOn(each -> each.startsWith("store"))
+        .containsExactly("store GET model.safetensors bytes=1000-",
+        "store GET model.safetensors", "store GET model.safetensors");
   }
 
   @Test
