@@ -2,30 +2,56 @@ package dev.fovea.cli;
 
 import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
+import dev.fovea.converter.HuggingFaceExport;
 import dev.fovea.converter.Report;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
-@Command(name = "convert", description = "Turn a published checkpoint into one model file.")
+@Command(name = "convert", description = "Turn a published checkpoint into one model file, or such a file back.")
 final class ConvertCommand implements Callable<Integer> {
   private static final int SHOWN = 6;
+  private static final Set<String> EXPORTING = Set.of("--to", "--output", "--json", "--debug");
 
-  @Parameters(paramLabel = "SOURCE", description = "A checkpoint's folder, or the file or index of its weights.")
+  /// What is written.
+  enum Form {
+    FOVEA, HF
+  }
+
+  @Spec
+  private CommandSpec spec;
+
+  @Parameters(paramLabel = "SOURCE",
+      description = "A checkpoint's folder, or the file or index of its weights; with --to hf a model file.")
   private Path source;
 
-  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors", description = "The file to write.")
+  @Option(names = {"-o", "--output"}, paramLabel = "MODEL.safetensors",
+      description = "The file to write; with --to hf a new folder.")
   private Path output;
+
+  @Option(names = "--to", paramLabel = "FORM", defaultValue = "fovea",
+      description = "What to write: fovea, or hf, the folder that Hugging Face's transformers read (default: fovea).")
+  private Form to;
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
   private Weight.Type dtype;
+
+  @Option(names = "--config", paramLabel = "FILE",
+      description = "What tells the model's sizes, instead of the config.json beside the weights.")
+  private Path config;
+
+  @Option(names = "--preset", paramLabel = "NAME", description = "A published model whose sizes these are, instead of a config.")
+  private String preset;
 
   @Option(names = "--dry-run", description = "Do everything but write the file.")
   private boolean dryRun;
@@ -38,6 +64,7 @@ final class ConvertCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (to == Form.HF) return export();
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
     if (output != null) WholeFile.requirePlace(output);
     var report = converted();
@@ -45,9 +72,23 @@ final class ConvertCommand implements Callable<Integer> {
     return Fovea.GOOD;
   }
 
+  private int export() {
+    for (var option : spec.commandLine().getParseResult().matchedOptions())
+      if (!EXPORTING.contains(option.longestName()))
+        throw new Fovea.UsageException(option.longestName()
+            + ": expected no such option beside --to hf, which keeps what the file holds");
+    if (output == null) throw new Fovea.UsageException("expected -o FOLDER, where to write");
+    var report = HuggingFaceExport.write(source, output);
+    var text = new StringBuilder(String.format("%s: %s as Hugging Face's, %,d parameters%n", output, report.family(),
+        report.parameters()));
+    report.added().forEach((name, why) -> text.append(String.format("added: %s: %s%n", name, why)));
+    Output.write(json ? Output.json(report) : text.toString(), null);
+    return Fovea.GOOD;
+  }
+
   private Report converted() {
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = conversion(dtype, bar);
+      var conversion = conversion(dtype, bar).withConfig(config).withPreset(preset);
       return dryRun ? Converter.rehearse(source, conversion) : Converter.convert(source, output, conversion);
     }
   }

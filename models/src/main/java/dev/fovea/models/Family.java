@@ -45,7 +45,7 @@ public enum Family {
   ///
   /// @param where what error messages call the file
   /// @throws CheckpointException if the family is not known, or a field of the config is missing or wrong
-  static ModelConfig config(String where, ModelHeader header) {
+  public static ModelConfig config(String where, ModelHeader header) {
     for (var family : values()) if (family.id.equals(header.family())) return family.config.apply(header.config());
     throw new CheckpointException(where + ": family '" + header.family() + "' is not supported; expected one of "
         + String.join(", ", Arrays.stream(values()).map(Family::id).toList()));

@@ -10,8 +10,8 @@ import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// Google's release of ViTs as `.npz` (ref: vision_transformer `models_vit.py`, whose arrays have the names of the Flax before
-/// `linen`; timm `vision_transformer.py`, `_load_weights`). A kernel has its inputs before its outputs, those of attention cut into
-/// heads, so that the shapes tell all sizes.
+/// `linen`; timm `vision_transformer.py`, `_load_weights`). A kernel has its inputs before its outputs, those of attention cut
+/// into heads, so that the shapes tell all sizes.
 ///
 /// Shapes: P patch size, C channels of a picture, D of a token, H heads, S features of a head.
 final class GoogleVit {
@@ -71,7 +71,8 @@ final class GoogleVit {
     int side = (int) Math.sqrt(Math.max(0, positions - 1));
     if (side == 0 || side * side != positions - 1)
       throw new CheckpointException(source.name() + ": '" + prefix + POSITIONS + "': " + positions
-          + " positions are not a class token's and a square's, so that the shapes do not tell the size of pictures; give --config FILE");
+          + " positions are not a class token's and a square's, so that the shapes do not tell the size of pictures; give "
+          + "--config FILE");
     return side;
   }
 
@@ -99,12 +100,7 @@ final class GoogleVit {
   }
 
   private int[] shape(String name, int dimensions) {
-    var tensor = source.tensors().get(prefix + name);
-    if (tensor == null) throw new CheckpointException(source.name() + ": there is no '" + prefix + name + "'");
-    if (tensor.shape().size() != dimensions || tensor.size() == 0)
-      throw new CheckpointException(source.name() + ": '" + prefix + name + "': expected " + dimensions + " dimensions, got "
-          + tensor.shape());
-    return tensor.shape().stream().mapToInt(Math::toIntExact).toArray();
+    return source.tensor(prefix + name, dimensions).shape().stream().mapToInt(Math::toIntExact).toArray();
   }
 
   NameMap names() {

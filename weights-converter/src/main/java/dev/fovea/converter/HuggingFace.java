@@ -94,8 +94,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     if (google != null) json.addProperty("representation_size", google.representationSize());
     var vit = ViTConfig.of(new JsonFields(config.where(), json));
     if (google != null && google.heads() != vit.numHeads())
-      throw new CheckpointException(config.where() + ": 'num_attention_heads': expected " + google.heads() + ", as " + checkpoint.name()
-          + " has, got " + vit.numHeads());
+      throw new CheckpointException(config.where() + ": 'num_attention_heads': expected " + google.heads() + ", as "
+          + checkpoint.name() + " has, got " + vit.numHeads());
     return new HuggingFace(vit, google != null ? google.names() : timm ? TimmNames.VIT : NameMap.HUGGING_FACE_VIT, labels,
         Preprocessing.standard(vit.imageHeight(), vit.imageWidth()));
   }
@@ -179,8 +179,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var segformer = SegformerConfig.of(new JsonFields(config.where(), json));
     var classes = checkpoint.classes();
     boolean coloured = labels.equals(classes.names()) && !classes.colours().isEmpty();
-    return new HuggingFace(segformer, names.map(), labels, Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()),
-        coloured ? classes.colours() : Palette.of(labels));
+    return new HuggingFace(segformer, names.map(), labels,
+        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()), coloured ? classes.colours() : Palette.of(labels));
   }
 
   private static HuggingFace bert(JsonFields config, Source checkpoint) {
@@ -202,7 +202,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   private static HuggingFace sam(JsonFields config, Source checkpoint) {
     var sam = SamConfig.of(config);
     var names = SamNames.of(checkpoint);
-    return new HuggingFace(sam, names == null ? SamNames.HUGGING_FACE : names, List.of(), Preprocessing.sam(sam.vision().imageSize()));
+    return new HuggingFace(sam, names == null ? SamNames.HUGGING_FACE : names, List.of(),
+        Preprocessing.sam(sam.vision().imageSize()));
   }
 
   /// The config as the field `name` of another.
@@ -226,8 +227,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var named = checkpoint.classes().names();
     if (!config.has("id2label") && !named.isEmpty() && classes > 0) {
       if (named.size() == classes) return named;
-      throw new CheckpointException(checkpoint.name() + ": expected names of " + classes + " classes, as its head has, got " + named.size()
-          + "; give --config FILE with an id2label");
+      throw new CheckpointException(checkpoint.name() + ": expected names of " + classes + " classes, as its head has, got "
+          + named.size() + "; give --config FILE with an id2label");
     }
     var labels = new ArrayList<String>();
     var names = config.has("id2label") ? config.object("id2label") : new JsonFields(config.where(), new JsonObject());

@@ -53,7 +53,10 @@ final class MappedSource implements WeightSource {
     rest.removeAll(used);
     var dropped = new TreeMap<String, String>();
     for (var name : checkpoint.leftOut()) dropped.put(name, TRAINING_HEAD);
-    for (var name : rest) if (names.dropped().containsKey(name)) dropped.put(name, names.dropped().get(name));
+    for (var name : rest) {
+      var why = checkpoint.tensors().get(name).size() == 0 ? "has no elements" : names.reasonToDrop(name);
+      if (why != null) dropped.put(name, why);
+    }
     rest.removeAll(dropped.keySet());
     if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
         + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));
@@ -88,13 +91,14 @@ final class MappedSource implements WeightSource {
   }
 
   /// @param shape in which it is stored
-  private void schedule(String name, DType dtype, long[] shape, Writing writing) {
+  private void schedule(String name, DType dtype, List<Part> parts, long[] shape, Writing writing) {
     writer.tensor(name, dtype, shape, sink -> {
       var found = writing.to(bytes -> {
         written += bytes.remaining();
         progress.advanced(name, written, writer.bytes());
         sink.write(bytes);
       });
+      for (var part : parts) part.tensor().unload();
       if (found.before() > 0) nonFinite.put(name, found.before());
       if (found.after() > found.before()) overflown.put(name, found.after() - found.before());
     });
@@ -121,7 +125,7 @@ final class MappedSource implements WeightSource {
     var parts = find(name, size, shapeText);
     if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
     report(name, DType.F32, parts, shape);
-    schedule(name, DType.F32, Arrays.stream(shape).asLongStream().toArray(), sink -> elements.writeRows(parts, sink));
+    schedule(name, DType.F32, parts, Arrays.stream(shape).asLongStream().toArray(), sink -> elements.writeRows(parts, sink));
     return Tensor.shapeOnly(shape);
   }
 
@@ -133,7 +137,7 @@ final class MappedSource implements WeightSource {
     var dtype = DType.valueOf(type.name());
     report(name, dtype, parts, n, k);
     var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
-    schedule(name, dtype, shape, sink -> elements.writePanels(parts, n, k, type, sink));
+    schedule(name, dtype, parts, shape, sink -> elements.writePanels(parts, n, k, type, sink));
     return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
   }
 

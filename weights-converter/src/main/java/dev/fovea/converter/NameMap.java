@@ -16,17 +16,22 @@ import org.jetbrains.annotations.Nullable;
 /// |---|---|
 /// | `name{w\|b}` | how its tensors are called where that is not `.weight` and `.bias` |
 /// | `name[i/n]` | part `i` of it, its rows cut into `n` equal parts |
+/// | `name<N * 3 3>` | its weight has this shape there, where the engine's is another |
 /// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias stays as it is |
 /// | `name ~ norm` | with the batch norm `norm` folded into it, which follows it |
 /// | `0, name` | a row of zeros, then its rows |
 ///
+/// In a shape `N` is the number of the parameter's rows, `K` of its columns, `*` what is left, and a word a field of the model's
+/// config, where `#` stands for the first number. Only the way back asks for shapes.
+///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
-/// @param dropped source names that an encoder with this head does not use, with the reason
+/// @param dropped source names that an encoder with this head does not use, with the reason; a `#` stands for any number
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
   private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
+  private static final Pattern SHAPE = Pattern.compile("(.*)<(.*)>");
   private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
   private static final String NORM = " ~ ", NEXT = "#+1", ZEROS = "0, ";
   private static final String WEIGHT = ".weight", BIAS = ".bias";
@@ -36,16 +41,18 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   /// A tensor of the published checkpoint, or part `index` of `count` equal parts of its rows.
   ///
+  /// @param shape a word a dimension; null where it is published as the engine has it
   /// @param order its dimensions, in the order in which they are to lie; empty where they stay
   /// @param norm the batch norm that follows and is to be folded into the tensor; null for none
   /// @param zeros whether a row of zeros goes before it
-  record Source(String name, int index, int count, List<Integer> order, @Nullable String norm, boolean zeros) {}
+  record Source(String name, int index, int count, @Nullable List<String> shape, List<Integer> order, @Nullable String norm,
+      boolean zeros) {}
 
   /// Hugging Face's `ViTForImageClassification` (ref: transformers, `models/vit/modeling_vit.py`).
   static final NameMap HUGGING_FACE_VIT = new NameMap(Map.ofEntries(
-      one("cls_token", "vit.embeddings.cls_token"),
-      one("pos_embed", "vit.embeddings.position_embeddings"),
-      one("patch_embed.proj", "vit.embeddings.patch_embeddings.projection"),
+      one("cls_token", "vit.embeddings.cls_token<1 1 *>"),
+      one("pos_embed", "vit.embeddings.position_embeddings<1 N K>"),
+      one("patch_embed.proj", patches("vit.embeddings.patch_embeddings.projection", "patch_size")),
       one("blocks.#.norm1", "vit.encoder.layer.#.layernorm_before"),
       Map.entry("blocks.#.attn.qkv", List.of(
           "vit.encoder.layer.#.attention.attention.query",
@@ -77,10 +84,10 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   static NameMap huggingFaceDinov2(String prefix) {
     var layer = prefix + "encoder.layer.#.";
     return new NameMap(Map.ofEntries(
-        one("cls_token", prefix + "embeddings.cls_token"),
-        one("register_tokens", prefix + "embeddings.register_tokens"),
-        one("pos_embed", prefix + "embeddings.position_embeddings"),
-        one("patch_embed.proj", prefix + "embeddings.patch_embeddings.projection"),
+        one("cls_token", prefix + "embeddings.cls_token<1 1 *>"),
+        one("register_tokens", prefix + "embeddings.register_tokens<1 N K>"),
+        one("pos_embed", prefix + "embeddings.position_embeddings<1 N K>"),
+        one("patch_embed.proj", patches(prefix + "embeddings.patch_embeddings.projection", "patch_size")),
         one("blocks.#.norm1", layer + "norm1"),
         Map.entry("blocks.#.attn.qkv", List.of(
             layer + "attention.attention.query",
@@ -104,9 +111,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   static final NameMap HUGGING_FACE_CLIP = new NameMap(all(
       tower("visual.", "vision_model."), tower("text.", "text_model."),
       Map.ofEntries(
-          one("visual.cls_token", "vision_model.embeddings.class_embedding"),
+          one("visual.cls_token", "vision_model.embeddings.class_embedding<*>"),
           one("visual.pos_embed", "vision_model.embeddings.position_embedding.weight"),
-          one("visual.patch_embed.proj", "vision_model.embeddings.patch_embedding"),
+          one("visual.patch_embed.proj", patches("vision_model.embeddings.patch_embedding", "vision_config.patch_size")),
           one("visual.norm_pre", "vision_model.pre_layrnorm"),
           one("visual.norm", "vision_model.post_layernorm"),
           one("visual.proj", "visual_projection"),
@@ -114,7 +121,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
           one("text.pos_embed", "text_model.embeddings.position_embedding.weight"),
           one("text.norm", "text_model.final_layer_norm"),
           one("text.proj", "text_projection"),
-          one("logit_scale", "logit_scale"))),
+          one("logit_scale", "logit_scale<>"))),
       Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
 
   /// Hugging Face's `SiglipModel` and `SiglipVisionModel` (ref: transformers, `models/siglip/modeling_siglip.py`).
@@ -122,9 +129,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       tower("visual.", "vision_model."), tower("text.", "text_model."),
       Map.ofEntries(
           one("visual.pos_embed", "vision_model.embeddings.position_embedding.weight"),
-          one("visual.patch_embed.proj", "vision_model.embeddings.patch_embedding"),
+          one("visual.patch_embed.proj", patches("vision_model.embeddings.patch_embedding", "vision_config.patch_size")),
           one("visual.norm", "vision_model.post_layernorm"),
-          one("visual.attn_pool.latent", "vision_model.head.probe"),
+          one("visual.attn_pool.latent", "vision_model.head.probe<1 1 *>"),
           one("visual.attn_pool.q", "vision_model.head.attention.in_proj_{weight|bias}[0/3]"),
           Map.entry("visual.attn_pool.kv", List.of(
               "vision_model.head.attention.in_proj_{weight|bias}[1/3]",
@@ -193,13 +200,13 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   /// Hugging Face's `SegformerForSemanticSegmentation` (ref: transformers, `models/segformer/modeling_segformer.py`).
   static final NameMap HUGGING_FACE_SEGFORMER = new NameMap(Map.ofEntries(
       // The first patches are cut out of the picture's planes, for which PyTorch's order is the engine's.
-      one("stages.0.patch_embed.proj", "segformer.encoder.patch_embeddings.0.proj"),
-      one("stages.#.patch_embed.proj", conv("segformer.encoder.patch_embeddings.#.proj")),
+      one("stages.0.patch_embed.proj", patches("segformer.encoder.patch_embeddings.0.proj", "patch_sizes.0")),
+      one("stages.#.patch_embed.proj", conv("segformer.encoder.patch_embeddings.#.proj", "patch_sizes.#")),
       one("stages.#.patch_embed.norm", "segformer.encoder.patch_embeddings.#.layer_norm"),
       one("stages.#.blocks.#.norm1", SEGFORMER_BLOCK + "layer_norm_1"),
       one("stages.#.blocks.#.attn.q", SEGFORMER_BLOCK + "attention.self.query"),
       Map.entry("stages.#.blocks.#.attn.kv", List.of(SEGFORMER_BLOCK + "attention.self.key", SEGFORMER_BLOCK + "attention.self.value")),
-      one("stages.#.blocks.#.attn.sr", conv(SEGFORMER_BLOCK + "attention.self.sr")),
+      one("stages.#.blocks.#.attn.sr", conv(SEGFORMER_BLOCK + "attention.self.sr", "sr_ratios.#")),
       one("stages.#.blocks.#.attn.norm", SEGFORMER_BLOCK + "attention.self.layer_norm"),
       one("stages.#.blocks.#.attn.proj", SEGFORMER_BLOCK + "attention.output.dense"),
       one("stages.#.blocks.#.norm2", SEGFORMER_BLOCK + "layer_norm_2"),
@@ -208,8 +215,8 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       one("stages.#.blocks.#.mlp.fc2", SEGFORMER_BLOCK + "mlp.dense2"),
       one("stages.#.norm", "segformer.encoder.layer_norm.#"),
       one("head.linear_c.#", "decode_head.linear_c.#.proj"),
-      one("head.linear_fuse", "decode_head.linear_fuse ~ decode_head.batch_norm"),
-      one("head.linear_pred", "decode_head.classifier")),
+      one("head.linear_fuse", "decode_head.linear_fuse<N K 1 1> ~ decode_head.batch_norm"),
+      one("head.linear_pred", "decode_head.classifier<N K 1 1>")),
       Map.of("decode_head.batch_norm.num_batches_tracked", "counts training's steps"));
 
   private static Map.Entry<String, String> preTraining(String name) {
@@ -234,20 +241,39 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return Map.entry(name, List.of(source));
   }
 
+  /// A convolution's weight `[out, in, size, size]` as the engine reads it over pictures, whose planes lie as PyTorch's.
+  ///
+  /// @param size a number, or a field of the config
+  static String patches(String source, String size) {
+    return source + "<N * " + size + " " + size + ">";
+  }
+
   /// A convolution's weight `[out, in, height, width]` as the engine reads it over maps with channels last: its columns in the order
   /// (row, column, channel).
   static String conv(String source) {
     return source + "(0 2 3 1)";
   }
 
+  /// The same of a square kernel.
+  ///
+  /// @param size a number, or a field of the config
+  static String conv(String source, String size) {
+    return conv(patches(source, size));
+  }
+
   /// A depthwise convolution's weight `[channels, 1, height, width]` as `[height, width, channels]`.
   static String depthwise(String source) {
-    return source + "(2 3 0 1)";
+    return source + "<* 1 3 3>(2 3 0 1)";
   }
 
   /// A transposed convolution's weight `[in, out, height, width]` as `[height · width · out, in]`.
   static String convTranspose(String source) {
-    return source + "(2 3 1 0)";
+    return source + "<K * 2 2>(2 3 1 0)";
+  }
+
+  /// Why a source tensor is left out; null if it is not.
+  @Nullable String reasonToDrop(String name) {
+    return dropped.getOrDefault(name, dropped.get(NUMBER.matcher(name).replaceAll("#")));
   }
 
   /// The sources of a parameter of Fovea's.
@@ -268,9 +294,10 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       int at = rule.indexOf('#');
       if (at < 0) break;
       boolean next = rule.startsWith(NEXT, at);
-      rule = rule.substring(0, at) + (next ? Long.parseLong(number) + 1 : number) + rule.substring(at + (next ? NEXT.length() : 1));
+      var put = next ? Long.toString(Long.parseLong(number) + 1) : number;
+      rule = rule.substring(0, at) + put + rule.substring(at + (next ? NEXT.length() : 1));
     }
-    return rule;
+    return numbers.isEmpty() ? rule : rule.replace("#", numbers.getFirst());
   }
 
   private static Source source(String rule, List<String> numbers, String ending) {
@@ -285,10 +312,16 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       name = ordered.group(1);
       if (!ending.equals(BIAS)) order = Arrays.stream(ordered.group(2).split(" ")).map(Integer::valueOf).toList();
     }
+    List<String> shape = null;
+    var shaped = SHAPE.matcher(name);
+    if (shaped.matches()) {
+      name = shaped.group(1);
+      if (!ending.equals(BIAS)) shape = shaped.group(2).isEmpty() ? List.of() : List.of(shaped.group(2).split(" "));
+    }
     var part = PART.matcher(name);
-    if (!part.matches()) return new Source(named(name, ending), 0, 1, order, norm, zeros);
+    if (!part.matches()) return new Source(named(name, ending), 0, 1, shape, order, norm, zeros);
     int index = Integer.parseInt(part.group(2)), count = Integer.parseInt(part.group(3));
-    return new Source(named(part.group(1), ending), index, count, order, norm, zeros);
+    return new Source(named(part.group(1), ending), index, count, shape, order, norm, zeros);
   }
 
   private static String named(String rule, String ending) {

@@ -21,7 +21,7 @@ import org.jetbrains.annotations.Nullable;
 /// others as well, of which its `open_clip_config.json` tells these.
 final class OpenAiClip {
   private static final List<String> TELLING = List.of("visual.conv1.weight", "token_embedding.weight", "text_projection");
-  private static final String TOLD_BY_SHAPES = "told by the shapes";
+  private static final String TOLD_BY_SHAPES = "told by the shapes", MASK = "hides later tokens, as the model does anyway";
   private static final int HEAD_WIDTH = 64;
   private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
   /// What an open_clip config may say; most of it the shapes tell as well.
@@ -45,7 +45,7 @@ final class OpenAiClip {
           one("text.proj", "text_projection{|}(1 0)"),
           one("logit_scale", "logit_scale"))),
       Map.of("input_resolution", TOLD_BY_SHAPES, "context_length", TOLD_BY_SHAPES, "vocab_size", TOLD_BY_SHAPES,
-          "attn_mask", "hides later tokens, as the model does anyway"));
+          "attn_mask", MASK, "transformer.resblocks.#.attn_mask", MASK));
 
   private final Source source;
   /// What open_clip says of the model; null where it says nothing.

@@ -13,8 +13,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// What a checkpoint is, and what told it: the config or the preset that was asked for, the `config.json` beside the weights, or the
-/// tensors themselves.
+/// What a checkpoint is, and what told it: the config or the preset that was asked for, the `config.json` beside the weights, or
+/// the tensors themselves.
 ///
 /// @param configFrom in words, such as a file's path
 record Recognition(HuggingFace published, String configFrom) {
@@ -67,15 +67,15 @@ record Recognition(HuggingFace published, String configFrom) {
 
   private static CheckpointException untold(Source checkpoint) {
     var names = checkpoint.tensors().keySet();
+    var untold = checkpoint.name() + ": there is no config.json beside it, and ";
     for (var each : TELLING.entrySet()) {
-      var family = each.getValue().id();
-      if (names.contains(each.getKey()))
-        return new CheckpointException(checkpoint.name() + ": there is no config.json beside it, and tensors such as '" + each.getKey()
-            + "' are a " + family + "'s but do not tell all sizes; give --config FILE, or --preset NAME, one of "
-            + String.join(", ", Family.presets().stream().filter(preset -> Family.preset(preset).family() == each.getValue()).toList()));
+      var family = each.getValue();
+      if (!names.contains(each.getKey())) continue;
+      var presets = Family.presets().stream().filter(preset -> Family.preset(preset).family() == family).toList();
+      return new CheckpointException(untold + "tensors such as '" + each.getKey() + "' are a " + family.id()
+          + "'s but do not tell all sizes; give --config FILE, or --preset NAME, one of " + String.join(", ", presets));
     }
-    return new CheckpointException(checkpoint.name() + ": there is no config.json beside it, and the names of its tensors are of no family "
-        + "known here: " + String.join(", ", names.stream().limit(SHOWN).toList()) + (names.size() > SHOWN ? ", …" : "")
+    return new CheckpointException(untold + "the names of its tensors are of no family known here: " + String.join(", ", names.stream().limit(SHOWN).toList()) + (names.size() > SHOWN ? ", …" : "")
         + "; give --config FILE, or --preset NAME");
   }
 

@@ -2,6 +2,7 @@ package dev.fovea.converter;
 
 import static dev.fovea.converter.NameMap.conv;
 import static dev.fovea.converter.NameMap.convTranspose;
+import static dev.fovea.converter.NameMap.patches;
 
 import dev.fovea.converter.source.Source;
 import java.util.HashMap;
@@ -27,12 +28,12 @@ final class SamNames {
 
   private static NameMap huggingFace() {
     var rules = new Rules();
-    rules.add("image_encoder.patch_embed.proj", "vision_encoder.patch_embed.projection");
-    rules.add("image_encoder.pos_embed", "vision_encoder.pos_embed");
+    rules.add("image_encoder.patch_embed.proj", patches("vision_encoder.patch_embed.projection", "vision_config.patch_size"));
+    rules.add("image_encoder.pos_embed", "vision_encoder.pos_embed<1 N * K>");
     imageEncoder(rules, "vision_encoder.layers.#.", "layer_norm1", "layer_norm2");
-    rules.add("image_encoder.neck.conv1", conv("vision_encoder.neck.conv1"));
+    rules.add("image_encoder.neck.conv1", conv("vision_encoder.neck.conv1", "1"));
     rules.add("image_encoder.neck.norm1", "vision_encoder.neck.layer_norm1");
-    rules.add("image_encoder.neck.conv2", conv("vision_encoder.neck.conv2"));
+    rules.add("image_encoder.neck.conv2", conv("vision_encoder.neck.conv2", "3"));
     rules.add("image_encoder.neck.norm2", "vision_encoder.neck.layer_norm2");
     rules.add("prompt_encoder.positions", "shared_image_embedding.positional_embedding");
     points(rules, "prompt_encoder.point_embed.");
@@ -95,7 +96,7 @@ final class SamNames {
     rules.add("prompt_encoder.point_embed", points + "0", points + "1");
     rules.add("prompt_encoder.corner_embed", points + "2.weight", points + "3.weight");
     rules.add("prompt_encoder.no_point_embed", "prompt_encoder.not_a_point_embed.weight");
-    rules.add("prompt_encoder.no_mask_embed", "prompt_encoder.no_mask_embed.weight");
+    rules.add("prompt_encoder.no_mask_embed", "prompt_encoder.no_mask_embed.weight<1 *>");
     rules.add("mask_decoder.iou_token", "mask_decoder.iou_token.weight");
     rules.add("mask_decoder.mask_tokens", "mask_decoder.mask_tokens.weight");
   }
@@ -103,11 +104,11 @@ final class SamNames {
   private static void maskEmbedding(Rules rules, String source, String conv1, String norm1, String conv2, String norm2,
       String conv3) {
     var name = "prompt_encoder.mask_embed.";
-    rules.add(name + "conv1", conv(source + conv1));
+    rules.add(name + "conv1", conv(source + conv1, "2"));
     rules.add(name + "norm1", source + norm1);
-    rules.add(name + "conv2", conv(source + conv2));
+    rules.add(name + "conv2", conv(source + conv2, "2"));
     rules.add(name + "norm2", source + norm2);
-    rules.add(name + "conv3", conv(source + conv3));
+    rules.add(name + "conv3", conv(source + conv3, "1"));
   }
 
   private static void layers(Rules rules, String source, String norm) {

@@ -2,8 +2,8 @@ package dev.fovea.converter;
 
 import dev.fovea.kernels.Weight;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -19,9 +19,10 @@ final class ConvertAlone {
       if (done < total / 2 || paused.getAndSet(true)) return;
       System.out.println("halfway");
       try {
-        System.in.read();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
+        // The stream ends when the program is asked to end, which is not an answer.
+        if (System.in.read() < 0) Thread.sleep(Duration.ofMinutes(2));
+      } catch (IOException | InterruptedException e) {
+        throw new IllegalStateException(e);
       }
     });
     System.out.println(Converter.convert(Path.of(arguments[0]), Path.of(arguments[1]), conversion).sha256());

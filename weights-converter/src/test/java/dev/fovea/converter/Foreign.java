@@ -91,8 +91,7 @@ final class Foreign {
     return Pickler.zip(ZipEntry.STORED, entries);
   }
 
-  /// What a training of OpenMMLab's saves: tensors under `state_dict`, and under `meta` the names and colours of two classes less
-  /// or more than none.
+  /// What a training of OpenMMLab's saves: tensors under `state_dict`, and under `meta` the names of classes and a palette.
   static byte[] openMmlab(Map<String, Array> tensors, String[] classes, int[]... palette) {
     var pickle = new Pickler().op('}').text("meta").op('}').text("CLASSES").op('(');
     for (var name : classes) pickle.text(name);

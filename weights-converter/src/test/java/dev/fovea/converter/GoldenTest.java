@@ -209,6 +209,15 @@ class GoldenTest {
     Files.writeString(source.resolve("model.safetensors.index.json"), "{\"weight_map\": {\"a\": \"model-00001.safetensors\"}}");
     assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("index.json: the shard 'model-00001.safetensors' is missing");
+    Files.delete(source.resolve("model.safetensors.index.json"));
+    var first = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},";
+    for (var second : Map.of("\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", "tensor 'b' overlaps the one before it",
+        "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", "there are two tensors 'a'").entrySet()) {
+      var header = first + second.getKey();
+      Files.write(source.resolve("model.safetensors"), ((char) header.length() + "\0".repeat(7) + header + "\0".repeat(12)).getBytes(StandardCharsets.ISO_8859_1));
+      assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("model.safetensors: not a valid safetensors file").hasMessageContaining(second.getValue());
+    }
     assertThat(target).doesNotExist();
     try (var left = Files.list(folder)) {
       assertThat(left).containsExactly(source);

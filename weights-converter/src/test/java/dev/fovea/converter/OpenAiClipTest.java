@@ -15,6 +15,7 @@ import dev.fovea.kernels.Weight;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -77,10 +78,10 @@ class OpenAiClipTest {
     requireGolden(convert(tensors.writeTorch(source().resolve("model.pt"), false)), "clip-tiny");
     var sums = checksums(folder.resolve("out.safetensors"));
     tensors.put("input_resolution", Array.of(new int[0], 32)).put("context_length", Array.of(new int[0], 40))
-        .put("vocab_size", Array.of(new int[0], 580));
+        .put("vocab_size", Array.of(new int[0], 580)).put("transformer.resblocks.1.attn_mask", Array.zeros(40, 40));
     var script = tensors.writeTorch(source().resolve("model.pt"), true);
     var dropped = Converter.convert(script, folder.resolve("out.safetensors"), Weight.Type.F32).dropped();
-    assertThat(dropped).containsOnlyKeys("input_resolution", "context_length", "vocab_size");
+    assertThat(dropped).containsOnlyKeys("input_resolution", "context_length", "vocab_size", "transformer.resblocks.1.attn_mask");
     assertThat(checksums(folder.resolve("out.safetensors"))).isEqualTo(sums);
     requireGolden(folder.resolve("out.safetensors"), "clip-tiny");
   }
@@ -108,6 +109,23 @@ class OpenAiClipTest {
       }
       assertThat(checksums(target)).isEqualTo(sums);
     }
+  }
+
+  /// Some folders hold a model under both names, each with its config.
+  @Test
+  void whichConfigTells() throws IOException {
+    Files.copy(FIXTURES.resolve("clip-tiny/config.json"), source().resolve("config.json"));
+    golden().write(source(), "open_clip_config.json", OPEN_CLIP);
+    var target = folder.resolve("out.safetensors");
+    assertThat(Converter.convert(source(), target, Weight.Type.F32).configFrom()).endsWith("open_clip_config.json");
+    Files.copy(FIXTURES.resolve("clip-tiny/model.safetensors"), source().resolve("model.safetensors"), StandardCopyOption.REPLACE_EXISTING);
+    assertThat(Converter.convert(source(), target, Weight.Type.F32).configFrom()).endsWith(source().getFileSystem().getSeparator() + "config.json");
+    Files.delete(source().resolve("config.json"));
+    assertThatThrownBy(() -> Converter.convert(source(), target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("there are no visual.conv1.weight, token_embedding.weight, text_projection: of open_clip's models");
+    Files.delete(source().resolve("open_clip_config.json"));
+    var tensors = small().write(source().resolve("model.safetensors"));
+    assertThat(Converter.convert(tensors, target, Weight.Type.F32).configFrom()).isEqualTo("the tensors' names and shapes");
   }
 
   @Test

@@ -1,7 +1,9 @@
 package dev.fovea.converter;
 
+import static dev.fovea.converter.Renamed.FIXTURES;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonParser;
 import dev.fovea.converter.Foreign.Array;
@@ -19,18 +21,18 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Golden cases put into the forms of the original repositories, converted and run.
 class OriginalNamesTest {
-  private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
   private static final String[] CLASSES = {"wall", "building", "sky", "floor", "tree", "ceiling", "road", "bed", "window"};
   private static final int STAGES = 4;
 
@@ -48,21 +50,6 @@ class OriginalNamesTest {
     Files.write(source.resolve(file), weights);
     for (var each : besides) Files.copy(FIXTURES.resolve(golden).resolve(each), source.resolve(each));
     return source;
-  }
-
-  private void compare(String golden) throws IOException {
-    var expected = JsonParser.parseString(Files.readString(FIXTURES.resolve(golden).resolve("case.json"))).getAsJsonObject().getAsJsonObject("outputs");
-    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"));
-        var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
-      var comparisons = ModelRun.of(checkpoint, arena).compare(reference, kernels);
-      assertThat(comparisons).hasSizeGreaterThanOrEqualTo(expected.size());
-      for (var c : comparisons) {
-        var output = expected.getAsJsonObject(c.name());
-        double allowed = output == null ? 1e-4
-            : 3e-6 * Math.max(1, output.get("max_abs").getAsDouble()) + 4 * output.get("reference_float32_error").getAsDouble();
-        assertThat(c.maxError()).as(c.name()).isLessThanOrEqualTo(allowed);
-      }
-    }
   }
 
   private static Map<String, Array> google(String prefix) {
@@ -128,7 +115,7 @@ class OriginalNamesTest {
     var report = Converter.convert(source, target(), Weight.Type.F32);
     assertThat(report.configFrom()).endsWith("config.json");
     assertThat(report.dropped()).isEqualTo(prefix.isEmpty() ? Map.of() : Map.of("opt/state/step", "used in training only"));
-    compare("vit-tiny");
+    GoldenTest.requireGolden(target(), "vit-tiny");
   }
 
   /// The shapes tell all sizes; the epsilon and the GELU are the code's.
@@ -141,17 +128,14 @@ class OriginalNamesTest {
         + "\"num_hidden_layers\":3,\"num_attention_heads\":3,\"intermediate_size\":96,\"qkv_bias\":true,\"layer_norm_eps\":1.0E-6,"
         + "\"hidden_act\":\"gelu_pytorch_tanh\",\"num_labels\":11}");
     // Both GELUs differ by less than a thousandth.
-    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(FIXTURES.resolve("vit-tiny/reference.safetensors"));
-        var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
-      for (var c : ModelRun.of(checkpoint, arena).compare(reference, kernels)) assertThat(c.maxError()).as(c.name()).isLessThan(2e-3);
-    }
+    for (var c : GoldenTest.compare(target(), FIXTURES.resolve("vit-tiny/reference.safetensors"), KernelProvider.VECTOR, 1))
+      assertThat(c.maxError()).as(c.name()).isLessThan(2e-3);
   }
 
   /// The layer before the head of the first release for ImageNet-21k: `tanh(2 · x)` of the first features, then the head.
   @Test
   void representationLayer() throws IOException {
     var npz = google("");
-    var plain = outputs(Converter.convert(source("a.npz", Foreign.npz(npz), "vit-tiny"), target(), Weight.Type.F32));
     int dim = 48, features = 16;
     var twice = Array.zeros(dim, features);
     for (int i = 0; i < features; i++) twice.values()[i * features + i] = 2;
@@ -161,10 +145,9 @@ class OriginalNamesTest {
     for (int i = 0; i < features; i++) head.values()[i * features + i] = 1;
     npz.put("head/kernel", head);
     npz.put("head/bias", Array.zeros(features));
-    Files.delete(folder.resolve("source/a.npz"));
     var report = Converter.convert(source("b.npz", Foreign.npz(npz), "vit-tiny"), target(), Weight.Type.F32);
     assertThat(report.config().get("representation_size").getAsInt()).isEqualTo(features);
-    var logits = outputs(report).get("logits");
+    var logits = logits("vit-tiny", KernelProvider.VECTOR);
     // The same model with a head that only picks features.
     npz.remove("pre_logits/kernel");
     npz.remove("pre_logits/bias");
@@ -172,20 +155,19 @@ class OriginalNamesTest {
     for (int i = 0; i < features; i++) pick.values()[i * features + i] = 1;
     npz.put("head/kernel", pick);
     Files.delete(folder.resolve("source/b.npz"));
-    var picked = outputs(Converter.convert(source("c.npz", Foreign.npz(npz), "vit-tiny"), target(), Weight.Type.F32)).get("logits");
+    Converter.convert(source("c.npz", Foreign.npz(npz), "vit-tiny"), target(), Weight.Type.F32);
+    var picked = logits("vit-tiny", KernelProvider.VECTOR);
     assertThat(logits).hasSize(picked.length).hasSizeGreaterThan(0);
-    for (int i = 0; i < logits.length; i++) assertThat(logits[i]).isCloseTo((float) Math.tanh(2 * picked[i]), org.assertj.core.api.Assertions.within(1e-5f));
-    assertThat(plain).containsKey("hidden_states.3");
+    for (int i = 0; i < logits.length; i++) assertThat(logits[i]).isCloseTo((float) Math.tanh(2 * picked[i]), within(1e-5f));
   }
 
-  private Map<String, float[]> outputs(Report converted) {
-    var golden = converted.family().equals("vit") ? "vit-tiny" : "segformer-tiny";
-    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"));
-        var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
+  /// The logits of the golden case's pictures.
+  private float[] logits(String golden, KernelProvider provider) {
+    var inputs = FIXTURES.resolve(golden).resolve("reference.safetensors");
+    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(inputs);
+        var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
-      var outputs = new TreeMap<String, float[]>();
-      run.run(workspace, run.inputs(reference, arena), Keep.ALL).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
-      return outputs;
+      return run.run(workspace, run.inputs(reference, arena), Keep.NOTHING).get("logits").toArray();
     }
   }
 
@@ -195,7 +177,8 @@ class OriginalNamesTest {
     npz.put("conv_root/kernel", Array.zeros(7, 7, 3, 64));
     var hybrid = source("R50.npz", Foreign.npz(npz), "vit-tiny");
     assertThatThrownBy(() -> Converter.convert(hybrid, target(), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
-        .hasMessageEndingWith("R50.npz: a hybrid, whose patches a ResNet makes ('conv_root/kernel'), is not supported; expected a ViT on plain patches");
+        .hasMessageEndingWith("R50.npz: a hybrid, whose patches a ResNet makes ('conv_root/kernel'), is not supported; expected a "
+            + "ViT on plain patches");
     npz.remove("conv_root/kernel");
     var kernel = npz.remove("head/kernel");
     Files.write(hybrid.resolve("R50.npz"), Foreign.npz(npz));
@@ -213,18 +196,24 @@ class OriginalNamesTest {
     assertThat(target()).doesNotExist();
   }
 
-  /// The encoder of `segformer-tiny` and its classifier under the original repository's names.
+  /// A name with each second of these in the place of the one before it.
+  private static String replaced(String name, String... pairs) {
+    for (int i = 0; i < pairs.length; i += 2) name = name.replace(pairs[i], pairs[i + 1]);
+    return name;
+  }
+
+  /// `segformer-tiny` under the original repository's names.
   private static Map<String, Array> nvlabs() {
     var golden = Foreign.tensors(FIXTURES.resolve("segformer-tiny"));
     var renamed = new LinkedHashMap<String, Array>();
     golden.forEach((name, array) -> {
-      var other = name.replace("decode_head.classifier", "decode_head.linear_pred").replace("decode_head.batch_norm", "decode_head.linear_fuse.bn")
-          .replace("decode_head.linear_fuse.weight", "decode_head.linear_fuse.conv.weight").replace("segformer.encoder.", "backbone.")
-          .replace("attention.output.dense", "attn.proj").replace("attention.self.query", "attn.q").replace("attention.self.", "attn.")
-          .replace("layer_norm_", "norm").replace("dense1", "fc1").replace("dense2", "fc2").replace("patch_embeddings", "patch_embed");
+      var other = replaced(name, "decode_head.classifier", "decode_head.linear_pred", "decode_head.batch_norm",
+          "decode_head.linear_fuse.bn", "linear_fuse.weight", "linear_fuse.conv.weight", "segformer.encoder.", "backbone.",
+          "attention.output.dense", "attn.proj", "attention.self.query", "attn.q", "attention.self.", "attn.", "layer_norm_", "norm",
+          "dense1", "fc1", "dense2", "fc2", "patch_embeddings", "patch_embed", "backbone.layer_norm", "backbone.norm");
       for (int i = STAGES; i > 0; i--)
-        other = other.replace("patch_embed." + (i - 1) + ".", "patch_embed" + i + ".").replace("backbone.block." + (i - 1) + ".", "backbone.block" + i + ".")
-            .replace("backbone.layer_norm." + (i - 1) + ".", "backbone.norm" + i + ".").replace("linear_c." + (i - 1) + ".", "linear_c" + i + ".");
+        for (var numbered : new String[] {"patch_embed", "backbone.block", "backbone.norm", "linear_c"})
+          other = other.replace(numbered + "." + (i - 1) + ".", numbered + i + ".");
       renamed.put(other.replace("layer_norm.", "norm."), array);
     });
     for (var key : renamed.keySet().stream().filter(name -> name.contains(".attn.key.")).toList())
@@ -241,10 +230,11 @@ class OriginalNamesTest {
   @Test
   void theOriginalSegformer() throws IOException {
     var tensors = nvlabs();
-    assertThat(tensors).containsKeys("backbone.patch_embed1.proj.weight", "backbone.block2.1.attn.kv.bias", "backbone.block1.0.mlp.dwconv.dwconv.weight",
-        "backbone.block1.0.attn.norm.weight", "backbone.norm4.bias", "backbone.patch_embed4.norm.weight", "decode_head.linear_c1.proj.weight",
-        "decode_head.linear_fuse.bn.running_var");
-    var source = source("segformer.pth", Foreign.openMmlab(tensors, CLASSES, palette(9)), "segformer-tiny", "preprocessor_config.json");
+    assertThat(tensors).containsKeys("backbone.patch_embed1.proj.weight", "backbone.block2.1.attn.kv.bias",
+        "backbone.block1.0.mlp.dwconv.dwconv.weight", "backbone.block1.0.attn.norm.weight", "backbone.norm4.bias",
+        "backbone.patch_embed4.norm.weight", "decode_head.linear_c1.proj.weight", "decode_head.linear_fuse.bn.running_var");
+    var weights = Foreign.openMmlab(tensors, CLASSES, palette(9));
+    var source = source("segformer.pth", weights, "segformer-tiny", "preprocessor_config.json");
     var config = JsonParser.parseString(Files.readString(FIXTURES.resolve("segformer-tiny/config.json"))).getAsJsonObject();
     config.remove("id2label");
     Files.writeString(folder.resolve("sizes.json"), config.toString());
@@ -252,7 +242,7 @@ class OriginalNamesTest {
     assertThat(report.configFrom()).isEqualTo(folder.resolve("sizes.json").toString());
     assertThat(report.dropped()).containsOnlyKeys("decode_head.conv_seg.weight", "decode_head.conv_seg.bias",
         "decode_head.linear_fuse.bn.num_batches_tracked");
-    compare("segformer-tiny");
+    GoldenTest.requireGolden(target(), "segformer-tiny");
     try (var checkpoint = Checkpoint.open(target())) {
       assertThat(ModelHeader.of(checkpoint).labels()).containsExactly(CLASSES);
       assertThat(ModelHeader.of(checkpoint).palette()).startsWith(0x0000ff, 0x0102fe).hasSize(9);
@@ -273,11 +263,12 @@ class OriginalNamesTest {
     Converter.convert(source, target(), Weight.Type.F32);
     try (var checkpoint = Checkpoint.open(target())) {
       assertThat(ModelHeader.of(checkpoint).labels()).containsExactly(CLASSES);
-      assertThat(ModelHeader.of(checkpoint).palette()).as("a palette of other classes").isEqualTo(Palette.of(java.util.List.of(CLASSES)));
+      assertThat(ModelHeader.of(checkpoint).palette()).as("a palette of other classes").isEqualTo(Palette.of(List.of(CLASSES)));
     }
     Files.write(source.resolve("segformer.pth"), Foreign.openMmlab(nvlabs(), new String[] {"one", "two"}));
     assertThatThrownBy(() -> Converter.convert(source, target(), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
-        .hasMessageEndingWith("segformer.pth: expected names of 9 classes, as its head has, got 2; give --config FILE with an id2label");
+        .hasMessageEndingWith("segformer.pth: expected names of 9 classes, as its head has, got 2; give --config FILE with an "
+            + "id2label");
   }
 
   private static Map<String, Array> mmsegmentation(Random random) {
@@ -286,14 +277,17 @@ class OriginalNamesTest {
     from.forEach((name, array) -> {
       if (!name.startsWith("backbone.")) return;
       var other = name;
-      for (int i = 1; i <= STAGES; i++)
-        other = other.replace("patch_embed" + i + ".proj", "layers." + (i - 1) + ".0.projection").replace("patch_embed" + i, "layers." + (i - 1) + ".0")
-            .replace("backbone.block" + i, "backbone.layers." + (i - 1) + ".1").replace("backbone.norm" + i, "backbone.layers." + (i - 1) + ".2");
-      other = other.replace("mlp.fc1", "ffn.layers.0").replace("mlp.dwconv.dwconv", "ffn.layers.1").replace("mlp.fc2", "ffn.layers.4")
-          .replace("attn.proj", "attn.attn.out_proj");
+      for (int i = 1; i <= STAGES; i++) {
+        var stage = "backbone.layers." + (i - 1);
+        other = replaced(other, "backbone.patch_embed" + i + ".proj", stage + ".0.projection", "backbone.patch_embed" + i, stage + ".0",
+            "backbone.block" + i, stage + ".1", "backbone.norm" + i, stage + ".2");
+      }
+      other = replaced(other, "mlp.fc1", "ffn.layers.0", "mlp.dwconv.dwconv", "ffn.layers.1", "mlp.fc2", "ffn.layers.4",
+          "attn.proj", "attn.attn.out_proj");
       if (other.endsWith(".attn.kv.weight") || other.endsWith(".attn.kv.bias")) return;
       if (other.contains(".attn.q.")) {
-        mmseg.put(other.replace("attn.q.", "attn.attn.in_proj_"), Array.concat(array, from.get(name.replace("attn.q.", "attn.kv."))));
+        var keysAndValues = from.get(name.replace("attn.q.", "attn.kv."));
+        mmseg.put(other.replace("attn.q.", "attn.attn.in_proj_"), Array.concat(array, keysAndValues));
       } else if (other.matches(".*ffn.layers.[04].weight")) {
         mmseg.put(other, array.reshaped(array.shape()[0], array.shape()[1], 1, 1));
       } else {
@@ -315,24 +309,26 @@ class OriginalNamesTest {
     return mmseg;
   }
 
-  /// mmsegmentation's head by plain loops in double, on the reference's maps: convolution, batch norm, ReLU, resize, all side by side
-  /// from the finest on, convolution, batch norm, ReLU, convolution.
+  /// mmsegmentation's head by plain loops in double, on the reference's maps: convolution, batch norm, ReLU, resize, all side by
+  /// side from the finest on, convolution, batch norm, ReLU, convolution.
   private static double[] headOfMmsegmentation(Map<String, Array> tensors, double[][] maps, int[][] shapes) {
     int batch = shapes[0][0], rows = shapes[0][2], cols = shapes[0][3], dim = 32;
     var beside = new double[batch * rows * cols][STAGES * dim];
     for (int s = 0; s < STAGES; s++) {
       int channels = shapes[s][1], h = shapes[s][2], w = shapes[s][3];
+      var conv = tensors.get("decode_head.convs." + s + ".conv.weight").values();
       for (int b = 0; b < batch; b++)
         for (int d = 0; d < dim; d++) {
           var plane = new double[h * w];
           for (int p = 0; p < h * w; p++) {
             double sum = 0;
-            for (int c = 0; c < channels; c++)
-              sum += tensors.get("decode_head.convs." + s + ".conv.weight").values()[d * channels + c] * maps[s][(b * channels + c) * h * w + p];
+            for (int c = 0; c < channels; c++) sum += conv[d * channels + c] * maps[s][(b * channels + c) * h * w + p];
             plane[p] = Math.max(0, normed(tensors, "decode_head.convs." + s + ".bn.", d, sum));
           }
-          for (int p = 0; p < rows * cols; p++)
-            beside[b * rows * cols + p][s * dim + d] = blended(plane, h, w, (p / cols + 0.5) * h / rows - 0.5, (p % cols + 0.5) * w / cols - 0.5);
+          for (int p = 0; p < rows * cols; p++) {
+            double y = (p / cols + 0.5) * h / rows - 0.5, x = (p % cols + 0.5) * w / cols - 0.5;
+            beside[b * rows * cols + p][s * dim + d] = blended(plane, h, w, y, x);
+          }
         }
     }
     int classes = 9;
@@ -354,8 +350,9 @@ class OriginalNamesTest {
   }
 
   private static double normed(Map<String, Array> tensors, String norm, int channel, double x) {
-    return (x - tensors.get(norm + "running_mean").values()[channel]) / Math.sqrt(tensors.get(norm + "running_var").values()[channel] + 1e-5)
-        * tensors.get(norm + "weight").values()[channel] + tensors.get(norm + "bias").values()[channel];
+    double mean = tensors.get(norm + "running_mean").values()[channel], variance = tensors.get(norm + "running_var").values()[channel];
+    double weight = tensors.get(norm + "weight").values()[channel], bias = tensors.get(norm + "bias").values()[channel];
+    return (x - mean) / Math.sqrt(variance + 1e-5) * weight + bias;
   }
 
   private static double blended(double[] plane, int rows, int cols, double y, double x) {
@@ -368,28 +365,28 @@ class OriginalNamesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"REFERENCE", "VECTOR"})
-  void mmsegmentationsSegformer(String provider) throws IOException {
+  @EnumSource
+  void mmsegmentationsSegformer(KernelProvider provider) throws IOException {
     var tensors = mmsegmentation(new Random(6));
-    var source = source("mmseg.pth", Foreign.openMmlab(tensors, CLASSES, palette(9)), "segformer-tiny", "config.json", "preprocessor_config.json");
+    var weights = Foreign.openMmlab(tensors, CLASSES, palette(9));
+    var source = source("mmseg.pth", weights, "segformer-tiny", "config.json", "preprocessor_config.json");
     var report = Converter.convert(source, target(), Weight.Type.F32);
     assertThat(report.config().get("mmseg_head").getAsBoolean()).isTrue();
     assertThat(report.dropped()).hasSize(5);
-    try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(FIXTURES.resolve("segformer-tiny/reference.safetensors"));
-        var arena = Arena.ofShared(); var kernels = KernelProvider.valueOf(provider).open(Workers.threads(2)); var workspace = new Workspace(kernels)) {
-      var maps = new double[STAGES][];
-      var shapes = new int[STAGES][];
+    var maps = new double[STAGES][];
+    var shapes = new int[STAGES][];
+    try (var reference = Checkpoint.open(FIXTURES.resolve("segformer-tiny/reference.safetensors"))) {
       for (int s = 0; s < STAGES; s++) {
         var map = reference.tensor("output.hidden_states." + s);
         shapes[s] = map.shape().stream().mapToInt(Long::intValue).toArray();
         var floats = map.toFloats();
         maps[s] = IntStream.range(0, floats.length).mapToDouble(i -> floats[i]).toArray();
       }
-      var expected = headOfMmsegmentation(tensors, maps, shapes);
-      var run = ModelRun.of(checkpoint, arena);
-      var logits = run.run(workspace, run.inputs(reference, arena), Keep.NOTHING).get("logits").toArray();
-      assertThat(logits).hasSize(expected.length);
-      for (int i = 0; i < logits.length; i++) assertThat((double) logits[i]).as("logit " + i).isBetween(expected[i] - 2e-5, expected[i] + 2e-5);
     }
+    var expected = headOfMmsegmentation(tensors, maps, shapes);
+    var logits = logits("segformer-tiny", provider);
+    assertThat(logits).hasSize(expected.length);
+    for (int i = 0; i < logits.length; i++)
+      assertThat((double) logits[i]).as("logit " + i).isBetween(expected[i] - 2e-5, expected[i] + 2e-5);
   }
 }

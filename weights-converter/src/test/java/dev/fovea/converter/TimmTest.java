@@ -227,6 +227,18 @@ class TimmTest {
     assertThat(configOf(model).getAsJsonObject("vision_config").get("vision_use_head").getAsBoolean()).isFalse();
   }
 
+  /// A preset's sizes for timm's names.
+  @Test
+  void siglipPreset() {
+    siglip().write(folder.resolve("model.safetensors"));
+    var conversion = Conversion.to(Weight.Type.F32).withPreset("siglip-base-patch16-224");
+    assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), conversion))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("'pos_embed': expected visual.pos_embed [196, 768], got [1, 16, 48]");
+    assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), Weight.Type.F32))
+        .hasMessageContaining("tensors such as 'attn_pool.latent' are a siglip's but do not tell all sizes; give --config FILE");
+  }
+
   /// As timm runs its architectures: heads, epsilon and activation.
   @ParameterizedTest
   @CsvSource({"vit_so400m_patch14_siglip_384, 16, 1e-6, gelu", "vit_so400m_patch16_siglip_256, 16, 1e-6, gelu_pytorch_tanh",

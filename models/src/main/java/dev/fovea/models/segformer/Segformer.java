@@ -108,12 +108,12 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   /// The head. In the paper every stage's map gets `D` channels (`linearC`) and the first one's size, all are put side by side, and
   /// `linearFuse` makes `D` channels of each sample. All of that is linear and blending samples does not mix channels, so here the
   /// matrices are multiplied with each other first, maps stay small as long as they can, and the parts of the sum are added: the same
-  /// up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after each `linearC`, so that
-  /// those two matrices stay apart; the rest is the same (ref: mmsegmentation `segformer_head.py`).
+  /// up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after each `linearC`, so
+  /// that those two matrices stay apart; the rest is the same (ref: mmsegmentation `segformer_head.py`).
   ///
   /// @param linearC `[D, C]` and `[D]`, a stage each
-  /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first, in mmsegmentation's for the finest; a batch norm that
-  /// follows is in it already
+  /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first, in mmsegmentation's for the finest; a batch norm
+  /// that follows is in it already
   /// @param linearFuseBias `[D]`
   /// @param linearPred `D → classes`
   record Head(List<Tensor> linearC, List<Tensor> linearCBias, Tensor linearFuse, Tensor linearFuseBias, Linear linearPred,

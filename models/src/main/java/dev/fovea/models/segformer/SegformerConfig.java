@@ -21,10 +21,11 @@ import java.util.TreeMap;
 /// @param stages from the finest map to the coarsest
 /// @param convNormEps of the norms that follow a convolution: those of new maps and of the maps that keys and values are made of
 /// @param decoderDim channels of the head
-/// @param mmsegHead whether the head is mmsegmentation's, which ends each stage's projection in a ReLU and puts the finest map first
+/// @param mmsegHead whether the head is mmsegmentation's, which ends each stage's projection in a ReLU and puts the finest map
+/// first
 /// @param numClasses classes of a pixel
-public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, List<Stage> stages, Activation act, float layerNormEps,
-    float convNormEps, int decoderDim, boolean mmsegHead, int numClasses) implements ModelConfig {
+public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, List<Stage> stages, Activation act,
+    float layerNormEps, float convNormEps, int decoderDim, boolean mmsegHead, int numClasses) implements ModelConfig {
   /// The published models with ADE20K's 150 classes (Xie et al., 2021, table 6), at the size of the published checkpoints.
   public static final Map<String, SegformerConfig> PRESETS = presets();
 
@@ -103,8 +104,8 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
     float eps = json.number("layer_norm_eps");
     try {
       return new SegformerConfig(image[0], image[1], json.integer("num_channels", 3), stages(json, dims.length),
-          ActivationNames.of(json.string("hidden_act")), eps, json.number("conv_norm_eps", eps), json.integer("decoder_hidden_size"),
-          json.bool("mmseg_head", false), json.integer("num_labels"));
+          ActivationNames.of(json.string("hidden_act")), eps, json.number("conv_norm_eps", eps),
+          json.integer("decoder_hidden_size"), json.bool("mmseg_head", false), json.integer("num_labels"));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }

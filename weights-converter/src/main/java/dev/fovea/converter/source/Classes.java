@@ -39,7 +39,8 @@ public record Classes(List<String> names, List<Integer> colours) {
   }
 
   private static List<String> names(@Nullable Object value) {
-    var names = items(value).stream().filter(String.class::isInstance).map(name -> ((String) name).replaceAll("\\p{Cntrl}", "?")).toList();
+    var names = items(value).stream().filter(String.class::isInstance).map(name -> ((String) name).replaceAll("\\p{Cntrl}", "?"))
+        .toList();
     return names.size() == items(value).size() ? names : List.of();
   }
 

@@ -162,6 +162,11 @@ public final class SourceTensor {
     }
   }
 
+  /// Says that the storage is not read any more, so that a mapped file's pages need not stay in memory. It may be read again.
+  public void unload() {
+    if (storage.isMapped()) storage.unload();
+  }
+
   /// The element at that place of the storage.
   private float stored(long at) {
     return switch (dtype) {

@@ -98,6 +98,13 @@ class SourceFuzzTest {
   }
 
   @Test
+  void scripts() throws IOException {
+    var contents = new LinkedHashMap<String, byte[]>();
+    for (var name : new String[] {"a", "b.c", "b.d.e"}) contents.put(name, SIX);
+    fuzz("script.pt", Pickler.scriptZip(Map.of("a", new long[] {6}, "b.c", new long[] {2, 3}, "b.d.e", new long[] {3, 2}), contents), 7);
+  }
+
+  @Test
   void arrays() throws IOException {
     fuzz("stored.npz", npz(ZipEntry.STORED), 3);
     fuzz("deflated.npz", npz(ZipEntry.DEFLATED), 4);
@@ -113,14 +120,17 @@ class SourceFuzzTest {
             new Pickler().global("torch._utils", "_rebuild_tensor_v2").bytes(),
         new Pickler().global("torch", "FloatStorage").bytes(), new Pickler().tuple(2, 3).bytes(),
             new Pickler().integer(-1).bytes(),
-        new Pickler().global("os", "system").bytes()};
+        new Pickler().global("__torch__.a", "B").op(')', 0x81).bytes(), new Pickler().global("os", "system").bytes()};
     for (int i = 0; i < ROUNDS; i++) {
       var pickle = new Pickler();
       for (int n = random.nextInt(40); n >= 0; n--) {
         if (random.nextInt(3) == 0) pickle.ascii(new String(pieces[random.nextInt(pieces.length)], StandardCharsets.ISO_8859_1));
         else pickle.op(TOKENS[random.nextInt(TOKENS.length)]);
       }
-      survives("steps.pth", Pickler.torchZip(pickle.end(), storages()), "steps " + i);
+      var bytes = pickle.end();
+      survives("steps.pth", Pickler.torchZip(bytes, storages()), "steps " + i);
+      survives("steps.pt", Pickler.zip(ZipEntry.STORED, Map.of("archive/data.pkl", bytes, "archive/data/0", SIX, "archive/data/1", SIX,
+          "archive/constants.pkl", new byte[0])), "script steps " + i);
     }
   }
 

@@ -1,0 +1,128 @@
+package dev.fovea.converter;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.engine.text.Tokenizer;
+import dev.fovea.kernels.Weight;
+import dev.fovea.models.Family;
+import dev.fovea.models.ModelConfig;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jetbrains.annotations.Nullable;
+
+/// Turns a model file back into the form that Hugging Face's transformers and other tools read: a folder with
+/// `model.safetensors`, `config.json` and, where the model has them, `preprocessor_config.json` and `tokenizer.json`.
+///
+/// Elements keep their type and their bits. What a conversion left out does not come back, but for tensors without which
+/// transformers would not take the rest as it is; these are zeros. A batch norm that was folded comes back as one that does
+/// nothing.
+public final class HuggingFaceExport {
+  private static final Gson PRETTY = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeNulls().create();
+
+  private HuggingFaceExport() {}
+
+  /// What was written.
+  ///
+  /// @param parameters how many numbers the model has
+  /// @param added tensors that hold nothing of the model, and why they are there
+  public record Report(String family, long parameters, Map<String, String> added) {}
+
+  /// Writes the folder, all of it or nothing.
+  ///
+  /// @param model a file of Fovea's
+  /// @param folder a new one, or one that is empty
+  /// @throws CheckpointException if the file is no model, the published form cannot say all that it says, or the folder has
+  /// something in it or cannot be written
+  public static Report write(Path model, Path folder) {
+    WholeFolder.requirePlace(folder);
+    try (var checkpoint = Checkpoint.open(model)) {
+      return checkpoint.reading(() -> write(checkpoint, folder));
+    }
+  }
+
+  private static Report write(Checkpoint model, Path folder) {
+    var header = ModelHeader.of(model);
+    var config = Family.config(model.name(), header);
+    var form = HuggingFaceForm.of(config, header.labels());
+    var source = new UnmappedSource(model, form.names(), new JsonFields(model.name() + ": config", config.toJson()));
+    var bound = Weights.bind(source, config::load);
+    var writer = new CheckpointWriter().metadata("format", "pt");
+    var added = new TreeMap<String, String>();
+    source.addTo(writer);
+    source.norms().forEach((norm, weight) -> added.put(norm, "does nothing, for it was folded into " + weight));
+    form.zeros().forEach((name, zeros) -> {
+      zeros.addTo(writer, name);
+      added.put(name, zeros.why());
+    });
+    form.config().addProperty("torch_dtype", torchName(source.matrixTypes()));
+    WholeFolder.write(folder, place -> {
+      writer.write(place.resolve("model.safetensors"));
+      write(place.resolve("config.json"), form.config());
+      var preprocessing = header.preprocessing().json();
+      if (!preprocessing.isEmpty()) write(place.resolve("preprocessor_config.json"), preprocessor(preprocessing));
+      var tokenizer = model.tensors().get(Tokenizer.TENSOR);
+      if (tokenizer != null) WholeFile.write(place.resolve("tokenizer.json"), tokenizer.data().toArray(ValueLayout.JAVA_BYTE));
+      requireSame(model.name(), config, place);
+    });
+    return new Report(config.family().id(), bound.parameters(), added);
+  }
+
+  /// The type that transformers computes with; float32 where there are several.
+  private static String torchName(Set<DType> types) {
+    return types.equals(Set.of(DType.F16)) ? "float16" : types.equals(Set.of(DType.BF16)) ? "bfloat16" : "float32";
+  }
+
+  private static void write(Path file, JsonObject json) {
+    WholeFile.write(file, (PRETTY.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8));
+  }
+
+  /// transformers goes by the name of what prepares pictures, each of which has its own defaults. Where none was published, one
+  /// is named that does what is said.
+  private static JsonObject preprocessor(JsonObject published) {
+    if (published.has("image_processor_type") || published.has("feature_extractor_type")) return published;
+    var fields = new JsonFields("preprocessing", published);
+    var json = published.deepCopy();
+    boolean crop = fields.bool("do_center_crop", false);
+    boolean edge = published.get("size") instanceof JsonObject size && size.has("shortest_edge");
+    json.addProperty("image_processor_type",
+        fields.bool("do_pad", false) ? "SamImageProcessor" : crop || edge ? "CLIPImageProcessor" : "ViTImageProcessor");
+    json.addProperty("do_center_crop", crop);
+    return json;
+  }
+
+  /// @throws CheckpointException if the folder would be read as another model
+  private static void requireSame(String model, ModelConfig config, Path folder) {
+    var lost = new ArrayList<String>();
+    addDifferences("", config.toJson(), Converter.plan(folder, Conversion.to(Weight.Type.F32)).config(), lost);
+    if (!lost.isEmpty())
+      throw new CheckpointException(model + ": Hugging Face's form has no place for " + String.join(", ", lost));
+  }
+
+  private static void addDifferences(String path, JsonObject here, JsonObject there, List<String> lost) {
+    var fields = new TreeSet<>(here.keySet());
+    fields.addAll(there.keySet());
+    for (var field : fields) {
+      @Nullable JsonElement ours = here.get(field), theirs = there.get(field);
+      if (ours instanceof JsonObject a && theirs instanceof JsonObject b) addDifferences(path + field + ".", a, b, lost);
+      else if (ours == null || !ours.equals(theirs))
+        lost.add("'" + path + field + "' " + ours + ", which would be read as " + theirs);
+    }
+  }
+}

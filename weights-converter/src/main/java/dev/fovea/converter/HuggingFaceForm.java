@@ -1,0 +1,204 @@
+package dev.fovea.converter;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.models.ModelConfig;
+import dev.fovea.models.bert.BertConfig;
+import dev.fovea.models.clip.ClipConfig;
+import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.sam.SamConfig;
+import dev.fovea.models.segformer.SegformerConfig;
+import dev.fovea.models.siglip.SiglipConfig;
+import dev.fovea.models.vit.ViTConfig;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/// What a Hugging Face folder says of a model, a method a family: the way back from [HuggingFace]. Fields that are not said are
+/// those whose defaults in transformers' config classes are right, and those that only training knows.
+///
+/// @param config its `config.json`, under the names of transformers' config classes
+/// @param names where the parameters go
+/// @param zeros tensors that transformers expects and models here do not have
+record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zeros) {
+  /// A tensor of zeros.
+  ///
+  /// @param why it is there
+  record Zeros(DType dtype, List<Long> shape, String why) {
+    /// Adds it to a file under this name.
+    void addTo(CheckpointWriter writer, String name) {
+      var lengths = shape.stream().mapToLong(d -> d).toArray();
+      long bytes = Arrays.stream(lengths).reduce(dtype.bytes(), (a, b) -> a * b);
+      writer.tensor(name, dtype, lengths, () -> Arena.ofAuto().allocate(bytes));
+    }
+  }
+
+  private static final String MASK_TOKEN =
+      "used in pre-training only, but transformers may start all embeddings anew where it is missing";
+  private static final int POINT_EMBEDDINGS = 4;
+
+  /// @param labels names of the classes, as many as there are or fewer
+  static HuggingFaceForm of(ModelConfig config, List<String> labels) {
+    return switch (config) {
+      case ViTConfig vit -> vit(vit, labels);
+      case Dinov2Config dinov2 -> dinov2(dinov2, labels);
+      case ClipConfig clip -> new HuggingFaceForm(clip(clip), NameMap.HUGGING_FACE_CLIP, Map.of());
+      case SiglipConfig siglip -> new HuggingFaceForm(siglip(siglip), NameMap.HUGGING_FACE_SIGLIP, Map.of());
+      case BertConfig bert -> bert(bert, labels);
+      case SegformerConfig segformer -> segformer(segformer, labels);
+      case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
+    };
+  }
+
+  private static HuggingFaceForm vit(ViTConfig c, List<String> labels) {
+    var json = model("vit", "ViTForImageClassification");
+    copy(c.toJson(), json, "image_size", "patch_size", "num_channels", "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "intermediate_size", "qkv_bias", "layer_norm_eps", "hidden_act");
+    addLabels(json, c.numClasses(), labels);
+    return new HuggingFaceForm(json, NameMap.HUGGING_FACE_VIT, Map.of());
+  }
+
+  /// The kind with registers is the one that resamples positions with antialiasing; it may have none.
+  private static HuggingFaceForm dinov2(Dinov2Config c, List<String> labels) {
+    boolean registers = c.interpolateAntialias() || c.numRegisterTokens() > 0;
+    var type = registers ? "dinov2_with_registers" : "dinov2";
+    var json = model(type,
+        (registers ? "Dinov2WithRegisters" : "Dinov2") + (c.numClasses() > 0 ? "ForImageClassification" : "Model"));
+    var fields = c.toJson();
+    if (c.mlpRatio() == (int) c.mlpRatio()) fields.addProperty("mlp_ratio", (int) c.mlpRatio());
+    copy(fields, json, "image_size", "patch_size", "num_channels", "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "mlp_ratio", "use_swiglu_ffn", "qkv_bias", "layer_norm_eps", "hidden_act");
+    if (registers) copy(fields, json, "num_register_tokens");
+    addLabels(json, c.numClasses(), labels);
+    var prefix = c.numClasses() > 0 ? type + "." : "";
+    var maskToken = Map.entry(prefix + "embeddings.mask_token",
+        new Zeros(DType.F32, List.of(1L, (long) c.embedDim()), MASK_TOKEN));
+    var noRegisters = Map.entry(prefix + "embeddings.register_tokens",
+        new Zeros(DType.F32, List.of(1L, 0L, (long) c.embedDim()), "has no elements, as there are no registers"));
+    return new HuggingFaceForm(json, NameMap.huggingFaceDinov2(prefix),
+        registers && c.numRegisterTokens() == 0 ? Map.ofEntries(maskToken, noRegisters) : Map.ofEntries(maskToken));
+  }
+
+  /// Without an encoder of words it is the encoder of pictures, whose config stands alone. Each encoder says `projection_dim`,
+  /// too.
+  private static JsonObject clip(ClipConfig c) {
+    var fields = c.toJson();
+    var vision = tower(fields.getAsJsonObject("vision_config"), "clip_vision_model");
+    copy(fields, vision, "projection_dim");
+    if (!fields.has("text_config")) return alone(vision, "CLIPVisionModelWithProjection");
+    var text = tower(fields.getAsJsonObject("text_config"), "clip_text_model");
+    copy(fields.getAsJsonObject("text_config"), text, "eos_token_id");
+    copy(fields, text, "projection_dim");
+    var json = model("clip", "CLIPModel");
+    json.add("vision_config", vision);
+    json.add("text_config", text);
+    copy(fields, json, "projection_dim");
+    return json;
+  }
+
+  /// Without an encoder of words it is the encoder of pictures, whose config stands alone.
+  private static JsonObject siglip(SiglipConfig c) {
+    var fields = c.toJson();
+    var vision = tower(fields.getAsJsonObject("vision_config"), "siglip_vision_model");
+    if (!c.pooling()) vision.addProperty("vision_use_head", false);
+    if (!fields.has("text_config")) return alone(vision, "SiglipVisionModel");
+    var text = tower(fields.getAsJsonObject("text_config"), "siglip_text_model");
+    copy(fields.getAsJsonObject("text_config"), text, "pad_token_id", "projection_size");
+    var json = model("siglip", "SiglipModel");
+    json.add("vision_config", vision);
+    json.add("text_config", text);
+    return json;
+  }
+
+  private static JsonObject alone(JsonObject tower, String architecture) {
+    var json = model(tower.get("model_type").getAsString(), architecture);
+    tower.entrySet().forEach(field -> json.add(field.getKey(), field.getValue()));
+    return json;
+  }
+
+  /// The config of an encoder of pictures or of words.
+  private static JsonObject tower(JsonObject fields, String type) {
+    var json = new JsonObject();
+    json.addProperty("model_type", type);
+    copy(fields, json, "image_size", "patch_size", "num_channels", "vocab_size", "max_position_embeddings", "num_hidden_layers",
+        "hidden_size", "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps");
+    return json;
+  }
+
+  private static HuggingFaceForm bert(BertConfig c, List<String> labels) {
+    var json = model("bert", c.numClasses() > 0 ? "BertForSequenceClassification" : "BertModel");
+    copy(c.toJson(), json, "vocab_size", "max_position_embeddings", "type_vocab_size", "num_hidden_layers", "hidden_size",
+        "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps");
+    addLabels(json, c.numClasses(), labels);
+    return new HuggingFaceForm(json, NameMap.huggingFaceBert(c.numClasses() > 0 ? "bert." : "", "{weight|bias}"), Map.of());
+  }
+
+  private static HuggingFaceForm segformer(SegformerConfig c, List<String> labels) {
+    var json = model("segformer", "SegformerForSemanticSegmentation");
+    json.addProperty("num_encoder_blocks", c.stages().size());
+    copy(c.toJson(), json, "num_channels", "patch_sizes", "strides", "hidden_sizes", "depths", "num_attention_heads",
+        "mlp_ratios", "sr_ratios", "hidden_act", "decoder_hidden_size");
+    addLabels(json, c.numClasses(), labels);
+    var steps = new Zeros(DType.I64, List.of(),
+        "counts training's steps, but transformers may start the norm anew where it is missing");
+    return new HuggingFaceForm(json, NameMap.HUGGING_FACE_SEGFORMER, Map.of("decode_head.batch_norm.num_batches_tracked", steps));
+  }
+
+  private static JsonObject sam(SamConfig c) {
+    var json = model("sam", "SamModel");
+    var fields = c.toJson();
+    var vision = new JsonObject();
+    vision.addProperty("model_type", "sam_vision_model");
+    copy(fields.getAsJsonObject("vision_config"), vision, "image_size", "patch_size", "num_channels", "hidden_size",
+        "num_hidden_layers", "num_attention_heads", "mlp_dim", "qkv_bias", "global_attn_indexes", "window_size", "hidden_act",
+        "layer_norm_eps", "output_channels");
+    vision.addProperty("num_pos_feats", c.dim() / 2);
+    json.add("vision_config", vision);
+    var prompts = new JsonObject();
+    copy(fields.getAsJsonObject("prompt_encoder_config"), prompts, "hidden_size", "mask_input_channels", "hidden_act",
+        "layer_norm_eps");
+    copy(vision, prompts, "image_size", "patch_size");
+    prompts.addProperty("image_embedding_size", c.vision().gridSize());
+    prompts.addProperty("num_point_embeddings", POINT_EMBEDDINGS);
+    json.add("prompt_encoder_config", prompts);
+    var masks = new JsonObject();
+    copy(fields.getAsJsonObject("mask_decoder_config"), masks, "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "mlp_dim", "attention_downsample_rate", "num_multimask_outputs", "iou_head_hidden_dim", "hidden_act", "layer_norm_eps");
+    json.add("mask_decoder_config", masks);
+    return json;
+  }
+
+  private static JsonObject model(String type, String architecture) {
+    var json = new JsonObject();
+    var architectures = new JsonArray();
+    architectures.add(architecture);
+    json.add("architectures", architectures);
+    json.addProperty("model_type", type);
+    return json;
+  }
+
+  /// Copies the fields that are there; a square has one number.
+  private static void copy(JsonObject from, JsonObject to, String... fields) {
+    for (var field : fields) {
+      var value = from.get(field);
+      boolean square = field.equals("image_size") && value instanceof JsonArray both && both.get(0).equals(both.get(1));
+      if (value != null) to.add(field, square ? value.getAsJsonArray().get(0) : value);
+    }
+  }
+
+  private static void addLabels(JsonObject json, int classes, List<String> labels) {
+    var names = new JsonObject();
+    var numbers = new JsonObject();
+    for (int i = 0; i < classes; i++) {
+      var label = i < labels.size() ? labels.get(i) : Integer.toString(i);
+      names.addProperty(Integer.toString(i), label);
+      numbers.addProperty(label, i);
+    }
+    if (classes == 0) return;
+    json.add("id2label", names);
+    json.add("label2id", numbers);
+  }
+}

@@ -1,0 +1,100 @@
+package dev.fovea.converter;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.StoredTensor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.LongUnaryOperator;
+
+/// A tensor of a published checkpoint, put together from pieces of parameters, whose elements are copied as they are stored.
+final class PublishedTensor {
+  /// Elements that are in memory together.
+  private static final int BLOCK = 1 << 16;
+
+  private final long[] shape;
+  private final long[] strides;
+  private final Piece[] pieces;
+
+  /// The elements of a parameter from number `from` on.
+  ///
+  /// @param order where element `i` of the parameter's rows is stored
+  record Piece(StoredTensor stored, LongUnaryOperator order, long from) {
+    private long at(long i) {
+      return order.applyAsLong(from + i);
+    }
+  }
+
+  /// @param count of equal pieces that it has, one after the other
+  /// @param order the dimensions in the order in which they lie in the pieces; empty where that is their own
+  PublishedTensor(long[] shape, int count, List<Integer> order) {
+    this.shape = shape.clone();
+    pieces = new Piece[count];
+    strides = new long[shape.length];
+    long stride = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      int d = order.isEmpty() ? i : order.get(i);
+      strides[d] = stride;
+      stride *= shape[d];
+    }
+  }
+
+  /// `length` floats of the same value.
+  static PublishedTensor filled(long length, float value) {
+    var constant = Arena.ofAuto().allocate(Float.BYTES);
+    constant.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 0, value);
+    var tensor = new PublishedTensor(new long[] {length}, 1, List.of());
+    tensor.put(0, new Piece(new StoredTensor("constant", DType.F32, List.of(1L), constant), _ -> 0, 0));
+    return tensor;
+  }
+
+  /// Says where piece `index` is.
+  void put(int index, Piece piece) {
+    pieces[index] = piece;
+  }
+
+  /// Adds it to a file under this name.
+  ///
+  /// @throws CheckpointException if its pieces are stored in different ways
+  void addTo(CheckpointWriter writer, String name) {
+    var dtype = pieces[0].stored.dtype();
+    for (var piece : pieces)
+      if (piece.stored.dtype() != dtype)
+        throw new CheckpointException("'" + piece.stored.name() + "': expected " + dtype + " as the rest of '" + name + "', got "
+            + piece.stored.dtype());
+    writer.tensor(name, dtype, shape, sink -> write(dtype.bytes(), sink));
+  }
+
+  private void write(int width, CheckpointWriter.Sink sink) throws IOException {
+    long size = Arrays.stream(shape).reduce(1, (a, b) -> a * b), length = size / pieces.length;
+    var block = ByteBuffer.allocate(BLOCK * width);
+    var out = MemorySegment.ofArray(block.array());
+    for (long from = 0; from < size; from += BLOCK) {
+      int n = (int) Math.min(BLOCK, size - from);
+      for (int i = 0; i < n; i++) {
+        long at = position(from + i);
+        var piece = pieces[(int) (at / length)];
+        MemorySegment.copy(piece.stored.data(), width * piece.at(at % length), out, (long) width * i, width);
+      }
+      sink.write(block.clear().limit(n * width));
+    }
+  }
+
+  /// Where element `i` is in the pieces.
+  private long position(long i) {
+    long at = 0;
+    for (int d = shape.length - 1; d >= 0; d--) {
+      at += i % shape[d] * strides[d];
+      i /= shape[d];
+    }
+    return at;
+  }
+}

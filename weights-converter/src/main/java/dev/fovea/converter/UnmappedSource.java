@@ -1,0 +1,163 @@
+package dev.fovea.converter;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointWeights;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.WeightSource;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Weight;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.LongUnaryOperator;
+
+/// A model file seen through a [NameMap] from its other end. Loading a model from it asks for every parameter with its shape; the
+/// elements of each go back, as they are, into the published tensors that the parameter was made of.
+///
+/// Of a batch norm that was folded only the result is left: it stays in the weight before, and in the norm's bias, and the rest
+/// of the norm does nothing.
+final class UnmappedSource implements WeightSource {
+  private static final String BIAS = ".bias";
+
+  private final Checkpoint model;
+  private final NameMap names;
+  private final JsonFields config;
+  private final Map<String, PublishedTensor> tensors = new TreeMap<>();
+  private final Map<String, String> norms = new TreeMap<>();
+  private final Set<DType> matrixTypes = EnumSet.noneOf(DType.class);
+
+  /// @param config what shapes refer to
+  UnmappedSource(Checkpoint model, NameMap names, JsonFields config) {
+    this.model = model;
+    this.names = names;
+    this.config = config;
+  }
+
+  /// Adds the published tensors to a file.
+  void addTo(CheckpointWriter writer) {
+    tensors.forEach((name, tensor) -> tensor.addTo(writer, name));
+  }
+
+  /// Batch norms that do nothing, each with the name of the weight that does it now.
+  Map<String, String> norms() {
+    return norms;
+  }
+
+  /// How the elements of matrices are stored; several where matrices differ.
+  Set<DType> matrixTypes() {
+    return matrixTypes;
+  }
+
+  @Override
+  public Set<String> names() {
+    return new CheckpointWeights(model, Arena.global()).names();
+  }
+
+  @Override
+  public String description() {
+    return model.name();
+  }
+
+  @Override
+  public Tensor tensor(String name, Initial initial, int... shape) {
+    check(weights -> weights.tensor(name, initial, shape));
+    place(name, i -> i, shape);
+    return Tensor.shapeOnly(shape);
+  }
+
+  @Override
+  public Weight matrix(String name, int n, int k) {
+    check(weights -> weights.matrix(name, n, k));
+    var stored = model.tensor(name);
+    matrixTypes.add(stored.dtype());
+    boolean panels = stored.shape().equals(CheckpointWeights.panelShape(n, k));
+    // Of the weight only its order counts, whatever the type of its elements.
+    var weight = new Weight(stored.data(), Weight.Type.F32, panels ? Weight.Layout.PANELS : Weight.Layout.ROWS, n, k);
+    place(name, i -> weight.index((int) (i / k), (int) (i % k)), n, k);
+    return new Weight(MemorySegment.NULL, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+  }
+
+  /// Reads a parameter as a model does, which refuses what does not fit.
+  private void check(Consumer<WeightSource> read) {
+    try (var arena = Arena.ofConfined()) {
+      read.accept(new CheckpointWeights(model, arena));
+    }
+  }
+
+  /// @param order where element `i` of the parameter's rows is stored
+  private void place(String name, LongUnaryOperator order, int... shape) {
+    var sources = sources(name);
+    var lengths = Arrays.stream(shape).asLongStream().toArray();
+    if (lengths[0] % sources.size() != 0)
+      throw new MismatchException("'" + name + "': expected rows for " + sources.size() + " tensors, got "
+          + Arrays.toString(shape));
+    lengths[0] /= sources.size();
+    long size = product(lengths);
+    for (int i = 0; i < sources.size(); i++) {
+      var source = sources.get(i);
+      boolean shift = source.norm() != null && name.endsWith(BIAS);
+      tensors.computeIfAbsent(shift ? source.norm() + BIAS : source.name(),
+          _ -> new PublishedTensor(published(source, lengths), source.count(), source.order()))
+          .put(source.index(), new PublishedTensor.Piece(model.tensor(name), order, i * size));
+      if (source.norm() != null && !shift) addIdentity(source, lengths[0]);
+    }
+  }
+
+  private List<NameMap.Source> sources(String name) {
+    try {
+      return names.sources(name);
+    } catch (IllegalStateException e) {
+      throw new MismatchException("'" + name + "': has no place in the published form");
+    }
+  }
+
+  /// What is left of a norm beside its bias.
+  private void addIdentity(NameMap.Source source, long channels) {
+    norms.put(source.norm(), source.name());
+    Map.of(".weight", 1f, ".running_mean", 0f, ".running_var", BatchNorm.IDENTITY_VARIANCE)
+        .forEach((ending, value) -> tensors.put(source.norm() + ending, PublishedTensor.filled(channels, value)));
+  }
+
+  /// The shape of a source, `lengths` of which are a part.
+  private long[] published(NameMap.Source source, long[] lengths) {
+    var shape = lengths.clone();
+    if (source.shape() == null) {
+      shape[0] *= source.count();
+      return shape;
+    }
+    long rows = lengths[0], columns = lengths[lengths.length - 1], size = product(lengths);
+    shape = source.shape().stream().mapToLong(word -> switch (word) {
+      case "*" -> -1;
+      case "N" -> rows;
+      case "K" -> columns;
+      case String number when Character.isDigit(number.charAt(0)) -> Long.parseLong(number);
+      case String field -> configured(field);
+    }).toArray();
+    for (int d = 0; d < shape.length; d++) if (shape[d] < 0) shape[d] = size / -product(shape);
+    if (product(shape) != size)
+      throw new MismatchException("'" + source.name() + "': expected a shape of " + size + " elements, got "
+          + Arrays.toString(shape));
+    return shape;
+  }
+
+  /// A number of the config: `field`, `object.field` or `array.3`.
+  private long configured(String field) {
+    int dot = field.indexOf('.');
+    if (dot < 0) return config.integer(field);
+    var rest = field.substring(dot + 1);
+    return Character.isDigit(rest.charAt(0)) ? config.integers(field.substring(0, dot))[Integer.parseInt(rest)]
+        : config.object(field.substring(0, dot)).integer(rest);
+  }
+
+  private static long product(long[] lengths) {
+    return Arrays.stream(lengths).reduce(1, Math::multiplyExact);
+  }
+}
