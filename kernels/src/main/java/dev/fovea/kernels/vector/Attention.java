@@ -1,10 +1,12 @@
 package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+import static dev.fovea.kernels.vector.Simd.LANES;
 
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -101,7 +103,7 @@ final class Attention {
     }
   }
 
-  /// Where one head's keys and values lie, in panels of [MicroKernel#WIDTH] columns.
+  /// Where one head's keys and values lie, in panels of [Weight#PANEL] columns.
   ///
   /// @param keys how many keys there are
   /// @param depth the steps of a score
@@ -114,26 +116,28 @@ final class Attention {
 
     /// Floats that the panels take.
     long size() {
-      return valuePanel(Math.ceilDiv(outCols, WIDTH) * WIDTH) - at;
+      return Panels.size(keys, depth.steps()) + Panels.size(outCols, keys);
     }
 
-    /// Where the panel of keys `key … key + WIDTH - 1` lies, `depth` steps.
-    long keyPanel(int key) {
-      return at + (long) key / WIDTH * depth.steps() * WIDTH;
+    /// Where the keys from `key` on lie, up to the panel's last, from step `step` on.
+    long keys(int key, int step) {
+      return at + Panels.position(key, depth.steps()) + (long) step * Weight.PANEL;
     }
 
-    /// Where the panel of values' columns `col … col + WIDTH - 1` lies, a step a key.
-    long valuePanel(int col) {
-      return keyPanel(Math.ceilDiv(keys, WIDTH) * WIDTH) + (long) col / WIDTH * keys * WIDTH;
+    /// Where the values' columns from `col` on lie, up to the panel's last, from key `key` on.
+    long values(int col, int key) {
+      return at + Panels.size(keys, depth.steps()) + Panels.position(col, keys) + (long) key * Weight.PANEL;
     }
 
     void fillKeys(Matrices k, int o, int i, MemorySegment panels, float[] room) {
       var transposed = k.transposed();
-      for (int key = 0; key < keys; key += WIDTH) Panels.fill(transposed, o, i, key, panels, keyPanel(key), room);
+      for (int key = 0; key < keys; key += WIDTH)
+        Panels.fill(transposed, o, i, key, panels, keys(key, 0), keys(key + LANES, 0), room);
     }
 
     void fillValues(Matrices v, int o, int i, MemorySegment panels, float[] room) {
-      for (int col = 0; col < outCols; col += WIDTH) Panels.fill(v, o, i, col, panels, valuePanel(col), room);
+      for (int col = 0; col < outCols; col += WIDTH)
+        Panels.fill(v, o, i, col, panels, values(col, 0), values(col + LANES, 0), room);
     }
   }
 }

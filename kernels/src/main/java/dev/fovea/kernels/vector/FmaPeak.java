@@ -29,8 +29,8 @@ public final class FmaPeak {
     FloatVector x = all(0.99999f), y = all(1e-5f);
     FloatVector a = y, b = y, c = y, d = y, e = y, f = y, g = y, h = y, i = y, j = y, k = y, l = y;
     for (int n = 0; n < STEPS; n++) {
-      a = a.fma(x, y); b = b.fma(x, y); c = c.fma(x, y); d = d.fma(x, y); e = e.fma(x, y); f = f.fma(x, y);
-      g = g.fma(x, y); h = h.fma(x, y); i = i.fma(x, y); j = j.fma(x, y); k = k.fma(x, y); l = l.fma(x, y);
+      a = x.fma(y, a); b = x.fma(y, b); c = x.fma(y, c); d = x.fma(y, d); e = x.fma(y, e); f = x.fma(y, f);
+      g = x.fma(y, g); h = x.fma(y, h); i = x.fma(y, i); j = x.fma(y, j); k = x.fma(y, k); l = x.fma(y, l);
     }
     return Simd.sum(a.add(b).add(c).add(d).add(e).add(f).add(g).add(h).add(i).add(j).add(k).add(l));
   }

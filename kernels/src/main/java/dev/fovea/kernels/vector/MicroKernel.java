@@ -4,6 +4,7 @@ import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
+import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
@@ -15,6 +16,11 @@ import jdk.incubator.vector.FloatVector;
 /// broadcast: 31 of the 32 registers of AVX-512 and NEON. Of AVX2's 16, five rows need 13; six would need 15, but C2 then spills
 /// (`benchmarks/NOTES.md`). Beside the kernel of fourteen rows there is one of thirteen, so that any number of rows can be cut
 /// without a thin rest: 197 = 2 × 14 + 13 × 13.
+///
+/// Ten multiply-adds are soon done, so that counting, checking bounds and touching what comes next took longer than they:
+/// five rows go four steps a round, which at 256 bit is a third faster. The form of that loop matters. With
+/// `i + 4 <= steps` C2 leaves a check of bounds before each step, and its schedule stays within the step; with a limit
+/// computed before the loop it removes the checks, draws the loads of all four steps together, and spills.
 ///
 /// The rows of `x` lie [#STRIDE] floats apart. That this is a constant matters: one register then addresses all of them,
 /// and C2 proves the bounds once for the loop. Measured at 512 bit against the machine's FMA peak (`benchmarks/NOTES.md`):
@@ -34,6 +40,11 @@ final class MicroKernel {
   /// Rows of the largest tile: what the registers hold. Vectors of 128 bit are taken for NEON's, of 256 bit for AVX2's.
   static final int MAX_ROWS = LANES == 8 ? 5 : 14;
 
+  /// Bytes from a step to the next.
+  private static final long STEP = 4L * Weight.PANEL;
+  /// Whether both vectors of a step always lie side by side, [#SECOND] bytes apart.
+  private static final boolean IN_ONE_PANEL = WIDTH <= Weight.PANEL;
+  private static final long SECOND = IN_ONE_PANEL ? 4L * LANES : 0;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
   private MicroKernel() {}
@@ -45,30 +56,31 @@ final class MicroKernel {
 
   /// `out = x · w`, or `out += x · w`.
   ///
-  /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`: a vector at `w0 + i · wStep` and
-  /// one at `w1 + i · wStep`.
+  /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`, which lies in panels: a vector at
+  /// `w0 + i · PANEL` and one at `w1 + i · PANEL`. Where a panel holds both, `w1` is `w0 + LANES`.
   ///
   /// @param height rows of the tile: 14, 13, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
   /// @param add whether to add to what `out` holds
-  /// @param fetch step `i` touches the bytes at `fetch0 + i · fetchStep`, so that the processor fetches them meanwhile
+  /// @param fetch step `i`, or one in four, touches the bytes at `fetch0 + i · fetchStep`, so that the processor fetches them
+  ///     meanwhile
   /// @return a number made of the bytes touched, for nobody: without it C2 would not touch them
-  static int run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, long wStep, int steps,
+  static int run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, int steps,
       float[] out, int out0, int outStride, boolean add, MemorySegment fetch, long fetch0,
       long fetchStep) {
-    long wa = w0 * 4, wb = w1 * 4, ws = wStep * 4;
+    long wa = w0 * 4, wb = w1 * 4;
     return switch (height) {
-      case 14 -> rows14(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 13 -> rows13(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 5 -> rows5(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 2 -> rows2(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 1 -> rows1(x, x0, w, wa, wb, ws, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 14 -> rows14(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 13 -> rows13(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 5 -> rows5(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 2 -> rows2(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 1 -> rows1(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
       default -> throw new IllegalArgumentException("no tile of " + height + " rows");
     };
   }
 
-  private static int rows14(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+  private static int rows14(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
       float[] out, int o, int os, boolean add, MemorySegment fetch,
       long fa, long fs) {
     int touched = 0;
@@ -79,8 +91,8 @@ final class MicroKernel {
         a12 = zero, b12 = zero, a13 = zero, b13 = zero;
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
-      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -133,7 +145,7 @@ final class MicroKernel {
     return touched;
   }
 
-  private static int rows13(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+  private static int rows13(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
       float[] out, int o, int os, boolean add, MemorySegment fetch,
       long fa, long fs) {
     int touched = 0;
@@ -144,8 +156,8 @@ final class MicroKernel {
         a12 = zero, b12 = zero;
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
-      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -194,17 +206,48 @@ final class MicroKernel {
     return touched;
   }
 
-  private static int rows5(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+  private static int rows5(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
       float[] out, int o, int os, boolean add, MemorySegment fetch,
       long fa, long fs) {
-    int touched = 0;
+    int touched = 0, i = 0;
+    long wc = IN_ONE_PANEL ? wa : wb;
     FloatVector zero = FloatVector.zero(F);
-    FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
-        a4 = zero, b4 = zero;
-    for (int i = 0; i < steps; i++) {
+    FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero, a4 = zero,
+        b4 = zero;
+    for (; i + 4 <= steps; i += 4) {
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + SECOND, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + STEP, ORDER);
+      v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (STEP + SECOND), ORDER);
+      s = FloatVector.broadcast(F, x[x0 + i + 1]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + (STRIDE + 1)]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 1)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 1)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 1)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
-      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + 2 * STEP, ORDER);
+      v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (2 * STEP + SECOND), ORDER);
+      s = FloatVector.broadcast(F, x[x0 + i + 2]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + (STRIDE + 2)]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 2)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 2)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 2)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + 3 * STEP, ORDER);
+      v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (3 * STEP + SECOND), ORDER);
+      s = FloatVector.broadcast(F, x[x0 + i + 3]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + (STRIDE + 3)]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 3)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 3)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 3)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+    }
+    for (; i < steps; i++) {
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + SECOND, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
@@ -226,15 +269,16 @@ final class MicroKernel {
     return touched;
   }
 
-  private static int rows2(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+  private static int rows2(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
       float[] out, int o, int os, boolean add, MemorySegment fetch,
       long fa, long fs) {
     int touched = 0;
-    FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F), b1 = FloatVector.zero(F);
+    FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F),
+        b1 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
-      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
     }
@@ -247,15 +291,15 @@ final class MicroKernel {
     return touched;
   }
 
-  private static int rows1(float[] x, int x0, MemorySegment w, long wa, long wb, long ws, int steps,
+  private static int rows1(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
       float[] out, int o, int os, boolean add, MemorySegment fetch,
       long fa, long fs) {
     int touched = 0;
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
       touched += fetch.get(INT, fa + i * fs);
-      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * ws, ORDER);
-      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * ws, ORDER), s;
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
     }
     if (add) {

@@ -15,7 +15,7 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Puts columns of a right operand side by side, `[K][WIDTH]`, as [MicroKernel] reads them; columns that do not exist
+/// Puts columns of a right operand side by side, in panels `[K][16]`, as [MicroKernel] reads them; columns that do not exist
 /// become zeros.
 final class Panels {
   /// As many shorts as a vector has floats.
@@ -30,12 +30,24 @@ final class Panels {
   private static final int PIECE = 64;
   /// Floats of room for a transposition.
   static final int ROOM = WIDTH * PIECE;
+  /// Columns that are whole tiles and whole panels.
+  private static final int WHOLE = Math.max(WIDTH, Weight.PANEL);
 
   private Panels() {}
 
-  /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · step` and one at
-  /// `second + i · step`.
-  record Panel(MemorySegment segment, long first, long second, long step) {}
+  /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · PANEL` and one at
+  /// `second + i · PANEL`.
+  record Panel(MemorySegment segment, long first, long second) {}
+
+  /// Floats that panels of `cols` columns take, tiles of [MicroKernel#WIDTH] columns without a gap.
+  static long size(int cols, int steps) {
+    return (long) Math.ceilDiv(cols, WHOLE) * WHOLE * steps;
+  }
+
+  /// Where column `col` begins in panels of `steps` steps.
+  static long position(int col, int steps) {
+    return ((long) col / Weight.PANEL * steps) * Weight.PANEL + col % Weight.PANEL;
+  }
 
   /// Floats of scratch memory that [#of] needs for `steps` steps.
   static long scratch(int steps) {
@@ -51,7 +63,7 @@ final class Panels {
     int steps = k1 - k0;
     if (weight.layout() == Weight.Layout.ROWS) {
       pack(weight, col, k0, steps, scratch);
-      return new Panel(scratch, 0, LANES, WIDTH);
+      return new Panel(scratch, 0, position(LANES, steps));
     }
     boolean hasSecond = col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
     long first = weight.index(col, k0), second = hasSecond ? weight.index(col + LANES, k0) : first;
@@ -66,12 +78,12 @@ final class Panels {
       second = samePanel ? inPanel + second - first : length;
       first = inPanel;
     }
-    if (weight.type() == Weight.Type.F32) return new Panel(source, first, second, Weight.PANEL);
+    if (weight.type() == Weight.Type.F32) return new Panel(source, first, second);
     int size = steps * Weight.PANEL, inPanel = col % Weight.PANEL;
     widen(source, first - inPanel, weight.type(), size, scratch, 0);
-    if (second - first < Weight.PANEL) return new Panel(scratch, inPanel, inPanel + second - first, Weight.PANEL);
+    if (second - first < Weight.PANEL) return new Panel(scratch, inPanel, inPanel + second - first);
     widen(source, second, weight.type(), size, scratch, size);
-    return new Panel(scratch, 0, size, Weight.PANEL);
+    return new Panel(scratch, 0, size);
   }
 
   private static void copy(Weight weight, long from, MemorySegment to, long at, long length) {
@@ -84,7 +96,7 @@ final class Panels {
     int cols = Math.min(WIDTH, weight.n() - col);
     for (int c = 0; c < WIDTH; c++)
       for (int k = 0; k < steps; k++)
-        Simd.put(panel, (long) k * WIDTH + c, c < cols ? weight.get(col + c, k0 + k) : 0);
+        Simd.put(panel, position(c, steps) + (long) k * Weight.PANEL, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
   /// Widens `n` 16-bit floats from `from` on; a panel's steps lie side by side, so that `n` is a multiple of [Weight#PANEL].
@@ -109,30 +121,33 @@ final class Panels {
       }
   }
 
-  /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`, at float `to` of `panels`.
+  /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`: the first vector of them in panels at float `first`, the second at
+  /// `second`.
   ///
   /// @param room [#ROOM] floats for what has to be transposed
-  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long to, float[] room) {
+  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long first, long second, float[] room) {
     int cols = Math.min(WIDTH, m.cols() - col);
-    if (m.colStride() == 1 && cols == WIDTH) copy(m, o, i, col, panels, to);
-    else if (m.rowStride() == 1) transpose(m, o, i, col, cols, panels, to, room);
+    if (m.colStride() == 1 && cols == WIDTH) copy(m, o, i, col, panels, first, second);
+    else if (m.rowStride() == 1) transpose(m, o, i, col, cols, panels, first, second, room);
     else
       for (int k = 0; k < m.rows(); k++)
         for (int c = 0; c < WIDTH; c++)
-          Simd.put(panels, to + (long) k * WIDTH + c, c < cols ? Simd.at(m.segment(), m.index(o, i, k, col + c)) : 0);
+          Simd.put(panels, (c < LANES ? first + c : second + c - LANES) + (long) k * Weight.PANEL,
+              c < cols ? Simd.at(m.segment(), m.index(o, i, k, col + c)) : 0);
   }
 
-  private static void copy(Matrices m, int o, int i, int col, MemorySegment panels, long to) {
-    for (int k = 0; k < m.rows(); k++, to += WIDTH) {
-      long from = m.index(o, i, k, col);
-      Simd.store(Simd.load(m.segment(), from), panels, to);
-      Simd.store(Simd.load(m.segment(), from + LANES), panels, to + LANES);
+  private static void copy(Matrices m, int o, int i, int col, MemorySegment panels, long first, long second) {
+    for (int k = 0; k < m.rows(); k++) {
+      long from = m.index(o, i, k, col), step = (long) k * Weight.PANEL;
+      Simd.store(Simd.load(m.segment(), from), panels, first + step);
+      Simd.store(Simd.load(m.segment(), from + LANES), panels, second + step);
     }
   }
 
   /// Columns that lie in one piece each: some steps of all of them are copied to rows a constant distance apart, so that C2
-  /// proves the bounds of the transposition's two loops once.
-  private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long to, float[] room) {
+  /// proves the bounds of the transposition's loops once.
+  private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long first, long second,
+      float[] room) {
     if (cols < WIDTH) Arrays.fill(room, cols * PIECE, WIDTH * PIECE, 0);
     for (int k0 = 0; k0 < m.rows(); k0 += PIECE) {
       int steps = Math.min(PIECE, m.rows() - k0);
@@ -142,9 +157,16 @@ final class Panels {
         for (; k + LANES <= steps; k += LANES) Simd.load(m.segment(), from + k).intoArray(room, at + k);
         for (; k < steps; k++) room[at + k] = Simd.at(m.segment(), from + k);
       }
-      var piece = panels.asSlice(4 * (to + (long) k0 * WIDTH), 4L * steps * WIDTH);
-      for (int k = 0; k < steps; k++)
-        for (int c = 0; c < WIDTH; c++) piece.set(Simd.FLOAT, 4L * (k * WIDTH + c), room[c * PIECE + k]);
+      long step = (long) k0 * Weight.PANEL;
+      transposed(room, 0, steps, panels, first + step);
+      transposed(room, LANES * PIECE, steps, panels, second + step);
     }
+  }
+
+  /// Columns from `from` of `room` on, a vector of them, to `to`.
+  private static void transposed(float[] room, int from, int steps, MemorySegment panels, long to) {
+    var piece = panels.asSlice(4 * to, 4L * ((steps - 1) * Weight.PANEL + LANES));
+    for (int k = 0; k < steps; k++)
+      for (int c = 0; c < LANES; c++) piece.set(Simd.FLOAT, 4L * (k * Weight.PANEL + c), room[from + c * PIECE + k]);
   }
 }

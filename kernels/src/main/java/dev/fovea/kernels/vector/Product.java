@@ -114,7 +114,7 @@ final class Product {
         for (int p = part.piece; p < part.piece + part.pieces; p++) {
           int start = part.steps.start(p) - k0;
           MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
-              panel.first() + start * panel.step(), panel.second() + start * panel.step(), panel.step(), part.steps.length(p),
+              panel.first() + (long) start * Weight.PANEL, panel.second() + (long) start * Weight.PANEL, part.steps.length(p),
               tile, at, WIDTH, p > 0, fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
         }
         if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
@@ -131,15 +131,16 @@ final class Product {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
       var rows = LeftRows.of(a, o, i);
-      try (var space = scratch.borrow((long) b.rows() * WIDTH);
+      try (var space = scratch.borrow(Panels.size(WIDTH, b.rows()));
           var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {
-        Panels.fill(b, o, i, col, space.segment(), 0, left.floats());
+        long first = 0, second = Panels.position(LANES, b.rows());
+        Panels.fill(b, o, i, col, space.segment(), first, second, left.floats());
         for (int t = 0; t < cut.count(); t++) {
           for (int p = 0; p < steps.count(); p++) {
-            long start = (long) steps.start(p) * WIDTH;
+            long start = (long) steps.start(p) * Weight.PANEL;
             RowTiles.fill(rows, cut.start(t), cut.rows(t), steps.start(p), steps.length(p), left.floats(), 0);
-            MicroKernel.run(MicroKernel.height(cut.rows(t)), left.floats(), 0, space.segment(), start, start + LANES, WIDTH,
+            MicroKernel.run(MicroKernel.height(cut.rows(t)), left.floats(), 0, space.segment(), first + start, second + start,
                 steps.length(p), sums.floats(), 0, WIDTH, p > 0, space.segment(), 0, 0);
           }
           spread(sums.floats(), cut.rows(t), scale, out, o, i, cut.start(t), col);

@@ -137,9 +137,8 @@ final class QueryTiles {
     int rows = this.rows.rows(first + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keyPanel(key + c) + (long) head.depth().start(p) * WIDTH, head.depth().length(p),
-            c, STRIDE,
-            p > 0 || mask.grid() != null);
+        multiply(rows, queries(tile, p), head.keys(key + c, head.depth().start(p)), head.keys(key + c + LANES, head.depth().start(p)),
+            head.depth().length(p), c, STRIDE, p > 0 || mask.grid() != null);
     int end = Math.ceilDiv(count, LANES) * LANES;
     if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
   }
@@ -231,12 +230,13 @@ final class QueryTiles {
   /// Adds the block's weights times its values to the output rows.
   private void values(int tile, int key, int count) {
     for (int col = 0; col < head.outCols(); col += WIDTH)
-      multiply(rows.rows(first + tile), 0, head.valuePanel(col) + (long) key * WIDTH, count, output(tile) + col, outStride, true);
+      multiply(rows.rows(first + tile), 0, head.values(col, key), head.values(col + LANES, key), count, output(tile) + col, outStride,
+          true);
   }
 
   /// Multiplies rows of the array by a panel, and stores or adds the product.
-  private void multiply(int rows, int x, long w, int steps, int out, int stride, boolean add) {
-    MicroKernel.run(MicroKernel.height(rows), s, x, panels, w, w + LANES, WIDTH, steps, s, out, stride, add, panels, 4 * w, 0);
+  private void multiply(int rows, int x, long w0, long w1, int steps, int out, int stride, boolean add) {
+    MicroKernel.run(MicroKernel.height(rows), s, x, panels, w0, w1, steps, s, out, stride, add, panels, 4 * w0, 0);
   }
 
   /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay.
@@ -255,7 +255,7 @@ final class QueryTiles {
     return s[from];
   }
 
-  /// `out[to + j] = factor · s[from + j]`
+  /// `out[to + j] = factor · s[from + j]`; what `s` holds is spoilt.
   private void write(int from, float factor, MemorySegment out, long to) {
     int j = 0, n = head.outCols();
     for (; j + LANES <= n; j += LANES) Simd.store(FloatVector.fromArray(F, s, from + j).mul(factor), out, to + j);   // body

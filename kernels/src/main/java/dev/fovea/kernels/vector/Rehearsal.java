@@ -82,11 +82,11 @@ public final class Rehearsal {
   private static void products(Arena arena, MemorySegment file) {
     var x = new float[MAX_ROWS * STRIDE];
     var out = new float[MAX_ROWS * WIDTH];
-    var w = arena.allocate(4L * 4 * WIDTH, 64);
+    var w = arena.allocate(4L * 4 * Weight.PANEL, 64);
     int touched = 0;
     for (int height : new int[] {MAX_ROWS, MicroKernel.height(MAX_ROWS - 1), 1})
       for (int i = 0; i < CALLS; i++)
-        touched += MicroKernel.run(height, x, 0, w, 0, LANES, WIDTH, i % 4, out, 0, WIDTH, i % 2 == 0,
+        touched += MicroKernel.run(height, x, 0, w, 0, 0, i % 4, out, 0, WIDTH, i % 2 == 0,
             i % 4 < 2 ? w : file, 0, 4);
     sink = touched;
   }
