@@ -10,7 +10,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// Where results go: stdout, or a file that appears when it is complete.
 final class Output {
-  private static final Gson JSON = new GsonBuilder().setPrettyPrinting().setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+  private static final Gson JSON = new GsonBuilder().setPrettyPrinting()
+      .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
       .disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
 
   private Output() {}

@@ -97,15 +97,16 @@ class CommandsTest {
     var target = folder.resolve("report.safetensors");
     var summary = fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--dtype", "bf16");
     assertThat(summary.out.lines()).hasSize(4);
-    assertThat(summary.out).contains("vit, 67,643 parameters").contains("6 fused, 0 folded, 14 cast, 0 reordered").doesNotContain("NaN")
-        .contains("config.json");
+    assertThat(summary.out).contains("vit, 67,643 parameters").contains("6 fused, 0 folded, 14 cast, 0 reordered")
+        .doesNotContain("NaN").contains("config.json");
     var verbose = fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--dtype", "bf16", "--verbose");
     assertThat(verbose.out).contains("blocks.0.attn.qkv.weight").contains("BF16 [144, 48] <- "
-        + "vit.encoder.layer.0.attention.attention.query.weight F32 [48, 48] + vit.encoder.layer.0.attention.attention.key.weight F32");
+        + "vit.encoder.layer.0.attention.attention.query.weight F32 [48, 48] + "
+        + "vit.encoder.layer.0.attention.attention.key.weight F32");
     Files.delete(target);
     var json = fovea("convert", FIXTURE.toString(), "--dry-run", "--dtype", "bf16", "--json").json();
-    assertThat(json.keySet()).containsExactly("family", "config", "config_from", "parameters", "bytes", "mapped", "dropped", "non_finite",
-        "overflown", "sources", "sha256");
+    assertThat(json.keySet()).containsExactly("family", "config", "config_from", "parameters", "bytes", "mapped", "dropped",
+        "non_finite", "overflown", "sources", "sha256");
     assertThat(summary.out).contains(json.get("sha256").getAsString());
     assertThat(target).doesNotExist();
     assertThat(fovea("convert", FIXTURE.resolveSibling("dinov2-tiny").toString(), "--dry-run").out)
@@ -130,7 +131,8 @@ class CommandsTest {
     writer.write(source.resolve("model.safetensors"));
     var target = folder.resolve("out.safetensors").toString();
     assertThat(fovea("convert", source.toString(), "-o", target, "--dtype", "f16").out)
-        .contains("NaN or infinite, kept as they are: 1, in head.bias 1").contains("too large for f16, now infinite: 1, in head.weight 1");
+        .contains("NaN or infinite, kept as they are: 1, in head.bias 1")
+        .contains("too large for f16, now infinite: 1, in head.weight 1");
     assertThat(fovea("convert", source.toString(), "-o", target).out).contains("NaN or infinite").doesNotContain("too large");
   }
 

@@ -113,8 +113,8 @@ public final class Converter {
 
     Report report(Map<String, String> sources, String sha256) {
       var config = model.published.config();
-      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.fileBytes(), source.parameters(), dropped,
-          source.nonFinite(), source.overflown(), sources, sha256);
+      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.fileBytes(),
+          source.parameters(), dropped, source.nonFinite(), source.overflown(), sources, sha256);
     }
   }
 
@@ -136,9 +136,10 @@ public final class Converter {
     var bound = Weights.bind(source, config::load);
     var dropped = source.finish();
     addTokenizer(folder, writer);
-    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing, model.published.labels(),
-        model.published.palette()).addTo(writer);
-    var hashes = new SourceHashes(Stream.concat(Stream.of(Path.of(checkpoint.name())), checkpoint.paths().stream()).distinct().toList());
+    new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing,
+        model.published.labels(), model.published.palette()).addTo(writer);
+    var hashes = new SourceHashes(Stream.concat(Stream.of(Path.of(checkpoint.name())), checkpoint.paths().stream()).distinct()
+        .toList());
     writer.metadata("source", hashes.placeholder(), hashes::json).metadata("sha256", "0".repeat(Sha256.LENGTH), writer::sha256);
     return new Prepared(writer, hashes, source, model, bound.parameters(), dropped);
   }

@@ -63,7 +63,8 @@ final class MappedSource implements WeightSource {
     return dropped;
   }
 
-  /// How many elements of the written parameters are NaN or infinite as they were, by name: they are kept. Known when all is written.
+  /// How many elements of the written parameters are NaN or infinite as they were, by name: they are kept. Known when all is
+  /// written.
   Map<String, Long> nonFinite() {
     return nonFinite;
   }
@@ -85,7 +86,8 @@ final class MappedSource implements WeightSource {
     for (int i = 0; i < parts.size(); i++) {
       var tensor = parts.get(i).tensor();
       var source = sources.get(i);
-      origins.add(new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(), source.norm()));
+      origins.add(new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(),
+          source.norm()));
     }
     parameters.put(name, new Report.Parameter(name, dtype, Arrays.stream(shape).mapToObj(i -> (long) i).toList(), origins));
   }

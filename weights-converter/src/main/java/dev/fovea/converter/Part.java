@@ -29,11 +29,12 @@ sealed interface Part {
   /// @param view the tensor with its dimensions in that order
   /// @param order of the dimensions; empty where they stay as they are
   /// @param norm what is folded into it; null for nothing
-  record Stored(SourceTensor tensor, SourceTensor view, long from, long to, List<Integer> order, @Nullable BatchNorm norm) implements Part {
+  record Stored(SourceTensor tensor, SourceTensor view, long from, long to, List<Integer> order,
+      @Nullable BatchNorm norm) implements Part {
     static Stored of(SourceTensor tensor, NameMap.Source source, @Nullable BatchNorm norm) {
       long size = tensor.size();
-      return new Stored(tensor, source.order().isEmpty() ? tensor : tensor.permuted(source.order()), source.index() * size / source.count(),
-          (source.index() + 1) * size / source.count(), source.order(), norm);
+      return new Stored(tensor, source.order().isEmpty() ? tensor : tensor.permuted(source.order()),
+          source.index() * size / source.count(), (source.index() + 1) * size / source.count(), source.order(), norm);
     }
 
     @Override

@@ -15,12 +15,15 @@ import org.jetbrains.annotations.Nullable;
 /// @param bytes of the whole result
 /// @param mapped the parameters of the result by name
 /// @param dropped source tensors that were left out on purpose, and why
-/// @param nonFinite how many elements of a parameter are NaN or infinite: they are kept. By name; empty of a plan, which reads none
-/// @param overflown how many finite elements of a parameter became infinite, for its type has no such number. By name; empty of a plan
+/// @param nonFinite how many elements of a parameter are NaN or infinite: they are kept. By name; empty of a plan, which reads
+/// none
+/// @param overflown how many finite elements of a parameter became infinite, for its type has no such number. By name; empty of a
+/// plan
 /// @param sources SHA-256 of the files that were read, by name, in hexadecimal; empty of a plan
 /// @param sha256 of the result's tensors, in hexadecimal; empty of a plan
 public record Report(String family, JsonObject config, String configFrom, long parameters, long bytes, List<Parameter> mapped,
-    Map<String, String> dropped, Map<String, Long> nonFinite, Map<String, Long> overflown, Map<String, String> sources, String sha256) {
+    Map<String, String> dropped, Map<String, Long> nonFinite, Map<String, Long> overflown, Map<String, String> sources,
+    String sha256) {
   /// A parameter of the result.
   ///
   /// @param dtype how its elements are stored

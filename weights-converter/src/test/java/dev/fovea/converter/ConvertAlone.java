@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/// A conversion in a virtual machine of its own: `SOURCE TARGET TYPE`, and where a fourth argument follows, it says `halfway` in the
-/// middle and waits for a line.
+/// A conversion in a virtual machine of its own: `SOURCE TARGET TYPE`, and where a fourth argument follows, it says `halfway` in
+/// the middle and waits for a line.
 final class ConvertAlone {
   private ConvertAlone() {}
 
@@ -32,8 +32,8 @@ final class ConvertAlone {
   static Process start(List<String> options, Path source, Path target, String... more) throws IOException {
     var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
     command.addAll(options);
-    command.addAll(List.of("--add-modules=jdk.incubator.vector", "-cp", classPath(), ConvertAlone.class.getName(), source.toString(),
-        target.toString()));
+    command.addAll(List.of("--add-modules=jdk.incubator.vector", "-cp", classPath(), ConvertAlone.class.getName(),
+        source.toString(), target.toString()));
     command.addAll(List.of(more));
     return new ProcessBuilder(command).redirectErrorStream(true).start();
   }

@@ -85,7 +85,8 @@ class GoldenTest {
   /// Every case, and every other form of one that is as precise.
   private static List<String> cases() throws IOException {
     try (var folders = Files.list(FIXTURES)) {
-      return folders.map(folder -> folder.getFileName().toString()).filter(name -> !name.matches(".*\\.(bf16|f16)")).sorted().toList();
+      return folders.map(folder -> folder.getFileName().toString()).filter(name -> !name.matches(".*\\.(bf16|f16)")).sorted()
+          .toList();
     }
   }
 
@@ -132,11 +133,11 @@ class GoldenTest {
     }
   }
 
-  /// The checkpoints that were published in 16 bits are the float32 one rounded; so are our own 16-bit forms, and rounding twice the
-  /// same way changes nothing.
+  /// The checkpoints that were published in 16 bits are the float32 one rounded; so are our own 16-bit forms, and rounding twice
+  /// the same way changes nothing.
   @ParameterizedTest
-  @CsvSource({"vit-tiny.f16, F32, 4e-3", "vit-tiny.f16, F16, 4e-3", "vit-tiny, F16, 4e-3", "vit-tiny.bf16, F32, 4e-2", "vit-tiny.bf16, BF16, 4e-2",
-      "vit-tiny, BF16, 4e-2"})
+  @CsvSource({"vit-tiny.f16, F32, 4e-3", "vit-tiny.f16, F16, 4e-3", "vit-tiny, F16, 4e-3", "vit-tiny.bf16, F32, 4e-2",
+      "vit-tiny.bf16, BF16, 4e-2", "vit-tiny, BF16, 4e-2"})
   void halfPrecision(String golden, Weight.Type type, double tolerance) {
     var comparisons = compare(convert(golden, type), golden, KernelProvider.VECTOR, 2);
     assertThat(comparisons).hasSize(8);
@@ -211,10 +212,12 @@ class GoldenTest {
         .hasMessageEndingWith("index.json: the shard 'model-00001.safetensors' is missing");
     Files.delete(source.resolve("model.safetensors.index.json"));
     var first = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},";
-    for (var second : Map.of("\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", "tensor 'b' overlaps the one before it",
+    for (var second : Map.of("\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
+        "tensor 'b' overlaps the one before it",
         "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", "there are two tensors 'a'").entrySet()) {
       var header = first + second.getKey();
-      Files.write(source.resolve("model.safetensors"), ((char) header.length() + "\0".repeat(7) + header + "\0".repeat(12)).getBytes(StandardCharsets.ISO_8859_1));
+      Files.write(source.resolve("model.safetensors"), ((char) header.length() + "\0".repeat(7) + header + "\0".repeat(12))
+          .getBytes(StandardCharsets.ISO_8859_1));
       assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
           .hasMessageContaining("model.safetensors: not a valid safetensors file").hasMessageContaining(second.getValue());
     }
@@ -244,8 +247,10 @@ class GoldenTest {
     var counted = Map.of("head.bias", 1L, "head.weight", 2L);
     assertThat(Converter.convert(source, target, Weight.Type.F16)).returns(counted, Report::nonFinite)
         .returns(Map.of("head.weight", 1L), Report::overflown);
-    assertThat(Converter.convert(source, target, Weight.Type.BF16)).returns(counted, Report::nonFinite).returns(Map.of(), Report::overflown);
-    assertThat(Converter.convert(source, target, Weight.Type.F32)).returns(counted, Report::nonFinite).returns(Map.of(), Report::overflown);
+    assertThat(Converter.convert(source, target, Weight.Type.BF16)).returns(counted, Report::nonFinite).returns(Map.of(),
+        Report::overflown);
+    assertThat(Converter.convert(source, target, Weight.Type.F32)).returns(counted, Report::nonFinite).returns(Map.of(),
+        Report::overflown);
     try (var checkpoint = Checkpoint.open(target)) {
       assertThat(checkpoint.tensor("head.bias").floatAt(0)).isNaN();
     }

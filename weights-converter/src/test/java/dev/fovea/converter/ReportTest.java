@@ -35,16 +35,19 @@ class ReportTest {
     assertThat(report.configFrom()).endsWith("config.json");
     var layer = "vit.encoder.layer.1.attention.attention.";
     var square = List.of(48L, 48L);
-    assertThat(parameter(report, "blocks.1.attn.qkv.weight")).isEqualTo(new Report.Parameter("blocks.1.attn.qkv.weight", DType.F16,
+    assertThat(parameter(report, "blocks.1.attn.qkv.weight")).isEqualTo(new Report.Parameter("blocks.1.attn.qkv.weight",
+        DType.F16,
         List.of(144L, 48L), List.of(new Report.Origin(layer + "query.weight", DType.F32, square, 0, 1, List.of(), null),
             new Report.Origin(layer + "key.weight", DType.F32, square, 0, 1, List.of(), null),
             new Report.Origin(layer + "value.weight", DType.F32, square, 0, 1, List.of(), null))));
     assertThat(names(report, Report.Parameter::fused)).hasSize(6).allMatch(name -> name.contains(".attn.qkv."));
     // Matrices alone; a convolution's weight is one.
-    assertThat(names(report, Report.Parameter::cast)).hasSize(14).contains("patch_embed.proj.weight", "head.weight").doesNotContain("norm.weight");
+    assertThat(names(report, Report.Parameter::cast)).hasSize(14).contains("patch_embed.proj.weight", "head.weight")
+        .doesNotContain("norm.weight");
     assertThat(names(plan("vit-tiny", Weight.Type.F32), Report.Parameter::cast)).isEmpty();
     // What was published in 16 bits is widened where it is no matrix.
-    assertThat(names(plan("vit-tiny.f16", Weight.Type.F16), Report.Parameter::cast)).contains("norm.weight").doesNotContain("head.weight");
+    assertThat(names(plan("vit-tiny.f16", Weight.Type.F16), Report.Parameter::cast)).contains("norm.weight")
+        .doesNotContain("head.weight");
     assertThat(names(report, Report.Parameter::folded)).isEmpty();
     assertThat(names(report, Report.Parameter::reordered)).isEmpty();
   }
@@ -66,7 +69,8 @@ class ReportTest {
   void cutAndDropped() {
     var report = plan("dinov2-tiny-swiglu", Weight.Type.F32);
     var half = parameter(report, "blocks.0.mlp.w2.weight").origins().getFirst();
-    assertThat(half).returns("encoder.layer.0.mlp.weights_in.weight", Report.Origin::name).returns(1, Report.Origin::part).returns(2, Report.Origin::parts);
+    assertThat(half).returns("encoder.layer.0.mlp.weights_in.weight", Report.Origin::name).returns(1, Report.Origin::part)
+        .returns(2, Report.Origin::parts);
     assertThat(report.dropped()).isEqualTo(Map.of("embeddings.mask_token", "used in pre-training only"));
   }
 }

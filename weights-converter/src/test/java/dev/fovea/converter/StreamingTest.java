@@ -49,7 +49,8 @@ class StreamingTest {
     shapes.put("vit.embeddings.patch_embeddings.projection.bias", new int[] {HIDDEN});
     for (var norm : List.of(layer + "layernorm_before", layer + "layernorm_after", "vit.layernorm"))
       for (var ending : List.of(".weight", ".bias")) shapes.put(norm + ending, new int[] {HIDDEN});
-    for (var each : List.of("attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense")) {
+    for (var each : List.of("attention.attention.query", "attention.attention.key", "attention.attention.value",
+        "attention.output.dense")) {
       shapes.put(layer + each + ".weight", new int[] {HIDDEN, HIDDEN});
       shapes.put(layer + each + ".bias", new int[] {HIDDEN});
     }
@@ -65,7 +66,8 @@ class StreamingTest {
   private Path wideFolder() throws IOException {
     var source = Files.createDirectory(folder.resolve("wide"));
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vit\", \"hidden_size\": 64, \"num_hidden_layers\": 1, "
-        + "\"num_attention_heads\": 1, \"intermediate_size\": " + WIDE + ", \"image_size\": 16, \"patch_size\": 8, \"num_channels\": 3, "
+        + "\"num_attention_heads\": 1, \"intermediate_size\": " + WIDE
+            + ", \"image_size\": 16, \"patch_size\": 8, \"num_channels\": 3, "
         + "\"hidden_act\": \"gelu\", \"layer_norm_eps\": 1e-12, \"qkv_bias\": true}");
     return source;
   }
@@ -79,13 +81,14 @@ class StreamingTest {
     var header = new JsonObject();
     long at = 0;
     for (var tensor : wideViT().entrySet()) {
-      var entry = JsonParser.parseString("{\"dtype\": \"F32\", \"shape\": " + Arrays.toString(tensor.getValue()) + ", \"data_offsets\": ["
-          + at + ", " + (at += bytes(tensor.getValue())) + "]}");
+      var entry = JsonParser.parseString("{\"dtype\": \"F32\", \"shape\": " + Arrays.toString(tensor.getValue())
+          + ", \"data_offsets\": [" + at + ", " + (at += bytes(tensor.getValue())) + "]}");
       header.add(tensor.getKey(), entry);
     }
     var json = header.toString().getBytes(StandardCharsets.UTF_8);
     var source = wideFolder();
-    try (var channel = FileChannel.open(source.resolve("model.safetensors"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+    try (var channel = FileChannel.open(source.resolve("model.safetensors"), StandardOpenOption.CREATE_NEW,
+        StandardOpenOption.WRITE)) {
       channel.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).flip());
       channel.write(ByteBuffer.wrap(json));
       channel.write(ByteBuffer.allocate(1), 8 + json.length + at - 1);
@@ -104,7 +107,8 @@ class StreamingTest {
         zip.write(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (byte) header.length(), 0});
         zip.write(header.getBytes(StandardCharsets.US_ASCII));
         var zeros = new byte[1 << 16];
-        for (long left = bytes(tensor.getValue()); left > 0; left -= zeros.length) zip.write(zeros, 0, (int) Math.min(left, zeros.length));
+        for (long left = bytes(tensor.getValue()); left > 0; left -= zeros.length)
+          zip.write(zeros, 0, (int) Math.min(left, zeros.length));
       }
     }
     return source;
@@ -161,7 +165,8 @@ class StreamingTest {
   private static Process halfway(Path source, Path target) throws IOException {
     var process = ConvertAlone.start(List.of("-XX:+UseSerialGC"), source, target, "F32", "pause");
     var line = process.inputReader();
-    for (var said = line.readLine(); !"halfway".equals(said); said = line.readLine()) assertThat(said).as("what it says").isNotNull();
+    for (var said = line.readLine(); !"halfway".equals(said); said = line.readLine())
+      assertThat(said).as("what it says").isNotNull();
     return process;
   }
 
@@ -176,8 +181,8 @@ class StreamingTest {
     }
   }
 
-  /// The metadata tell what was read and what came out; where the same tensors are in another order or format, what came out is the
-  /// same.
+  /// The metadata tell what was read and what came out; where the same tensors are in another order or format, what came out is
+  /// the same.
   @Test
   void hashes() throws IOException {
     var metadata = new TreeMap<String, Map<String, String>>();
@@ -205,8 +210,8 @@ class StreamingTest {
     assertThat(Converter.plan(FIXTURES.resolve("vit-tiny.sharded"), Conversion.to(Weight.Type.F32)).sources()).isEmpty();
     try (var checkpoint = Checkpoint.open(folder.resolve("vit-tiny.sharded"))) {
       assertThat(JsonParser.parseString(checkpoint.metadata().get("source")).getAsJsonObject().keySet())
-          .containsExactly("model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
-              "model.safetensors.index.json");
+          .containsExactly("model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+              "model-00003-of-00003.safetensors", "model.safetensors.index.json");
     }
   }
 
@@ -218,15 +223,16 @@ class StreamingTest {
     var report = Converter.convert(source, folder.resolve("model.safetensors"), conversion);
     assertThat(Converter.rehearse(source, conversion)).isEqualTo(report);
     var plan = Converter.plan(source, conversion);
-    assertThat(plan).isEqualTo(new Report(report.family(), report.config(), report.configFrom(), report.parameters(), report.bytes(),
-        report.mapped(), report.dropped(), Map.of(), Map.of(), Map.of(), ""));
+    assertThat(plan).isEqualTo(new Report(report.family(), report.config(), report.configFrom(), report.parameters(),
+        report.bytes(), report.mapped(), report.dropped(), Map.of(), Map.of(), Map.of(), ""));
     assertThat(names(folder)).containsExactly("model.safetensors");
   }
 
   @Test
   void everyBlockIsHeard() {
     var heard = new long[3];
-    Converter.convert(FIXTURES.resolve("vit-tiny"), folder.resolve("model.safetensors"), Conversion.to(Weight.Type.F32).withProgress(
+    Converter.convert(FIXTURES.resolve("vit-tiny"), folder.resolve("model.safetensors"), Conversion.to(Weight.Type.F32)
+        .withProgress(
         (tensor, done, total) -> {
           assertThat(tensor).isNotEmpty();
           assertThat(done).isGreaterThan(heard[1]).isLessThanOrEqualTo(total);

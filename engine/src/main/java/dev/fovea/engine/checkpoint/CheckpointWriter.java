@@ -20,8 +20,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// Writes a safetensors file: all of it or nothing, and the same bytes for the same contents.
 ///
-/// Tensors are added with what gives their bytes, which is asked when the tensor is written, piece by piece, so that none needs to
-/// be in memory. The file appears under its name when it is complete.
+/// Tensors are added with what gives their bytes, which is asked when the tensor is written, piece by piece, so that none needs
+/// to be in memory. The file appears under its name when it is complete.
 public final class CheckpointWriter {
   private static final int ALIGNMENT = 64;
   private static final int CHUNK = 1 << 20;
@@ -149,7 +149,8 @@ public final class CheckpointWriter {
       long before = out.count;
       entry.contents.writeTo(out);
       if (out.count - before != entry.bytes)
-        throw new IOException("tensor '" + tensor.getKey() + "' needs " + entry.bytes + " bytes " + List.of(entry.dtype) + ", got " + (out.count - before));
+        throw new IOException("tensor '" + tensor.getKey() + "' needs " + entry.bytes + " bytes " + List.of(entry.dtype)
+            + ", got " + (out.count - before));
     }
     sha256 = out.finish();
   }
@@ -220,7 +221,8 @@ public final class CheckpointWriter {
     }
     var bytes = text.toString().getBytes(StandardCharsets.UTF_8);
     int padded = Math.ceilDiv(bytes.length + SafetensorsHeader.LENGTH_BYTES, ALIGNMENT) * ALIGNMENT - SafetensorsHeader.LENGTH_BYTES;
-    if (padded > SafetensorsHeader.MAX_BYTES) throw new CheckpointException("the header would have " + padded + " bytes, more than " + SafetensorsHeader.MAX_BYTES);
+    if (padded > SafetensorsHeader.MAX_BYTES)
+      throw new CheckpointException("the header would have " + padded + " bytes, more than " + SafetensorsHeader.MAX_BYTES);
     var header = java.util.Arrays.copyOf(bytes, padded);
     java.util.Arrays.fill(header, bytes.length, padded, (byte) ' ');
     return header;

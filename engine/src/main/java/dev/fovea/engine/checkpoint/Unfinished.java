@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 
-/// A file that is being written, beside the one that it is going to be. It is locked, which tells those that somebody works on from
-/// those that a killed program has left; one that is ended in another way deletes its own.
+/// A file that is being written, beside the one that it is going to be. It is locked, which tells those that somebody works on
+/// from those that a killed program has left; one that is ended in another way deletes its own.
 final class Unfinished implements AutoCloseable {
   private static final String ENDING = ".tmp";
   /// Those of this program.
@@ -55,7 +55,8 @@ final class Unfinished implements AutoCloseable {
   /// Deletes what killed programs have left beside `target`. What cannot be deleted stays, for it does no harm.
   static void removeLeftovers(Path target) {
     var leftover = Pattern.compile(Pattern.quote(beginning(target)) + "\\d+" + Pattern.quote(ENDING));
-    try (var files = Files.newDirectoryStream(folder(target), file -> leftover.matcher(file.getFileName().toString()).matches())) {
+    try (var files = Files.newDirectoryStream(folder(target),
+        file -> leftover.matcher(file.getFileName().toString()).matches())) {
       for (var file : files) {
         // Not even opened: closing it would end the lock.
         if (OPEN.contains(file)) continue;

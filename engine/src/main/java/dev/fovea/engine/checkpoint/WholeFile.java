@@ -27,12 +27,12 @@ public final class WholeFile {
     write(path, 0, contents);
   }
 
-  /// Writes a file, replacing one that is there. Until it is complete it lies beside it under another name, from where it is deleted
-  /// when the program is ended; only a program that is killed leaves it, for the next writer of a checkpoint to delete.
+  /// Writes a file, replacing one that is there. Until it is complete it lies beside it under another name, from where it is
+  /// deleted when the program is ended; only a program that is killed leaves it, for the next writer of a checkpoint to delete.
   ///
   /// @param bytes how many there will be, as far as that is known before
-  /// @throws CheckpointException if the disk has no room for them, or the file cannot be written; what was there before is untouched
-  /// then, and nothing is left over
+  /// @throws CheckpointException if the disk has no room for them, or the file cannot be written; what was there before is
+  /// untouched then, and nothing is left over
   public static void write(Path path, long bytes, Contents contents) {
     requirePlace(path);
     var target = path.toAbsolutePath();
@@ -70,8 +70,8 @@ public final class WholeFile {
       return;   // Not every file system tells; the writing will.
     }
     if (disk.getTotalSpace() > 0 && disk.getUsableSpace() < bytes)
-      throw new CheckpointException(String.format(Locale.ROOT, "%s: expected room for %,d bytes on its disk, got %,d", path, bytes,
-          disk.getUsableSpace()));
+      throw new CheckpointException(String.format(Locale.ROOT, "%s: expected room for %,d bytes on its disk, got %,d", path,
+          bytes, disk.getUsableSpace()));
   }
 
   /// Writes all that remains of a buffer.

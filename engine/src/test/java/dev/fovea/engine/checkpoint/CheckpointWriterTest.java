@@ -110,7 +110,8 @@ class CheckpointWriterTest {
   void piecesAndTheirHash() throws IOException {
     var bytes = random((2 << 20) + 777, 6);
     var writer = new CheckpointWriter().tensor("x", DType.U8, new long[] {bytes.length}, sink -> {
-      for (int at = 0, n = 1; at < bytes.length; at += n, n = Math.min(3 * n, bytes.length - at)) sink.write(ByteBuffer.wrap(bytes, at, n));
+      for (int at = 0, n = 1; at < bytes.length; at += n, n = Math.min(3 * n, bytes.length - at))
+        sink.write(ByteBuffer.wrap(bytes, at, n));
     });
     writer.metadata("sha256", "0".repeat(Sha256.LENGTH), writer::sha256);
     assertThatThrownBy(writer::sha256).isInstanceOf(IllegalStateException.class);
@@ -130,14 +131,17 @@ class CheckpointWriterTest {
     }
     Files.write(folder.resolve("bytes"), bytes);
     assertThat(Sha256.of(folder.resolve("bytes"))).isEqualTo(expected);
-    assertThatThrownBy(() -> Sha256.of(folder.resolve("none"))).isInstanceOf(CheckpointException.class).hasMessageStartingWith(folder.resolve("none") + ": cannot be read");
+    assertThatThrownBy(() -> Sha256.of(folder.resolve("none"))).isInstanceOf(CheckpointException.class)
+        .hasMessageStartingWith(folder.resolve("none") + ": cannot be read");
   }
 
   /// An entry that is longer than was said would move the tensors.
   @Test
   void metadataThatGrow() throws IOException {
-    var writer = new CheckpointWriter().tensor("a", DType.U8, new long[0], () -> Bytes.segment((byte) 1)).metadata("k", "short", () -> "x".repeat(99));
-    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class).hasMessageContaining("the metadata became longer");
+    var writer = new CheckpointWriter().tensor("a", DType.U8, new long[0], () -> Bytes.segment((byte) 1)).metadata("k", "short",
+        () -> "x".repeat(99));
+    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("the metadata became longer");
     assertThat(files()).isEmpty();
   }
 
@@ -150,7 +154,8 @@ class CheckpointWriterTest {
     var writer = new CheckpointWriter().tensor("a", DType.U8, new long[] {Long.MAX_VALUE / 2}, _ -> {
       throw new AssertionError("nobody asks");
     });
-    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class).hasMessageContaining("expected room for 4,611,686,018,427,3");
+    assertThatThrownBy(() -> writer.write(file)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("expected room for 4,611,686,018,427,3");
     assertThat(files()).containsExactly(file);
     assertThat(file).hasContent("old");
   }
@@ -158,7 +163,8 @@ class CheckpointWriterTest {
   /// What a killed program has left beside the file goes; what only looks like it, and what somebody is writing, stays.
   @Test
   void leftovers() throws IOException {
-    var others = List.of(".model.safetensors.old.tmp", ".model.safetensors.1.tmp.gz", ".other.safetensors.1.tmp", "model.safetensors.1.tmp");
+    var others = List.of(".model.safetensors.old.tmp", ".model.safetensors.1.tmp.gz", ".other.safetensors.1.tmp",
+        "model.safetensors.1.tmp");
     for (var other : others) Files.createFile(folder.resolve(other));
     Files.createFile(folder.resolve(".model.safetensors.123456789.tmp"));
     var inner = new CheckpointWriter().tensor("a", DType.U8, new long[] {1}, () -> Bytes.segment((byte) 1));
@@ -166,8 +172,8 @@ class CheckpointWriterTest {
       inner.write(file);
       return Bytes.segment((byte) 2);
     }).write(file);
-    assertThat(files()).extracting(each -> each.getFileName().toString()).containsExactlyInAnyOrder(others.get(0), others.get(1), others.get(2),
-        others.get(3), "model.safetensors");
+    assertThat(files()).extracting(each -> each.getFileName().toString()).containsExactlyInAnyOrder(others.get(0), others.get(1),
+        others.get(2), others.get(3), "model.safetensors");
     try (var checkpoint = Checkpoint.open(file)) {
       assertThat(checkpoint.tensor("a").longAt(0)).isEqualTo(2);
     }

@@ -117,8 +117,8 @@ public final class SourceTensor {
   ///
   /// @param order which dimension of this tensor comes first, second and so on
   public SourceTensor permuted(List<Integer> order) {
-    return new SourceTensor(name, dtype, order.stream().map(shape::get).toList(), order.stream().map(d -> strides[d]).toList(), offset,
-        storage, order());
+    return new SourceTensor(name, dtype, order.stream().map(shape::get).toList(), order.stream().map(d -> strides[d]).toList(),
+        offset, storage, order());
   }
 
   private ByteOrder order() {

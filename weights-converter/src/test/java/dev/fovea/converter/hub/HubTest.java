@@ -488,7 +488,8 @@ class HubTest {
 
   @Test
   void filesThatAConversionMayRead() throws IOException {
-    var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json");
+    var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
+        "tokenizer.json");
     for (var name : List.of("special_tokens_map.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
       server.files.put(name, new byte[9]);
     for (var name : read) server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
