@@ -89,7 +89,10 @@ class OpenAiClipTest {
   /// open_clip's config tells heads and activation. The end of a text is the vocabulary's last token.
   @Test
   void openClip() throws IOException {
-    var converted = convert(golden().write(source(), "open_clip_config.json", OPEN_CLIP));
+    var tensors = golden();
+    Files.move(tensors.write(source(), "open_clip_config.json", OPEN_CLIP), source().resolve("open_clip_model.safetensors"));
+    tensors.writeTorch(source().resolve("open_clip_pytorch_model.bin"), false);
+    var converted = convert(source());
     var sums = checksums(converted);
     try (var checkpoint = Checkpoint.open(converted)) {
       var expected = JsonParser.parseString(Files.readString(FIXTURES.resolve("clip-tiny/config.json"))).getAsJsonObject();

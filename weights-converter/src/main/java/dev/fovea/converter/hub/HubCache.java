@@ -86,7 +86,7 @@ final class HubCache {
 
   /// Notes the commit that a branch or a tag is at.
   void remember(Repository repository, String commit) {
-    if (repository.isCommit() || commit.equals(commit(repository))) return;
+    if (commit.equals(commit(repository))) return;
     makeFolder(ref(repository).getParent());
     WholeFile.write(ref(repository), commit.getBytes(StandardCharsets.UTF_8));
   }

@@ -21,7 +21,7 @@ import org.jetbrains.annotations.Nullable;
 public final class Source implements AutoCloseable {
   /// What a folder is searched for, first come first served.
   private static final List<String> WELL_KNOWN = List.of("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-      "pytorch_model.bin.index.json");
+      "pytorch_model.bin.index.json", "open_clip_model.safetensors", "open_clip_pytorch_model.bin");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
 
   private static final String LFS = "version https://git-lfs";

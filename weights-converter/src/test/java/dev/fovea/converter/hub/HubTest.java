@@ -233,7 +233,8 @@ class HubTest {
     server.fault("store GET model.safetensors", TestHub.says(Answer.of(200, server.files.get(WEIGHTS))));
     pull();
     assertIsWhole();
-    assertThat(slept).isEmpty();
+    assertThat(server.fetched()).filteredOn(each -> each.startsWith("store"))
+        .containsExactly("store GET model.safetensors bytes=1000-");
   }
 
   @Test
@@ -245,6 +246,9 @@ class HubTest {
         TestHub.says(Answer.of(416)));
     pull();
     assertIsWhole();
+    assertThat(server.fetched()).filteredOn(each -> each.startsWith("store"))
+        .containsExactly("store GET model.safetensors bytes=1000-",
+        "store GET model.safetensors", "store GET model.safetensors");
   }
 
   @Test
@@ -484,7 +488,8 @@ class HubTest {
 
   @Test
   void filesThatAConversionMayRead() throws IOException {
-    var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json");
+    var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
+        "tokenizer.json");
     for (var name : List.of("special_tokens_map.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
       server.files.put(name, new byte[9]);
     for (var name : read) server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
