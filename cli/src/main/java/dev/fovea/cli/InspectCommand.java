@@ -29,7 +29,7 @@ final class InspectCommand implements Callable<Integer> {
   private record TensorRow(String name, String dtype, List<Long> shape) {}
 
   private record Report(String family, JsonObject config, JsonObject preprocessing, int labels, long parameters, long macs,
-      List<TensorRow> tensors) {}
+      long computedMacs, List<TensorRow> tensors) {}
 
   @Override
   public Integer call() {
@@ -44,7 +44,7 @@ final class InspectCommand implements Callable<Integer> {
       var header = ModelHeader.of(checkpoint);
       var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
-          run.parameters(), run.dryRun(1, 0).macs(), rows(checkpoint.tensors().values()));
+          run.parameters(), run.publishedMacs(1, 0), run.dryRun(1, 0).macs(), rows(checkpoint.tensors().values()));
       return json ? Output.json(report) : text(report);
     }
   }
@@ -61,8 +61,10 @@ final class InspectCommand implements Callable<Integer> {
 
   private static String text(Report r) {
     var text = new StringBuilder();
-    text.append(String.format("family       %s%nparameters   %,d%nGMACs        %.2f at the default input%nlabels       %d%nconfig       %s%npreprocess   %s%n",
-        r.family, r.parameters, r.macs / 1e9, r.labels, r.config, r.preprocessing));
+    var done = r.computedMacs == r.macs ? "" : String.format(", of which %.2f have to be computed", r.computedMacs / 1e9);
+    text.append(String.format("family       %s%nparameters   %,d%nGMACs        %.2f at the default input%s%n",
+        r.family, r.parameters, r.macs / 1e9, done));
+    text.append(String.format("labels       %d%nconfig       %s%npreprocess   %s%n", r.labels, r.config, r.preprocessing));
     for (var t : r.tensors) text.append(String.format("%-32s %-5s %s%n", t.name, t.dtype, t.shape));
     return text.toString();
   }

@@ -36,6 +36,13 @@ public sealed interface Model permits ViT, Dinov2, Clip, Siglip, Bert, Segformer
     return inputs(1, 0);
   }
 
+  /// Multiply-accumulates of the published architecture that this implementation does without, for the same outputs.
+  ///
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  default long savedMacs(int batch, int size) {
+    return 0;
+  }
+
   /// Runs the model on all of its inputs. A mask holds what is added to scores: 0 or `-∞`.
   ///
   /// @throws InputException if an input has a shape that the model cannot take

@@ -26,6 +26,11 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
     return new ModelInput(shape, Kind.PIXELS, 0, null, 0);
   }
 
+  /// Pictures of `height` × `width`, or squares of `size` where that is not 0.
+  public static ModelInput pixels(int batch, int channels, int height, int width, int size) {
+    return pixels(batch, channels, size == 0 ? height : size, size == 0 ? width : size);
+  }
+
   /// Numbers that a prompt consists of.
   public static ModelInput coordinates(int... shape) {
     return new ModelInput(shape, Kind.COORDINATES, 0, null, 0);

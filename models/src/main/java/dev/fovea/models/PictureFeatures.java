@@ -11,12 +11,6 @@ import org.jetbrains.annotations.Nullable;
 /// @param patches row by row, `[B, P, C]`
 /// @param joint in the space that pictures share with words, `[B, D]`; null in a model of pictures alone
 public record PictureFeatures(@Nullable Tensor clsToken, Tensor patches, @Nullable Tensor joint) {
-  /// The parts of all tokens `[B, 1 + registers + P, C]`: the class token, registers, which say nothing of a place and are left
-  /// out, and the patches.
-  public static PictureFeatures ofTokens(Tensor tokens, int registers) {
-    return new PictureFeatures(tokens.select(1, 0), tokens.slice(1, 1 + registers, tokens.dim(1)), null);
-  }
-
   /// One vector a picture: `[B, D]`, where D is C, or 2 C for [Pooling#BOTH].
   Tensor pooled(Pooling pooling) {
     return switch (pooling) {

@@ -30,7 +30,7 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
   ///
   /// @param size side in pixels, or 0 for the size that the positions were learnt for
   public ModelInput input(int batch, int size) {
-    return ModelInput.pixels(batch, numChannels, size == 0 ? imageHeight : size, size == 0 ? imageWidth : size);
+    return ModelInput.pixels(batch, numChannels, imageHeight, imageWidth, size);
   }
 
   /// @param otherwise what fields mean that are not there, as published configs leave out what they did not change

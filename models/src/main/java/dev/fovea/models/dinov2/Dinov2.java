@@ -133,8 +133,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
 
   @Override
   public Map<String, ModelInput> inputs(int batch, int size) {
-    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(),
-        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size));
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(), config.imageHeight(), config.imageWidth(), size));
   }
 
   @Override

@@ -195,8 +195,24 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
 
   @Override
   public Map<String, ModelInput> inputs(int batch, int size) {
-    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(),
-        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size));
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(), config.imageHeight(), config.imageWidth(), size));
+  }
+
+  /// The published head fuses `stages · D` channels of each sample of the finest map. This one multiplies matrices, or
+  /// mmsegmentation's smaller maps, instead.
+  @Override
+  public long savedMacs(int batch, int size) {
+    int height = size == 0 ? config.imageHeight() : size, width = size == 0 ? config.imageWidth() : size;
+    long published = 0, done = 0, samples = 0;
+    for (int i = 0; i < config.stages().size(); i++) {
+      var stage = config.stages().get(i);
+      height = stage.window().rows(height);
+      width = stage.window().cols(width);
+      if (i == 0) samples = (long) batch * height * width;
+      published += samples;
+      done += config.mmsegHead() ? (long) batch * height * width : stage.dim() + 1;
+    }
+    return (published - done) * config.decoderDim() * config.decoderDim();
   }
 
   /// `logits`, and what is to be kept of `hidden_states.N`, a stage each, `attentions.N`, a block each, and, where maps of pixels

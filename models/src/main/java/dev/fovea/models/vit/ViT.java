@@ -71,7 +71,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
 
   @Override
   public PictureFeatures features(Tensor image) {
-    return PictureFeatures.ofTokens(norm.forward(encode(image, new Trace(Keep.NOTHING))), 0);
+    var tokens = norm.forward(encode(image, new Trace(Keep.NOTHING)));
+    return new PictureFeatures(tokens.select(1, 0), tokens.slice(1, 1, tokens.dim(1)), null);
   }
 
   /// The class token and the patches, each with its position: `[B, channels, H, W]` → `[B, N, C]`.
@@ -84,8 +85,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
 
   @Override
   public Map<String, ModelInput> inputs(int batch, int size) {
-    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(),
-        size == 0 ? config.imageHeight() : size, size == 0 ? config.imageWidth() : size));
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(), config.imageHeight(), config.imageWidth(), size));
   }
 
   @Override
