@@ -25,6 +25,9 @@ import java.util.stream.Stream;
 final class MappedSource implements WeightSource {
   private static final String TRAINING_HEAD = "used in training only";
 
+  /// After as many written bytes, pages that were read are given back.
+  private static final long UNLOADED = 64 << 20;
+
   private final Source checkpoint;
   private final NameMap names;
   private final Weight.Type type;
@@ -96,14 +99,19 @@ final class MappedSource implements WeightSource {
   private void schedule(String name, DType dtype, List<Part> parts, long[] shape, Writing writing) {
     writer.tensor(name, dtype, shape, sink -> {
       var found = writing.to(bytes -> {
-        written += bytes.remaining();
+        if (written / UNLOADED < (written += bytes.remaining()) / UNLOADED) unload(parts);
         progress.advanced(name, written, writer.bytes());
         sink.write(bytes);
       });
-      for (var part : parts) part.tensor().unload();
+      unload(parts);
       if (found.before() > 0) nonFinite.put(name, found.before());
       if (found.after() > found.before()) overflown.put(name, found.after() - found.before());
     });
+  }
+
+  /// Pages of files that were read need not stay in memory.
+  private static void unload(List<Part> parts) {
+    for (var part : parts) part.tensor().unload();
   }
 
   private interface Writing {
