@@ -22,7 +22,9 @@ final class ModelCase implements AutoCloseable {
         new Pass("vit-base-patch16-224", 1, 1),
         new Pass("vit-base-patch16-224", 8, 1),
         new Pass("vit-base-patch16-224", 1, 2),
-        new Pass("dinov2-base", 1, 1));
+        new Pass("dinov2-base", 1, 1),
+        new Pass("segformer-b0", 1, 1),
+        new Pass("segformer-b2", 1, 1));
 
     /// The pass of this name.
     ///
