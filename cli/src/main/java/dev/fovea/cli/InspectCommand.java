@@ -43,8 +43,9 @@ final class InspectCommand implements Callable<Integer> {
     try (var arena = Arena.ofShared()) {
       var header = ModelHeader.of(checkpoint);
       var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
+      long computed = run.dryRun(1, 0).macs();
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
-          run.parameters(), run.publishedMacs(1, 0), run.dryRun(1, 0).macs(), rows(checkpoint.tensors().values()));
+          run.parameters(), computed + run.model().savedMacs(1, 0), computed, rows(checkpoint.tensors().values()));
       return json ? Output.json(report) : text(report);
     }
   }

@@ -22,13 +22,10 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
   }
 
   /// Pictures `[B, channels, H, W]`.
-  public static ModelInput pixels(int... shape) {
-    return new ModelInput(shape, Kind.PIXELS, 0, null, 0);
-  }
-
-  /// Pictures of `height` × `width`, or squares of `size` where that is not 0.
+  ///
+  /// @param size of squares instead of `height` × `width`, or 0
   public static ModelInput pixels(int batch, int channels, int height, int width, int size) {
-    return pixels(batch, channels, size == 0 ? height : size, size == 0 ? width : size);
+    return new ModelInput(new int[] {batch, channels, size == 0 ? height : size, size == 0 ? width : size}, Kind.PIXELS, 0, null, 0);
   }
 
   /// Numbers that a prompt consists of.

@@ -75,13 +75,6 @@ public record ModelRun(String name, Model model, long parameters) {
     return Workspace.dryRun(shapes, inputs -> model.outputs(inputs, Keep.NOTHING), Map::values);
   }
 
-  /// Multiply-accumulates of one pass of the architecture as it is published; [#dryRun] counts those that are done.
-  ///
-  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
-  public long publishedMacs(int batch, int size) {
-    return dryRun(batch, size).macs() + model.savedMacs(batch, size);
-  }
-
   /// Inputs for measuring, always the same: samples in `[-1, 1)`, any tokens, none of them padding.
   ///
   /// @param size side of the pictures in pixels, or 0 for the size that the model was made for

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,6 +28,7 @@ final class MappedSource implements WeightSource {
 
   /// After as many written bytes, pages that were read are given back.
   private static final long UNLOADED = 64 << 20;
+  private static final int SHOWN = 12;
 
   private final Source checkpoint;
   private final NameMap names;
@@ -61,9 +63,15 @@ final class MappedSource implements WeightSource {
       if (why != null) dropped.put(name, why);
     }
     rest.removeAll(dropped.keySet());
-    if (!rest.isEmpty()) throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
-        + String.join(", ", rest.stream().limit(12).toList()) + (rest.size() > 12 ? ", …" : ""));
+    if (!rest.isEmpty())
+      throw new CheckpointException(checkpoint.name() + ": " + rest.size() + " tensors have no place in the model: "
+          + someOf(rest, SHOWN));
     return dropped;
+  }
+
+  /// The first names, as many as a message should show.
+  static String someOf(Collection<String> names, int most) {
+    return String.join(", ", names.stream().limit(most).toList()) + (names.size() > most ? ", …" : "");
   }
 
   /// How many elements of the written parameters are NaN or infinite as they were, by name: they are kept. Known when all is

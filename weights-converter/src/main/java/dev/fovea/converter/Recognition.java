@@ -75,8 +75,8 @@ record Recognition(HuggingFace published, String configFrom) {
       return new CheckpointException(untold + "tensors such as '" + each.getKey() + "' are a " + family.id()
           + "'s but do not tell all sizes; give --config FILE, or --preset NAME, one of " + String.join(", ", presets));
     }
-    return new CheckpointException(untold + "the names of its tensors are of no family known here: " + String.join(", ", names.stream().limit(SHOWN).toList()) + (names.size() > SHOWN ? ", …" : "")
-        + "; give --config FILE, or --preset NAME");
+    return new CheckpointException(untold + "the names of its tensors are of no family known here: "
+        + MappedSource.someOf(names, SHOWN) + "; give --config FILE, or --preset NAME");
   }
 
   /// A file that holds a JSON object.

@@ -5,8 +5,6 @@ import static dev.fovea.converter.NameMap.convTranspose;
 import static dev.fovea.converter.NameMap.patches;
 
 import dev.fovea.converter.source.Source;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
@@ -71,15 +69,6 @@ final class SamNames {
     head(rules, "mask_decoder.hypernetworks.#.", "mask_decoder.output_hypernetworks_mlps.#.", "layers.0", "layers.1", "layers.2");
     head(rules, "mask_decoder.iou_head.", "mask_decoder.iou_prediction_head.", "layers.0", "layers.1", "layers.2");
     return new NameMap(rules.byName, Map.of());
-  }
-
-  /// The rules so far; both sources share most of what they are made of.
-  private static final class Rules {
-    private final Map<String, List<String>> byName = new HashMap<>();
-
-    private void add(String name, String... sources) {
-      byName.put(name, List.of(sources));
-    }
   }
 
   private static void imageEncoder(Rules rules, String layer, String norm1, String norm2) {

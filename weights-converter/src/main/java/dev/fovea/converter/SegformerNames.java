@@ -7,6 +7,7 @@ import dev.fovea.converter.source.Source;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /// Where SegFormer's parameters come from, and what the code that they were trained with has for all models.
@@ -71,7 +72,7 @@ enum SegformerNames {
   }
 
   private static NameMap nvlabs() {
-    var rules = new Rules("backbone.block#+1.#.");
+    var rules = new BlockRules("backbone.block#+1.#.");
     rules.add("stages.0.patch_embed.proj", "backbone.patch_embed1.proj");
     rules.add("stages.#.patch_embed.proj", conv("backbone.patch_embed#+1.proj"));
     rules.add("stages.#.patch_embed.norm", "backbone.patch_embed#+1.norm");
@@ -91,7 +92,7 @@ enum SegformerNames {
   }
 
   private static NameMap mmsegmentation() {
-    var rules = new Rules("backbone.layers.#.1.#.");
+    var rules = new BlockRules("backbone.layers.#.1.#.");
     rules.add("stages.0.patch_embed.proj", "backbone.layers.0.0.projection");
     rules.add("stages.#.patch_embed.proj", conv("backbone.layers.#.0.projection"));
     rules.add("stages.#.patch_embed.norm", "backbone.layers.#.0.norm");
@@ -112,22 +113,17 @@ enum SegformerNames {
   }
 
   /// The rules so far; of a block, both repositories have some in common.
-  private static final class Rules {
-    private final Map<String, List<String>> byName = new TreeMap<>();
+  private static final class BlockRules extends Rules {
     private final String block;
 
-    private Rules(String block) {
+    private BlockRules(String block) {
       this.block = block;
       for (var same : List.of("norm1", "attn.norm", "norm2")) block(same, same);
       block("attn.sr", conv("attn.sr"));
     }
 
-    private void add(String name, String... sources) {
-      byName.put(name, List.of(sources));
-    }
-
     private void block(String name, String... sources) {
-      byName.put("stages.#.blocks.#." + name, List.of(sources).stream().map(source -> block + source).toList());
+      add("stages.#.blocks.#." + name, Stream.of(sources).map(source -> block + source).toArray(String[]::new));
     }
   }
 }

@@ -67,7 +67,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   public Map<String, ModelInput> inputs(int batch, int size) {
     int side = config.vision().imageSize();
     if (size != 0 && size != side) throw new InputException("expected pictures of " + side + " pixels, got " + size);
-    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.vision().numChannels(), side, side));
+    return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.vision().numChannels(), side, side, 0));
   }
 
   /// Any number of prompts for a picture: `<prompt>.input_points` `[1, n, P, 2]`, `.input_labels` `[1, n, P]`, `.input_boxes`

@@ -1,0 +1,14 @@
+package dev.fovea.converter;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// The rules of a [NameMap] while they are put together.
+class Rules {
+  final Map<String, List<String>> byName = new TreeMap<>();
+
+  void add(String name, String... sources) {
+    byName.put(name, List.of(sources));
+  }
+}
