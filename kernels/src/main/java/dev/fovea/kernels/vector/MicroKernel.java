@@ -56,33 +56,31 @@ final class MicroKernel {
 
   /// `out = x · w`, or `out += x · w`.
   ///
-  /// Positions count floats, those of `fetch` bytes. Step `i` reads `WIDTH` columns of `w`, which lies in panels: a vector at
+  /// Positions count floats, that of `fetch0` bytes. Step `i` reads `WIDTH` columns of `w`, which lies in panels: a vector at
   /// `w0 + i · PANEL` and one at `w1 + i · PANEL`. Where a panel holds both, `w1` is `w0 + LANES`.
   ///
   /// @param height rows of the tile: 14, 13, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
   /// @param add whether to add to what `out` holds
-  /// @param fetch step `i`, or one in four, touches the bytes at `fetch0 + i · fetchStep`, so that the processor fetches them
-  ///     meanwhile
+  /// @param fetch0 step `i`, or one in four, also touches the bytes of `w` at `fetch0 + i · fetchStep`, so that the processor fetches
+  ///     them meanwhile. Of `w`, for with memory of two kinds, one of them mapped, the loop was slower by a third
   /// @return a number made of the bytes touched, for nobody: without it C2 would not touch them
   static int run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, int steps,
-      float[] out, int out0, int outStride, boolean add, MemorySegment fetch, long fetch0,
-      long fetchStep) {
+      float[] out, int out0, int outStride, boolean add, long fetch0, long fetchStep) {
     long wa = w0 * 4, wb = w1 * 4;
     return switch (height) {
-      case 14 -> rows14(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 13 -> rows13(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 5 -> rows5(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 2 -> rows2(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
-      case 1 -> rows1(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch, fetch0, fetchStep);
+      case 14 -> rows14(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
+      case 13 -> rows13(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
+      case 5 -> rows5(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
+      case 2 -> rows2(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
+      case 1 -> rows1(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
       default -> throw new IllegalArgumentException("no tile of " + height + " rows");
     };
   }
 
   private static int rows14(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
-      float[] out, int o, int os, boolean add, MemorySegment fetch,
-      long fa, long fs) {
+      float[] out, int o, int os, boolean add, long fa, long fs) {
     int touched = 0;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
@@ -90,7 +88,7 @@ final class MicroKernel {
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero, a13 = zero, b13 = zero;
     for (int i = 0; i < steps; i++) {
-      touched += fetch.get(INT, fa + i * fs);
+      touched += w.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
       FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -146,8 +144,7 @@ final class MicroKernel {
   }
 
   private static int rows13(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
-      float[] out, int o, int os, boolean add, MemorySegment fetch,
-      long fa, long fs) {
+      float[] out, int o, int os, boolean add, long fa, long fs) {
     int touched = 0;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero,
@@ -155,7 +152,7 @@ final class MicroKernel {
         a8 = zero, b8 = zero, a9 = zero, b9 = zero, a10 = zero, b10 = zero, a11 = zero, b11 = zero,
         a12 = zero, b12 = zero;
     for (int i = 0; i < steps; i++) {
-      touched += fetch.get(INT, fa + i * fs);
+      touched += w.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
       FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -207,8 +204,7 @@ final class MicroKernel {
   }
 
   private static int rows5(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
-      float[] out, int o, int os, boolean add, MemorySegment fetch,
-      long fa, long fs) {
+      float[] out, int o, int os, boolean add, long fa, long fs) {
     int touched = 0, i = 0;
     long wc = IN_ONE_PANEL ? wa : wb;
     FloatVector zero = FloatVector.zero(F);
@@ -229,7 +225,7 @@ final class MicroKernel {
       s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 1)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
       s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 1)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
       s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 1)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
-      touched += fetch.get(INT, fa + i * fs);
+      touched += w.get(INT, fa + i * fs);
       u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + 2 * STEP, ORDER);
       v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (2 * STEP + SECOND), ORDER);
       s = FloatVector.broadcast(F, x[x0 + i + 2]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -270,13 +266,12 @@ final class MicroKernel {
   }
 
   private static int rows2(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
-      float[] out, int o, int os, boolean add, MemorySegment fetch,
-      long fa, long fs) {
+      float[] out, int o, int os, boolean add, long fa, long fs) {
     int touched = 0;
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F), a1 = FloatVector.zero(F),
         b1 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
-      touched += fetch.get(INT, fa + i * fs);
+      touched += w.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
       FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
@@ -292,12 +287,11 @@ final class MicroKernel {
   }
 
   private static int rows1(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
-      float[] out, int o, int os, boolean add, MemorySegment fetch,
-      long fa, long fs) {
+      float[] out, int o, int os, boolean add, long fa, long fs) {
     int touched = 0;
     FloatVector a0 = FloatVector.zero(F), b0 = FloatVector.zero(F);
     for (int i = 0; i < steps; i++) {
-      touched += fetch.get(INT, fa + i * fs);
+      touched += w.get(INT, fa + i * fs);
       FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
       FloatVector v = FloatVector.fromMemorySegment(F, w, wb + i * STEP, ORDER), s;
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);

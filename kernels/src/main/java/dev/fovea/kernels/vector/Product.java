@@ -107,7 +107,7 @@ final class Product {
     try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
       var panel = Panels.of(weight, col, k0, k1, space.segment());
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
-      var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, space.segment());
+      var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
       for (int t = begin; t < end; t++) {
         var tile = once ? local.floats() : sums;
         int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
@@ -115,7 +115,7 @@ final class Product {
           int start = part.steps.start(p) - k0;
           MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
               panel.first() + (long) start * Weight.PANEL, panel.second() + (long) start * Weight.PANEL, part.steps.length(p),
-              tile, at, WIDTH, p > 0, fetch.segment(), fetch.at(t - begin, end - begin, start), fetch.step());
+              tile, at, WIDTH, p > 0, fetch.at(t - begin, end - begin, start), fetch.step());
         }
         if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
       }
@@ -141,7 +141,7 @@ final class Product {
             long start = (long) steps.start(p) * Weight.PANEL;
             RowTiles.fill(rows, cut.start(t), cut.rows(t), steps.start(p), steps.length(p), left.floats(), 0);
             MicroKernel.run(MicroKernel.height(cut.rows(t)), left.floats(), 0, space.segment(), first + start, second + start,
-                steps.length(p), sums.floats(), 0, WIDTH, p > 0, space.segment(), 0, 0);
+                steps.length(p), sums.floats(), 0, WIDTH, p > 0, 0, 0);
           }
           spread(sums.floats(), cut.rows(t), scale, out, o, i, cut.start(t), col);
         }

@@ -236,7 +236,7 @@ final class QueryTiles {
 
   /// Multiplies rows of the array by a panel, and stores or adds the product.
   private void multiply(int rows, int x, long w0, long w1, int steps, int out, int stride, boolean add) {
-    MicroKernel.run(MicroKernel.height(rows), s, x, panels, w0, w1, steps, s, out, stride, add, panels, 4 * w0, 0);
+    MicroKernel.run(MicroKernel.height(rows), s, x, panels, w0, w1, steps, s, out, stride, add, 4 * w0, 0);
   }
 
   /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay.

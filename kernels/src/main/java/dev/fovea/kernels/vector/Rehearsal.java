@@ -72,22 +72,21 @@ public final class Rehearsal {
   private static void rehearse() throws InterruptedException {
     try (var arena = Arena.ofShared()) {
       var file = mapped(arena);
-      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena, file));
+      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena));
       rows(arena);
       products.join();
       operations(arena, file);
     }
   }
 
-  private static void products(Arena arena, MemorySegment file) {
+  private static void products(Arena arena) {
     var x = new float[MAX_ROWS * STRIDE];
     var out = new float[MAX_ROWS * WIDTH];
     var w = arena.allocate(4L * 4 * Weight.PANEL, 64);
     int touched = 0;
     for (int height : new int[] {MAX_ROWS, MicroKernel.height(MAX_ROWS - 1), 1})
       for (int i = 0; i < CALLS; i++)
-        touched += MicroKernel.run(height, x, 0, w, 0, 0, i % 4, out, 0, WIDTH, i % 2 == 0,
-            i % 4 < 2 ? w : file, 0, 4);
+        touched += MicroKernel.run(height, x, 0, w, 0, 0, i % 4, out, 0, WIDTH, i % 2 == 0, 0, 4);
     sink = touched;
   }
 
