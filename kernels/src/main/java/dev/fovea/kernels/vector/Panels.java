@@ -1,6 +1,7 @@
 package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.I;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
@@ -9,10 +10,14 @@ import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.stream.IntStream;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Puts columns of a right operand side by side, in panels `[K][16]`, as [MicroKernel] reads them; columns that do not exist
@@ -33,7 +38,20 @@ final class Panels {
   /// Columns that are whole tiles and whole panels.
   private static final int WHOLE = Math.max(WIDTH, Weight.PANEL);
 
+  // Lane `i` from lane `i + span` and from lane `i - span`, and the lanes whose numbers have the bit `span`.
+  private static final VectorShuffle<Float> DOWN_1 = moved(1), DOWN_2 = moved(2), DOWN_4 = moved(4), DOWN_8 = moved(8),
+      UP_1 = moved(-1), UP_2 = moved(-2), UP_4 = moved(-4), UP_8 = moved(-8);
+  private static final VectorMask<Float> UPPER_1 = upper(1), UPPER_2 = upper(2), UPPER_4 = upper(4), UPPER_8 = upper(8);
+
   private Panels() {}
+
+  private static VectorShuffle<Float> moved(int span) {
+    return VectorShuffle.fromOp(F, lane -> Math.floorMod(lane + span, LANES));
+  }
+
+  private static VectorMask<Float> upper(int span) {
+    return VectorMask.fromLong(F, IntStream.range(0, LANES).filter(i -> (i & span) != 0).mapToLong(i -> 1L << i).sum());
+  }
 
   /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · PANEL` and one at
   /// `second + i · PANEL`.
@@ -163,10 +181,27 @@ final class Panels {
     }
   }
 
-  /// Columns from `from` of `room` on, a vector of them, to `to`.
+  /// Columns from `from` of `room` on, a vector of them, to `to`; what `room` holds is spoilt.
   private static void transposed(float[] room, int from, int steps, MemorySegment panels, long to) {
-    var piece = panels.asSlice(4 * to, 4L * ((steps - 1) * Weight.PANEL + LANES));
-    for (int k = 0; k < steps; k++)
-      for (int c = 0; c < LANES; c++) piece.set(Simd.FLOAT, 4L * (k * Weight.PANEL + c), room[from + c * PIECE + k]);
+    for (int k = 0; k < steps; k += LANES) {
+      if (LANES >= 16) exchange(room, from + k, 8, DOWN_8, UP_8, UPPER_8);
+      if (LANES >= 8) exchange(room, from + k, 4, DOWN_4, UP_4, UPPER_4);
+      exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2);
+      exchange(room, from + k, 1, DOWN_1, UP_1, UPPER_1);
+      for (int j = 0; j < Math.min(LANES, steps - k); j++)
+        Simd.store(FloatVector.fromArray(F, room, from + k + j * PIECE), panels, to + (long) (k + j) * Weight.PANEL);
+    }
+  }
+
+  /// A step of transposing a square of as many rows as lanes, at `at`: in each square of `2 · span` rows and lanes the upper right
+  /// quarter and the lower left one change places (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972).
+  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper) {
+    for (int i = 0; i < LANES; i += 2 * span)
+      for (int a = at + i * PIECE; a < at + (i + span) * PIECE; a += PIECE) {
+        int b = a + span * PIECE;
+        FloatVector x = FloatVector.fromArray(F, s, a), y = FloatVector.fromArray(F, s, b);
+        x.blend(y.rearrange(up), upper).intoArray(s, a);
+        x.rearrange(down).blend(y, upper).intoArray(s, b);
+      }
   }
 }

@@ -21,7 +21,7 @@ import org.jetbrains.annotations.Nullable;
 final class Product {
   private static final int TILE = MAX_ROWS * WIDTH;
   /// Bytes of the left operand that a block of rows may hold, so that it stays in the second-level cache beside panels.
-  private static final long BLOCK_BYTES = CacheSizes.bytes(2) / 2;
+  private static final long BLOCK_BYTES = CacheSizes.bytes(2) * 3 / 4;
 
   private final Workers workers;
   private final ScratchPool scratch;

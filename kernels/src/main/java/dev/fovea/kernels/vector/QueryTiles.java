@@ -23,8 +23,8 @@ import jdk.incubator.vector.VectorOperators;
 /// they multiply the values where they lie.
 final class QueryTiles {
   private static final int SCORES = MAX_ROWS * STRIDE;
-  /// Keys in a block: half of what a row of scores can hold, so that a tile's scores share the first-level cache with panels.
-  static final int BLOCK = MicroKernel.MAX_STEPS / 2;
+  /// Keys in a block: what a row of scores can hold, for each block costs the rescaling of what was summed before.
+  static final int BLOCK = MicroKernel.MAX_STEPS;
 
   private final float[] s;
   private final RowCut rows;
@@ -112,10 +112,6 @@ final class QueryTiles {
     for (; j < n; j++) s[to + j] = factor * Simd.at(x, from + j);                                      // tail
   }
 
-  private void scale(int from, int n, float factor) {
-    for (int j = from; j < from + n; j++) s[j] *= factor;
-  }
-
   void meetKeys() {
     if (mask.grid() != null) loadGrid();
     boolean hides = mask.causal() || mask.keys() != null || mask.bias() != null;
@@ -200,8 +196,8 @@ final class QueryTiles {
       float now = s[max + r], keep = s[maxima(room) + r];
       // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
       if (keep != 1) {
-        scale(sums(tile) + r * LANES, LANES, keep);
-        scale(output(tile) + r * outStride, head.outCols(), keep);
+        scale(sums(tile) + r * LANES, sums(tile) + (r + 1) * LANES, keep);
+        scale(output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
       }
       float shift = now == Float.NEGATIVE_INFINITY ? 0 : now;
       VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
@@ -242,23 +238,21 @@ final class QueryTiles {
   /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay.
   void write(Matrices out) {
     for (int t = 0; t < tiles; t++)
-      for (int r = 0; r < rows.rows(first + t); r++) {
-        float sum = sum(sums(t) + r * LANES);
-        write(output(t) + r * outStride, sum == 0 ? 0 : 1 / sum, out.segment(), out.index(o, i, rows.start(first + t) + r, 0));
+      for (int r = 0, count = rows.rows(first + t); r < count; r++) {
+        float sum = Simd.sumOfHalves(FloatVector.fromArray(F, s, sums(t) + r * LANES));
+        int from = output(t) + r * outStride;
+        scale(from, from + outStride, sum == 0 ? 0 : 1 / sum);
+        write(from, out, rows.start(first + t) + r);
       }
   }
 
-  /// The sum of a vector's lanes, halves added to halves.
-  private float sum(int from) {
-    for (int half = LANES / 2; half > 0; half /= 2)
-      for (int j = from; j < from + half; j++) s[j] += s[j + half];
-    return s[from];
+  /// Multiplies whole vectors.
+  private void scale(int from, int to, float factor) {
+    for (int j = from; j < to; j += LANES) FloatVector.fromArray(F, s, j).mul(factor).intoArray(s, j);
   }
 
-  /// `out[to + j] = factor · s[from + j]`; what `s` holds is spoilt.
-  private void write(int from, float factor, MemorySegment out, long to) {
-    int j = 0, n = head.outCols();
-    for (; j + LANES <= n; j += LANES) Simd.store(FloatVector.fromArray(F, s, from + j).mul(factor), out, to + j);   // body
-    for (; j < n; j++) Simd.put(out, to + j, factor * s[from + j]);                                                  // tail
+  private void write(int from, Matrices out, int row) {
+    long to = out.index(o, i, row, 0);
+    MemorySegment.copy(s, from, out.segment(), Simd.FLOAT, 4 * to, head.outCols());
   }
 }

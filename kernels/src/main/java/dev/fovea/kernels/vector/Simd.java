@@ -86,4 +86,12 @@ final class Simd {
     if (LANES >= 16) v = v.add(v.rearrange(BY_8));
     return v.lane(0);
   }
+
+  /// The sum of all lanes, the upper half added to the lower one again and again.
+  static float sumOfHalves(FloatVector v) {
+    if (LANES >= 16) v = v.add(v.rearrange(BY_8));
+    if (LANES >= 8) v = v.add(v.rearrange(BY_4));
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0);
+  }
 }
