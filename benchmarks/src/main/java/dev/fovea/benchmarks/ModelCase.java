@@ -17,14 +17,25 @@ import java.util.Map;
 /// A whole model with random weights and a random batch of pictures, ready to run on the vector kernels.
 final class ModelCase implements AutoCloseable {
   /// A pass to measure.
-  record Pass(String preset, int batch, int threads) {
+  ///
+  /// @param point whether it is Segment Anything's answer to a point on a ready embedding
+  record Pass(String preset, boolean point, int batch, int threads) {
     static final List<Pass> ALL = List.of(
         new Pass("vit-base-patch16-224", 1, 1),
         new Pass("vit-base-patch16-224", 8, 1),
         new Pass("vit-base-patch16-224", 1, 2),
         new Pass("dinov2-base", 1, 1),
         new Pass("segformer-b0", 1, 1),
-        new Pass("segformer-b2", 1, 1));
+        new Pass("segformer-b2", 1, 1),
+        ofPoint("sam-vit-base", 1));
+
+    Pass(String preset, int batch, int threads) {
+      this(preset, false, batch, threads);
+    }
+
+    static Pass ofPoint(String preset, int threads) {
+      return new Pass(preset, true, 1, threads);
+    }
 
     /// The pass of this name.
     ///
@@ -38,12 +49,16 @@ final class ModelCase implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException if there is no such preset
     double flopsPerThread() {
-      return 2.0 * ModelRun.shapesOfPreset(preset).dryRun(batch, 0).macs() / threads;
+      return 2.0 * model(ModelRun.shapesOfPreset(preset)).dryRun(batch, 0).macs() / threads;
+    }
+
+    private ModelRun model(ModelRun whole) {
+      return point ? whole.ofPoint() : whole;
     }
 
     @Override
     public String toString() {
-      return preset + ", batch " + batch + ", " + threads + (threads == 1 ? " thread" : " threads");
+      return preset + (point ? ", a point" : "") + ", batch " + batch + ", " + threads + (threads == 1 ? " thread" : " threads");
     }
   }
 
@@ -55,7 +70,7 @@ final class ModelCase implements AutoCloseable {
 
   /// @throws IllegalArgumentException if there is no such preset
   ModelCase(Pass pass) {
-    model = ModelRun.preset(pass.preset(), arena);
+    model = pass.model(ModelRun.preset(pass.preset(), arena));
     kernels = KernelProvider.VECTOR.open(Workers.threads(pass.threads()));
     workspace = new Workspace(kernels);
     inputs = model.randomInputs(pass.batch(), 0, arena);

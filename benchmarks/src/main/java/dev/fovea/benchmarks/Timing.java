@@ -1,6 +1,7 @@
 package dev.fovea.benchmarks;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.DoubleSupplier;
 
@@ -18,7 +19,8 @@ public record Timing(double median, double best, double limit) {
   /// @param first median of the first, in seconds
   /// @param second median of the second, in seconds
   /// @param ratio median of first over second, pair by pair
-  public record Pair(double first, double second, double ratio) {}
+  /// @param bestRatio best of the first over best of the second: what it is where nothing else disturbs
+  public record Pair(double first, double second, double ratio, double bestRatio) {}
 
   /// Times `run`.
   ///
@@ -50,7 +52,7 @@ public record Timing(double median, double best, double limit) {
       seconds.add(time(() -> {}, second));
       ratios.add(firsts.getLast() / seconds.getLast());
     }
-    return new Pair(median(firsts), median(seconds), median(ratios));
+    return new Pair(median(firsts), median(seconds), median(ratios), Collections.min(firsts) / Collections.min(seconds));
   }
 
   /// The limit's share of the median time: how near the operation is to the machine's best.

@@ -54,6 +54,9 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--runs", paramLabel = "N", defaultValue = "10", description = "Passes to measure (default: 10).")
   private int runs;
 
+  @Option(names = "--point", description = "Of Segment Anything, measure what a point costs where the picture's embedding is ready.")
+  private boolean point;
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -67,7 +70,7 @@ final class BenchCommand implements Callable<Integer> {
     if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
     try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : modelOptions.open(subject.model)) {
       var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
-      var report = measure(model, arena);
+      var report = measure(point ? ofPoint(model) : model, arena);
       Output.write(json ? Output.json(report) : text(report), null);
     }
     return Fovea.GOOD;
@@ -78,6 +81,14 @@ final class BenchCommand implements Callable<Integer> {
       return ModelRun.preset(subject.preset, arena);
     } catch (IllegalArgumentException e) {
       throw new Fovea.UsageException("--" + e.getMessage());
+    }
+  }
+
+  private static ModelRun ofPoint(ModelRun model) {
+    try {
+      return model.ofPoint();
+    } catch (IllegalArgumentException e) {
+      throw new Fovea.UsageException("--point: " + e.getMessage());
     }
   }
 

@@ -5,6 +5,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.bert.Bert;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.sam.PointPrompt;
 import dev.fovea.models.sam.Sam;
 import dev.fovea.models.segformer.Segformer;
 import dev.fovea.models.siglip.Siglip;
@@ -16,7 +17,7 @@ import java.util.Set;
 /// reference implementation's, such as `pixel_values` and `logits`.
 ///
 /// A model is immutable and may be used by any number of threads, each with its own workspace.
-public sealed interface Model permits ViT, Dinov2, Clip, Siglip, Bert, Segformer, Sam {
+public sealed interface Model permits ViT, Dinov2, Clip, Siglip, Bert, Segformer, Sam, PointPrompt {
   /// The input that holds pictures, `[B, channels, H, W]`.
   String PIXEL_VALUES = "pixel_values";
 

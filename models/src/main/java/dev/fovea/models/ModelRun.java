@@ -13,6 +13,8 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.Keep.Size;
+import dev.fovea.models.sam.PointPrompt;
+import dev.fovea.models.sam.Sam;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -63,6 +65,14 @@ public record ModelRun(String name, Model model, long parameters) {
   private static ModelRun of(String name, ModelConfig config, WeightSource source) {
     var bound = Weights.bind(source, config::load);
     return new ModelRun(name, bound.model(), bound.parameters());
+  }
+
+  /// Segment Anything's light part by itself: what a point costs where the picture's embedding is ready.
+  ///
+  /// @throws IllegalArgumentException if this is another model
+  public ModelRun ofPoint() {
+    if (!(model instanceof Sam sam)) throw new IllegalArgumentException("only a Segment Anything model takes points, and " + name + " is none");
+    return new ModelRun(name + ", a point", new PointPrompt(sam), parameters);
   }
 
   /// What a forward pass does.

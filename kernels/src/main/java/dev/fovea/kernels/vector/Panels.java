@@ -146,6 +146,7 @@ final class Panels {
   static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long first, long second, float[] room) {
     int cols = Math.min(WIDTH, m.cols() - col);
     if (m.colStride() == 1 && cols == WIDTH) copy(m, o, i, col, panels, first, second);
+    else if (m.colStride() == 1) copyFirst(m, o, i, col, cols, panels, first, second);
     else if (m.rowStride() == 1) transpose(m, o, i, col, cols, panels, first, second, room);
     else
       for (int k = 0; k < m.rows(); k++)
@@ -159,6 +160,16 @@ final class Panels {
       long from = m.index(o, i, k, col), step = (long) k * Weight.PANEL;
       Simd.store(Simd.load(m.segment(), from), panels, first + step);
       Simd.store(Simd.load(m.segment(), from + LANES), panels, second + step);
+    }
+  }
+
+  /// The same where only `cols` columns are left.
+  private static void copyFirst(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long first, long second) {
+    VectorMask<Float> some = Simd.first(Math.min(cols, LANES)), more = Simd.first(Math.max(0, cols - LANES));
+    for (int k = 0; k < m.rows(); k++) {
+      long from = m.index(o, i, k, col), step = (long) k * Weight.PANEL;
+      Simd.store(Simd.load(m.segment(), from, some), panels, first + step);
+      Simd.store(cols > LANES ? Simd.load(m.segment(), from + LANES, more) : Simd.all(0f), panels, second + step);
     }
   }
 
