@@ -12,19 +12,27 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.Keep;
+import dev.fovea.models.ModelRun;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPrediction;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.Prompt;
+import dev.fovea.models.sam.Sam;
 import dev.fovea.models.sam.SamSession;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -112,6 +120,39 @@ class DemoSamTest {
     var pixels = new boolean[instances.width() * instances.height()];
     for (int i = 0; i < pixels.length; i++) pixels[i] = (instances.rgb()[3 * i] & 0xff) == object;
     return new Mask(instances.width(), instances.height(), pixels);
+  }
+
+  /// What `bench --point` measures is what the whole model computes for a point.
+  @Test
+  void thePartThatAPointCostsGivesTheSame() throws IOException {
+    try (var in = DemoCommand.class.getResourceAsStream("demo/sam.safetensors"); var arena = Arena.ofShared();
+        var workspace = new Workspace(KernelProvider.VECTOR.open(Workers.threads(2)))) {
+      var whole = ModelRun.of(Checkpoint.read("demo", in.readAllBytes()), arena);
+      var sam = (Sam) whole.model();
+      var inputs = new HashMap<>(whole.randomInputs(1, 0, arena));
+      inputs.put("p.input_points", Tensor.of(arena, new float[] {70, 40}, 1, 1, 1, 2));
+      inputs.put("p.input_labels", Tensor.of(arena, new float[] {1}, 1, 1, 1));
+      var expected = whole.run(workspace, inputs, Keep.NOTHING).get("p.multi.pred_masks").toArray();
+      // The embedding, and what a session keeps of it.
+      var ready = new HashMap<String, Tensor>();
+      workspace.run("ready", inputs.get("pixel_values"), x -> ready(sam, sam.embed(x).select(0, 0)), Map::values)
+          .forEach((name, tensor) -> ready.put(name, tensor.copy(arena)));
+      ready.put("point", Tensor.of(arena, new float[] {70, 40}, 1, 2));
+      ready.put("label", Tensor.of(arena, new float[] {1}, 1));
+      var outputs = whole.ofPoint().run(workspace, ready, Keep.NOTHING);
+      assertThat(outputs.get("pred_masks").toArray()).isEqualTo(expected);
+      int size = sam.config().vision().imageSize();
+      assertThat(outputs.get("mask").shape()).containsExactly(size, size);
+    }
+  }
+
+  private static Map<String, Tensor> ready(Sam sam, Tensor map) {
+    var positions = sam.positions(map);
+    var picture = sam.picture(map, null, positions);
+    var ready = new HashMap<>(Map.of("map", picture.map(), "keys", picture.keys(), "values", picture.values(), "queries", picture.queries()));
+    for (int i = 0; i < positions.keys().size(); i++) ready.put("key_positions." + i, positions.keys().get(i));
+    for (int i = 0; i < positions.queries().size(); i++) ready.put("query_positions." + i, positions.queries().get(i));
+    return ready;
   }
 
   @Test
