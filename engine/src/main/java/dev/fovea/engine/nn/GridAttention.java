@@ -3,6 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
+import java.util.List;
 
 /// Self-attention with several heads over the places of a map, to whose scores each query adds what it makes of a key's row and
 /// of its column, both counted from its own (Li et al., "MViTv2: Improved Multiscale Vision Transformers for Classification and
@@ -26,19 +27,40 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   ///
   /// @throws IllegalArgumentException if the map is not as large as the tables say
   public Tensor forward(Tensor x) {
-    int batch = x.dim(0), height = x.dim(1), width = x.dim(2), channels = x.dim(3), depth = channels / numHeads;
+    return proj.forward(attend(qkv.forward(x)));
+  }
+
+  /// `[B, H, W, C]` → `[B, H, W, C]`, where each place sees those in its window.
+  ///
+  /// What fills windows that the map does not is a zero to the first projection, which makes its bias of it; so the windows are cut
+  /// behind it, and nothing is computed for what fills them.
+  ///
+  /// @param windows of `3 C` channels, filled with the bias of `qkv`
+  /// @throws IllegalArgumentException if windows are not as large as the tables say
+  public Tensor forward(Tensor x, MapWindows windows) {
+    var out = attend(windows.cut(qkv.forward(x)));                                        // [B · R · S, size, size, C]
+    return proj.forward(windows.join(out, x.dim(0), x.dim(1), x.dim(2)));
+  }
+
+  /// Windows that [#forward(Tensor, MapWindows)] takes.
+  public MapWindows windows(int size) {
+    return qkv.bias() == null ? new MapWindows(size, qkv.weight().n()) : new MapWindows(size, qkv.bias());
+  }
+
+  /// `[B, H, W, 3 C]` → `[B, H, W, C]`, before the last projection.
+  private Tensor attend(Tensor all) {
+    int batch = all.dim(0), height = all.dim(1), width = all.dim(2), channels = all.dim(3) / 3, depth = channels / numHeads;
     if (relPosH.dim(0) != 2 * height - 1 || relPosW.dim(0) != 2 * width - 1)
       throw new IllegalArgumentException("attention: expected a map of " + (relPosH.dim(0) + 1) / 2 + "x"
-          + (relPosW.dim(0) + 1) / 2 + ", got " + x);
-    var all = qkv.forward(x);                                                             // [B, H, W, 3C]
+          + (relPosW.dim(0) + 1) / 2 + ", got " + List.of(batch, height, width, channels));
     var heads = all.reshape(batch, height * width, 3, numHeads, depth).transposed(1, 3);  // [B, h, 3, N, D]
     var q = all.reshape(batch, height, width, 3, numHeads, depth).select(3, 0);           // [B, H, W, h, D]
     var grid = new GridBias(rows(q).matrices(), cols(q).matrices());
-    var out = x.allocate(x.shape());
-    x.workspace().kernels().attention(heads.select(2, 0).matrices(), heads.select(2, 1).matrices(), heads.select(2, 2).matrices(),
+    var out = all.allocate(batch, height, width, channels);
+    all.workspace().kernels().attention(heads.select(2, 0).matrices(), heads.select(2, 1).matrices(), heads.select(2, 2).matrices(),
         AttentionMask.grid(grid), out.reshape(batch, height * width, numHeads, depth).transposed(1, 2).matrices(),
         (float) (1 / Math.sqrt(depth)));
-    return proj.forward(out);
+    return out;
   }
 
   /// What a query adds for each row of keys, the last row first: `[B, H, W, h, D]` → `[B, h, N, H]`.

@@ -3,14 +3,16 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 
-/// Cuts a map into square windows, each a map of its own, and puts them together again. Where the map ends inside a window, zeros
-/// fill it (Liu et al., "Swin Transformer", 2021; ref: segment_anything `modeling/image_encoder.py`, `window_partition`).
+/// Cuts a map into square windows, each a map of its own, and puts them together again. Where the map ends inside a window, one
+/// and the same number a channel fills it (Liu et al., "Swin Transformer", 2021; ref: segment_anything `modeling/image_encoder.py`, `window_partition`).
 ///
 /// Shapes: B maps, H × W places, R × S windows of `size` × `size`, C channels.
 ///
 /// @param size of a window's sides
-/// @param zero `[C]`
-public record MapWindows(int size, Tensor zero) {
+/// @param fill that, `[C]`
+public record MapWindows(int size, Tensor fill) {
+  /// Windows that zeros fill.
+  ///
   /// @param channels of the map
   public MapWindows(int size, int channels) {
     this(size, Tensor.zeros(Arena.ofAuto(), channels));
@@ -41,8 +43,8 @@ public record MapWindows(int size, Tensor zero) {
     if (below == 0 && right == 0) return x;
     var padded = x.allocate(batch, height, width, x.dim(3));
     padded.slice(1, 0, x.dim(1)).slice(2, 0, x.dim(2)).set(x);
-    padded.slice(1, x.dim(1), height).set(zero.expand(width).expand(below).expand(batch));
-    padded.slice(1, 0, x.dim(1)).slice(2, x.dim(2), width).set(zero.expand(right).expand(x.dim(1)).expand(batch));
+    padded.slice(1, x.dim(1), height).set(fill.expand(width).expand(below).expand(batch));
+    padded.slice(1, 0, x.dim(1)).slice(2, x.dim(2), width).set(fill.expand(right).expand(x.dim(1)).expand(batch));
     return padded;
   }
 }

@@ -107,6 +107,20 @@ class MapLayersTest {
     return apply(attention.proj(), context);
   }
 
+  /// Windows cut behind the first projection, and filled with its bias, give what zeros before it do.
+  @ParameterizedTest
+  @CsvSource({"6,9,3", "7,8,3", "2,2,5", "5,4,2"})
+  void gridAttentionInWindows(int height, int width, int size) {
+    var attention = new GridAttention(linear(C, 3 * C), linear(C, C), HEADS, normal(2 * size - 1, D), normal(2 * size - 1, D));
+    var x = normal(B, height, width, C);
+    var zeros = new MapWindows(size, C);
+    float[] expected = run(KernelProvider.REFERENCE, x, t -> zeros.join(attention.forward(zeros.cut(t)), B, height, width));
+    for (var provider : KernelProvider.values()) {
+      float[] actual = run(provider, x, t -> attention.forward(t, attention.windows(size)));
+      for (int i = 0; i < expected.length; i++) assertThat((double) actual[i]).isCloseTo(expected[i], within(1e-5));
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"6,9,3", "7,8,3", "2,2,5", "4,4,4", "5,4,2", "4,5,2"})
   void windows(int height, int width, int size) {

@@ -195,10 +195,17 @@ final class Panels {
   /// Columns from `from` of `room` on, a vector of them, to `to`; what `room` holds is spoilt.
   private static void transposed(float[] room, int from, int steps, MemorySegment panels, long to) {
     for (int k = 0; k < steps; k += LANES) {
-      if (LANES >= 16) exchange(room, from + k, 8, DOWN_8, UP_8, UPPER_8);
-      if (LANES >= 8) exchange(room, from + k, 4, DOWN_4, UP_4, UPPER_4);
-      exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2);
-      exchange(room, from + k, 1, DOWN_1, UP_1, UPPER_1);
+      switch (LANES) {
+        case 16 -> {
+          exchange(room, from + k, 8, DOWN_8, UP_8, UPPER_8, DOWN_4, UP_4, UPPER_4);
+          exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2, DOWN_1, UP_1, UPPER_1);
+        }
+        case 8 -> {
+          exchange(room, from + k, 4, DOWN_4, UP_4, UPPER_4, DOWN_2, UP_2, UPPER_2);
+          exchange(room, from + k, 1, DOWN_1, UP_1, UPPER_1);
+        }
+        default -> exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2, DOWN_1, UP_1, UPPER_1);
+      }
       for (int j = 0; j < Math.min(LANES, steps - k); j++)
         Simd.store(FloatVector.fromArray(F, room, from + k + j * PIECE), panels, to + (long) (k + j) * Weight.PANEL);
     }
@@ -213,6 +220,24 @@ final class Panels {
         FloatVector x = FloatVector.fromArray(F, s, a), y = FloatVector.fromArray(F, s, b);
         x.blend(y.rearrange(up), upper).intoArray(s, a);
         x.rearrange(down).blend(y, upper).intoArray(s, b);
+      }
+  }
+
+  /// Two such steps, the second with half the span, in one pass over memory.
+  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper,
+      VectorShuffle<Float> halfDown, VectorShuffle<Float> halfUp, VectorMask<Float> halfUpper) {
+    int half = span / 2 * PIECE;
+    for (int i = 0; i < LANES; i += 2 * span)
+      for (int a = at + i * PIECE; a < at + i * PIECE + half; a += PIECE) {
+        int b = a + half, c = b + half, d = c + half;
+        FloatVector w = FloatVector.fromArray(F, s, a), x = FloatVector.fromArray(F, s, b), y = FloatVector.fromArray(F, s, c),
+            z = FloatVector.fromArray(F, s, d);
+        FloatVector w2 = w.blend(y.rearrange(up), upper), y2 = w.rearrange(down).blend(y, upper);
+        FloatVector x2 = x.blend(z.rearrange(up), upper), z2 = x.rearrange(down).blend(z, upper);
+        w2.blend(x2.rearrange(halfUp), halfUpper).intoArray(s, a);
+        w2.rearrange(halfDown).blend(x2, halfUpper).intoArray(s, b);
+        y2.blend(z2.rearrange(halfUp), halfUpper).intoArray(s, c);
+        y2.rearrange(halfDown).blend(z2, halfUpper).intoArray(s, d);
       }
   }
 }

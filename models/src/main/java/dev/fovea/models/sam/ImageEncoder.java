@@ -32,11 +32,10 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
       int dim = c.embedDim(), headDim = dim / c.numHeads();
       boolean global = c.globalAttention().contains(index);
       int positions = 2 * (global ? c.gridSize() : c.windowSize()) - 1;
+      var attn = new GridAttention(w.linear("attn.qkv", dim, 3 * dim, c.qkvBias()), w.linear("attn.proj", dim, dim), c.numHeads(),
+          w.tensor("attn.rel_pos_h", positions, headDim), w.tensor("attn.rel_pos_w", positions, headDim));
       return new Block(
-          w.layerNorm("norm1", dim, c.layerNormEps()),
-          new GridAttention(w.linear("attn.qkv", dim, 3 * dim, c.qkvBias()), w.linear("attn.proj", dim, dim), c.numHeads(),
-              w.tensor("attn.rel_pos_h", positions, headDim), w.tensor("attn.rel_pos_w", positions, headDim)),
-          global ? null : new MapWindows(c.windowSize(), dim),
+          w.layerNorm("norm1", dim, c.layerNormEps()), attn, global ? null : attn.windows(c.windowSize()),
           w.layerNorm("norm2", dim, c.layerNormEps()),
           new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)));
     }
@@ -47,8 +46,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
     }
 
     private Tensor attend(Tensor x) {
-      if (windows == null) return attn.forward(x);
-      return windows.join(attn.forward(windows.cut(x)), x.dim(0), x.dim(1), x.dim(2));
+      return windows == null ? attn.forward(x) : attn.forward(x, windows);
     }
   }
 

@@ -70,6 +70,15 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.vision().numChannels(), side, side, 0));
   }
 
+  /// The published image encoder also projects what fills windows beyond the map's border.
+  @Override
+  public long savedMacs(int batch, int size) {
+    var c = config.vision();
+    long filled = (long) Math.ceilDiv(c.gridSize(), c.windowSize()) * c.windowSize(), grid = c.gridSize();
+    int windowed = c.depth() - c.globalAttention().size();
+    return batch * windowed * (filled * filled - grid * grid) * 4 * c.embedDim() * c.embedDim();
+  }
+
   /// Any number of prompts for a picture: `<prompt>.input_points` `[1, n, P, 2]`, `.input_labels` `[1, n, P]`, `.input_boxes`
   /// `[1, n, 4]`, `.input_masks` `[1, 1, 4 G, 4 G]`, `n` prompts in one.
   @Override
