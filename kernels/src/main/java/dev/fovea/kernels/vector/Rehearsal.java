@@ -60,9 +60,12 @@ public final class Rehearsal {
     int rows = ColumnPool.LENGTH, steps = 64;
     var pool = new ColumnPool();
     float[][] x = pool.borrow(steps), out = pool.borrow(Weight.PANEL);
-    float[] w = new float[steps * Weight.PANEL];
+    float[] w = new float[steps * Weight.PANEL], values = new float[rows];
+    // Small and large numbers of both signs, so that C2 sees each branch.
+    for (int i = 0; i < rows; i++) values[i] = (i - rows / 2) * 0.25f;
     for (int i = 0; i < PLAIN_CALLS && !StandIns.areWorking(); i++) {
       PlainKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
+      System.arraycopy(values, 0, out[0], 0, rows);
       PlainMath.activate(Activation.GELU, out[0], 0, rows);
       PlainRows.layerNorm(w, 128, 256, 512, 1);
       PlainAttention.expOfDifference(out[0], out[1], out[2], rows);
