@@ -112,14 +112,14 @@ final class PlainAttention {
     pool.giveBack(rescaling);
   }
 
-  /// As [VectorMath#expOfDifference] does it: a few vectors are summed by themselves, then added with what the last addition lost.
+  /// As [VectorMath#weights] does it: a few vectors are summed by themselves, then added with what the last addition lost.
   private void exponentials(float[][] scores, float[] max, float[][] totals, int count) {
     float[][] part = pool.borrow(Simd.LANES), lost = pool.borrow(Simd.LANES);
     for (var column : part) Arrays.fill(column, 0, count, 0);
     for (var column : lost) Arrays.fill(column, 0, count, 0);
     for (int block = 0; block < scores.length; block += VectorMath.BLOCK) {
       for (int key = block; key < Math.min(scores.length, block + VectorMath.BLOCK); key++)
-        expOfDifference(scores[key], max, part[key % Simd.LANES], count);
+        weights(scores[key], max, part[key % Simd.LANES], count);
       for (int lane = 0; lane < Simd.LANES; lane++) addUp(part[lane], lost[lane], totals[lane], count);
     }
     pool.giveBack(part);
@@ -139,9 +139,9 @@ final class PlainAttention {
     for (int q = 0; q < count; q++) max[q] = Math.max(max[q], s[q]);
   }
 
-  static void expOfDifference(float[] s, float[] max, float[] sum, int count) {
+  static void weights(float[] s, float[] max, float[] sum, int count) {
     for (int q = 0; q < count; q++) {
-      float e = PlainMath.exp(s[q], max[q]);
+      float e = PlainMath.weight(s[q], max[q]);
       s[q] = e;
       sum[q] += e;
     }

@@ -71,6 +71,13 @@ final class PlainMath {
     return lifted(shifted, Math.fma(n, -LN2_REST, r) + (end ? 0f : rest)) * DROP;
   }
 
+  /// The same as [VectorMath#weights] does it.
+  static float weight(float x, float m) {
+    float difference = x - m, y = difference < EXP_END ? EXP_END : difference;
+    float shifted = Math.fma(y, LOG2_E, ROUND_BIASED);
+    return lifted(shifted, Math.fma(shifted - ROUND_BIASED, -LN2, y)) * DROP;
+  }
+
   private static float lifted(float shifted, float r) {
     float p = Math.fma(r, 0.0013820734f, 0.008368677f);
     p = Math.fma(p, r, 0.041668266f);

@@ -200,7 +200,7 @@ final class QueryTiles {
         scale(output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
       }
       float shift = now == Float.NEGATIVE_INFINITY ? 0 : now;
-      VectorMath.expOfDifference(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
+      VectorMath.weights(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
     }
   }
 

@@ -68,7 +68,7 @@ public final class Rehearsal {
       System.arraycopy(values, 0, out[0], 0, rows);
       PlainMath.activate(Activation.GELU, out[0], 0, rows);
       PlainRows.layerNorm(w, 128, 256, 512, 1);
-      PlainAttention.expOfDifference(out[0], out[1], out[2], rows);
+      PlainAttention.weights(out[0], out[1], out[2], rows);
     }
   }
 

@@ -89,6 +89,35 @@ final class VectorMath {
     total.intoArray(s, sum);
   }
 
+  /// The same for weights of a mean, as attention has them, where a weight's error counts beside the largest weight, which is 1: it is
+  /// below 2⁻²³. What rounding the difference `d` loses is `d · 2⁻²⁴ · e⁻ᵈ`, never more than `2⁻²⁵`, and stays lost.
+  static void weights(float[] s, int from, int to, float max, int sum) {
+    FloatVector total = FloatVector.fromArray(F, s, sum), lost = FloatVector.zero(F);
+    for (int block = from; block < to; block += BLOCK) {
+      var part = FloatVector.zero(F);
+      for (int i = block, last = Math.min(to, block + BLOCK); i < last; i += LANES) {
+        var difference = FloatVector.fromArray(F, s, i).sub(max);
+        var y = difference.blend(EXP_END, difference.compare(VectorOperators.LT, EXP_END));
+        var shifted = y.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND_BIASED));
+        var r = shifted.sub(ROUND_BIASED).fma(FloatVector.broadcast(F, -LN2), y);
+        var p = r.fma(FloatVector.broadcast(F, E6), FloatVector.broadcast(F, E5));
+        p = p.fma(r, FloatVector.broadcast(F, E4));
+        p = p.fma(r, FloatVector.broadcast(F, E3));
+        p = p.fma(r, FloatVector.broadcast(F, E2));
+        p = p.fma(r, FloatVector.broadcast(F, 1f));
+        p = p.fma(r, FloatVector.broadcast(F, 1f));
+        var e = p.mul(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats()).mul(DROP);
+        e.intoArray(s, i);
+        part = part.add(e);
+      }
+      part = part.sub(lost);
+      var next = total.add(part);
+      lost = next.sub(total).sub(part);
+      total = next;
+    }
+    total.intoArray(s, sum);
+  }
+
   /// `x · Φ(x) = max(x, 0) - z · Φ(-z)` with `z = |x|`, and `Φ(-z) = k · exp(-z²/2) · P(z) / Q(z)` with `k` about `1/√2π` and
   /// polynomials of degrees 4 and 5, fitted over [0, 14.5]; the quotient's own error is 1.9e-8. `Q` is written as
   /// `z P + (2k P + z U)`: so most of `P`'s rounding errors cancel, and `Φ(0)` is exactly 1/2. The last multiplication and

@@ -7,9 +7,11 @@ import dev.fovea.kernels.reference.Erf;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
+import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Exponential, activations, softmax and layer norm against double precision, in ulps, over every exponent and sign.
 class VectorMathTest {
@@ -91,6 +93,30 @@ class VectorMathTest {
     var y = Arrays.copyOf(x, x.length + Simd.LANES);
     VectorMath.expOfDifference(y, 0, x.length, 0, x.length);
     within(1, x, y, Math::exp);
+  }
+
+  /// Beside maxima where the difference has to be rounded; hidden numbers give nothing at all.
+  @ParameterizedTest
+  @ValueSource(floats = {0, 0.37f, -3.3f, 41.7f, -999.9f, 12345.67f})
+  void weights(float max) {
+    var random = new Random(5);
+    int n = 64 * Simd.LANES;
+    double worst = 0;
+    for (int round = 0; round < 400; round++) {
+      var x = new float[n + Simd.LANES];
+      for (int i = 0; i < n; i++) x[i] = i % 7 == 0 ? Float.NEGATIVE_INFINITY : Math.min(max, max - (float) (120 * Math.pow(random.nextDouble(), 4)));
+      var y = x.clone();
+      VectorMath.weights(y, 0, n, max, n);
+      double sum = 0, expected = 0;
+      for (int i = 0; i < n; i++) {
+        if (x[i] == Float.NEGATIVE_INFINITY) assertThat(y[i]).isEqualTo(0f);
+        worst = Math.max(worst, Math.abs(y[i] - Math.exp((double) x[i] - max)));
+        expected += y[i];
+      }
+      for (int lane = 0; lane < Simd.LANES; lane++) sum += y[n + lane];
+      assertThat(sum).isCloseTo(expected, Offset.offset(1e-6 * expected));
+    }
+    assertThat(worst).isLessThan(0x1p-23);
   }
 
   @ParameterizedTest
