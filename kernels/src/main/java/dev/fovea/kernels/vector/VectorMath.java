@@ -16,6 +16,7 @@ import jdk.incubator.vector.VectorOperators;
 /// | | formula | error |
 /// |---|---|---|
 /// | `expOfDifference` | `eˣ⁻ᵐ`, `x ≤ m` | 0.9 |
+/// | `weights` | the same | 2⁻²³, whatever the result |
 /// | `gelu` | `x · Φ(x)` | 3.9 |
 /// | `geluTanh` | `x · σ(√(8/π) · (x + 0.044715 x³))` | 3.2 |
 /// | `quickGelu` | `x · σ(1.702 x)` | 3.4 |
