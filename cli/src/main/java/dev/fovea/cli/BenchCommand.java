@@ -66,6 +66,7 @@ final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (batch < 1 || batch > 4096) throw new Fovea.UsageException("--batch: expected 1 to 4096, got " + batch);
+    if (point && batch != 1) throw new Fovea.UsageException("--batch: expected 1 beside --point, got " + batch);
     if (size < 0 || size > MAX_SIZE) throw new Fovea.UsageException("--size: expected 1 to " + MAX_SIZE + ", got " + size);
     if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
     try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : modelOptions.open(subject.model)) {

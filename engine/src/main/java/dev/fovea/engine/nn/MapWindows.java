@@ -4,7 +4,8 @@ import dev.fovea.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 
 /// Cuts a map into square windows, each a map of its own, and puts them together again. Where the map ends inside a window, one
-/// and the same number a channel fills it (Liu et al., "Swin Transformer", 2021; ref: segment_anything `modeling/image_encoder.py`, `window_partition`).
+/// and the same number a channel fills it (Liu et al., "Swin Transformer", 2021; ref: segment_anything
+/// `modeling/image_encoder.py`, `window_partition`).
 ///
 /// Shapes: B maps, H × W places, R × S windows of `size` × `size`, C channels.
 ///
