@@ -20,97 +20,16 @@ import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
-import org.assertj.core.api.AbstractThrowableAssert;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// Pulls from a hub on this machine that is honest, or is not.
-class HubTest {
-  private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
-  private static final String WEIGHTS = "model.safetensors", FILE = TestHub.ID + ": " + WEIGHTS + ": ";
-
-  @TempDir
-  private Path folder;
-  private TestHub server;
-  private final List<Duration> slept = Collections.synchronizedList(new ArrayList<>());
-  private Duration silence = Duration.ofSeconds(20);
-  private HubCache.Linker linker = (from, to) -> Files.createSymbolicLink(from, to);
-
-  @BeforeEach
-  void start() throws IOException {
-    serve("vit-tiny", "case.json", "config.json", "image.png", "model.safetensors", "preprocessor_config.json",
-        "reference.safetensors");
-  }
-
-  private void serve(String fixture, String... names) throws IOException {
-    if (server != null) server.close();
-    server = new TestHub(FIXTURES.resolve(fixture), names);
-  }
-
-  @AfterEach
-  void stop() throws IOException {
-    server.close();
-  }
-
-  private Path cache() {
-    return folder.resolve("hub");
-  }
-
-  private Path repository() {
-    return cache().resolve("models--golden--vit");
-  }
-
-  private Path snapshot() {
-    return repository().resolve("snapshots").resolve(TestHub.COMMIT);
-  }
-
-  private Path incomplete(String name) {
-    return repository().resolve("blobs").resolve(server.hash(name) + ".incomplete");
-  }
-
-  private HubSettings settings(String token) {
-    return new HubSettings(server.endpoint(), token, cache(), false);
-  }
-
-  private Hub.Snapshot pull(HubSettings settings, String repository, String file) {
-    var patience = new Patience(Duration.ofSeconds(5), silence, Duration.ofSeconds(1), Duration.ofMinutes(1), 4, slept::add);
-    return new Hub(settings, patience, linker).pull(Repository.parse(repository), file,
-        (done, total) -> assertThat(done).isLessThanOrEqualTo(total));
-  }
-
-  private Hub.Snapshot pull() {
-    return pull(settings(null), TestHub.ID, "");
-  }
-
-  private AbstractThrowableAssert<?, ? extends Throwable> refused(HubSettings settings, String repository) {
-    return assertThatThrownBy(() -> pull(settings, repository, "")).isInstanceOf(CheckpointException.class)
-        .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
-  }
-
-  private AbstractThrowableAssert<?, ? extends Throwable> refused() {
-    return refused(settings(null), TestHub.ID);
-  }
-
-  private void assertIsWhole() throws IOException {
-    assertThat(snapshot().resolve(WEIGHTS)).hasBinaryContent(server.files.get(WEIGHTS));
-    assertNothingIsIncomplete();
-  }
-
-  private void assertNothingIsIncomplete() throws IOException {
-    try (var files = Files.walk(cache())) {
-      assertThat(files).noneMatch(file -> file.toString().endsWith(".incomplete") || file.toString().endsWith(".tmp"));
-    }
-  }
-
+/// Pulls from a hub on this machine.
+class HubTest extends HubCase {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
       "vit-tiny             | config.json model.safetensors preprocessor_config.json",
@@ -321,119 +240,6 @@ class HubTest {
           + " and set HF_TOKEN to a token of that account");
     refused().hasMessage(FILE + "the hub lists this file, but does not have it (404)");
     assertThat(slept).isEmpty();
-  }
-
-  @Test
-  void damagedContentsAreFetchedOnceMore() throws IOException {
-    server.fault("store GET model.safetensors", TestHub.damage(200_000));
-    pull();
-    assertIsWhole();
-    assertThat(server.fetched()).filteredOn("store GET model.safetensors"::equals).hasSize(2);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"model.safetensors", "config.json"})
-  void wrongContents(String name) throws IOException {
-    var request = (TestHub.isLarge(name) ? "store GET " : "hub GET ") + name;
-    // A small file is found by way of another address of the hub's.
-    if (TestHub.isLarge(name)) server.fault(request, TestHub.damage(9), TestHub.damage(9));
-    else server.fault(request, TestHub.none(), TestHub.damage(9), TestHub.none(), TestHub.damage(9));
-    var damaged = server.files.get(name).clone();
-    damaged[9] ^= 1;
-    refused().hasMessage(TestHub.ID + ": " + name + ": expected the hash " + server.hash(name) + ", got " + TestHub
-        .hash(name, damaged) + ", twice");
-    assertThat(snapshot().resolve(name)).doesNotExist();
-    assertThat(repository().resolve("refs")).doesNotExist();
-    assertThat(incomplete(name)).doesNotExist();
-  }
-
-  @Test
-  void moreThanWasAnnounced() {
-    var more = TestHub.says(Answer.of(200, new byte[300_000]));
-    server.fault("store GET model.safetensors", more, more);
-    refused().hasMessage(FILE + "expected the hash " + server.hash(WEIGHTS) + ", got more than 276564 bytes, twice");
-    assertThat(incomplete(WEIGHTS)).doesNotExist();
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"../evil.safetensors", "/etc/passwd", "a/../../evil.bin", "..", "a//b", "", "./a", "a\\\\..\\\\b",
-      "a\\nb", "a\\u007fb"})
-  void hostileNames(String name) throws IOException {
-    server.listed.add(name);
-    refused().hasMessageContaining("expected names of files in the repository, got '");
-    assertThat(cache()).doesNotExist();
-    assertThat(folder).isEmptyDirectory();
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"C:evil.bin", "nib\u202e.pth", "a\u2028.pt"})
-  void misleadingNames(String name) {
-    server.files.remove(WEIGHTS);
-    server.files.remove("reference.safetensors");
-    server.listed.add(name);
-    refused().hasMessageStartingWith(TestHub.ID + ": expected a plain name of a file, got '");
-  }
-
-  @ParameterizedTest
-  @CsvSource(delimiter = '|', value = {
-      "../../evil | /model.safetensors.index.json: expected names of shards in its own folder, got '../../evil'",
-      "evil       | golden/vit: model.safetensors.index.json names the shard 'evil', which is not in the repository"})
-  void hostileShards(String shard, String message) throws IOException {
-    serve("vit-tiny.sharded", "config.json", "model.safetensors.index.json");
-    server.files.put("model.safetensors.index.json", ("{\"weight_map\": {\"a\": \"" + shard + "\"}}")
-        .getBytes(StandardCharsets.UTF_8));
-    refused().hasMessageEndingWith(message);
-  }
-
-  @ParameterizedTest
-  @CsvSource(delimiter = '|', value = {
-      "X-Linked-Etag   | ../../../evil | expected its SHA-256 or git's id as ETag, got '../../../evil'; is ",
-      "X-Linked-Etag   | d41d8cd98f00b204e9800998ecf8427e | expected its SHA-256 or git's id as ETag, got 'd41d8",
-      "X-Linked-Size   | -1 | expected its size, got '-1'",
-      "X-Linked-Size   | 99999999999999999999 | expected its size, got '99999999999999999999'",
-      "X-Linked-Size   | 999999999999999999 | expected room for 999999999999",
-      "X-Repo-Commit   | 1123456789abcdef | expected the file of commit 0123456789abcdef0123456789abcdef01234567, got that of 1",
-      "Location        | file:///etc/passwd | redirects to 'file:///etc/passwd', expected an address of http or https",
-      "Location        | //[ | redirects to '//[', expected",
-      "Location        | '' | redirects to '', expected"})
-  void hostileAnswers(String header, String value, String message) {
-    server.fault("hub HEAD model.safetensors", (_, right, socket) -> {
-      var headers = new java.util.LinkedHashMap<>(right.headers());
-      headers.put(header, value);
-      TestHub.says(new Answer(right.status(), headers, new byte[0])).answer(null, null, socket);
-    });
-    refused().hasMessageContaining(message);
-    assertThat(snapshot().resolve(WEIGHTS)).doesNotExist();
-  }
-
-  @Test
-  void hostileListings() {
-    for (var json : List.of("[]", "<html>", "{}", "{\"sha\": \"main\", \"siblings\": []}", "{\"sha\": \"" + TestHub.COMMIT
-        + "\"}",
-        "{\"sha\": \"" + TestHub.COMMIT + "\", \"siblings\": [1]}", "{\"sha\": \"" + TestHub.COMMIT + "\", \"siblings\": []}",
-        "[".repeat(100_000))) {
-      server.fault("hub GET main", TestHub.says(Answer.of(200, json.getBytes(StandardCharsets.UTF_8))));
-      refused();
-    }
-    assertThat(cache()).doesNotExist();
-  }
-
-  @Test
-  void redirectsStayEncrypted() {
-    var hub = URI.create("https://hub/a/b");
-    assertThat(HubClient.target(hub, "/c?d=e")).isEqualTo(URI.create("https://hub/c?d=e"));
-    assertThat(HubClient.target(hub, "HTTPS://store/c")).isEqualTo(URI.create("HTTPS://store/c"));
-    assertThat(HubClient.target(URI.create("http://hub/a"), "http://store/c")).isEqualTo(URI.create("http://store/c"));
-    assertThatThrownBy(() -> HubClient.target(hub, "http://store/c")).isInstanceOf(CheckpointException.class)
-        .hasMessage("https://hub/a/b: redirects to 'http://store/c', expected an address of https");
-  }
-
-  @Test
-  void endlessRedirects() {
-    for (int i = 0; i < 20; i++) server.fault("hub GET main", TestHub.says(Answer.of(307, "Location", "/api/models/"
-        + TestHub.ID + "/revision/main")));
-    refused().hasMessageEndingWith("expected at most 10 redirections");
-    assertThat(server.requests).hasSize(11);
   }
 
   @Test
