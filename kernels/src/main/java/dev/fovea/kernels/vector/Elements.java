@@ -56,7 +56,7 @@ final class Elements {
   static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to, float[] s) {
     for (long i = from; i < to; i += BLOCK) {
       int n = read(x, i, to, s, 0);
-      scale(s, factor, n);
+      scale(s, 0, n, factor);
       MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }
@@ -68,9 +68,9 @@ final class Elements {
     return n;
   }
 
-  /// Multiplies the first `n` floats.
-  static void scale(float[] s, float factor, int n) {
-    for (int i = 0; i < n; i += LANES) FloatVector.fromArray(F, s, i).mul(factor).intoArray(s, i);
+  /// Multiplies `[from, to)`, and the rest of the last vector.
+  static void scale(float[] s, int from, int to, float factor) {
+    for (int i = from; i < to; i += LANES) FloatVector.fromArray(F, s, i).mul(factor).intoArray(s, i);
   }
 
   /// Applies an activation in place to `[from, to)`, and to the rest of the last vector.

@@ -196,8 +196,8 @@ final class QueryTiles {
       float now = s[max + r], keep = s[maxima(room) + r];
       // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
       if (keep != 1) {
-        scale(sums(tile) + r * LANES, sums(tile) + (r + 1) * LANES, keep);
-        scale(output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
+        Elements.scale(s, sums(tile) + r * LANES, sums(tile) + (r + 1) * LANES, keep);
+        Elements.scale(s, output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
       }
       float shift = now == Float.NEGATIVE_INFINITY ? 0 : now;
       VectorMath.weights(s, r * STRIDE, r * STRIDE + end, shift, sums(tile) + r * LANES);
@@ -241,18 +241,8 @@ final class QueryTiles {
       for (int r = 0, count = rows.rows(first + t); r < count; r++) {
         float sum = Simd.sumOfHalves(FloatVector.fromArray(F, s, sums(t) + r * LANES));
         int from = output(t) + r * outStride;
-        scale(from, from + outStride, sum == 0 ? 0 : 1 / sum);
-        write(from, out, rows.start(first + t) + r);
+        Elements.scale(s, from, from + outStride, sum == 0 ? 0 : 1 / sum);
+        MemorySegment.copy(s, from, out.segment(), Simd.FLOAT, 4 * out.index(o, i, rows.start(first + t) + r, 0), head.outCols());
       }
-  }
-
-  /// Multiplies whole vectors.
-  private void scale(int from, int to, float factor) {
-    for (int j = from; j < to; j += LANES) FloatVector.fromArray(F, s, j).mul(factor).intoArray(s, j);
-  }
-
-  private void write(int from, Matrices out, int row) {
-    long to = out.index(o, i, row, 0);
-    MemorySegment.copy(s, from, out.segment(), Simd.FLOAT, 4 * to, head.outCols());
   }
 }
