@@ -1,5 +1,7 @@
 package dev.fovea.benchmarks;
 
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -12,7 +14,8 @@ import java.util.function.DoubleSupplier;
 /// @param limit the least time that the machine allows, in seconds: the better of one measured before and one after
 public record Timing(double median, double best, double limit) {
   private static final double WINDOW = 0.4;
-  private static final int WINDOWS = 20, CALLS = 5;
+  private static final int WINDOWS = 30, SETTLED = 3, CALLS = 5;
+  private static final CompilationMXBean COMPILER = ManagementFactory.getCompilationMXBean();
 
   /// Two operations that were timed in turn, so that a change of the clock meets both.
   ///
@@ -65,18 +68,21 @@ public record Timing(double median, double best, double limit) {
     return limit / best;
   }
 
-  /// Calls until a window of time is no faster than the one before, since C2 compiles meanwhile.
+  /// Calls until for some windows of time nothing has become faster and next to nothing was compiled: C2 may work on one method for
+  /// most of a second, and says so only when it has done.
   private static void warmUp(Runnable restore, Runnable run) {
     double last = Double.POSITIVE_INFINITY;
-    for (int i = 0; i < WINDOWS; i++) {
+    for (int i = 0, settled = 0; i < WINDOWS && settled < SETTLED; i++) {
       double best = Double.POSITIVE_INFINITY;
+      long compiling = COMPILER.getTotalCompilationTime();
       for (double total = 0; total < WINDOW;) {
         double call = time(restore, run);
         total += call;
         best = Math.min(best, call);
       }
-      if (best > 0.97 * last) return;
-      last = best;
+      boolean quiet = (COMPILER.getTotalCompilationTime() - compiling) / 1e3 < 0.02 * WINDOW;
+      settled = best > 0.97 * last && quiet ? settled + 1 : 0;
+      last = Math.min(best, last);
     }
   }
 
