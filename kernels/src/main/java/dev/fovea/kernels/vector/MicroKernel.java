@@ -79,6 +79,14 @@ final class MicroKernel {
     };
   }
 
+  /// The same with the first vector of each step alone, for a tile's last columns. The second vector of each row of `out` is
+  /// left as it is, or is written with what means nothing; so is row 13 of a tile of thirteen rows.
+  static void runFirst(int height, float[] x, int x0, MemorySegment w, long w0, int steps, float[] out, int out0, int outStride,
+      boolean add) {
+    if (height >= 13) rows14First(x, x0, w, w0 * 4, steps, out, out0, outStride, add);
+    else run(height, x, x0, w, w0, w0, steps, out, out0, outStride, add, w0 * 4, 0);
+  }
+
   private static int rows14(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
       float[] out, int o, int os, boolean add, long fa, long fs) {
     int touched = 0;
@@ -201,6 +209,59 @@ final class MicroKernel {
     a11.intoArray(out, o + 11 * os); b11.intoArray(out, o + 11 * os + LANES);
     a12.intoArray(out, o + 12 * os); b12.intoArray(out, o + 12 * os + LANES);
     return touched;
+  }
+
+  private static void rows14First(float[] x, int x0, MemorySegment w, long wa, int steps, float[] out, int o, int os, boolean add) {
+    FloatVector zero = FloatVector.zero(F);
+    FloatVector a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero, a8 = zero, a9 = zero,
+        a10 = zero, a11 = zero, a12 = zero, a13 = zero;
+    for (int i = 0; i < steps; i++) {
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      a0 = u.fma(FloatVector.broadcast(F, x[x0 + i]), a0);
+      a1 = u.fma(FloatVector.broadcast(F, x[x0 + i + STRIDE]), a1);
+      a2 = u.fma(FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]), a2);
+      a3 = u.fma(FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]), a3);
+      a4 = u.fma(FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]), a4);
+      a5 = u.fma(FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]), a5);
+      a6 = u.fma(FloatVector.broadcast(F, x[x0 + i + 6 * STRIDE]), a6);
+      a7 = u.fma(FloatVector.broadcast(F, x[x0 + i + 7 * STRIDE]), a7);
+      a8 = u.fma(FloatVector.broadcast(F, x[x0 + i + 8 * STRIDE]), a8);
+      a9 = u.fma(FloatVector.broadcast(F, x[x0 + i + 9 * STRIDE]), a9);
+      a10 = u.fma(FloatVector.broadcast(F, x[x0 + i + 10 * STRIDE]), a10);
+      a11 = u.fma(FloatVector.broadcast(F, x[x0 + i + 11 * STRIDE]), a11);
+      a12 = u.fma(FloatVector.broadcast(F, x[x0 + i + 12 * STRIDE]), a12);
+      a13 = u.fma(FloatVector.broadcast(F, x[x0 + i + 13 * STRIDE]), a13);
+    }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os));
+      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os));
+      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os));
+      a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * os));
+      a6 = a6.add(FloatVector.fromArray(F, out, o + 6 * os));
+      a7 = a7.add(FloatVector.fromArray(F, out, o + 7 * os));
+      a8 = a8.add(FloatVector.fromArray(F, out, o + 8 * os));
+      a9 = a9.add(FloatVector.fromArray(F, out, o + 9 * os));
+      a10 = a10.add(FloatVector.fromArray(F, out, o + 10 * os));
+      a11 = a11.add(FloatVector.fromArray(F, out, o + 11 * os));
+      a12 = a12.add(FloatVector.fromArray(F, out, o + 12 * os));
+      a13 = a13.add(FloatVector.fromArray(F, out, o + 13 * os));
+    }
+    a0.intoArray(out, o);
+    a1.intoArray(out, o + os);
+    a2.intoArray(out, o + 2 * os);
+    a3.intoArray(out, o + 3 * os);
+    a4.intoArray(out, o + 4 * os);
+    a5.intoArray(out, o + 5 * os);
+    a6.intoArray(out, o + 6 * os);
+    a7.intoArray(out, o + 7 * os);
+    a8.intoArray(out, o + 8 * os);
+    a9.intoArray(out, o + 9 * os);
+    a10.intoArray(out, o + 10 * os);
+    a11.intoArray(out, o + 11 * os);
+    a12.intoArray(out, o + 12 * os);
+    a13.intoArray(out, o + 13 * os);
   }
 
   private static int rows5(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,

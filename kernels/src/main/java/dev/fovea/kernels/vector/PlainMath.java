@@ -5,8 +5,8 @@ import dev.fovea.kernels.Activation;
 /// [VectorMath] number by number: the same operations in the same order, and so the same bits. What they mean is said there.
 final class PlainMath {
   private static final float LOG2_E = 1.44269504f, LN2 = 0.693147182f, LN2_REST = -1.90465421e-9f, DROP = 0x1p-32f;
-  private static final float ROUND = 0x1.8p23f + 32, ROUND_BIASED = ROUND + 127;
-  private static final float EXP_END = -110.3f, SILU_END = 110.3f, QUICK_GELU_END = 64.8f, GELU_TANH_END = 10.92f, GELU_END = 14.5f;
+  private static final float ROUND = 0x1.8p23f + 32, ROUND_BIASED = ROUND + 127, ROUND_WEIGHT = 0x1.8p23f + 127;
+  private static final float EXP_END = -110.3f, WEIGHT_END = -87.3f, SILU_END = 110.3f, QUICK_GELU_END = 64.8f, GELU_TANH_END = 10.92f, GELU_END = 14.5f;
   private static final float K = 0.3989412f;
 
   private PlainMath() {}
@@ -73,9 +73,10 @@ final class PlainMath {
 
   /// The same as [VectorMath#weights] does it.
   static float weight(float x, float m) {
-    float difference = x - m, y = difference < EXP_END ? EXP_END : difference;
-    float shifted = Math.fma(y, LOG2_E, ROUND_BIASED);
-    return lifted(shifted, Math.fma(shifted - ROUND_BIASED, -LN2, y)) * DROP;
+    float difference = x - m;
+    float shifted = Math.fma(difference, LOG2_E, ROUND_WEIGHT);
+    float weight = lifted(shifted, Math.fma(shifted - ROUND_WEIGHT, -LN2, difference));
+    return difference < WEIGHT_END ? 0f : weight;
   }
 
   private static float lifted(float shifted, float r) {

@@ -6,13 +6,13 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.all;
+import static dev.fovea.kernels.vector.Simd.first;
 
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// Some tiles of queries of one head, with what each has summed so far.
 ///
@@ -28,7 +28,7 @@ final class QueryTiles {
 
   private final float[] s;
   private final RowCut rows;
-  private final int first;
+  private final int firstTile;
   private final int tiles;
   private final int room;
   private final Attention.HeadPanels head;
@@ -39,14 +39,14 @@ final class QueryTiles {
   private final int outStride;
 
   /// @param room how many tiles `s` has room for
-  /// @param first the first tile of `rows`
+  /// @param firstTile the first tile of `rows`
   /// @param s [#size] floats
-  QueryTiles(int room, RowCut rows, int first, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask,
+  QueryTiles(int room, RowCut rows, int firstTile, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask,
       int o, int i, float[] s) {
     this.room = room;
     this.rows = rows;
-    this.first = first;
-    tiles = Math.min(room, rows.count() - first);
+    this.firstTile = firstTile;
+    tiles = Math.min(room, rows.count() - firstTile);
     this.head = head;
     this.panels = panels;
     this.mask = mask;
@@ -92,16 +92,15 @@ final class QueryTiles {
   /// Copies the queries, scaled, and forgets what was summed.
   void load(Matrices q, float scale) {
     for (int t = 0; t < tiles; t++) {
-      int count = rows.rows(first + t);
+      int count = rows.rows(firstTile + t);
       for (int p = 0; p < head.depth().count(); p++) {
         int to = queries(t, p), length = head.depth().length(p);
         for (int r = 0; r < count; r++, to += STRIDE)
-          scaled(q.segment(), q.index(o, i, rows.start(first + t) + r, head.depth().start(p)), length, scale, to);
+          scaled(q.segment(), q.index(o, i, rows.start(firstTile + t) + r, head.depth().start(p)), length, scale, to);
         for (int r = count; r < MicroKernel.height(count); r++, to += STRIDE) Arrays.fill(s, to, to + length, 0);
       }
       Arrays.fill(s, maxima(t), maxima(t + 1), Float.NEGATIVE_INFINITY);
       Arrays.fill(s, sums(t), sums(t + 1), 0);
-      Arrays.fill(s, output(t), output(t + 1), 0);
     }
   }
 
@@ -115,7 +114,8 @@ final class QueryTiles {
   void meetKeys() {
     if (mask.grid() != null) loadGrid();
     boolean hides = mask.causal() || mask.keys() != null || mask.bias() != null;
-    int last = rows.start(first + tiles) - 1, visible = mask.visible(last, rows.rows(), head.keys());
+    int last = rows.start(firstTile + tiles) - 1, visible = mask.visible(last, rows.rows(), head.keys());
+    if (visible == 0) Arrays.fill(s, output(0), output(tiles), 0);
     for (int key = 0; key < visible; key += BLOCK) {
       int count = Math.min(BLOCK, visible - key);
       for (int t = 0; t < tiles; t++) {
@@ -130,13 +130,17 @@ final class QueryTiles {
 
   /// `q · kᵀ` for the keys `key … key + count - 1`, and `-∞` up to the next whole vector.
   private void scores(int tile, int key, int count) {
-    int rows = this.rows.rows(first + tile);
+    int rows = this.rows.rows(firstTile + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
         multiply(rows, queries(tile, p), head.keys(key + c, head.depth().start(p)), head.keys(key + c + LANES, head.depth().start(p)),
-            head.depth().length(p), c, STRIDE, p > 0 || mask.grid() != null);
-    int end = Math.ceilDiv(count, LANES) * LANES;
-    if (end > count) for (int r = 0; r < rows; r++) Arrays.fill(s, r * STRIDE + count, r * STRIDE + end, Float.NEGATIVE_INFINITY);
+            count - c, head.depth().length(p), c, STRIDE, p > 0 || mask.grid() != null);
+    int last = Math.ceilDiv(count, LANES) * LANES - LANES;
+    if (last + LANES > count) {
+      var present = first(count - last);
+      for (int at = last; at < rows * STRIDE; at += STRIDE)
+        all(Float.NEGATIVE_INFINITY).blend(FloatVector.fromArray(F, s, at), present).intoArray(s, at);
+    }
   }
 
   /// Takes what the mask adds for the grid's columns and rows, in the order of the keys.
@@ -144,8 +148,8 @@ final class QueryTiles {
     var grid = mask.grid();
     int cols = grid.cols().cols();
     for (int t = 0; t < tiles; t++)
-      for (int r = 0; r < rows.rows(first + t); r++) {
-        int query = rows.start(first + t) + r, at = grid(t, r);
+      for (int r = 0; r < rows.rows(firstTile + t); r++) {
+        int query = rows.start(firstTile + t) + r, at = grid(t, r);
         for (int c = 0; c < cols; c++) s[at + c] = Simd.at(grid.cols().segment(), grid.col(o, i, query, c));
         for (int y = 0; y < grid.rows().cols(); y++)
           s[at + cols + LANES + y] = Simd.at(grid.rows().segment(), grid.row(o, i, query, y));
@@ -157,7 +161,7 @@ final class QueryTiles {
   /// by the next, and beyond the last key there is room.
   private void grid(int tile, int key, int count) {
     int cols = mask.grid().cols().cols();
-    for (int r = 0; r < rows.rows(first + tile); r++) {
+    for (int r = 0; r < rows.rows(firstTile + tile); r++) {
       int from = grid(tile, r);
       for (int done = 0; done < count; ) {
         int y = (key + done) / cols, c = (key + done) % cols, n = Math.min(cols - c, count - done);
@@ -170,8 +174,8 @@ final class QueryTiles {
 
   /// Adds what the mask adds to the scores of the keys `key … key + count - 1`.
   private void hide(int tile, int key, int count) {
-    for (int r = 0; r < rows.rows(first + tile); r++) {
-      int query = rows.start(first + tile) + r, row = r * STRIDE;
+    for (int r = 0; r < rows.rows(firstTile + tile); r++) {
+      int query = rows.start(firstTile + tile) + r, row = r * STRIDE;
       int visible = Math.clamp((long) mask.visible(query, rows.rows(), head.keys()) - key, 0, count);
       if (mask.bias() != null) add(row, mask.bias().segment(), mask.bias().index(o, i, query, key), visible);
       if (mask.keys() != null) add(row, mask.keys(), (long) o * head.keys() + key, visible);
@@ -186,11 +190,11 @@ final class QueryTiles {
   /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum. The maxima of
   /// all rows come first, so that the processor need not wait for one before it begins the next.
   private void softmax(int tile, int count) {
-    int end = Math.ceilDiv(count, LANES) * LANES, height = rows.rows(first + tile), max = maxima(tile);
+    int end = Math.ceilDiv(count, LANES) * LANES, height = rows.rows(firstTile + tile), max = maxima(tile);
     for (int r = 0; r < height; r++) {
-      float before = s[max + r], now = Math.max(before, max(r * STRIDE, r * STRIDE + end));
+      float before = s[max + r], now = Math.max(before, VectorMath.max(s, r * STRIDE, r * STRIDE + end));
       s[max + r] = now;
-      s[maxima(room) + r] = before == now ? 1 : before == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(before - now);
+      s[maxima(room) + r] = before == now || before == Float.NEGATIVE_INFINITY ? 1 : (float) Math.exp(before - now);
     }
     for (int r = 0; r < height; r++) {
       float now = s[max + r], keep = s[maxima(room) + r];
@@ -204,45 +208,34 @@ final class QueryTiles {
     }
   }
 
-  private float max(int from, int to) {
-    var max0 = all(Float.NEGATIVE_INFINITY);
-    var max1 = max0;
-    // A comparison and a blend are two instructions, a float maximum is six. A NaN is passed over here, and comes back with
-    // the exponentials.
-    int j = from;
-    for (; j + LANES < to; j += 2 * LANES) {
-      var x0 = FloatVector.fromArray(F, s, j);
-      var x1 = FloatVector.fromArray(F, s, j + LANES);
-      max0 = max0.blend(x0, x0.compare(VectorOperators.GT, max0));
-      max1 = max1.blend(x1, x1.compare(VectorOperators.GT, max1));
-    }
-    if (j < to) {
-      var x = FloatVector.fromArray(F, s, j);
-      max0 = max0.blend(x, x.compare(VectorOperators.GT, max0));
-    }
-    return max0.max(max1).reduceLanes(VectorOperators.MAX);
-  }
-
-  /// Adds the block's weights times its values to the output rows.
+  /// Adds the block's weights times its values to the output rows, where it is not the first.
   private void values(int tile, int key, int count) {
     for (int col = 0; col < head.outCols(); col += WIDTH)
-      multiply(rows.rows(first + tile), 0, head.values(col, key), head.values(col + LANES, key), count, output(tile) + col, outStride,
-          true);
+      multiply(rows.rows(firstTile + tile), 0, head.values(col, key), head.values(col + LANES, key), head.outCols() - col, count,
+          output(tile) + col, outStride, key > 0);
   }
 
-  /// Multiplies rows of the array by a panel, and stores or adds the product.
-  private void multiply(int rows, int x, long w0, long w1, int steps, int out, int stride, boolean add) {
-    MicroKernel.run(MicroKernel.height(rows), s, x, panels, w0, w1, steps, s, out, stride, add, 4 * w0, 0);
+  /// Multiplies rows of the array by a panel, of which `cols` columns or more count, and stores or adds the product.
+  private void multiply(int rows, int x, long w0, long w1, int cols, int steps, int out, int stride, boolean add) {
+    if (cols <= LANES) MicroKernel.runFirst(MicroKernel.height(rows), s, x, panels, w0, steps, s, out, stride, add);
+    else MicroKernel.run(MicroKernel.height(rows), s, x, panels, w0, w1, steps, s, out, stride, add, 4 * w0, 0);
   }
 
-  /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay.
+  /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay. The factors of all rows come
+  /// first, so that the processor need not wait for one before it begins the next.
   void write(Matrices out) {
-    for (int t = 0; t < tiles; t++)
-      for (int r = 0, count = rows.rows(first + t); r < count; r++) {
-        float sum = Simd.sumOfHalves(FloatVector.fromArray(F, s, sums(t) + r * LANES));
+    int whole = head.outCols() / LANES * LANES, factors = maxima(room);
+    var rest = first(head.outCols() - whole);
+    for (int t = 0; t < tiles; t++) {
+      int height = rows.rows(firstTile + t), sum = sums(t);
+      for (int r = 0; r < height; r++, sum += LANES) s[factors + r] = Simd.sumOfHalves(FloatVector.fromArray(F, s, sum));
+      for (int r = 0; r < height; r++) {
+        float factor = s[factors + r] == 0 ? 0 : 1 / s[factors + r];
         int from = output(t) + r * outStride;
-        Elements.scale(s, from, from + outStride, sum == 0 ? 0 : 1 / sum);
-        MemorySegment.copy(s, from, out.segment(), Simd.FLOAT, 4 * out.index(o, i, rows.start(first + t) + r, 0), head.outCols());
+        long to = out.index(o, i, rows.start(firstTile + t) + r, 0);
+        for (int c = 0; c < whole; c += LANES) Simd.store(FloatVector.fromArray(F, s, from + c).mul(factor), out.segment(), to + c);
+        if (whole < head.outCols()) Simd.store(FloatVector.fromArray(F, s, from + whole).mul(factor), out.segment(), to + whole, rest);
       }
+    }
   }
 }

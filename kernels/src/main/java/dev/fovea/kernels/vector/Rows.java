@@ -7,7 +7,6 @@ import static dev.fovea.kernels.vector.Simd.sum;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// Operations that reduce a row: softmax and layer norm. The row is the beginning of an array (why an array: [Elements]),
 /// which has room up to a whole number of vectors. That room is filled with what changes no result, so that there is no tail.
@@ -40,7 +39,7 @@ final class Rows {
     int end = end(n);
     Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
     Arrays.fill(s, end, end + LANES, 0);
-    VectorMath.expOfDifference(s, 0, end, max(s, end), end);
+    VectorMath.expOfDifference(s, 0, end, VectorMath.max(s, 0, end), end);
     double sum = 0;
     for (int lane = 0; lane < LANES; lane++) sum += s[end + lane];
     divide(s, sum, end);
@@ -55,20 +54,6 @@ final class Rows {
       var v = FloatVector.fromArray(F, s, i);
       v.fma(factor, v.mul(rest)).intoArray(s, i);
     }
-  }
-
-  /// The largest, NaN left out: the exponentials find it again. A float maximum costs six instructions on x86, a comparison
-  /// and a blend two.
-  private static float max(float[] s, int end) {
-    FloatVector m0 = all(Float.NEGATIVE_INFINITY), m1 = m0;
-    int i = 0;
-    for (; i < end - LANES; i += 2 * LANES) {
-      FloatVector v0 = FloatVector.fromArray(F, s, i), v1 = FloatVector.fromArray(F, s, i + LANES);
-      m0 = m0.blend(v0, v0.compare(VectorOperators.GT, m0));
-      m1 = m1.blend(v1, v1.compare(VectorOperators.GT, m1));
-    }
-    if (i < end) m0 = m0.max(FloatVector.fromArray(F, s, i));
-    return m0.max(m1).reduceLanes(VectorOperators.MAX);
   }
 
   /// Layer norm of the first `n` floats; `gamma` and `beta` are where those begin in the array, each with the row's room.

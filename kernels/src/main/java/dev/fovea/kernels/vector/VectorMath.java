@@ -1,9 +1,11 @@
 package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.Simd.F;
+import static dev.fovea.kernels.vector.Simd.I;
 import static dev.fovea.kernels.vector.Simd.LANES;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// Exponential and activations, in place on a range of an array. The Vector API's own `EXP` is fast only where the JDK
@@ -36,8 +38,12 @@ final class VectorMath {
   private static final float ROUND = 0x1.8p23f + 32;
   /// The same and 127 more, so that the low bits are the exponent field of a power of two.
   private static final float ROUND_BIASED = ROUND + 127;
+  /// The same for what is not made 2³² times too large.
+  private static final float ROUND_WEIGHT = 0x1.8p23f + 127;
   /// Here that exponent field has become zero, and so has `x · eˣ` in float32.
   private static final float EXP_END = -110.3f;
+  /// Here the exponential is not yet subnormal.
+  private static final float WEIGHT_END = -87.3f;
   /// `eʳ` for `|r| ≤ ln 2 / 2` from the highest power down; the polynomial's own error is 3e-9.
   private static final float E6 = 0.0013820734f, E5 = 0.008368677f, E4 = 0.041668266f, E3 = 0.16666521f, E2 = 0.49999994f;
   /// About `1/√2π`.
@@ -91,23 +97,24 @@ final class VectorMath {
   }
 
   /// The same for weights of a mean, as attention has them, where a weight's error counts beside the largest weight, which is 1: it is
-  /// below 2⁻²³. What rounding the difference `d` loses is `d · 2⁻²⁴ · e⁻ᵈ`, never more than `2⁻²⁵`, and stays lost.
+  /// below 2⁻²³. What rounding the difference `d` loses is `d · 2⁻²⁴ · e⁻ᵈ`, never more than `2⁻²⁵`, and stays lost; below
+  /// [#WEIGHT_END] a weight is zero, so that none is subnormal.
   static void weights(float[] s, int from, int to, float max, int sum) {
     FloatVector total = FloatVector.fromArray(F, s, sum), lost = FloatVector.zero(F);
     for (int block = from; block < to; block += BLOCK) {
       var part = FloatVector.zero(F);
       for (int i = block, last = Math.min(to, block + BLOCK); i < last; i += LANES) {
         var difference = FloatVector.fromArray(F, s, i).sub(max);
-        var y = difference.blend(EXP_END, difference.compare(VectorOperators.LT, EXP_END));
-        var shifted = y.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND_BIASED));
-        var r = shifted.sub(ROUND_BIASED).fma(FloatVector.broadcast(F, -LN2), y);
+        var shifted = difference.fma(FloatVector.broadcast(F, LOG2_E), FloatVector.broadcast(F, ROUND_WEIGHT));
+        var r = shifted.sub(ROUND_WEIGHT).fma(FloatVector.broadcast(F, -LN2), difference);
         var p = r.fma(FloatVector.broadcast(F, E6), FloatVector.broadcast(F, E5));
         p = p.fma(r, FloatVector.broadcast(F, E4));
         p = p.fma(r, FloatVector.broadcast(F, E3));
         p = p.fma(r, FloatVector.broadcast(F, E2));
         p = p.fma(r, FloatVector.broadcast(F, 1f));
         p = p.fma(r, FloatVector.broadcast(F, 1f));
-        var e = p.mul(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats()).mul(DROP);
+        var e = p.mul(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats())
+            .blend(0f, difference.compare(VectorOperators.LT, WEIGHT_END));
         e.intoArray(s, i);
         part = part.add(e);
       }
@@ -117,6 +124,31 @@ final class VectorMath {
       total = next;
     }
     total.intoArray(s, sum);
+  }
+
+  /// The largest of `[from, to)`, which begins with a whole vector; `-∞` where there is none. Where there is a NaN, it is that or
+  /// one of the others.
+  ///
+  /// Floats are compared as integers that order as they do: a float maximum costs six instructions on x86 for the sake of NaN and
+  /// signed zeros, and a comparison and a blend wait seven cycles for each other.
+  static float max(float[] s, int from, int to) {
+    IntVector max0 = IntVector.broadcast(I, ordered(Float.floatToRawIntBits(Float.NEGATIVE_INFINITY))), max1 = max0;
+    int i = from;
+    for (; i < to - LANES; i += 2 * LANES) {
+      IntVector x0 = FloatVector.fromArray(F, s, i).reinterpretAsInts(), x1 = FloatVector.fromArray(F, s, i + LANES).reinterpretAsInts();
+      max0 = max0.max(x0.lanewise(VectorOperators.ASHR, 31).and(Integer.MAX_VALUE).lanewise(VectorOperators.XOR, x0));
+      max1 = max1.max(x1.lanewise(VectorOperators.ASHR, 31).and(Integer.MAX_VALUE).lanewise(VectorOperators.XOR, x1));
+    }
+    if (i < to) {
+      var x = FloatVector.fromArray(F, s, i).reinterpretAsInts();
+      max0 = max0.max(x.lanewise(VectorOperators.ASHR, 31).and(Integer.MAX_VALUE).lanewise(VectorOperators.XOR, x));
+    }
+    return Float.intBitsToFloat(ordered(max0.max(max1).reduceLanes(VectorOperators.MAX)));
+  }
+
+  /// A float's bits as an integer that orders as the float does, and back.
+  private static int ordered(int bits) {
+    return bits >> 31 & Integer.MAX_VALUE ^ bits;
   }
 
   /// `x · Φ(x) = max(x, 0) - z · Φ(-z)` with `z = |x|`, and `Φ(-z) = k · exp(-z²/2) · P(z) / Q(z)` with `k` about `1/√2π` and

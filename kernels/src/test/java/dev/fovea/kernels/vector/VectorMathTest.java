@@ -119,6 +119,34 @@ class VectorMathTest {
     assertThat(worst).isLessThan(0x1p-23);
   }
 
+  /// Whatever bits say that a number is none.
+  @Test
+  void weightsOfWhatIsNoNumber() {
+    for (int bits : new int[] {0x7FC00000, 0x7FC00001, 0x7FFFFFFF, 0xFFC00000, 0xFFC001FF, 0xFFFFFFFF}) {
+      var s = new float[2 * Simd.LANES];
+      s[Simd.LANES - 1] = Float.intBitsToFloat(bits);
+      VectorMath.weights(s, 0, Simd.LANES, 1, Simd.LANES);
+      assertThat(s[Simd.LANES - 1]).isNaN();
+      assertThat(s[0]).isEqualTo((float) Math.exp(-1));
+      assertThat(s[2 * Simd.LANES - 1]).isNaN();
+    }
+  }
+
+  /// At every position, of one vector, two and three, among numbers of both signs.
+  @Test
+  void max() {
+    var random = new Random(12);
+    for (int n : new int[] {Simd.LANES, 2 * Simd.LANES, 3 * Simd.LANES})
+      for (float largest : new float[] {Float.NEGATIVE_INFINITY, -Float.MAX_VALUE, -3, -Float.MIN_VALUE, -0f, 0f, Float.MIN_VALUE, 2.5f,
+          Float.POSITIVE_INFINITY})
+        for (int i = 0; i < n; i++) {
+          var s = new float[n + 1];
+          for (int j = 0; j < n; j++) s[j + 1] = (float) Math.min(largest, random.nextGaussian());
+          s[i + 1] = largest;
+          assertThat(VectorMath.max(s, 1, n + 1)).isEqualTo(largest);
+        }
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"GELU", "GELU_TANH", "QUICK_GELU", "SILU"})
   void signedZerosAndTinyNumbersKeepTheirSign(Activation activation) {
