@@ -64,6 +64,8 @@ class KernelsTest {
         new int[] {15, 19, m}));
     var real = Stream.of(new int[] {197, 192, 192}, new int[] {197, 576, 192}, new int[] {50, 64, 768}, new int[] {1, 1000, 768},
         new int[] {20, 33, 1027}, new int[] {29, 40, 3072},
+        // Few rows: one, two and three tiles of them, of several pieces.
+        new int[] {6, 1000, 768}, new int[] {3, 61, 1100}, new int[] {12, 64, 600}, new int[] {17, 130, 1027},
         // A weight of one number; the last panel of a weight fetched in steps of less than the bytes that are read.
         new int[] {1, 1, 1}, new int[] {60, 1, 1}, new int[] {500, 64, 40}, new int[] {900, 48, 8});
     return Stream.concat(odd, real);

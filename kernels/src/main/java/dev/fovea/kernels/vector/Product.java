@@ -27,12 +27,14 @@ final class Product {
   private final ScratchPool scratch;
   private final StandIns standIns;
   private final PlainProduct plain;
+  private final FewRows fewRows;
 
   Product(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
     this.workers = workers;
     this.scratch = scratch;
     this.standIns = standIns;
     plain = new PlainProduct(workers, scratch, columns);
+    fewRows = new FewRows(workers, scratch);
   }
 
   /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
@@ -40,6 +42,11 @@ final class Product {
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     if (standIns.inUse()) {
       plain.run(x, m, weight, bias, activation, residual, out, rows);
+      return;
+    }
+    var epilogue = new Epilogue(bias, activation, residual, out, rows);
+    if (FewRows.are(m)) {
+      fewRows.run(x, m, weight, epilogue);
       return;
     }
     var cut = RowCut.of(m);
@@ -50,7 +57,6 @@ final class Product {
     int tilesInBlock = tilesInBlock(cut.count(), together * steps.length(0));
     // As many blocks at once as keep every thread busy.
     int tilesAtOnce = tilesInBlock * Math.ceilDiv(4 * workers.threads(), panels);
-    var epilogue = new Epilogue(bias, activation, residual, out, rows);
     var first = new Part(cut, steps, 0, Math.min(tilesAtOnce, cut.count()), tilesInBlock, 0, together);
     int kept = rounds == 1 ? 0 : Math.multiplyExact(first.tiles() * panels, TILE);
     try (var packed = scratch.borrowArray(first.tileFloats()); var sums = scratch.borrowArray(kept)) {
@@ -113,7 +119,10 @@ final class Product {
         int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
         for (int p = part.piece; p < part.piece + part.pieces; p++) {
           int start = part.steps.start(p) - k0;
-          MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
+          if (cols <= LANES)
+            MicroKernel.runFirst(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
+                panel.first() + (long) start * Weight.PANEL, part.steps.length(p), tile, at, WIDTH, p > 0);
+          else MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
               panel.first() + (long) start * Weight.PANEL, panel.second() + (long) start * Weight.PANEL, part.steps.length(p),
               tile, at, WIDTH, p > 0, fetch.at(t - begin, end - begin, start), fetch.step());
         }
