@@ -82,11 +82,10 @@ final class Attention {
       try (var loan = scratch.borrowArray(Rows.room(keys))) {
         float[] s = loan.floats();
         MemorySegment.copy(maps, Simd.FLOAT, 4 * at, s, 0, visible);
-        if (Rows.isHidden(s, visible)) Arrays.fill(s, 0, visible, 0);
-        else Rows.softmax(s, visible);
-        MemorySegment.copy(s, 0, maps, Simd.FLOAT, 4 * at, visible);
+        int seen = Rows.isHidden(s, visible) ? 0 : visible;
+        if (seen > 0) Rows.softmax(s, seen, maps, at);
+        maps.asSlice(4 * (at + seen), 4L * (keys - seen)).fill((byte) 0);
       }
-      maps.asSlice(4 * (at + visible), 4L * (keys - visible)).fill((byte) 0);
     });
   }
 

@@ -53,6 +53,7 @@ final class Depthwise {
   /// @return how many channels are done
   private static int walk(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, MemorySegment out,
       int batch, int row) {
+    Simd.expectPlain(out);
     int cols = g.width(), height = g.height(), channels = g.channels(), c = 0;
     long next = 4L * channels, line = next * cols, middle = 4 * g.index(batch, row, 0, 0), second = row + 1 < height ? line : 0;
     // Four rows of the map; those that do not exist are the same zeros again and again.

@@ -3,6 +3,9 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.FLOAT;
 import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.first;
+import static dev.fovea.kernels.vector.Simd.load;
+import static dev.fovea.kernels.vector.Simd.store;
 
 import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
@@ -10,13 +13,12 @@ import jdk.incubator.vector.FloatVector;
 
 /// Element-wise operations on a range of floats.
 ///
-/// Numbers are copied to an array, a block that stays in the first-level cache, and back: each vector access to a native
-/// segment costs some twenty instructions of checks, which C2 does not move out of a loop that stores, and an access to an
-/// array none. The arithmetic rounds up to whole vectors; what it makes of the array's rest goes nowhere.
+/// An activation works on a tile of a product as well, and so on an array; others are copied there and back, a block that stays in
+/// the first-level cache. Its arithmetic rounds up to whole vectors; what it makes of the array's rest goes nowhere.
 final class Elements {
   /// Floats of a block.
   private static final int BLOCK = 2048;
-  /// Floats of the array that the operations work in.
+  /// Floats of the array that the operations, or those that stand in for them, work in.
   static final int ROOM = 2 * BLOCK;
 
   private Elements() {}
@@ -24,48 +26,38 @@ final class Elements {
   /// `out[i] = activation(x[i])` for `i` in `[from, to)`.
   static void activate(Activation activation, MemorySegment x, MemorySegment out, long from, long to, float[] s) {
     for (long i = from; i < to; i += BLOCK) {
-      int n = read(x, i, to, s, 0);
+      int n = (int) Math.min(BLOCK, to - i);
+      MemorySegment.copy(x, FLOAT, i * 4, s, 0, n);
       activate(activation, s, 0, n);
       MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }
 
   /// `out[i] = a[i] + b[bFrom + i - from]`.
-  static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to, float[] s) {
-    for (long i = from; i < to; i += BLOCK) {
-      int n = read(a, i, to, s, 0);
-      read(b, bFrom + i - from, bFrom + to - from, s, BLOCK);
-      for (int j = 0; j < n; j += LANES)
-        FloatVector.fromArray(F, s, j).add(FloatVector.fromArray(F, s, BLOCK + j)).intoArray(s, j);
-      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
-    }
+  static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
+    long i = from, shift = bFrom - from;
+    for (; i + LANES <= to; i += LANES) store(load(a, i).add(load(b, i + shift)), out, i);
+    if (i == to) return;
+    var some = first(to - i);
+    store(load(a, i, some).add(load(b, i + shift, some)), out, i, some);
   }
 
   /// `out[i] = a[i] · b[bFrom + i - from]`.
-  static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to, float[] s) {
-    for (long i = from; i < to; i += BLOCK) {
-      int n = read(a, i, to, s, 0);
-      read(b, bFrom + i - from, bFrom + to - from, s, BLOCK);
-      for (int j = 0; j < n; j += LANES)
-        FloatVector.fromArray(F, s, j).mul(FloatVector.fromArray(F, s, BLOCK + j)).intoArray(s, j);
-      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
-    }
+  static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
+    long i = from, shift = bFrom - from;
+    for (; i + LANES <= to; i += LANES) store(load(a, i).mul(load(b, i + shift)), out, i);
+    if (i == to) return;
+    var some = first(to - i);
+    store(load(a, i, some).mul(load(b, i + shift, some)), out, i, some);
   }
 
   /// `out[i] = x[i] · factor`.
-  static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to, float[] s) {
-    for (long i = from; i < to; i += BLOCK) {
-      int n = read(x, i, to, s, 0);
-      scale(s, 0, n, factor);
-      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
-    }
-  }
-
-  /// Copies the block that begins at `i`, or what of it lies before `to`.
-  private static int read(MemorySegment x, long i, long to, float[] s, int at) {
-    int n = (int) Math.min(BLOCK, to - i);
-    MemorySegment.copy(x, FLOAT, i * 4, s, at, n);
-    return n;
+  static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to) {
+    long i = from;
+    for (; i + LANES <= to; i += LANES) store(load(x, i).mul(factor), out, i);
+    if (i == to) return;
+    var some = first(to - i);
+    store(load(x, i, some).mul(factor), out, i, some);
   }
 
   /// Multiplies `[from, to)`, and the rest of the last vector.

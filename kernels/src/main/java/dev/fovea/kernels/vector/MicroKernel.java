@@ -212,6 +212,7 @@ final class MicroKernel {
   }
 
   private static void rows14First(float[] x, int x0, MemorySegment w, long wa, int steps, float[] out, int o, int os, boolean add) {
+    Simd.expectPlain(w);
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero, a8 = zero, a9 = zero,
         a10 = zero, a11 = zero, a12 = zero, a13 = zero;

@@ -119,6 +119,8 @@ final class Panels {
 
   /// Widens `n` 16-bit floats from `from` on; a panel's steps lie side by side, so that `n` is a multiple of [Weight#PANEL].
   private static void widen(MemorySegment shorts, long from, Weight.Type type, int n, MemorySegment floats, int to) {
+    Simd.expectPlain(shorts);
+    Simd.expectPlain(floats);
     if (type == Weight.Type.BF16)
       for (int i = 0; i < n; i += LANES) {
         var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER)
@@ -206,7 +208,18 @@ final class Panels {
         }
         default -> exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2, DOWN_1, UP_1, UPPER_1);
       }
-      for (int j = 0; j < Math.min(LANES, steps - k); j++)
+      if (k + LANES <= steps)
+        for (int j = 0; j < LANES; j += 4) {
+          int at = from + k + j * PIECE;
+          long row = to + (long) (k + j) * Weight.PANEL;
+          FloatVector w = FloatVector.fromArray(F, room, at), x = FloatVector.fromArray(F, room, at + PIECE),
+              y = FloatVector.fromArray(F, room, at + 2 * PIECE), z = FloatVector.fromArray(F, room, at + 3 * PIECE);
+          Simd.store(w, panels, row);
+          Simd.store(x, panels, row + Weight.PANEL);
+          Simd.store(y, panels, row + 2 * Weight.PANEL);
+          Simd.store(z, panels, row + 3 * Weight.PANEL);
+        }
+      else for (int j = 0; j < steps - k; j++)
         Simd.store(FloatVector.fromArray(F, room, from + k + j * PIECE), panels, to + (long) (k + j) * Weight.PANEL);
     }
   }

@@ -2,14 +2,15 @@ package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.Simd.LANES;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /// Stands in for [Rows]: the lanes of its vectors are the elements of small arrays here. What is done is said there.
 final class PlainRows {
   private PlainRows() {}
 
-  /// Softmax of the first `n` floats of `s`, an array with room for [Rows#room].
-  static void softmax(float[] s, int n) {
+  /// Softmax of the first `n` floats of `s`, an array with room for [Rows#room], to `out` from `to` on.
+  static void softmax(float[] s, int n, MemorySegment out, long to) {
     int end = Math.ceilDiv(n, LANES) * LANES;
     Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
     float max = Float.NEGATIVE_INFINITY;
@@ -17,6 +18,7 @@ final class PlainRows {
     double reciprocal = 1 / expOfDifference(s, max, end);
     float high = (float) reciprocal, rest = (float) (reciprocal - high);
     for (int i = 0; i < end; i++) s[i] = Math.fma(s[i], high, s[i] * rest);
+    MemorySegment.copy(s, 0, out, Simd.FLOAT, 4 * to, n);
   }
 
   private static double expOfDifference(float[] s, float max, int end) {

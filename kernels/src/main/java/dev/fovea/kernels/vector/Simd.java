@@ -33,21 +33,33 @@ final class Simd {
     return forced == 0 ? FloatVector.SPECIES_PREFERRED : VectorSpecies.of(float.class, VectorShape.forBitSize(forced));
   }
 
+  /// Every access of a vector begins with this. Nothing mapped ever gets here ([dev.fovea.kernels.Weight]), but the call shows C2
+  /// the segment's class, and with it an access in a loop has no checks left. Otherwise C2 goes by the classes that came through the
+  /// JDK's own methods in this process, and among them is one on the heap: there the interpreter reinterprets vectors. An access
+  /// then takes some twenty instructions (`benchmarks/NOTES.md`).
+  static void expectPlain(MemorySegment s) {
+    if (s.isMapped()) throw new IllegalArgumentException("expected plain memory, got a mapped file");
+  }
+
   /// The vector at float `index`.
   static FloatVector load(MemorySegment s, long index) {
+    expectPlain(s);
     return FloatVector.fromMemorySegment(F, s, index * 4, ORDER);
   }
 
   /// The vector at float `index`; zero in lanes that the mask leaves out.
   static FloatVector load(MemorySegment s, long index, VectorMask<Float> mask) {
+    expectPlain(s);
     return FloatVector.fromMemorySegment(F, s, index * 4, ORDER, mask);
   }
 
   static void store(FloatVector v, MemorySegment s, long index) {
+    expectPlain(s);
     v.intoMemorySegment(s, index * 4, ORDER);
   }
 
   static void store(FloatVector v, MemorySegment s, long index, VectorMask<Float> mask) {
+    expectPlain(s);
     v.intoMemorySegment(s, index * 4, ORDER, mask);
   }
 

@@ -88,9 +88,8 @@ public final class VectorKernels implements Kernels {
         float[] s = loan.floats();
         for (int row = from; row < to; row++) {
           MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          if (standIns.inUse()) PlainRows.softmax(s, cols);
-          else Rows.softmax(s, cols);
-          MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
+          if (standIns.inUse()) PlainRows.softmax(s, cols, out, (long) row * cols);
+          else Rows.softmax(s, cols, out, (long) row * cols);
         }
       }
     });
@@ -99,35 +98,31 @@ public final class VectorKernels implements Kernels {
   @Override
   public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int rows, int cols) {
-    int room = Rows.room(cols);
     forEachGroup(rows, cols, (from, to) -> {
-      try (var loan = scratch.borrowArray(3 * room)) {
-        float[] s = loan.floats();
-        MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
-        if (beta != null) MemorySegment.copy(beta, FLOAT, 0, s, 2 * room, cols);
-        for (int row = from; row < to; row++) {
-          MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          if (standIns.inUse()) PlainRows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
-          else Rows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
-          MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
-        }
-      }
+      if (standIns.inUse()) plainLayerNorm(x, gamma, beta, eps, out, from, to, cols);
+      else for (int row = from; row < to; row++) Rows.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out);
     });
+  }
+
+  private void plainLayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+      int from, int to, int cols) {
+    int room = Rows.room(cols);
+    try (var loan = scratch.borrowArray(3 * room)) {
+      float[] s = loan.floats();
+      MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
+      if (beta != null) MemorySegment.copy(beta, FLOAT, 0, s, 2 * room, cols);
+      for (int row = from; row < to; row++) {
+        MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
+        PlainRows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
+        MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
+      }
+    }
   }
 
   @Override
   public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
-    int room = Rows.room(cols);
     forEachGroup(rows, cols, (from, to) -> {
-      try (var loan = scratch.borrowArray(2 * room)) {
-        float[] s = loan.floats();
-        if (gamma != null) MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
-        for (int row = from; row < to; row++) {
-          MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          Rows.rmsNorm(s, cols, gamma == null ? -1 : room, eps);
-          MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
-        }
-      }
+      for (int row = from; row < to; row++) Rows.rmsNorm(x, (long) row * cols, cols, gamma, eps, out);
     });
   }
 
@@ -143,7 +138,7 @@ public final class VectorKernels implements Kernels {
   public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     forEachPeriod(n, period, (from, to, at, s) -> {
       if (standIns.inUse()) PlainElements.add(a, b, at, out, from, to, s);
-      else Elements.add(a, b, at, out, from, to, s);
+      else Elements.add(a, b, at, out, from, to);
     });
   }
 
@@ -151,13 +146,13 @@ public final class VectorKernels implements Kernels {
   public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     forEachPeriod(n, period, (from, to, at, s) -> {
       if (standIns.inUse()) PlainElements.multiply(a, b, at, out, from, to, s);
-      else Elements.multiply(a, b, at, out, from, to, s);
+      else Elements.multiply(a, b, at, out, from, to);
     });
   }
 
   @Override
   public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
-    forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to, s));
+    forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to));
   }
 
   @Override

@@ -51,6 +51,8 @@ final class WideKernel {
 
   private static void rows6(float[] x, int x0, MemorySegment u, long u0, long u1, MemorySegment v, long v0, long v1, int steps,
       float[] out, int o, boolean add) {
+    Simd.expectPlain(u);
+    Simd.expectPlain(v);
     int o2 = o + TILE;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, c0 = zero, d0 = zero, a1 = zero, b1 = zero, c1 = zero, d1 = zero, a2 = zero, b2 = zero,
@@ -98,6 +100,8 @@ final class WideKernel {
 
   private static void rows3(float[] x, int x0, MemorySegment u, long u0, long u1, MemorySegment v, long v0, long v1, int steps,
       float[] out, int o, boolean add) {
+    Simd.expectPlain(u);
+    Simd.expectPlain(v);
     int o2 = o + TILE;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, c0 = zero, d0 = zero, a1 = zero, b1 = zero, c1 = zero, d1 = zero, a2 = zero, b2 = zero,
@@ -129,6 +133,8 @@ final class WideKernel {
 
   private static void rows1(float[] x, int x0, MemorySegment u, long u0, long u1, MemorySegment v, long v0, long v1, int steps,
       float[] out, int o, boolean add) {
+    Simd.expectPlain(u);
+    Simd.expectPlain(v);
     int o2 = o + TILE;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, c0 = zero, d0 = zero;

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.reference.Erf;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
@@ -180,9 +182,9 @@ class VectorMathTest {
     for (float v : x) max = Math.max(max, v);
     for (float v : x) sum += Math.exp(v - max);
     double m = max, s = sum;
-    var y = Arrays.copyOf(x, Rows.room(x.length));
-    Rows.softmax(y, x.length);
-    within(4, x, y, v -> Math.exp(v - m) / s);
+    var out = MemorySegment.ofArray(new float[x.length]);
+    Rows.softmax(Arrays.copyOf(x, Rows.room(x.length)), x.length, out, 0);
+    within(4, x, floats(out), v -> Math.exp(v - m) / s);
   }
 
   /// Layer norm without gamma and beta, in ulps of the row's largest result, also where the mean is a million deviations.
@@ -199,16 +201,17 @@ class VectorMathTest {
   }
 
   private static void layerNorm(float[] x) {
-    int n = x.length, room = Rows.room(n);
+    int n = x.length;
     double mean = 0, squares = 0, largest = 0, worst = 0;
     for (float v : x) mean += v;
     mean /= n;
     for (float v : x) squares += (v - mean) * (v - mean);
     double deviation = Math.sqrt(squares / n + 1e-6f);
-    var s = new float[2 * room];
-    System.arraycopy(x, 0, s, 0, n);
-    Arrays.fill(s, room, 2 * room, 1);
-    Rows.layerNorm(s, n, room, -1, 1e-6f);
+    var ones = new float[n];
+    Arrays.fill(ones, 1);
+    var out = MemorySegment.ofArray(new float[n]);
+    Rows.layerNorm(MemorySegment.ofArray(x), 0, n, MemorySegment.ofArray(ones), null, 1e-6f, out);
+    var s = floats(out);
     for (int i = 0; i < n; i++) {
       double y = (x[i] - mean) / deviation;
       largest = Math.max(largest, Math.abs(y));
@@ -222,25 +225,28 @@ class VectorMathTest {
   void warmingUpChangesNothing() {
     int n = 1000, room = Rows.room(n);
     var random = new Random(10);
-    var x = new float[3 * room];
+    var x = new float[room];
     for (int i = 0; i < x.length; i++) x[i] = (float) random.nextGaussian();
-    float[] first = rowsAndActivations(x, n, room);
-    for (int i = 0; i < 3000; i++) assertThat(Arrays.equals(rowsAndActivations(x, n, room), first)).as("run %d", i).isTrue();
+    float[] first = rowsAndActivations(x, n);
+    for (int i = 0; i < 3000; i++) assertThat(Arrays.equals(rowsAndActivations(x, n), first)).as("run %d", i).isTrue();
   }
 
-  private static float[] rowsAndActivations(float[] x, int n, int room) {
-    float[] s = x.clone(), all = new float[4 * room];
-    Rows.softmax(s, n);
-    System.arraycopy(s, 0, all, 0, n);
-    s = x.clone();
-    Rows.layerNorm(s, n, room, 2 * room, 1e-6f);
-    System.arraycopy(s, 0, all, room, n);
-    s = x.clone();
+  private static float[] rowsAndActivations(float[] x, int n) {
+    var all = new float[4 * n];
+    var out = MemorySegment.ofArray(all);
+    Rows.softmax(x.clone(), n, out, 0);
+    var row = MemorySegment.ofArray(x);
+    Rows.layerNorm(row, 0, n, row, row, 1e-6f, out.asSlice(4L * n));
+    var s = x.clone();
     Elements.activate(Activation.GELU, s, 0, n);
-    System.arraycopy(s, 0, all, 2 * room, n);
+    System.arraycopy(s, 0, all, 2 * n, n);
     s = x.clone();
     Elements.activate(Activation.SILU, s, 0, n);
-    System.arraycopy(s, 0, all, 3 * room, n);
+    System.arraycopy(s, 0, all, 3 * n, n);
     return all;
+  }
+
+  private static float[] floats(MemorySegment segment) {
+    return segment.toArray(ValueLayout.JAVA_FLOAT);
   }
 }
