@@ -14,6 +14,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -250,6 +251,24 @@ class KernelsTest {
       compare(whole, (kernels, out) -> kernels.multiply(out.copyFrom(x), y, out, whole, period));
       if (n > 10_000) break;
     }
+  }
+
+  /// A picture with channels last becomes planes, and back.
+  @ParameterizedTest
+  @CsvSource({"1, 1, 1", "3, 7, 5", "16, 3, 16", "150, 4, 33", "17, 2, 70", "40, 1, 128"})
+  void copyOfChannels(int channels, int height, int width) {
+    int size = channels * height * width;
+    var x = new Buffers(22).normal(2L * size);
+    compare(2L * size, (kernels, out) -> kernels.copy(channelsLast(x, channels, height, width), planes(out, channels, height, width)));
+    compare(2L * size, (kernels, out) -> kernels.copy(planes(x, channels, height, width), channelsLast(out, channels, height, width)));
+  }
+
+  private static Matrices channelsLast(MemorySegment x, int channels, int height, int width) {
+    return new Matrices(x, 2, channels, height, width, (long) channels * height * width, 1, (long) channels * width, channels);
+  }
+
+  private static Matrices planes(MemorySegment x, int channels, int height, int width) {
+    return new Matrices(x, 2, channels, height, width, (long) channels * height * width, (long) height * width, width, 1);
   }
 
   @ParameterizedTest

@@ -1,11 +1,41 @@
 package dev.fovea.kernels.vector;
 
+import static dev.fovea.kernels.vector.Simd.F;
+import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.ORDER;
+
 import dev.fovea.kernels.Matrices;
 import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
 
 /// Copies between strides.
 final class Maps {
+  /// Floats of room for [#copyTransposed].
+  static final int ROOM = LANES * Squares.STRIDE;
+
   private Maps() {}
+
+  /// Whether numbers that lie side by side in the one lie apart in the other: the same row of neighbouring matrices here, columns there.
+  static boolean areTransposed(Matrices from, Matrices to) {
+    return from.innerStride() == 1 && to.colStride() == 1 && from.colStride() > 1;
+  }
+
+  /// Copies the row `row` of all inner matrices, where they [#areTransposed], a square at a time.
+  static void copyTransposed(Matrices from, Matrices to, int o, int row, float[] room) {
+    MemorySegment x = from.segment(), out = to.segment();
+    Simd.expectPlain(out);
+    int inner = from.inner() / LANES * LANES, cols = from.cols() / LANES * LANES;
+    for (int col = 0; col < cols; col += LANES)
+      for (int i = 0; i < inner; i += LANES) {
+        long source = 4 * from.index(o, i, row, col), target = 4 * to.index(o, i, row, col);
+        for (int j = 0; j < LANES; j++)
+          FloatVector.fromMemorySegment(F, x, source + j * 4L * from.colStride(), ORDER).intoArray(room, j * Squares.STRIDE);
+        Squares.transpose(room, 0);
+        for (int j = 0; j < LANES; j++)
+          FloatVector.fromArray(F, room, j * Squares.STRIDE).intoMemorySegment(out, target + j * 4L * to.innerStride(), ORDER);
+      }
+    for (int i = 0; i < from.inner(); i++) copy(from, to, o, i, row, i < inner ? cols : 0);
+  }
 
   /// Copies one row of a matrix.
   static void copyRow(Matrices from, Matrices to, int o, int i, int row) {
@@ -14,7 +44,13 @@ final class Maps {
       MemorySegment.copy(from.segment(), source * 4, to.segment(), target * 4, 4L * from.cols());
       return;
     }
-    for (int c = 0; c < from.cols(); c++)
+    copy(from, to, o, i, row, 0);
+  }
+
+  /// Copies a row from column `col` on, number by number.
+  private static void copy(Matrices from, Matrices to, int o, int i, int row, int col) {
+    long source = from.index(o, i, row, 0), target = to.index(o, i, row, 0);
+    for (int c = col; c < from.cols(); c++)
       Simd.put(to.segment(), target + c * to.colStride(), Simd.at(from.segment(), source + c * from.colStride()));
   }
 }

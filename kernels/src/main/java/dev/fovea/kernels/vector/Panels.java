@@ -10,14 +10,12 @@ import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Puts columns of a right operand side by side, in panels `[K][16]`, as [MicroKernel] reads them; columns that do not exist
@@ -31,27 +29,12 @@ final class Panels {
   private static final int F16_MAGNITUDE = 0x7fff << 13, F16_EXPONENT = 0x7c00 << 13, F32_EXPONENT = 0xff << 23;
   private static final float F16_TO_F32 = 0x1p112f;
 
-  /// Steps that are transposed together.
-  private static final int PIECE = 64;
   /// Floats of room for a transposition.
-  static final int ROOM = WIDTH * PIECE;
+  static final int ROOM = WIDTH * Squares.STRIDE;
   /// Columns that are whole tiles and whole panels.
   private static final int WHOLE = Math.max(WIDTH, Weight.PANEL);
 
-  // Lane `i` from lane `i + span` and from lane `i - span`, and the lanes whose numbers have the bit `span`.
-  private static final VectorShuffle<Float> DOWN_1 = moved(1), DOWN_2 = moved(2), DOWN_4 = moved(4), DOWN_8 = moved(8),
-      UP_1 = moved(-1), UP_2 = moved(-2), UP_4 = moved(-4), UP_8 = moved(-8);
-  private static final VectorMask<Float> UPPER_1 = upper(1), UPPER_2 = upper(2), UPPER_4 = upper(4), UPPER_8 = upper(8);
-
   private Panels() {}
-
-  private static VectorShuffle<Float> moved(int span) {
-    return VectorShuffle.fromOp(F, lane -> Math.floorMod(lane + span, LANES));
-  }
-
-  private static VectorMask<Float> upper(int span) {
-    return VectorMask.fromLong(F, IntStream.range(0, LANES).filter(i -> (i & span) != 0).mapToLong(i -> 1L << i).sum());
-  }
 
   /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · PANEL` and one at
   /// `second + i · PANEL`.
@@ -179,78 +162,34 @@ final class Panels {
   /// proves the bounds of the transposition's loops once.
   private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long first, long second,
       float[] room) {
-    if (cols < WIDTH) Arrays.fill(room, cols * PIECE, WIDTH * PIECE, 0);
-    for (int k0 = 0; k0 < m.rows(); k0 += PIECE) {
-      int steps = Math.min(PIECE, m.rows() - k0);
+    if (cols < WIDTH) Arrays.fill(room, cols * Squares.STRIDE, WIDTH * Squares.STRIDE, 0);
+    for (int k0 = 0; k0 < m.rows(); k0 += Squares.STRIDE) {
+      int steps = Math.min(Squares.STRIDE, m.rows() - k0);
       for (int c = 0; c < cols; c++) {
         long from = m.index(o, i, k0, col + c);
-        int k = 0, at = c * PIECE;
+        int k = 0, at = c * Squares.STRIDE;
         for (; k + LANES <= steps; k += LANES) Simd.load(m.segment(), from + k).intoArray(room, at + k);
         for (; k < steps; k++) room[at + k] = Simd.at(m.segment(), from + k);
       }
       long step = (long) k0 * Weight.PANEL;
       transposed(room, 0, steps, panels, first + step);
-      transposed(room, LANES * PIECE, steps, panels, second + step);
+      transposed(room, LANES * Squares.STRIDE, steps, panels, second + step);
     }
   }
 
   /// Columns from `from` of `room` on, a vector of them, to `to`; what `room` holds is spoilt.
   private static void transposed(float[] room, int from, int steps, MemorySegment panels, long to) {
+    Simd.expectPlain(panels);
     for (int k = 0; k < steps; k += LANES) {
-      switch (LANES) {
-        case 16 -> {
-          exchange(room, from + k, 8, DOWN_8, UP_8, UPPER_8, DOWN_4, UP_4, UPPER_4);
-          exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2, DOWN_1, UP_1, UPPER_1);
-        }
-        case 8 -> {
-          exchange(room, from + k, 4, DOWN_4, UP_4, UPPER_4, DOWN_2, UP_2, UPPER_2);
-          exchange(room, from + k, 1, DOWN_1, UP_1, UPPER_1);
-        }
-        default -> exchange(room, from + k, 2, DOWN_2, UP_2, UPPER_2, DOWN_1, UP_1, UPPER_1);
-      }
+      Squares.transpose(room, from + k);
+      long at = 4 * (to + (long) k * Weight.PANEL);
+      // A loop of sixteen rounds: without a constant number of them C2 makes three loops of it, which costs more than they do.
       if (k + LANES <= steps)
-        for (int j = 0; j < LANES; j += 4) {
-          int at = from + k + j * PIECE;
-          long row = to + (long) (k + j) * Weight.PANEL;
-          FloatVector w = FloatVector.fromArray(F, room, at), x = FloatVector.fromArray(F, room, at + PIECE),
-              y = FloatVector.fromArray(F, room, at + 2 * PIECE), z = FloatVector.fromArray(F, room, at + 3 * PIECE);
-          Simd.store(w, panels, row);
-          Simd.store(x, panels, row + Weight.PANEL);
-          Simd.store(y, panels, row + 2 * Weight.PANEL);
-          Simd.store(z, panels, row + 3 * Weight.PANEL);
-        }
-      else for (int j = 0; j < steps - k; j++)
-        Simd.store(FloatVector.fromArray(F, room, from + k + j * PIECE), panels, to + (long) (k + j) * Weight.PANEL);
+        for (int j = 0; j < LANES; j++)
+          FloatVector.fromArray(F, room, from + k + j * Squares.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
+      else
+        for (int j = 0; j < steps - k; j++)
+          FloatVector.fromArray(F, room, from + k + j * Squares.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
     }
-  }
-
-  /// A step of transposing a square of as many rows as lanes, at `at`: in each square of `2 · span` rows and lanes the upper right
-  /// quarter and the lower left one change places (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972).
-  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper) {
-    for (int i = 0; i < LANES; i += 2 * span)
-      for (int a = at + i * PIECE; a < at + (i + span) * PIECE; a += PIECE) {
-        int b = a + span * PIECE;
-        FloatVector x = FloatVector.fromArray(F, s, a), y = FloatVector.fromArray(F, s, b);
-        x.blend(y.rearrange(up), upper).intoArray(s, a);
-        x.rearrange(down).blend(y, upper).intoArray(s, b);
-      }
-  }
-
-  /// Two such steps, the second with half the span, in one pass over memory.
-  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper,
-      VectorShuffle<Float> halfDown, VectorShuffle<Float> halfUp, VectorMask<Float> halfUpper) {
-    int half = span / 2 * PIECE;
-    for (int i = 0; i < LANES; i += 2 * span)
-      for (int a = at + i * PIECE; a < at + i * PIECE + half; a += PIECE) {
-        int b = a + half, c = b + half, d = c + half;
-        FloatVector w = FloatVector.fromArray(F, s, a), x = FloatVector.fromArray(F, s, b), y = FloatVector.fromArray(F, s, c),
-            z = FloatVector.fromArray(F, s, d);
-        FloatVector w2 = w.blend(y.rearrange(up), upper), y2 = w.rearrange(down).blend(y, upper);
-        FloatVector x2 = x.blend(z.rearrange(up), upper), z2 = x.rearrange(down).blend(z, upper);
-        w2.blend(x2.rearrange(halfUp), halfUpper).intoArray(s, a);
-        w2.rearrange(halfDown).blend(x2, halfUpper).intoArray(s, b);
-        y2.blend(z2.rearrange(halfUp), halfUpper).intoArray(s, c);
-        y2.rearrange(halfDown).blend(z2, halfUpper).intoArray(s, d);
-      }
   }
 }

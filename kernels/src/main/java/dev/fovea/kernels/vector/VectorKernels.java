@@ -158,6 +158,14 @@ public final class VectorKernels implements Kernels {
   @Override
   public void copy(Matrices from, Matrices to) {
     if (from.isEmpty()) return;
+    if (Maps.areTransposed(from, to) && !standIns.inUse()) {
+      workers.forEach(from.outer() * from.rows(), task -> {
+        try (var loan = scratch.borrowArray(Maps.ROOM)) {
+          Maps.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
+        }
+      });
+      return;
+    }
     workers.forEach(from.outer() * from.inner(), batch -> {
       for (int row = 0; row < from.rows(); row++) Maps.copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
     });
