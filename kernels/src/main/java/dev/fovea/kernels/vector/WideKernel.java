@@ -28,12 +28,12 @@ final class WideKernel {
 
   /// The smallest tile with at least `rows` rows.
   static int height(int rows) {
-    return rows == 1 ? 1 : rows <= 3 ? 3 : 6;
+    return rows == 1 ? 1 : rows <= 4 ? 4 : 6;
   }
 
   /// `out = x · w`, or `out += x · w`, for the columns of two panels.
   ///
-  /// @param height rows of the tile: 6, 3 or 1
+  /// @param height rows of the tile: 6, 4 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param left the first [MicroKernel#WIDTH] columns, `right` as many more
   /// @param out row `r` of the first columns at `out0 + r · WIDTH`, of the others [#TILE] further
@@ -43,7 +43,7 @@ final class WideKernel {
     long u0 = left.first() * 4, u1 = left.second() * 4, v0 = right.first() * 4, v1 = right.second() * 4;
     switch (height) {
       case 6 -> rows6(x, x0, u, u0, u1, v, v0, v1, steps, out, out0, add);
-      case 3 -> rows3(x, x0, u, u0, u1, v, v0, v1, steps, out, out0, add);
+      case 4 -> rows4(x, x0, u, u0, u1, v, v0, v1, steps, out, out0, add);
       case 1 -> rows1(x, x0, u, u0, u1, v, v0, v1, steps, out, out0, add);
       default -> throw new IllegalArgumentException("no tile of " + height + " rows");
     }
@@ -98,14 +98,14 @@ final class WideKernel {
     c5.intoArray(out, o2 + 5 * WIDTH); d5.intoArray(out, o2 + 5 * WIDTH + LANES);
   }
 
-  private static void rows3(float[] x, int x0, MemorySegment u, long u0, long u1, MemorySegment v, long v0, long v1, int steps,
+  private static void rows4(float[] x, int x0, MemorySegment u, long u0, long u1, MemorySegment v, long v0, long v1, int steps,
       float[] out, int o, boolean add) {
     Simd.expectPlain(u);
     Simd.expectPlain(v);
     int o2 = o + TILE;
     FloatVector zero = FloatVector.zero(F);
     FloatVector a0 = zero, b0 = zero, c0 = zero, d0 = zero, a1 = zero, b1 = zero, c1 = zero, d1 = zero, a2 = zero, b2 = zero,
-        c2 = zero, d2 = zero;
+        c2 = zero, d2 = zero, a3 = zero, b3 = zero, c3 = zero, d3 = zero;
     for (int i = 0; i < steps; i++) {
       FloatVector a = FloatVector.fromMemorySegment(F, u, u0 + i * STEP, ORDER);
       FloatVector b = FloatVector.fromMemorySegment(F, u, u1 + i * STEP, ORDER);
@@ -114,6 +114,7 @@ final class WideKernel {
       s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
       s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(a, a1); b1 = s.fma(b, b1); c1 = s.fma(c, c1); d1 = s.fma(d, d1);
       s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(a, a2); b2 = s.fma(b, b2); c2 = s.fma(c, c2); d2 = s.fma(d, d2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(a, a3); b3 = s.fma(b, b3); c3 = s.fma(c, c3); d3 = s.fma(d, d3);
     }
     if (add) {
       a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
@@ -122,6 +123,8 @@ final class WideKernel {
       c1 = c1.add(FloatVector.fromArray(F, out, o2 + WIDTH)); d1 = d1.add(FloatVector.fromArray(F, out, o2 + WIDTH + LANES));
       a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * WIDTH)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * WIDTH + LANES));
       c2 = c2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH)); d2 = d2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH + LANES));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * WIDTH)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * WIDTH + LANES));
+      c3 = c3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH)); d3 = d3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH + LANES));
     }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     c0.intoArray(out, o2); d0.intoArray(out, o2 + LANES);
@@ -129,6 +132,8 @@ final class WideKernel {
     c1.intoArray(out, o2 + WIDTH); d1.intoArray(out, o2 + WIDTH + LANES);
     a2.intoArray(out, o + 2 * WIDTH); b2.intoArray(out, o + 2 * WIDTH + LANES);
     c2.intoArray(out, o2 + 2 * WIDTH); d2.intoArray(out, o2 + 2 * WIDTH + LANES);
+    a3.intoArray(out, o + 3 * WIDTH); b3.intoArray(out, o + 3 * WIDTH + LANES);
+    c3.intoArray(out, o2 + 3 * WIDTH); d3.intoArray(out, o2 + 3 * WIDTH + LANES);
   }
 
   private static void rows1(float[] x, int x0, MemorySegment u, long u0, long u1, MemorySegment v, long v0, long v1, int steps,
