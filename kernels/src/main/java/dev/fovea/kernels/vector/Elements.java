@@ -3,9 +3,7 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.FLOAT;
 import static dev.fovea.kernels.vector.Simd.LANES;
-import static dev.fovea.kernels.vector.Simd.first;
-import static dev.fovea.kernels.vector.Simd.load;
-import static dev.fovea.kernels.vector.Simd.store;
+import static dev.fovea.kernels.vector.Simd.ORDER;
 
 import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
@@ -35,29 +33,36 @@ final class Elements {
 
   /// `out[i] = a[i] + b[bFrom + i - from]`.
   static void add(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
+    Simd.expectPlain(a);
+    Simd.expectPlain(b);
+    Simd.expectPlain(out);
     long i = from, shift = bFrom - from;
-    for (; i + LANES <= to; i += LANES) store(load(a, i).add(load(b, i + shift)), out, i);
-    if (i == to) return;
-    var some = first(to - i);
-    store(load(a, i, some).add(load(b, i + shift, some)), out, i, some);
+    for (; i + LANES <= to; i += LANES)
+      FloatVector.fromMemorySegment(F, a, 4 * i, ORDER).add(FloatVector.fromMemorySegment(F, b, 4 * (i + shift), ORDER))
+          .intoMemorySegment(out, 4 * i, ORDER);
+    for (; i < to; i++) Simd.put(out, i, Simd.at(a, i) + Simd.at(b, i + shift));
   }
 
   /// `out[i] = a[i] · b[bFrom + i - from]`.
   static void multiply(MemorySegment a, MemorySegment b, long bFrom, MemorySegment out, long from, long to) {
+    Simd.expectPlain(a);
+    Simd.expectPlain(b);
+    Simd.expectPlain(out);
     long i = from, shift = bFrom - from;
-    for (; i + LANES <= to; i += LANES) store(load(a, i).mul(load(b, i + shift)), out, i);
-    if (i == to) return;
-    var some = first(to - i);
-    store(load(a, i, some).mul(load(b, i + shift, some)), out, i, some);
+    for (; i + LANES <= to; i += LANES)
+      FloatVector.fromMemorySegment(F, a, 4 * i, ORDER).mul(FloatVector.fromMemorySegment(F, b, 4 * (i + shift), ORDER))
+          .intoMemorySegment(out, 4 * i, ORDER);
+    for (; i < to; i++) Simd.put(out, i, Simd.at(a, i) * Simd.at(b, i + shift));
   }
 
   /// `out[i] = x[i] · factor`.
   static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to) {
+    Simd.expectPlain(x);
+    Simd.expectPlain(out);
     long i = from;
-    for (; i + LANES <= to; i += LANES) store(load(x, i).mul(factor), out, i);
-    if (i == to) return;
-    var some = first(to - i);
-    store(load(x, i, some).mul(factor), out, i, some);
+    for (; i + LANES <= to; i += LANES)
+      FloatVector.fromMemorySegment(F, x, 4 * i, ORDER).mul(factor).intoMemorySegment(out, 4 * i, ORDER);
+    for (; i < to; i++) Simd.put(out, i, Simd.at(x, i) * factor);
   }
 
   /// Multiplies `[from, to)`, and the rest of the last vector.

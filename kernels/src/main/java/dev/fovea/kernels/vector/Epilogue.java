@@ -3,6 +3,7 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.ORDER;
 import static dev.fovea.kernels.vector.Simd.first;
 import static dev.fovea.kernels.vector.Simd.load;
 import static dev.fovea.kernels.vector.Simd.store;
@@ -53,10 +54,16 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
 
   /// `out = s + bias + residual`, a row of the tile.
   private void write(float[] s, int from, float[] bias, int b, long to) {
+    Simd.expectPlain(out);
+    long at = 4 * to, next = at + 4 * LANES;
     var y0 = FloatVector.fromArray(F, s, from).add(FloatVector.fromArray(F, bias, b));
     var y1 = FloatVector.fromArray(F, s, from + LANES).add(FloatVector.fromArray(F, bias, b + LANES));
-    store(residual == null ? y0 : y0.add(load(residual, to)), out, to);
-    store(residual == null ? y1 : y1.add(load(residual, to + LANES)), out, to + LANES);
+    if (residual != null) {
+      y0 = y0.add(FloatVector.fromMemorySegment(F, residual, at, ORDER));
+      y1 = y1.add(FloatVector.fromMemorySegment(F, residual, next, ORDER));
+    }
+    y0.intoMemorySegment(out, at, ORDER);
+    y1.intoMemorySegment(out, next, ORDER);
   }
 
   /// The same for the first `cols` columns.

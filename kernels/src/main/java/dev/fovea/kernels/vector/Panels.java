@@ -141,10 +141,13 @@ final class Panels {
   }
 
   private static void copy(Matrices m, int o, int i, int col, MemorySegment panels, long first, long second) {
+    var x = m.segment();
+    Simd.expectPlain(x);
+    Simd.expectPlain(panels);
     for (int k = 0; k < m.rows(); k++) {
-      long from = m.index(o, i, k, col), step = (long) k * Weight.PANEL;
-      Simd.store(Simd.load(m.segment(), from), panels, first + step);
-      Simd.store(Simd.load(m.segment(), from + LANES), panels, second + step);
+      long from = 4 * m.index(o, i, k, col), step = 4L * k * Weight.PANEL;
+      FloatVector.fromMemorySegment(F, x, from, ORDER).intoMemorySegment(panels, 4 * first + step, ORDER);
+      FloatVector.fromMemorySegment(F, x, from + 4 * LANES, ORDER).intoMemorySegment(panels, 4 * second + step, ORDER);
     }
   }
 
@@ -162,14 +165,16 @@ final class Panels {
   /// proves the bounds of the transposition's loops once.
   private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long first, long second,
       float[] room) {
+    var x = m.segment();
+    Simd.expectPlain(x);
     if (cols < WIDTH) Arrays.fill(room, cols * Squares.STRIDE, WIDTH * Squares.STRIDE, 0);
     for (int k0 = 0; k0 < m.rows(); k0 += Squares.STRIDE) {
       int steps = Math.min(Squares.STRIDE, m.rows() - k0);
       for (int c = 0; c < cols; c++) {
         long from = m.index(o, i, k0, col + c);
         int k = 0, at = c * Squares.STRIDE;
-        for (; k + LANES <= steps; k += LANES) Simd.load(m.segment(), from + k).intoArray(room, at + k);
-        for (; k < steps; k++) room[at + k] = Simd.at(m.segment(), from + k);
+        for (; k + LANES <= steps; k += LANES) FloatVector.fromMemorySegment(F, x, 4 * (from + k), ORDER).intoArray(room, at + k);
+        for (; k < steps; k++) room[at + k] = Simd.at(x, from + k);
       }
       long step = (long) k0 * Weight.PANEL;
       transposed(room, 0, steps, panels, first + step);

@@ -5,6 +5,7 @@ import static dev.fovea.kernels.vector.MicroKernel.STRIDE;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.F;
 import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.ORDER;
 import static dev.fovea.kernels.vector.Simd.all;
 import static dev.fovea.kernels.vector.Simd.first;
 
@@ -106,9 +107,10 @@ final class QueryTiles {
 
   /// `s[to + j] = factor · x[from + j]`
   private void scaled(MemorySegment x, long from, int n, float factor, int to) {
+    Simd.expectPlain(x);
     int j = 0;
-    for (; j + LANES <= n; j += LANES) Simd.load(x, from + j).mul(factor).intoArray(s, to + j);       // body
-    for (; j < n; j++) s[to + j] = factor * Simd.at(x, from + j);                                      // tail
+    for (; j + LANES <= n; j += LANES) FloatVector.fromMemorySegment(F, x, 4 * (from + j), ORDER).mul(factor).intoArray(s, to + j);
+    for (; j < n; j++) s[to + j] = factor * Simd.at(x, from + j);
   }
 
   void meetKeys() {
@@ -224,6 +226,8 @@ final class QueryTiles {
   /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay. The factors of all rows come
   /// first, so that the processor need not wait for one before it begins the next.
   void write(Matrices out) {
+    var segment = out.segment();
+    Simd.expectPlain(segment);
     int whole = head.outCols() / LANES * LANES, factors = maxima(room);
     var rest = first(head.outCols() - whole);
     for (int t = 0; t < tiles; t++) {
@@ -233,8 +237,10 @@ final class QueryTiles {
         float factor = s[factors + r] == 0 ? 0 : 1 / s[factors + r];
         int from = output(t) + r * outStride;
         long to = out.index(o, i, rows.start(firstTile + t) + r, 0);
-        for (int c = 0; c < whole; c += LANES) Simd.store(FloatVector.fromArray(F, s, from + c).mul(factor), out.segment(), to + c);
-        if (whole < head.outCols()) Simd.store(FloatVector.fromArray(F, s, from + whole).mul(factor), out.segment(), to + whole, rest);
+        for (int c = 0; c < whole; c += LANES)
+          FloatVector.fromArray(F, s, from + c).mul(factor).intoMemorySegment(segment, 4 * (to + c), ORDER);
+        if (whole < head.outCols())
+          FloatVector.fromArray(F, s, from + whole).mul(factor).intoMemorySegment(segment, 4 * (to + whole), ORDER, rest);
       }
     }
   }

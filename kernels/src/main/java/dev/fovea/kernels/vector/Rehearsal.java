@@ -99,7 +99,7 @@ public final class Rehearsal {
     var s = new float[Elements.ROOM];
     for (int i = 0; i < CALLS; i++) {
       int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
-      Rows.layerNorm(x, 0, n, gamma, gamma, 1, x);
+      Rows.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n);
     }

@@ -100,7 +100,10 @@ public final class VectorKernels implements Kernels {
       int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
       if (standIns.inUse()) plainLayerNorm(x, gamma, beta, eps, out, from, to, cols);
-      else for (int row = from; row < to; row++) Rows.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out);
+      else
+        try (var room = scratch.borrowArray(Rows.ROOM)) {
+          for (int row = from; row < to; row++) Rows.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out, room.floats());
+        }
     });
   }
 
@@ -122,7 +125,9 @@ public final class VectorKernels implements Kernels {
   @Override
   public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
-      for (int row = from; row < to; row++) Rows.rmsNorm(x, (long) row * cols, cols, gamma, eps, out);
+      try (var room = scratch.borrowArray(Rows.ROOM)) {
+        for (int row = from; row < to; row++) Rows.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, room.floats());
+      }
     });
   }
 

@@ -210,7 +210,7 @@ class VectorMathTest {
     var ones = new float[n];
     Arrays.fill(ones, 1);
     var out = MemorySegment.ofArray(new float[n]);
-    Rows.layerNorm(MemorySegment.ofArray(x), 0, n, MemorySegment.ofArray(ones), null, 1e-6f, out);
+    Rows.layerNorm(MemorySegment.ofArray(x), 0, n, MemorySegment.ofArray(ones), null, 1e-6f, out, new float[Rows.ROOM]);
     var s = floats(out);
     for (int i = 0; i < n; i++) {
       double y = (x[i] - mean) / deviation;
@@ -236,7 +236,7 @@ class VectorMathTest {
     var out = MemorySegment.ofArray(all);
     Rows.softmax(x.clone(), n, out, 0);
     var row = MemorySegment.ofArray(x);
-    Rows.layerNorm(row, 0, n, row, row, 1e-6f, out.asSlice(4L * n));
+    Rows.layerNorm(row, 0, n, row, row, 1e-6f, out.asSlice(4L * n), new float[Rows.ROOM]);
     var s = x.clone();
     Elements.activate(Activation.GELU, s, 0, n);
     System.arraycopy(s, 0, all, 2 * n, n);
