@@ -9,7 +9,6 @@ import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /// Attention without the `N × N` matrix: a tile of queries meets the keys block by block, and what was summed before is
 /// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",

@@ -33,10 +33,10 @@ final class Simd {
     return forced == 0 ? FloatVector.SPECIES_PREFERRED : VectorSpecies.of(float.class, VectorShape.forBitSize(forced));
   }
 
-  /// Every access of a vector begins with this. Nothing mapped ever gets here ([dev.fovea.kernels.Weight]), but the call shows C2
-  /// the segment's class, and with it an access in a loop has no checks left. Otherwise C2 goes by the classes that came through the
-  /// JDK's own methods in this process, and among them is one on the heap: there the interpreter reinterprets vectors. An access
-  /// then takes some twenty instructions (`benchmarks/NOTES.md`).
+  /// Comes before each access of vectors to native memory, or before the loop that makes them. Nothing mapped ever gets there
+  /// ([dev.fovea.kernels.Weight]), but the call shows C2 the segment's class, and with it a loop's accesses have no checks left.
+  /// Otherwise C2 goes by the classes that came through the JDK's own methods in this process, and among them is one on the heap:
+  /// there the interpreter reinterprets vectors. An access then takes some twenty instructions (`benchmarks/NOTES.md`).
   static void expectPlain(MemorySegment s) {
     if (s.isMapped()) throw new IllegalArgumentException("expected plain memory, got a mapped file");
   }
