@@ -32,7 +32,8 @@ final class FewRows {
     try (var packed = scratch.borrowArray(tiles * steps.count() * RowTiles.BLOCK)) {
       for (int t = 0; t < tiles; t++)
         for (int p = 0; p < steps.count(); p++)
-          RowTiles.fill(x, start(t, m), rows(t, m), steps.start(p), steps.length(p), packed.floats(), (t * steps.count() + p) * RowTiles.BLOCK);
+          RowTiles.fill(x, start(t, m), rows(t, m), WideKernel.height(rows(t, m)), steps.start(p), steps.length(p), packed.floats(),
+              (t * steps.count() + p) * RowTiles.BLOCK);
       workers.forEach(Math.ceilDiv(weight.n(), 2 * WIDTH), task ->
           columns(task * 2 * WIDTH, m, steps, packed.floats(), weight, epilogue));
     }

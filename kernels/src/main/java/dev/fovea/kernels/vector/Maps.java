@@ -15,9 +15,10 @@ final class Maps {
 
   private Maps() {}
 
-  /// Whether numbers that lie side by side in the one lie apart in the other: the same row of neighbouring matrices here, columns there.
+  /// Whether numbers that lie side by side in the one lie apart in the other, the same row of neighbouring matrices here, columns there,
+  /// and there are enough of both for a square.
   static boolean areTransposed(Matrices from, Matrices to) {
-    return from.innerStride() == 1 && to.colStride() == 1 && from.colStride() > 1;
+    return from.innerStride() == 1 && to.colStride() == 1 && from.colStride() > 1 && from.inner() >= LANES && from.cols() >= LANES;
   }
 
   /// Copies the row `row` of all inner matrices, where they [#areTransposed], a square at a time.

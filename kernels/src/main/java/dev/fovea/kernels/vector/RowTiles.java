@@ -10,10 +10,9 @@ final class RowTiles {
 
   private RowTiles() {}
 
-  /// Copies columns `from … from + length - 1` of rows `row … row + count - 1` to the tile at `to`, and zeros up to the
-  /// kernel's height.
-  static void fill(LeftRows x, int row, int count, int from, int length, float[] tiles, int to) {
+  /// Copies columns `from … from + length - 1` of rows `row … row + count - 1` to the tile at `to`, and zeros up to its `height`.
+  static void fill(LeftRows x, int row, int count, int height, int from, int length, float[] tiles, int to) {
     for (int r = 0; r < count; r++, to += MicroKernel.STRIDE) x.copy(row + r, from, length, tiles, to);
-    for (int r = count; r < MicroKernel.height(count); r++, to += MicroKernel.STRIDE) Arrays.fill(tiles, to, to + length, 0);
+    for (int r = count; r < height; r++, to += MicroKernel.STRIDE) Arrays.fill(tiles, to, to + length, 0);
   }
 }

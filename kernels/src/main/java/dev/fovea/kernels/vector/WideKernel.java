@@ -13,9 +13,9 @@ import jdk.incubator.vector.FloatVector;
 
 /// [MicroKernel] for few rows: up to six of them by four vectors, which lie in two tiles side by side.
 ///
-/// Few rows wait for memory, and a processor fetches more of it at a time where it is read in several places: from two panels it
-/// brought 22 to 26 GB/s of the 34 that it can, from four 26 to 31 (`benchmarks/NOTES.md`). Six rows need 24 sums, 4 vectors of
-/// weights and a broadcast. Why all is written out, and why `x` has that stride, is said there.
+/// Few rows wait for memory, and a processor fetches more of it at a time where it is read in several places: three to five rows
+/// take a fifth less time with four panels than with two (`benchmarks/NOTES.md`). Six rows need 24 sums, 4 vectors of weights and a
+/// broadcast. Why all is written out, and why `x` has that stride, is said there.
 final class WideKernel {
   /// Rows of the largest tile. AVX2's registers hold the sums of one row of four vectors and little more.
   static final int MAX_HEIGHT = LANES == 8 ? 1 : 6;
