@@ -68,13 +68,14 @@ final class TestHub implements AutoCloseable {
   final List<Request> requests = Collections.synchronizedList(new ArrayList<>());
   private final Map<String, Queue<Fault>> faults = new TreeMap<>();
   private final ServerSocket hub, store;
+  private final List<Thread> accepting;
   private final CountDownLatch end = new CountDownLatch(1);
 
   TestHub(Path folder, String... names) throws IOException {
     hub = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     store = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     for (var name : names) files.put(name, Files.readAllBytes(folder.resolve(name)));
-    for (var server : List.of(hub, store)) Thread.startVirtualThread(() -> accept(server));
+    accepting = List.of(Thread.startVirtualThread(() -> accept(hub)), Thread.startVirtualThread(() -> accept(store)));
   }
 
   URI endpoint() {
@@ -254,5 +255,12 @@ final class TestHub implements AutoCloseable {
     end.countDown();
     hub.close();
     store.close();
+    // A port takes calls until the thread that waits at it has noticed.
+    for (var thread : accepting)
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw new IOException(e);
+      }
   }
 }
