@@ -6,4 +6,6 @@ module dev.fovea.kernels {
   requires jdk.incubator.vector;
 
   exports dev.fovea.kernels;
+
+  uses dev.fovea.kernels.KernelService;
 }

@@ -6,6 +6,7 @@ import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -61,7 +62,7 @@ final class AttentionShapes {
     return new Shape("maps " + tokens + ", " + what, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, Shapes.NONE, arena -> {
       var k = Operands.random(arena, (long) tokens * CHANNELS, 1);
       return Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * tokens, (kernels, x, from, count, out) ->
-          kernels.attentionMaps(heads(x, from, count, tokens), heads(k, from, count, tokens), AttentionMask.NONE, out, SCALE));
+          kernels.run(new Operation.AttentionMaps(heads(x, from, count, tokens), heads(k, from, count, tokens), AttentionMask.NONE, out, SCALE)));
     });
   }
 
@@ -71,8 +72,8 @@ final class AttentionShapes {
     return new Shape(name, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, Shapes.NONE, arena -> {
       var k = Operands.random(arena, (long) tokens * CHANNELS, 1);
       return Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * tokens, (kernels, x, from, count, out) ->
-          kernels.matmul(heads(x, from, count, tokens), heads(k, from, count, tokens).transposed(),
-              Matrices.dense(out, count, tokens, tokens), SCALE));
+          kernels.run(new Operation.Matmul(heads(x, from, count, tokens), heads(k, from, count, tokens).transposed(),
+              Matrices.dense(out, count, tokens, tokens), SCALE)));
     });
   }
 
@@ -80,8 +81,8 @@ final class AttentionShapes {
   static Shape headsApart(String what, int tokens) {
     return new Shape("copy, heads apart " + tokens + "x" + CHANNELS + ", " + what, Limit.COPY, 4.0 * tokens * CHANNELS, Shapes.NONE,
         arena -> Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * HEAD_DIM, (kernels, x, from, count, out) ->
-            kernels.copy(new Matrices(x.asSlice(4L * from * HEAD_DIM), 1, count, tokens, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1),
-                Matrices.dense(out, count, tokens, HEAD_DIM))));
+            kernels.run(new Operation.Copy(new Matrices(x.asSlice(4L * from * HEAD_DIM), 1, count, tokens, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1),
+                Matrices.dense(out, count, tokens, HEAD_DIM)))));
   }
 
   /// A row is a query, in all heads; `x` is the fused projection `[N, 3, heads, D]`.
@@ -90,8 +91,8 @@ final class AttentionShapes {
   }
 
   private static void run(Kernels kernels, MemorySegment x, int from, int count, int keys, AttentionMask mask, MemorySegment out) {
-    kernels.attention(part(x, 0, from, count), part(x, 1, 0, keys), part(x, 2, 0, keys), mask,
-        new Matrices(out, 1, HEADS, count, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1), SCALE);
+    kernels.run(new Operation.Attention(part(x, 0, from, count), part(x, 1, 0, keys), part(x, 2, 0, keys), mask,
+        new Matrices(out, 1, HEADS, count, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1), SCALE));
   }
 
   /// Queries, keys or values of some tokens.

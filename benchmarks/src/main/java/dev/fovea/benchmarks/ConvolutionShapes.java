@@ -3,6 +3,7 @@ package dev.fovea.benchmarks;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
 import java.lang.foreign.Arena;
@@ -33,7 +34,7 @@ final class ConvolutionShapes {
     var name = name("convolution", g.window().height(), g.window().strideY(), g.height(), g.channels(), outputs, what);
     return shape(name, Limit.FMA, 2.0 * g.windows() * outputs * g.k(), g, outputs, arena -> {
       var weight = Operands.weight(arena, Weight.Type.F32, outputs, g.k());
-      return (kernels, x, part, out) -> kernels.convolution(x, part, weight, null, Activation.NONE, null, out);
+      return (kernels, x, part, out) -> kernels.run(new Operation.Convolve(x, part, weight, null, Activation.NONE, null, out));
     });
   }
 
@@ -43,7 +44,7 @@ final class ConvolutionShapes {
     var name = name("depthwise", window.height(), window.strideY(), size, channels, channels, what);
     return shape(name, Limit.COPY, 4.0 * g.windows() * channels, g, channels, arena -> {
       var weight = Operands.random(arena, (long) window.size() * channels, 1);
-      return (kernels, x, part, out) -> kernels.depthwise(x, part, weight, null, Activation.NONE, out);
+      return (kernels, x, part, out) -> kernels.run(new Operation.Depthwise(x, part, weight, null, Activation.NONE, out));
     });
   }
 
@@ -54,8 +55,8 @@ final class ConvolutionShapes {
     return new Shape(name, Limit.FMA, 2.0 * size * size * area * outputs * channels, Shapes.NONE, arena -> {
       var weight = Operands.weight(arena, Weight.Type.F32, area * outputs, channels);
       return Case.of(arena, (long) size * size * channels, size, size * area * outputs, (kernels, x, from, count, out) ->
-          kernels.transposedConvolution(Operands.rows(x, from, count, size * channels), 1, count, size, kernel, weight, null,
-              Activation.NONE, out));
+          kernels.run(new Operation.TransposedConvolution(Operands.rows(x, from, count, size * channels), 1, count, size, kernel, weight, null,
+              Activation.NONE, out)));
     });
   }
 

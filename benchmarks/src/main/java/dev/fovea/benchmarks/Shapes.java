@@ -21,6 +21,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
 import java.lang.foreign.Arena;
@@ -122,7 +123,7 @@ final class Shapes {
     return new Shape(linearName(what, m, n, k, type), Limit.FMA, 2.0 * m * n * k, reach, arena -> {
       var weight = weight(arena, type, n, k);
       return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) ->
-          kernels.linear(rows(x, from, count, k), weight, null, Activation.NONE, null, out, count));
+          kernels.run(new Operation.Linear(rows(x, from, count, k), weight, null, Activation.NONE, null, out, count)));
     });
   }
 
@@ -139,7 +140,7 @@ final class Shapes {
       var turn = new int[1];
       return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) -> {
         var weight = weights[turn[0] = (turn[0] + 1) % weights.length];
-        kernels.linear(rows(x, from, count, k), weight, null, Activation.NONE, null, out, count);
+        kernels.run(new Operation.Linear(rows(x, from, count, k), weight, null, Activation.NONE, null, out, count));
       });
     });
   }
@@ -150,21 +151,21 @@ final class Shapes {
 
   static Shape softmax(int rows, int cols, double reach) {
     return inPlace("softmax", rows, cols, reach, arena -> (kernels, x, from, count, out) ->
-        kernels.softmax(rows(x, from, count, cols), out, count, cols));
+        kernels.run(new Operation.Softmax(rows(x, from, count, cols), out, count, cols)));
   }
 
   static Shape layerNorm(int rows, int cols, double reach) {
     return inPlace("layer norm", rows, cols, reach, arena -> {
       MemorySegment gamma = Operands.random(arena, cols, 1), beta = Operands.random(arena, cols, 1);
       return (kernels, x, from, count, out) ->
-          kernels.layerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols);
+          kernels.run(new Operation.LayerNorm(rows(x, from, count, cols), gamma, beta, 1e-6f, out, count, cols));
     });
   }
 
   private static Shape rmsNorm(int rows, int cols, double reach) {
     return inPlace("rms norm", rows, cols, reach, arena -> {
       var gamma = Operands.random(arena, cols, 1);
-      return (kernels, x, from, count, out) -> kernels.rmsNorm(rows(x, from, count, cols), gamma, 1e-6f, out, count, cols);
+      return (kernels, x, from, count, out) -> kernels.run(new Operation.RmsNorm(rows(x, from, count, cols), gamma, 1e-6f, out, count, cols));
     });
   }
 
@@ -174,14 +175,14 @@ final class Shapes {
       var table = weight(arena, F32, vocabulary, channels);
       var ids = arena.allocate(4L * tokens);
       for (int i = 0; i < tokens; i++) ids.setAtIndex(JAVA_FLOAT, i, (i * 7919) % vocabulary);
-      return Case.of(arena, tokens, tokens, channels, (kernels, x, from, count, out) -> kernels.gather(table, rows(ids, from, count, 1), out, count));
+      return Case.of(arena, tokens, tokens, channels, (kernels, x, from, count, out) -> kernels.run(new Operation.Gather(table, rows(ids, from, count, 1), out, count)));
     });
   }
 
   /// The number is nowhere, so that all rows are read; the copy is one of them.
   private static Shape find(String what, int rows, int cols) {
     return new Shape("find " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
-        Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) -> kernels.find(x, 2, out, rows, cols)));
+        Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) -> kernels.run(new Operation.Find(x, 2, out, rows, cols))));
   }
 
   /// A row is a point of the plane; the copy is one of the result.
@@ -190,34 +191,34 @@ final class Shapes {
         arena -> {
       var basis = Operands.random(arena, 2L * frequencies, 1);
       return Case.of(arena, 2L * points, points, 2 * frequencies, (kernels, x, from, count, out) ->
-          kernels.fourier(rows(x, from, count, 2), 1, 0, basis, out, count, 2, frequencies));
+          kernels.run(new Operation.Fourier(rows(x, from, count, 2), 1, 0, basis, out, count, 2, frequencies)));
     });
   }
 
   private static Shape activation(Activation activation, int rows, int cols, double reach) {
     var name = activation.name().toLowerCase(Locale.ROOT).replace('_', ' ');
     return inPlace(name, rows, cols, reach, arena -> (kernels, x, from, count, out) ->
-        kernels.activate(activation, rows(x, from, count, cols), out, (long) count * cols));
+        kernels.run(new Operation.Activate(activation, rows(x, from, count, cols), out, (long) count * cols)));
   }
 
   private static Shape add(String what, int rows, int cols) {
     return inPlace("add, " + what, rows, cols, NONE, arena -> {
       var b = Operands.random(arena, (long) rows * cols, 1);
       return (kernels, x, from, count, out) ->
-          kernels.add(rows(x, from, count, cols), rows(b, from, count, cols), out, (long) count * cols, (long) count * cols);
+          kernels.run(new Operation.Add(rows(x, from, count, cols), rows(b, from, count, cols), out, (long) count * cols, (long) count * cols));
     });
   }
 
   private static Shape multiply(String what, int rows, int cols) {
     return inPlace("multiply, " + what, rows, cols, NONE, arena -> {
       var b = Operands.random(arena, cols, 1);
-      return (kernels, x, from, count, out) -> kernels.multiply(rows(x, from, count, cols), b, out, (long) count * cols, cols);
+      return (kernels, x, from, count, out) -> kernels.run(new Operation.Multiply(rows(x, from, count, cols), b, out, (long) count * cols, cols));
     });
   }
 
   private static Shape scale(String what, int rows, int cols) {
     return inPlace("scale, " + what, rows, cols, NONE, arena -> (kernels, x, from, count, out) ->
-        kernels.scale(rows(x, from, count, cols), 0.125f, out, (long) count * cols));
+        kernels.run(new Operation.Scale(rows(x, from, count, cols), 0.125f, out, (long) count * cols)));
   }
 
   private static Shape inPlace(String name, int rows, int cols, double reach, Function<Arena, Case.Operation> operation) {
@@ -231,7 +232,7 @@ final class Shapes {
     int outSize = to * to * channels;
     return new Shape(name, Limit.COPY, 4.0 * outSize, NONE, arena ->
         Case.of(arena, (long) size * size * channels, 1, outSize, (kernels, x, from, count, out) ->
-            kernels.resize(x, 1, size, size, channels, out, to, to, interpolation)));
+            kernels.run(new Operation.Resize(x, 1, size, size, channels, out, to, to, interpolation))));
   }
 
   /// A row is the whole map; the copy is one of what would be resampled.
@@ -239,6 +240,6 @@ final class Shapes {
     var name = "resizeArgmax " + size + "x" + size + "x" + channels + " to " + to + "x" + to + ", " + what;
     return new Shape(name, Limit.COPY, 4.0 * to * to * channels, NONE, arena ->
         Case.of(arena, (long) size * size * channels, 1, to * to, (kernels, x, from, count, out) ->
-            kernels.resizeArgmax(x, 1, size, size, channels, out, to, to, interpolation)));
+            kernels.run(new Operation.ResizeArgmax(x, 1, size, size, channels, out, to, to, interpolation))));
   }
 }

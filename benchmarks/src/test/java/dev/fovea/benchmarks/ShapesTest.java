@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.reflect.Method;
@@ -60,7 +61,7 @@ class ShapesTest {
   void aWrongResultIsNoticed() {
     try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
       var softmax = Case.inPlace(arena, 5, 7, (k, x, from, count, out) ->
-          k.softmax(x.asSlice(4L * from * 7, 4L * count * 7), out, count, 7));
+          k.run(new Operation.Softmax(x.asSlice(4L * from * 7, 4L * count * 7), out, count, 7)));
       softmax.runChecked(kernels);
       float right = softmax.out().getAtIndex(JAVA_FLOAT, 4 * 7 + 6);
       for (float wrong : new float[] {right + 1e-4f, Float.NaN, Float.POSITIVE_INFINITY}) {
@@ -74,7 +75,7 @@ class ShapesTest {
   void whatIsNotWrittenIsNoticed() {
     try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
       var lazy = Case.of(arena, 6, 2, 3, (k, x, from, count, out) -> {
-        if (count == 1) k.scale(x.asSlice(12L * from, 12), 2, out, 3);
+        if (count == 1) k.run(new Operation.Scale(x.asSlice(12L * from, 12), 2, out, 3));
       });
       assertThatIllegalStateException().isThrownBy(() -> lazy.runChecked(kernels)).withMessageContaining("NaN");
     }
@@ -84,7 +85,7 @@ class ShapesTest {
   void restoringMakesRunsInPlaceAlike() {
     try (var arena = Arena.ofShared(); var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
       var twice = Case.inPlace(arena, 2, 3, (k, x, from, count, out) ->
-          k.scale(x.asSlice(12L * from, 12L * count), 2, out, 3L * count));
+          k.run(new Operation.Scale(x.asSlice(12L * from, 12L * count), 2, out, 3L * count)));
       twice.runChecked(kernels);
       twice.restore();
       twice.run(kernels);

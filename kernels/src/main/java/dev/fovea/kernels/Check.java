@@ -1,22 +1,91 @@
 package dev.fovea.kernels;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /// What every provider may rely on: native buffers, of the right size, that do not overlap where they must not.
 final class Check {
+  /// The first whole number whose successor a float32 cannot hold.
+  static final long MAX_INDEX = 1 << 24;
   /// The one buffer that may lie in a mapped file: providers know how to read it safely.
-  static final String WEIGHT = "weight";
+  private static final String WEIGHT = "weight";
 
   private Check() {}
 
+  /// Refuses an operation whose sizes or buffers are wrong.
+  static void operation(Operation operation) {
+    operation.checkShape();
+    operation.on(new BufferCheck(operation));
+  }
+
+  /// Checks each buffer, and that the output shares no byte with another unless it may be the same.
+  private record BufferCheck(Operation operation) implements BufferVisitor {
+    @Override
+    public MemorySegment dense(String name, MemorySegment buffer, long... shape) {
+      segment(name, buffer, Float.BYTES * Check.elements(name, shape), Arrays.toString(shape));
+      return checked(name, buffer, buffer);
+    }
+
+    @Override
+    public MemorySegment strided(String name, Matrices m) {
+      long bytes = Float.BYTES * m.extent();
+      atLeast(name, m.segment(), bytes);
+      return checked(name, m.segment(), m.segment().asSlice(0, bytes));
+    }
+
+    @Override
+    public MemorySegment weight(Weight w) {
+      segment(WEIGHT, w.segment(), Weight.bytes(w.type(), w.layout(), w.n(), w.k()),
+          Arrays.toString(new int[] {w.n(), w.k()}) + " " + w.type() + " in " + w.layout());
+      return checked(WEIGHT, w.segment(), w.segment());
+    }
+
+    private MemorySegment checked(String name, MemorySegment buffer, MemorySegment used) {
+      var out = operation.out();
+      if (buffer == out) writable(out);
+      else if (operation.replaceable().contains(buffer)) sameOrApart(name, buffer, out);
+      else apart(name, used, out);
+      return buffer;
+    }
+  }
+
+  private static long elements(String name, long... shape) {
+    long elements = 1;
+    for (long size : shape) {
+      size(name, size);
+      elements = Math.multiplyExact(elements, size);
+    }
+    return elements;
+  }
+
+  /// A whole number that is kept in memory, at most `most`; what is none counts as 0.
+  static int count(MemorySegment number, int most) {
+    float value = number.get(JAVA_FLOAT_UNALIGNED, 0);
+    return value > 0 ? (int) Math.min(value, most) : 0;
+  }
+
+  /// `m` has these sizes.
+  static void batch(String name, Matrices m, int outer, int inner, int rows, int cols) {
+    if (m.outer() != outer || m.inner() != inner || m.rows() != rows || m.cols() != cols)
+      throw new IllegalArgumentException(name + ": expected " + Arrays.toString(new int[] {outer, inner, rows, cols}) + ", got "
+          + Arrays.toString(new int[] {m.outer(), m.inner(), m.rows(), m.cols()}));
+  }
+
+  /// Rows of `m` are runs of memory.
+  static void adjacent(String operation, Matrices m) {
+    if (m.colStride() != 1) throw new IllegalArgumentException(operation + ": expected column stride 1, got " + m.colStride());
+  }
+
   /// `name` is native memory of exactly `bytes` bytes.
-  static void segment(String name, MemorySegment segment, long bytes, String shape) {
+  private static void segment(String name, MemorySegment segment, long bytes, String shape) {
     nativeMemory(name, segment);
     if (segment.byteSize() != bytes)
       throw new IllegalArgumentException(name + ": expected " + bytes + " bytes for " + shape + ", got " + segment.byteSize());
   }
 
-  static void atLeast(String name, MemorySegment segment, long bytes) {
+  private static void atLeast(String name, MemorySegment segment, long bytes) {
     nativeMemory(name, segment);
     if (segment.byteSize() < bytes)
       throw new IllegalArgumentException(name + ": expected at least " + bytes + " bytes, got " + segment.byteSize());
@@ -35,17 +104,17 @@ final class Check {
     if (size < 0) throw new IllegalArgumentException(name + ": expected a size of at least 0, got " + size);
   }
 
-  static void writable(MemorySegment out) {
+  private static void writable(MemorySegment out) {
     if (out.isReadOnly()) throw new IllegalArgumentException("out: the segment is read-only");
   }
 
   /// `out` shares no byte with `in`.
-  static void apart(String name, MemorySegment in, MemorySegment out) {
+  private static void apart(String name, MemorySegment in, MemorySegment out) {
     if (overlap(in, out)) throw new IllegalArgumentException("out overlaps " + name);
   }
 
   /// `out` is `in` itself, or shares no byte with it.
-  static void sameOrApart(String name, MemorySegment in, MemorySegment out) {
+  private static void sameOrApart(String name, MemorySegment in, MemorySegment out) {
     if (in.address() == out.address() && in.byteSize() == out.byteSize()) return;
     if (overlap(in, out)) throw new IllegalArgumentException("out overlaps " + name + " without being the same memory");
   }

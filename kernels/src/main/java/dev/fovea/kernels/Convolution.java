@@ -45,6 +45,14 @@ public record Convolution(int batch, int height, int width, int channels, Window
     return new Convolution(batch, height, width, channels, window, groups, layout);
   }
 
+  /// Sizes of the maps, as they lie in memory.
+  long[] mapShape() {
+    return switch (layout) {
+      case CHANNELS_LAST -> new long[] {batch, height, width, channels};
+      case PLANES -> new long[] {batch, channels, height, width};
+    };
+  }
+
   /// Windows down.
   public int rows() {
     return window.rows(height);

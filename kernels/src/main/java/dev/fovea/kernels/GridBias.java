@@ -24,4 +24,18 @@ public record GridBias(Matrices rows, Matrices cols) {
   public long col(int o, int i, int query, int c) {
     return cols.index(o, i, query, cols.cols() - 1 - c);
   }
+
+  GridBias on(BufferVisitor buffers) {
+    return new GridBias(buffers.of("grid of keys", rows), buffers.of("grid of keys", cols));
+  }
+
+  /// Refuses sizes that do not fit queries and keys.
+  void check(Matrices q, Matrices k) {
+    if (keys() != k.rows())
+      throw new IllegalArgumentException("grid of keys: " + rows.cols() + "x" + cols.cols() + " for " + k.rows() + " keys");
+    for (var part : new Matrices[] {rows, cols}) {
+      Check.batch("grid of keys", part, q.outer(), q.inner(), q.rows(), part.cols());
+      Check.adjacent("grid of keys", part);
+    }
+  }
 }

@@ -3,13 +3,16 @@ package dev.fovea.kernels;
 import dev.fovea.kernels.reference.ReferenceKernels;
 import dev.fovea.kernels.vector.VectorKernels;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.ServiceLoader;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/// The implementations of [Kernels] to choose from.
+/// The implementations of [Kernels] that come with this module, and the way to those of other modules.
 ///
 /// A provider asked for by name runs or fails; only [#auto(Workers)] falls back, and says so.
-public enum KernelProvider {
+public enum KernelProvider implements KernelService {
   /// Plain loops with double sums: the specification, and slow.
   REFERENCE,
   /// SIMD through the Vector API.
@@ -17,24 +20,31 @@ public enum KernelProvider {
 
   private static final System.Logger LOG = System.getLogger(KernelProvider.class.getName());
 
-  /// The name that [#named(String, Workers)] and [Kernels#name()] use.
+  @Override
   public String id() {
     return name().toLowerCase(java.util.Locale.ROOT);
   }
 
-  /// The kernels called `name`: `auto`, or the [#id()] of a provider.
+  /// The kernels called `name`: `auto`, or the [#id()] of a provider, of another module's too.
   ///
   /// @throws IllegalArgumentException if there is no such name
   /// @throws UnsupportedOperationException if the provider cannot run here
   public static Kernels named(String name, Workers workers) {
     if (name.equals("auto")) return auto(workers);
     for (var provider : values()) if (provider.id().equals(name)) return provider.open(workers);
+    for (var provider : others()) if (provider.id().equals(name)) return provider.open(workers);
     throw new IllegalArgumentException("kernels '" + name + "': expected one of " + names());
   }
 
   /// What [#named(String, Workers)] takes, separated by commas.
   public static String names() {
-    return "auto, " + Arrays.stream(values()).map(KernelProvider::id).collect(Collectors.joining(", "));
+    var own = Arrays.stream(values());
+    return "auto, " + Stream.concat(own, others().stream()).map(KernelService::id).collect(Collectors.joining(", "));
+  }
+
+  /// The providers of other modules.
+  public static List<KernelService> others() {
+    return ServiceLoader.load(KernelService.class, KernelService.class.getClassLoader()).stream().map(ServiceLoader.Provider::get).toList();
   }
 
   /// The fastest kernels that can run here. Where SIMD cannot, a warning says why and how to change that.
@@ -44,21 +54,16 @@ public enum KernelProvider {
     return (reason.isEmpty() ? VECTOR : REFERENCE).open(workers);
   }
 
-  /// These kernels, working with `workers`, which closing the kernels closes too.
-  ///
-  /// @throws UnsupportedOperationException if the provider cannot run here
-  public Kernels open(Workers workers) {
-    reasonAgainst().ifPresent(why -> {
-      throw new UnsupportedOperationException("kernels '" + id() + "' cannot run: " + why);
-    });
-    return new CheckedKernels(switch (this) {
+  @Override
+  public Kernels create(Workers workers) {
+    return switch (this) {
       case REFERENCE -> new ReferenceKernels(workers);
       case VECTOR -> new VectorKernels(workers);
-    });
+    };
   }
 
-  /// Why this provider cannot run, or should not because it would be slower than plain loops, with the way out; empty
-  /// where it can.
+  /// Why this provider cannot run, or should not because it would be slower than plain loops, with the way out; empty where it can.
+  @Override
   public Optional<String> reasonAgainst() {
     if (this == REFERENCE) return Optional.empty();
     if (!hasVectorApi())

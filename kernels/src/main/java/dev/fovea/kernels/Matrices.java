@@ -26,6 +26,16 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
     return new Matrices(segment, 1, count, rows, cols, (long) count * rows * cols, (long) rows * cols, cols, 1);
   }
 
+  /// Matrices of the same sizes and strides in another segment.
+  public Matrices in(MemorySegment segment) {
+    return new Matrices(segment, outer, inner, rows, cols, outerStride, innerStride, rowStride, colStride);
+  }
+
+  /// The first `count` rows of each matrix.
+  public Matrices firstRows(int count) {
+    return new Matrices(segment, outer, inner, count, cols, outerStride, innerStride, rowStride, colStride);
+  }
+
   /// The same elements with rows and columns exchanged.
   public Matrices transposed() {
     return new Matrices(segment, outer, inner, cols, rows, outerStride, innerStride, colStride, rowStride);

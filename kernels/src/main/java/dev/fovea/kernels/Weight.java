@@ -54,6 +54,11 @@ public record Weight(MemorySegment segment, Type type, Layout layout, int n, int
     return new Weight(segment, Type.F32, Layout.ROWS, n, k);
   }
 
+  /// The same form in another segment.
+  public Weight in(MemorySegment segment) {
+    return new Weight(segment, type, layout, n, k);
+  }
+
   /// Bytes that a weight of this form occupies.
   public static long bytes(Type type, Layout layout, int n, int k) {
     long rows = layout == Layout.ROWS ? n : (long) panels(n) * PANEL;

@@ -40,8 +40,7 @@ class AttentionMaskTest {
       var biases = new Matrices(bias, BATCH, HEADS, queries, keys, 0, (long) queries * keys, keys, 1);
       return new Case(queries, keys, depth, matrices(buffers, queries, depth), matrices(buffers, keys, depth), matrices(buffers, keys, depth),
           new AttentionMask(causal, padded ? padding : null, biased ? biases : null,
-              gridCols == 0 ? null : new GridBias(matrices(buffers, queries, keys / gridCols), matrices(buffers, queries,
-                  gridCols))));
+              gridCols == 0 ? null : new GridBias(matrices(buffers, queries, keys / gridCols), matrices(buffers, queries, gridCols)), null));
     }
 
     private static Matrices matrices(Buffers buffers, int rows, int cols) {
@@ -103,13 +102,13 @@ class AttentionMaskTest {
 
     MemorySegment run(Kernels kernels) {
       var out = empty((long) BATCH * HEADS * queries * depth);
-      kernels.attention(q, k, v, mask, matrices(out, queries, depth), 0.3f);
+      kernels.run(new Operation.Attention(q, k, v, mask, matrices(out, queries, depth), 0.3f));
       return out;
     }
 
     MemorySegment maps(Kernels kernels) {
       var maps = empty((long) BATCH * HEADS * queries * keys);
-      kernels.attentionMaps(q, k, mask, maps, 0.3f);
+      kernels.run(new Operation.AttentionMaps(q, k, mask, maps, 0.3f));
       return maps;
     }
   }
@@ -180,7 +179,7 @@ class AttentionMaskTest {
       assertThatThrownBy(() -> new Case(5, 9, 8, c.q, c.k, c.v, AttentionMask.grid(new GridBias(rows, few))).run(kernels))
           .isInstanceOf(IllegalArgumentException.class).hasMessage("grid of keys: expected [2, 3, 5, 3], got [2, 3, 4, 3]");
       var s = empty(5 * 9 * 8 * 6);
-      assertThatThrownBy(() -> kernels.attentionMaps(c.q, c.k, AttentionMask.bias(new Matrices(s, BATCH, HEADS, 5, 9, 0, 0, 9, 1)), s.asSlice(0, 4L * 6 * 45), 1))
+      assertThatThrownBy(() -> kernels.run(new Operation.AttentionMaps(c.q, c.k, AttentionMask.bias(new Matrices(s, BATCH, HEADS, 5, 9, 0, 0, 9, 1)), s.asSlice(0, 4L * 6 * 45), 1)))
           .hasMessage("out overlaps attention bias");
     }
   }

@@ -21,30 +21,27 @@ class ContractTest {
   void wrongSizes(KernelProvider provider) {
     try (var kernels = provider.open(Workers.threads(1))) {
       var weight = Weight.rows(empty(6), 2, 3);
-      refused("x: expected 48 bytes for [4, 3], got 44", () -> kernels.linear(empty(11), weight, null, Activation.NONE, null, empty(8), 4));
-      refused("out: expected 32 bytes for [4, 2], got 36", () -> kernels.linear(empty(12), weight, null, Activation.NONE, null, empty(9), 4));
-      refused("bias: expected 8 bytes for [2], got 12", () -> kernels.linear(empty(12), weight, empty(3), Activation.NONE, null, empty(8), 4));
-      refused("residual: expected 32 bytes", () -> kernels.linear(empty(12), weight, null, Activation.NONE, empty(2), empty(8), 4));
-      refused("m: expected a size of at least 0, got -1", () -> kernels.linear(empty(0), weight, null, Activation.NONE, null, empty(0), -1));
-      refused("b: expected [1, 1, 3, 4], got [1, 1, 2, 4]", () -> kernels.matmul(Matrices.dense(empty(6), 1, 2, 3),
-          Matrices.dense(empty(8), 1, 2, 4), Matrices.dense(empty(8), 1, 2, 4), 1));
-      refused("period: expected a divisor of n = 7, got 2", () -> kernels.add(empty(7), empty(2), empty(7), 7, 2));
+      refused("x: expected 48 bytes for [4, 3], got 44", () -> kernels.run(new Operation.Linear(empty(11), weight, null, Activation.NONE, null, empty(8), 4)));
+      refused("out: expected 32 bytes for [4, 2], got 36", () -> kernels.run(new Operation.Linear(empty(12), weight, null, Activation.NONE, null, empty(9), 4)));
+      refused("bias: expected 8 bytes for [2], got 12", () -> kernels.run(new Operation.Linear(empty(12), weight, empty(3), Activation.NONE, null, empty(8), 4)));
+      refused("residual: expected 32 bytes", () -> kernels.run(new Operation.Linear(empty(12), weight, null, Activation.NONE, empty(2), empty(8), 4)));
+      refused("m: expected a size of at least 0, got -1", () -> kernels.run(new Operation.Linear(empty(0), weight, null, Activation.NONE, null, empty(0), -1)));
+      refused("b: expected [1, 1, 3, 4], got [1, 1, 2, 4]", () -> kernels.run(new Operation.Matmul(Matrices.dense(empty(6), 1, 2, 3),
+          Matrices.dense(empty(8), 1, 2, 4), Matrices.dense(empty(8), 1, 2, 4), 1)));
+      refused("period: expected a divisor of n = 7, got 2", () -> kernels.run(new Operation.Add(empty(7), empty(2), empty(7), 7, 2)));
       refused("weight: expected 24 bytes for [2, 3] F32 in ROWS, got 20", () ->
-          kernels.linear(empty(12), Weight.rows(empty(5), 2, 3), null, Activation.NONE, null, empty(8), 4));
+          kernels.run(new Operation.Linear(empty(12), Weight.rows(empty(5), 2, 3), null, Activation.NONE, null, empty(8), 4)));
       refused("an input: expected at least 24 bytes, got 20", () ->
-          kernels.copy(Matrices.dense(empty(5), 1, 2, 3), Matrices.dense(empty(6), 1, 2, 3)));
-      refused("gamma: expected 12 bytes", () -> kernels.layerNorm(empty(6), empty(2), null, 0, empty(6), 2, 3));
-      refused("gamma: expected 12 bytes", () -> kernels.rmsNorm(empty(6), empty(2), 0, empty(6), 2, 3));
-      refused("out: expected 24 bytes for [2, 3], got 20", () -> kernels.gather(weight, empty(2), empty(5), 2));
-      refused("out: expected 8 bytes for [2], got 12", () -> kernels.find(empty(6), 0, empty(3), 2, 3));
-      refused("basis: expected 24 bytes for [2, 3], got 20", () -> kernels.fourier(empty(8), 1, 0, empty(5), empty(24), 4, 2, 3));
-      refused("out: expected 96 bytes for [4, 6], got 48", () -> kernels.fourier(empty(8), 1, 0, empty(6), empty(12), 4, 2, 3));
-      for (float index : new float[] {2, -1, 0.5f, Float.NaN, Float.POSITIVE_INFINITY})
-        refused("indices: expected whole numbers from 0 to 1, got " + index + " at 1", () ->
-            kernels.gather(weight, Buffers.of(1, index), empty(6), 2));
-      refused("find: expected fewer than 16777216 elements, got [4096, 4096]", () -> kernels.find(empty(1), 0, empty(1), 4096, 4096));
-      refused("column stride 1, got 2", () -> kernels.attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
-          Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(6), 1, 2, 3), 1));
+          kernels.run(new Operation.Copy(Matrices.dense(empty(5), 1, 2, 3), Matrices.dense(empty(6), 1, 2, 3))));
+      refused("gamma: expected 12 bytes", () -> kernels.run(new Operation.LayerNorm(empty(6), empty(2), null, 0, empty(6), 2, 3)));
+      refused("gamma: expected 12 bytes", () -> kernels.run(new Operation.RmsNorm(empty(6), empty(2), 0, empty(6), 2, 3)));
+      refused("out: expected 24 bytes for [2, 3], got 20", () -> kernels.run(new Operation.Gather(weight, empty(2), empty(5), 2)));
+      refused("out: expected 8 bytes for [2], got 12", () -> kernels.run(new Operation.Find(empty(6), 0, empty(3), 2, 3)));
+      refused("basis: expected 24 bytes for [2, 3], got 20", () -> kernels.run(new Operation.Fourier(empty(8), 1, 0, empty(5), empty(24), 4, 2, 3)));
+      refused("out: expected 96 bytes for [4, 6], got 48", () -> kernels.run(new Operation.Fourier(empty(8), 1, 0, empty(6), empty(12), 4, 2, 3)));
+      refused("find: expected fewer than 16777216 elements, got [4096, 4096]", () -> kernels.run(new Operation.Find(empty(1), 0, empty(1), 4096, 4096)));
+      refused("column stride 1, got 2", () -> kernels.run(new Operation.Attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
+          Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), AttentionMask.NONE, Matrices.dense(empty(6), 1, 2, 3), 1)));
     }
     refused("n: expected a size of at least 0, got -2", () -> Weight.rows(empty(6), -2, 3));
   }
@@ -55,32 +52,32 @@ class ContractTest {
     var g = Convolution.of(1, 4, 5, 6, Window.square(3).pad(1));
     var w = Weight.rows(empty(2 * 54), 2, 54);
     try (var kernels = provider.open(Workers.threads(1))) {
-      refused("x: expected 480 bytes for [1, 4, 5, 6], got 40", () -> kernels.convolution(empty(10), g, w, null, Activation.NONE, null, empty(40)));
+      refused("x: expected 480 bytes for [1, 4, 5, 6], got 40", () -> kernels.run(new Operation.Convolve(empty(10), g, w, null, Activation.NONE, null, empty(40))));
       refused("x: expected 480 bytes for [1, 6, 4, 5], got 40", () ->
-          kernels.convolution(empty(10), Convolution.ofPlanes(1, 6, 4, 5, g.window()), w, null, Activation.NONE, null, empty(40)));
-      refused("out: expected 160 bytes for [1, 4, 5, 2], got 156", () -> kernels.convolution(empty(120), g, w, null, Activation.NONE, null, empty(39)));
+          kernels.run(new Operation.Convolve(empty(10), Convolution.ofPlanes(1, 6, 4, 5, g.window()), w, null, Activation.NONE, null, empty(40))));
+      refused("out: expected 160 bytes for [1, 4, 5, 2], got 156", () -> kernels.run(new Operation.Convolve(empty(120), g, w, null, Activation.NONE, null, empty(39))));
       refused("weight: expected 54 columns for a window of 3x3 with 6 channels, got 6", () ->
-          kernels.convolution(empty(120), g, Weight.rows(empty(12), 2, 6), null, Activation.NONE, null, empty(40)));
+          kernels.run(new Operation.Convolve(empty(120), g, Weight.rows(empty(12), 2, 6), null, Activation.NONE, null, empty(40))));
       refused("weight: 2 outputs are not a multiple of 3 groups", () ->
-          kernels.convolution(empty(120), g.grouped(3), Weight.rows(empty(36), 2, 18), null, Activation.NONE, null, empty(40)));
-      refused("bias: expected 8 bytes for [2], got 4", () -> kernels.convolution(empty(120), g, w, empty(1), Activation.NONE, null, empty(40)));
-      refused("residual: expected 160 bytes", () -> kernels.convolution(empty(120), g, w, null, Activation.NONE, empty(41), empty(40)));
-      refused("depthwise: expected 6 groups and channels last, got 1 groups", () -> kernels.depthwise(empty(120), g, empty(54), null, Activation.NONE, empty(120)));
-      refused("taps: expected 216 bytes for [3, 3, 6], got 4", () -> kernels.depthwise(empty(120), g.grouped(6), empty(1), null, Activation.NONE, empty(120)));
+          kernels.run(new Operation.Convolve(empty(120), g.grouped(3), Weight.rows(empty(36), 2, 18), null, Activation.NONE, null, empty(40))));
+      refused("bias: expected 8 bytes for [2], got 4", () -> kernels.run(new Operation.Convolve(empty(120), g, w, empty(1), Activation.NONE, null, empty(40))));
+      refused("residual: expected 160 bytes", () -> kernels.run(new Operation.Convolve(empty(120), g, w, null, Activation.NONE, empty(41), empty(40))));
+      refused("depthwise: expected 6 groups and channels last, got 1 groups", () -> kernels.run(new Operation.Depthwise(empty(120), g, empty(54), null, Activation.NONE, empty(120))));
+      refused("taps: expected 216 bytes for [3, 3, 6], got 4", () -> kernels.run(new Operation.Depthwise(empty(120), g.grouped(6), empty(1), null, Activation.NONE, empty(120))));
       refused("weight: expected a multiple of 2x2 rows, got 6", () ->
-          kernels.transposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(18), 6, 3), null, Activation.NONE, empty(6)));
+          kernels.run(new Operation.TransposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(18), 6, 3), null, Activation.NONE, empty(6))));
       refused("out: expected 32 bytes for [1, 2, 2, 2], got 24", () ->
-          kernels.transposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(24), 8, 3), null, Activation.NONE, empty(6)));
+          kernels.run(new Operation.TransposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(24), 8, 3), null, Activation.NONE, empty(6))));
       refused("bias: expected 8 bytes for [2], got 32", () ->
-          kernels.transposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(24), 8, 3), empty(8), Activation.NONE, empty(8)));
+          kernels.run(new Operation.TransposedConvolution(empty(3), 1, 1, 1, 2, Weight.rows(empty(24), 8, 3), empty(8), Activation.NONE, empty(8))));
       var s = empty(240);
-      refused("out overlaps x", () -> kernels.depthwise(s.asSlice(0, 480), g.grouped(6), empty(54), null, Activation.NONE, s.asSlice(0, 480)));
-      refused("out overlaps taps", () -> kernels.depthwise(empty(120), g.grouped(6), s.asSlice(400, 216), null, Activation.NONE, s.asSlice(0, 480)));
-      refused("out overlaps x", () -> kernels.convolution(s.asSlice(0, 480), g, w, null, Activation.NONE, null, s.asSlice(476, 160)));
-      refused("resize: nothing to resample from", () -> kernels.resize(empty(0), 1, 0, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR));
-      refused("resize: nothing to resample from", () -> kernels.resizeArgmax(empty(0), 1, 0, 3, 2, empty(1), 1, 1, Interpolation.BILINEAR));
-      refused("resize: expected 1 to 16777215 channels, got 0", () -> kernels.resizeArgmax(empty(0), 1, 1, 3, 0, empty(1), 1, 1, Interpolation.BILINEAR));
-      refused("out: expected 4 bytes for [1, 1, 1], got 8", () -> kernels.resizeArgmax(empty(6), 1, 1, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR));
+      refused("out overlaps x", () -> kernels.run(new Operation.Depthwise(s.asSlice(0, 480), g.grouped(6), empty(54), null, Activation.NONE, s.asSlice(0, 480))));
+      refused("out overlaps taps", () -> kernels.run(new Operation.Depthwise(empty(120), g.grouped(6), s.asSlice(400, 216), null, Activation.NONE, s.asSlice(0, 480))));
+      refused("out overlaps x", () -> kernels.run(new Operation.Convolve(s.asSlice(0, 480), g, w, null, Activation.NONE, null, s.asSlice(476, 160))));
+      refused("resize: nothing to resample from", () -> kernels.run(new Operation.Resize(empty(0), 1, 0, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR)));
+      refused("resize: nothing to resample from", () -> kernels.run(new Operation.ResizeArgmax(empty(0), 1, 0, 3, 2, empty(1), 1, 1, Interpolation.BILINEAR)));
+      refused("resize: expected 1 to 16777215 channels, got 0", () -> kernels.run(new Operation.ResizeArgmax(empty(0), 1, 1, 3, 0, empty(1), 1, 1, Interpolation.BILINEAR)));
+      refused("out: expected 4 bytes for [1, 1, 1], got 8", () -> kernels.run(new Operation.ResizeArgmax(empty(6), 1, 1, 3, 2, empty(2), 1, 1, Interpolation.BILINEAR)));
     }
     refused("window 5x5 is larger than the map 4x4 with padding 0, 0", () -> Convolution.of(1, 4, 4, 3, Window.square(5)));
     refused("6 channels are not a multiple of 4 groups", () -> g.grouped(4));
@@ -95,11 +92,11 @@ class ContractTest {
   void overlap(KernelProvider provider) {
     try (var kernels = provider.open(Workers.threads(1))) {
       var s = empty(64);
-      refused("out overlaps x", () -> kernels.linear(s.asSlice(0, 16), Weight.rows(empty(4), 2, 2), null, Activation.NONE, null, s.asSlice(12, 16), 2));
-      refused("out overlaps weight", () -> kernels.linear(empty(4), Weight.rows(s.asSlice(0, 16), 2, 2), null, Activation.NONE, null, s.asSlice(0, 16), 2));
-      refused("out overlaps x without being the same memory", () -> kernels.softmax(s.asSlice(0, 40), s.asSlice(4, 40), 2, 5));
-      refused("out overlaps residual", () -> kernels.linear(empty(4), Weight.rows(empty(4), 2, 2), null, Activation.NONE, s.asSlice(0, 16), s.asSlice(8, 16), 2));
-      refused("out overlaps an input", () -> kernels.copy(Matrices.dense(s.asSlice(0, 16), 1, 2, 2), Matrices.dense(s.asSlice(4, 16), 1, 2, 2)));
+      refused("out overlaps x", () -> kernels.run(new Operation.Linear(s.asSlice(0, 16), Weight.rows(empty(4), 2, 2), null, Activation.NONE, null, s.asSlice(12, 16), 2)));
+      refused("out overlaps weight", () -> kernels.run(new Operation.Linear(empty(4), Weight.rows(s.asSlice(0, 16), 2, 2), null, Activation.NONE, null, s.asSlice(0, 16), 2)));
+      refused("out overlaps x without being the same memory", () -> kernels.run(new Operation.Softmax(s.asSlice(0, 40), s.asSlice(4, 40), 2, 5)));
+      refused("out overlaps residual", () -> kernels.run(new Operation.Linear(empty(4), Weight.rows(empty(4), 2, 2), null, Activation.NONE, s.asSlice(0, 16), s.asSlice(8, 16), 2)));
+      refused("out overlaps an input", () -> kernels.run(new Operation.Copy(Matrices.dense(s.asSlice(0, 16), 1, 2, 2), Matrices.dense(s.asSlice(4, 16), 1, 2, 2))));
     }
   }
 
@@ -107,8 +104,8 @@ class ContractTest {
   @EnumSource
   void heapAndReadOnlyMemory(KernelProvider provider) {
     try (var kernels = provider.open(Workers.threads(1))) {
-      refused("x: expected native memory", () -> kernels.scale(MemorySegment.ofArray(new float[4]), 1, empty(4), 4));
-      refused("out: the segment is read-only", () -> kernels.scale(empty(4), 1, empty(4).asReadOnly(), 4));
+      refused("x: expected native memory", () -> kernels.run(new Operation.Scale(MemorySegment.ofArray(new float[4]), 1, empty(4), 4)));
+      refused("out: the segment is read-only", () -> kernels.run(new Operation.Scale(empty(4), 1, empty(4).asReadOnly(), 4)));
     }
   }
 
@@ -119,9 +116,9 @@ class ContractTest {
       var arena = Arena.ofShared();
       var x = arena.allocate(4096);
       arena.close();
-      assertThatThrownBy(() -> kernels.scale(x, 1, empty(1024), 1024)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> kernels.run(new Operation.Scale(x, 1, empty(1024), 1024))).isInstanceOf(IllegalStateException.class);
       var weight = Weight.rows(empty(64 * 16), 64, 16);
-      assertThatThrownBy(() -> kernels.linear(x, weight, null, Activation.NONE, null, empty(64 * 64), 64)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, empty(64 * 64), 64))).isInstanceOf(IllegalStateException.class);
     }
   }
 

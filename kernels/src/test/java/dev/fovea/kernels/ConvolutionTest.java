@@ -173,9 +173,9 @@ class ConvolutionTest {
       var rows = c.rows(layout);
       var panels = Weights.convert(rows, Weight.Type.F32, Weight.Layout.PANELS);
       var g = c.geometry(layout);
-      check(sums, Activation.NONE, null, withReference, (kernels, out) -> kernels.convolution(x, g, panels, bias, Activation.NONE, null, out));
+      check(sums, Activation.NONE, null, withReference, (kernels, out) -> kernels.run(new Operation.Convolve(x, g, panels, bias, Activation.NONE, null, out)));
       check(sums, Activation.SILU, c.residual, false, (kernels, out) ->
-          kernels.convolution(x, g, rows, bias, Activation.SILU, Buffers.of(c.residual), out));
+          kernels.run(new Operation.Convolve(x, g, rows, bias, Activation.SILU, Buffers.of(c.residual), out)));
     }
   }
 
@@ -223,7 +223,7 @@ class ConvolutionTest {
         for (var layout : Weight.Layout.values()) {
           var weight = Weights.convert(c.rows(Convolution.Layout.CHANNELS_LAST), type, layout);
           check(sums, Activation.NONE, null, true, (kernels, out) ->
-              kernels.convolution(x, c.geometry(Convolution.Layout.CHANNELS_LAST), weight, bias, Activation.NONE, null, out));
+              kernels.run(new Operation.Convolve(x, c.geometry(Convolution.Layout.CHANNELS_LAST), weight, bias, Activation.NONE, null, out)));
         }
     }
   }
@@ -242,8 +242,8 @@ class ConvolutionTest {
     java.util.Arrays.fill(c.bias, 0);
     var x = c.map(Convolution.Layout.CHANNELS_LAST);
     var weight = c.rows(Convolution.Layout.CHANNELS_LAST);
-    check(c.sums(), Activation.NONE, c.residual, true, (kernels, out) -> kernels.convolution(x,
-        c.geometry(Convolution.Layout.CHANNELS_LAST), weight, null, Activation.NONE, out.copyFrom(Buffers.of(c.residual)), out));
+    check(c.sums(), Activation.NONE, c.residual, true, (kernels, out) -> kernels.run(new Operation.Convolve(x,
+        c.geometry(Convolution.Layout.CHANNELS_LAST), weight, null, Activation.NONE, out.copyFrom(Buffers.of(c.residual)), out)));
   }
 
   private void depthwise(Case c, boolean withReference) {
@@ -252,8 +252,8 @@ class ConvolutionTest {
     var weight = permuted(c.weight, 1, c.c, c.window.size());
     var bias = Buffers.of(c.bias);
     var g = Convolution.depthwise(c.batch, c.h, c.w, c.c, c.window);
-    check(sums, Activation.NONE, null, withReference, (kernels, out) -> kernels.depthwise(x, g, weight, bias, Activation.NONE, out));
-    check(sums, Activation.SILU, null, false, (kernels, out) -> kernels.depthwise(x, g, weight, bias, Activation.SILU, out));
+    check(sums, Activation.NONE, null, withReference, (kernels, out) -> kernels.run(new Operation.Depthwise(x, g, weight, bias, Activation.NONE, out)));
+    check(sums, Activation.SILU, null, false, (kernels, out) -> kernels.run(new Operation.Depthwise(x, g, weight, bias, Activation.SILU, out)));
   }
 
   @ParameterizedTest
@@ -289,10 +289,10 @@ class ConvolutionTest {
           for (var layout : Weight.Layout.values()) {
             var stored = Weights.convert(rows, Weight.Type.F32, layout);
             var sums = transposed(x, weight, bias, batch, h, w, c, n, kernel);
-            check(sums, Activation.NONE, null, true, (kernels, out) -> kernels.transposedConvolution(Buffers.of(x), batch, h, w, kernel,
-                stored, Buffers.of(bias), Activation.NONE, out));
-            check(sums, Activation.SILU, null, false, (kernels, out) -> kernels.transposedConvolution(Buffers.of(x), batch, h, w, kernel,
-                stored, Buffers.of(bias), Activation.SILU, out));
+            check(sums, Activation.NONE, null, true, (kernels, out) -> kernels.run(new Operation.TransposedConvolution(Buffers.of(x), batch, h, w, kernel,
+                stored, Buffers.of(bias), Activation.NONE, out)));
+            check(sums, Activation.SILU, null, false, (kernels, out) -> kernels.run(new Operation.TransposedConvolution(Buffers.of(x), batch, h, w, kernel,
+                stored, Buffers.of(bias), Activation.SILU, out)));
           }
         }
   }
@@ -328,9 +328,9 @@ class ConvolutionTest {
     var rows = Weight.rows(new Buffers(3).normal(7 * 54), 7, 54);
     var up = Weight.rows(new Buffers(4).normal(4 * 5 * 6), 20, 6);
     var before = Buffers.copy(x);
-    assertThat(Buffers.keepsGuards(63 * 6, out -> three.depthwise(x, Convolution.depthwise(1, 7, 9, 6, c.window), weight, null, Activation.NONE, out))).isTrue();
-    assertThat(Buffers.keepsGuards(63 * 7, out -> three.convolution(x, Convolution.of(1, 7, 9, 6, c.window), rows, null, Activation.NONE, null, out))).isTrue();
-    assertThat(Buffers.keepsGuards(63 * 4 * 5, out -> three.transposedConvolution(x, 1, 7, 9, 2, up, null, Activation.NONE, out))).isTrue();
+    assertThat(Buffers.keepsGuards(63 * 6, out -> three.run(new Operation.Depthwise(x, Convolution.depthwise(1, 7, 9, 6, c.window), weight, null, Activation.NONE, out)))).isTrue();
+    assertThat(Buffers.keepsGuards(63 * 7, out -> three.run(new Operation.Convolve(x, Convolution.of(1, 7, 9, 6, c.window), rows, null, Activation.NONE, null, out)))).isTrue();
+    assertThat(Buffers.keepsGuards(63 * 4 * 5, out -> three.run(new Operation.TransposedConvolution(x, 1, 7, 9, 2, up, null, Activation.NONE, out)))).isTrue();
     assertThat(floats(x)).isEqualTo(floats(before));
   }
 }

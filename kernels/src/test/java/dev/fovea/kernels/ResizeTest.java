@@ -110,13 +110,13 @@ class ResizeTest {
           var x = new Buffers(channels).normal((long) batch * from[0] * from[1] * channels);
           var expected = expected(mode, x, batch, from[0], from[1], channels, to[0], to[1]);
           var first = empty(expected.length);
-          one.resize(x, batch, from[0], from[1], channels, first, to[0], to[1], mode);
+          one.run(new Operation.Resize(x, batch, from[0], from[1], channels, first, to[0], to[1], mode));
           close(first, expected);
           var out = empty(expected.length);
-          three.resize(x, batch, from[0], from[1], channels, out, to[0], to[1], mode);
+          three.run(new Operation.Resize(x, batch, from[0], from[1], channels, out, to[0], to[1], mode));
           assertThat(out.mismatch(first)).isEqualTo(-1);
           if (channels > 5) continue;
-          reference.resize(x, batch, from[0], from[1], channels, out, to[0], to[1], mode);
+          reference.run(new Operation.Resize(x, batch, from[0], from[1], channels, out, to[0], to[1], mode));
           close(out, expected);
         }
   }
@@ -129,7 +129,7 @@ class ResizeTest {
     var expected = expected(mode, x, 2, 11, 9, 24, 45, 37);
     for (var kernels : new Kernels[] {one, three}) {
       var out = empty(expected.length);
-      kernels.resize(x, 2, 11, 9, 24, out, 45, 37, mode);
+      kernels.run(new Operation.Resize(x, 2, 11, 9, 24, out, 45, 37, mode));
       close(out, expected);
     }
   }
@@ -140,7 +140,7 @@ class ResizeTest {
     var x = new Buffers(8).normal(6 * 7 * 20);
     for (var kernels : new Kernels[] {reference, one}) {
       var out = empty(6 * 7 * 20);
-      kernels.resize(x, 1, 6, 7, 20, out, 6, 7, mode);
+      kernels.run(new Operation.Resize(x, 1, 6, 7, 20, out, 6, 7, mode));
       assertThat(floats(out)).isEqualTo(floats(x));
     }
   }
@@ -166,7 +166,7 @@ class ResizeTest {
 
   private static void check(Kernels kernels, Interpolation mode, float... expected) {
     var out = empty(expected.length);
-    kernels.resize(Buffers.of(0, 1, 4, 9), 1, 1, 4, 1, out, 1, expected.length, mode);
+    kernels.run(new Operation.Resize(Buffers.of(0, 1, 4, 9), 1, 1, 4, 1, out, 1, expected.length, mode));
     assertThat(floats(out)).containsExactly(expected, within(1e-6f));
   }
 
@@ -189,9 +189,9 @@ class ResizeTest {
           for (var kernels : new Kernels[] {reference, one, three}) {
             if (kernels == reference && channels > 5) continue;
             var resized = empty(2L * to[0] * to[1] * channels);
-            kernels.resize(x, 2, from[0], from[1], channels, resized, to[0], to[1], mode);
+            kernels.run(new Operation.Resize(x, 2, from[0], from[1], channels, resized, to[0], to[1], mode));
             var out = empty(2L * to[0] * to[1]);
-            kernels.resizeArgmax(x, 2, from[0], from[1], channels, out, to[0], to[1], mode);
+            kernels.run(new Operation.ResizeArgmax(x, 2, from[0], from[1], channels, out, to[0], to[1], mode));
             assertThat(floats(out)).isEqualTo(argmax(resized, channels));
           }
         }
@@ -208,7 +208,7 @@ class ResizeTest {
           for (int c = 0; c < channels; c++) Buffers.set(x, (long) r * channels + c, c < 4 ? rows[r][c] : none);
         var out = empty(rows.length);
         // Of one sample each, so that nothing is blended with its neighbour.
-        kernels.resizeArgmax(x, rows.length, 1, 1, channels, out, 1, 1, Interpolation.AREA);
+        kernels.run(new Operation.ResizeArgmax(x, rows.length, 1, 1, channels, out, 1, 1, Interpolation.AREA));
         assertThat(floats(out)).containsExactly(1, 3, 0, 0, 3);
       }
   }
@@ -216,9 +216,9 @@ class ResizeTest {
   @Test
   void guardsStay() {
     var x = new Buffers(9).normal(3 * 4 * 21);
-    assertThat(Buffers.keepsGuards(5 * 7 * 21, out -> three.resize(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR))).isTrue();
-    assertThat(Buffers.keepsGuards(5 * 7 * 3, out -> three.resize(x.asSlice(0, 4 * 36), 1, 3, 4, 3, out, 5, 7, Interpolation.BICUBIC))).isTrue();
-    assertThat(Buffers.keepsGuards(5 * 7, out -> three.resizeArgmax(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR))).isTrue();
-    assertThat(Buffers.keepsGuards(2 * 21, out -> three.resize(x, 1, 3, 4, 21, out, 1, 2, Interpolation.BICUBIC_ANTIALIASED))).isTrue();
+    assertThat(Buffers.keepsGuards(5 * 7 * 21, out -> three.run(new Operation.Resize(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR)))).isTrue();
+    assertThat(Buffers.keepsGuards(5 * 7 * 3, out -> three.run(new Operation.Resize(x.asSlice(0, 4 * 36), 1, 3, 4, 3, out, 5, 7, Interpolation.BICUBIC)))).isTrue();
+    assertThat(Buffers.keepsGuards(5 * 7, out -> three.run(new Operation.ResizeArgmax(x, 1, 3, 4, 21, out, 5, 7, Interpolation.BILINEAR)))).isTrue();
+    assertThat(Buffers.keepsGuards(2 * 21, out -> three.run(new Operation.Resize(x, 1, 3, 4, 21, out, 1, 2, Interpolation.BICUBIC_ANTIALIASED)))).isTrue();
   }
 }

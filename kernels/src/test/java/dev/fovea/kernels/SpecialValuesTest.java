@@ -37,7 +37,7 @@ class SpecialValuesTest {
   @EnumSource
   void activations(Activation activation) {
     var x = Buffers.of(SPECIAL);
-    same(SPECIAL.length, 4e-6f, (kernels, out) -> kernels.activate(activation, x, out, SPECIAL.length));
+    same(SPECIAL.length, 4e-6f, (kernels, out) -> kernels.run(new Operation.Activate(activation, x, out, SPECIAL.length)));
   }
 
   @Test
@@ -45,7 +45,7 @@ class SpecialValuesTest {
     var x = Buffers.of(-0f, 0f);
     for (var activation : new Activation[] {Activation.NONE, Activation.GELU, Activation.SILU, Activation.QUICK_GELU}) {
       var out = empty(2);
-      vector.activate(activation, x, out, 2);
+      vector.run(new Operation.Activate(activation, x, out, 2));
       assertThat(floats(out)).as(activation.name()).isEqualTo(new float[] {-0f, 0f});
     }
   }
@@ -58,9 +58,9 @@ class SpecialValuesTest {
       Buffers.set(a, i, SPECIAL[i / SPECIAL.length]);
       Buffers.set(b, i, SPECIAL[i % SPECIAL.length]);
     }
-    same(n, 0, (kernels, out) -> kernels.add(a, b, out, n, n));
-    same(n, 0, (kernels, out) -> kernels.multiply(a, b, out, n, n));
-    same(n, 0, (kernels, out) -> kernels.scale(a, -3e-5f, out, n));
+    same(n, 0, (kernels, out) -> kernels.run(new Operation.Add(a, b, out, n, n)));
+    same(n, 0, (kernels, out) -> kernels.run(new Operation.Multiply(a, b, out, n, n)));
+    same(n, 0, (kernels, out) -> kernels.run(new Operation.Scale(a, -3e-5f, out, n)));
   }
 
   @Test
@@ -68,13 +68,13 @@ class SpecialValuesTest {
     float i = NEGATIVE_INFINITY;
     var x = Buffers.of(i, 1, 2, i, 0,   i, i, i, i, i,   1, NaN, 2, 3, 4,   1, POSITIVE_INFINITY, 2, 3, 4,
         1e30f, -1e30f, 0, 1e30f, 5,   -0f, 0, 1e-39f, -90, -104);
-    same(30, 1e-6f, (kernels, out) -> kernels.softmax(x, out, 6, 5));
+    same(30, 1e-6f, (kernels, out) -> kernels.run(new Operation.Softmax(x, out, 6, 5)));
   }
 
   @Test
   void rmsNorm() {
     var x = Buffers.of(1, 2, NaN, 4,   1, POSITIVE_INFINITY, 2, 3,   0, -0f, 0, 0,   1e-15f, 2e-15f, 0, -1e-15f,   1e15f, -1e15f, 3e15f, 2);
-    same(20, 2e-6f, (kernels, out) -> kernels.rmsNorm(x, null, 0, out, 5, 4));
+    same(20, 2e-6f, (kernels, out) -> kernels.run(new Operation.RmsNorm(x, null, 0, out, 5, 4)));
   }
 
   @Test
@@ -83,7 +83,7 @@ class SpecialValuesTest {
     var beta = Buffers.of(0, 1e30f, -0f, 1);
     var x = Buffers.of(1, 2, NaN, 4,   1, POSITIVE_INFINITY, 2, 3,   5, 5, 5, 5,   1e-39f, 2e-39f, 0, -1e-39f,   1e15f, -1e15f, 3e15f, 2,
         100_001, 100_002, 100_003, 100_004);
-    same(24, 2e-6f, (kernels, out) -> kernels.layerNorm(x, gamma, beta, 1e-12f, out, 6, 4));
+    same(24, 2e-6f, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, beta, 1e-12f, out, 6, 4)));
   }
 
   /// One poisoned row poisons its own results and no others: the padding of tiles leaks nothing.
@@ -96,7 +96,7 @@ class SpecialValuesTest {
     Buffers.set(x, 9 * 40, 1e30f);
     Buffers.set(x, 10 * 40 + 1, 1e-39f);
     var weight = Weight.rows(buffers.normal(35 * 40), 35, 40);
-    same(16 * 35, 1e-4f, (kernels, out) -> kernels.linear(x, weight, null, Activation.NONE, null, out, 16));
+    same(16 * 35, 1e-4f, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, out, 16)));
   }
 
   @Test
@@ -107,7 +107,7 @@ class SpecialValuesTest {
     Buffers.set(q, 2 * 8, NaN);
     var v = buffers.normal(40 * 8);
     Buffers.set(v, 17 * 8 + 3, POSITIVE_INFINITY);
-    same(5 * 8, 1e-4f, (kernels, out) -> kernels.attention(Matrices.dense(q, 1, 5, 8), Matrices.dense(k, 1, 40, 8),
-        Matrices.dense(v, 1, 40, 8), Matrices.dense(out, 1, 5, 8), 1));
+    same(5 * 8, 1e-4f, (kernels, out) -> kernels.run(new Operation.Attention(Matrices.dense(q, 1, 5, 8), Matrices.dense(k, 1, 40, 8),
+        Matrices.dense(v, 1, 40, 8), AttentionMask.NONE, Matrices.dense(out, 1, 5, 8), 1)));
   }
 }

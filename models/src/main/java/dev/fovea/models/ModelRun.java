@@ -8,7 +8,7 @@ import dev.fovea.engine.checkpoint.RandomWeights;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.tensor.InputException;
-import dev.fovea.engine.tensor.Recording;
+import dev.fovea.kernels.Recording;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Kernels;

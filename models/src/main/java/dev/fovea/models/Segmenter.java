@@ -11,6 +11,7 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
@@ -94,8 +95,8 @@ public final class Segmenter implements AutoCloseable {
   private Segmentation largest(Tensor logits, int height, int width) {
     try (var arena = Arena.ofShared()) {
       var classes = Tensor.zeros(arena, height, width);
-      opened.kernels().resizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3), classes.segment(), height, width,
-          Interpolation.BILINEAR);
+      opened.kernels().run(new Operation.ResizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3), classes.segment(), height, width,
+          Interpolation.BILINEAR));
       return Segmentation.of(width, height, numbers(classes), labels());
     }
   }

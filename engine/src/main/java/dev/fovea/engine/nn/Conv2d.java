@@ -3,6 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
 import org.jetbrains.annotations.Nullable;
@@ -25,7 +26,7 @@ public record Conv2d(Weight weight, @Nullable Tensor bias, int in, Window window
   public Tensor forward(Tensor x, Activation activation) {
     var g = geometry(x);
     var out = x.allocate(g.batch(), g.rows(), g.cols(), weight.n());
-    x.workspace().kernels().convolution(x.segment(), g, weight, bias == null ? null : bias.segment(), activation, null, out.segment());
+    x.workspace().kernels().run(new Operation.Convolve(x.segment(), g, weight, bias == null ? null : bias.segment(), activation, null, out.segment()));
     return out;
   }
 

@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Operation;
 import java.util.function.Consumer;
 
 /// Attention with several heads in which some tokens ask and others answer (Vaswani et al., "Attention Is All You Need", 2017).
@@ -22,8 +23,8 @@ public record CrossAttention(Linear q, Linear kv, Linear proj, int numHeads) {
   public Tensor forward(Tensor x, Tensor context) {
     var heads = split(x, context);
     var out = x.allocate(x.shape());
-    x.workspace().kernels().attention(heads.q.matrices(), heads.k.matrices(), heads.v.matrices(), AttentionMask.NONE,
-        out.reshape(x.dim(0), x.dim(1), numHeads, x.dim(2) / numHeads).transposed(1, 2).matrices(), heads.scale);
+    x.workspace().kernels().run(new Operation.Attention(heads.q.matrices(), heads.k.matrices(), heads.v.matrices(), AttentionMask.NONE,
+        out.reshape(x.dim(0), x.dim(1), numHeads, x.dim(2) / numHeads).transposed(1, 2).matrices(), heads.scale));
     return proj.forward(out);
   }
 
@@ -31,7 +32,7 @@ public record CrossAttention(Linear q, Linear kv, Linear proj, int numHeads) {
   public Tensor forward(Tensor x, Tensor context, Consumer<Tensor> maps) {
     var heads = split(x, context);
     var attention = x.allocate(x.dim(0), numHeads, x.dim(1), context.dim(1));
-    x.workspace().kernels().attentionMaps(heads.q.matrices(), heads.k.matrices(), AttentionMask.NONE, attention.segment(), heads.scale);
+    x.workspace().kernels().run(new Operation.AttentionMaps(heads.q.matrices(), heads.k.matrices(), AttentionMask.NONE, attention.segment(), heads.scale));
     maps.accept(attention);
     var out = attention.matmul(heads.v, 1);                                           // [B, H, M, D]
     return proj.forward(out.transposed(1, 2).contiguous().reshape(x.shape()));

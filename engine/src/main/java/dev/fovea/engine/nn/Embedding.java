@@ -1,6 +1,7 @@
 package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import java.util.Arrays;
 
@@ -15,7 +16,7 @@ public record Embedding(Weight table) {
     var shape = Arrays.copyOf(ids.shape(), ids.rank() + 1);
     shape[ids.rank()] = table.k();
     var out = ids.allocate(shape);
-    ids.workspace().kernels().gather(table, ids.segment(), out.segment(), Math.toIntExact(ids.size()));
+    ids.workspace().kernels().run(new Operation.Gather(table, ids.segment(), out.segment(), Math.toIntExact(ids.size())));
     return out;
   }
 }

@@ -1,6 +1,7 @@
 package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Operation;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 
@@ -14,8 +15,8 @@ public record FourierPositions(Tensor basis) {
   public Tensor forward(Tensor points, int size) {
     int count = points.dim(0), frequencies = basis.dim(1);
     var out = points.allocate(count, 2 * frequencies);
-    points.workspace().kernels().fourier(points.segment(), 2.0 / size, 1.0 / size - 1, basis.segment(), out.segment(), count, 2,
-        frequencies);
+    points.workspace().kernels().run(new Operation.Fourier(points.segment(), 2.0 / size, 1.0 / size - 1, basis.segment(), out.segment(), count, 2,
+        frequencies));
     return out;
   }
 

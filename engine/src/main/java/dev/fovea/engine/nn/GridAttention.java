@@ -3,6 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
+import dev.fovea.kernels.Operation;
 import java.util.List;
 
 /// Self-attention with several heads over the places of a map, to whose scores each query adds what it makes of a key's row and
@@ -57,9 +58,9 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
     var q = all.reshape(batch, height, width, 3, numHeads, depth).select(3, 0);           // [B, H, W, h, D]
     var grid = new GridBias(rows(q).matrices(), cols(q).matrices());
     var out = all.allocate(batch, height, width, channels);
-    all.workspace().kernels().attention(heads.select(2, 0).matrices(), heads.select(2, 1).matrices(), heads.select(2, 2).matrices(),
+    all.workspace().kernels().run(new Operation.Attention(heads.select(2, 0).matrices(), heads.select(2, 1).matrices(), heads.select(2, 2).matrices(),
         AttentionMask.grid(grid), out.reshape(batch, height * width, numHeads, depth).transposed(1, 2).matrices(),
-        (float) (1 / Math.sqrt(depth)));
+        (float) (1 / Math.sqrt(depth))));
     return out;
   }
 
@@ -84,6 +85,6 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   /// The queries of line `i` meet the rows of the table from row `i`: `[B, lines, M, D]` → `[B, lines, M, lines]`.
   private static void multiply(Tensor q, Tensor table, Tensor out) {
     var from = table.windows(q.dim(1)).expand(q.dim(0));                                  // [B, lines, lines, D]
-    q.workspace().kernels().matmul(q.matrices(), from.transposed(2, 3).matrices(), out.matrices(), 1);
+    q.workspace().kernels().run(new Operation.Matmul(q.matrices(), from.transposed(2, 3).matrices(), out.matrices(), 1));
   }
 }

@@ -1,6 +1,7 @@
 package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Operation;
 
 /// Normalises the last dimension to mean 0 and variance 1, then scales and shifts it (Ba, Kiros and Hinton, 2016).
 ///
@@ -14,8 +15,8 @@ public record LayerNorm(Tensor weight, Tensor bias, float eps) {
     int cols = x.dim(-1);
     if (cols != weight.dim(0)) throw new IllegalArgumentException("layer norm: expected " + weight + " features, got " + x);
     var out = x.allocate(x.shape());
-    x.workspace().kernels().layerNorm(x.segment(), weight.segment(), bias.segment(), eps, out.segment(),
-        Math.toIntExact(x.size() / cols), cols);
+    x.workspace().kernels().run(new Operation.LayerNorm(x.segment(), weight.segment(), bias.segment(), eps, out.segment(),
+        Math.toIntExact(x.size() / cols), cols));
     return out;
   }
 }

@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import org.jetbrains.annotations.Nullable;
 
@@ -36,8 +37,8 @@ public record Linear(Weight weight, @Nullable Tensor bias) {
     shape[shape.length - 1] = weight.n();
     var out = x.allocate(shape);
     int rows = weight.k() == 0 ? 0 : Math.toIntExact(x.size() / weight.k());
-    x.workspace().kernels().linear(x.segment(), weight, bias == null ? null : bias.segment(), activation,
-        more == null ? null : more.segment(), out.segment(), rows);
+    x.workspace().kernels().run(new Operation.Linear(x.segment(), weight, bias == null ? null : bias.segment(), activation,
+        more == null ? null : more.segment(), out.segment(), rows));
     return out;
   }
 }

@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Operation;
 import java.util.function.Consumer;
 
 /// Self-attention with several heads (Vaswani et al., "Attention Is All You Need", 2017); the projections of queries, keys
@@ -27,8 +28,8 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
   public Tensor forward(Tensor x, AttentionMask mask) {
     var heads = split(x);
     var context = x.allocate(x.shape());                                          // [B, N, C]
-    x.workspace().kernels().attention(heads.q.matrices(), heads.k.matrices(), heads.v.matrices(), mask,
-        perHead(context).matrices(), heads.scale);
+    x.workspace().kernels().run(new Operation.Attention(heads.q.matrices(), heads.k.matrices(), heads.v.matrices(), mask,
+        perHead(context).matrices(), heads.scale));
     return proj.forward(context);
   }
 
@@ -36,7 +37,7 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
   public Tensor forward(Tensor x, AttentionMask mask, Consumer<Tensor> maps) {
     var heads = split(x);
     var attention = x.allocate(x.dim(0), numHeads, x.dim(1), x.dim(1));           // [B, H, N, N]
-    x.workspace().kernels().attentionMaps(heads.q.matrices(), heads.k.matrices(), mask, attention.segment(), heads.scale);
+    x.workspace().kernels().run(new Operation.AttentionMaps(heads.q.matrices(), heads.k.matrices(), mask, attention.segment(), heads.scale));
     maps.accept(attention);
     var context = attention.matmul(heads.v, 1);                                   // [B, H, N, D]
     return proj.forward(context.transposed(1, 2).contiguous().reshape(x.shape()));

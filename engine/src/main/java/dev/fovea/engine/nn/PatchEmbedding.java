@@ -4,6 +4,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Window;
 
 /// Cuts a picture into square patches and maps each to a token (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021):
@@ -22,8 +23,8 @@ public record PatchEmbedding(Linear proj, int channels, int patchSize) {
           + image.dim(2) + "x" + image.dim(3));
     var geometry = Convolution.ofPlanes(image.dim(0), channels, image.dim(2), image.dim(3), Window.patch(patchSize));
     var out = image.allocate(image.dim(0), geometry.rows() * geometry.cols(), proj.weight().n());
-    image.workspace().kernels().convolution(image.segment(), geometry, proj.weight(), proj.bias() == null ? null : proj.bias().segment(),
-        Activation.NONE, null, out.segment());
+    image.workspace().kernels().run(new Operation.Convolve(image.segment(), geometry, proj.weight(), proj.bias() == null ? null : proj.bias().segment(),
+        Activation.NONE, null, out.segment()));
     return out;
   }
 }

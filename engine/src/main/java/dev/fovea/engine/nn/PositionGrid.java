@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Operation;
 
 /// Learned positions of a grid of patches, resampled when a picture has another number of patches than the training's.
 ///
@@ -19,7 +20,7 @@ public record PositionGrid(Tensor table, int rows, int cols, Interpolation inter
     var out = beside.allocate(extra + toRows * toCols, channels);
     var resampled = out.slice(0, extra, out.dim(0));
     out.slice(0, 0, extra).set(table.slice(0, 0, extra));
-    beside.workspace().kernels().resize(grid.segment(), 1, rows, cols, channels, resampled.segment(), toRows, toCols, interpolation);
+    beside.workspace().kernels().run(new Operation.Resize(grid.segment(), 1, rows, cols, channels, resampled.segment(), toRows, toCols, interpolation));
     return out;
   }
 }

@@ -1,31 +1,38 @@
 package dev.fovea.engine.tensor;
 
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Plan;
+import dev.fovea.kernels.Recording;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeMap;
 
 /// Watches a forward pass that computes nothing. Its tensors lie at addresses that no memory has, so that an operation's
 /// buffers tell which tensors it uses.
 final class Recorder {
-  private static final long FIRST_ADDRESS = 1L << 50;
+  /// Addresses between two buffers, so that the end of one is not the beginning of the next.
+  private static final long GAP = 64;
 
   private final Workspace workspace;
   private final List<Operation> operations = new ArrayList<>();
-  private final TreeMap<Long, Lifetime> byAddress = new TreeMap<>();
+  private final Map<String, Recording.Buffer> inputs = new LinkedHashMap<>();
   private final List<Lifetime> buffers = new ArrayList<>();
+  private final TreeMap<Long, Lifetime> byAddress = new TreeMap<>();
   private final Kernels kernels = new ObservedKernels(null, this::observe);
-  private long nextAddress = FIRST_ADDRESS;
+  private long nextAddress = Recording.FIRST_ADDRESS;
 
   /// When a buffer is needed, in operations.
   private static final class Lifetime {
-    private final long bytes;
+    private final Recording.Buffer buffer;
     private final int from;
     private int to;
 
-    private Lifetime(long bytes, int from) {
-      this.bytes = bytes;
+    private Lifetime(Recording.Buffer buffer, int from) {
+      this.buffer = buffer;
       this.from = from;
       this.to = from;
     }
@@ -39,29 +46,43 @@ final class Recorder {
     return kernels;
   }
 
+  /// An input of the pass, of the same layout as `given`.
+  Tensor input(String name, Tensor given) {
+    var buffer = reserve(given.extentBytes());
+    inputs.put(name, buffer);
+    return given.virtual(workspace, buffer.address());
+  }
+
   Tensor allocate(int... shape) {
-    var tensor = Tensor.virtual(workspace, nextAddress, shape);
-    var buffer = new Lifetime(4 * tensor.size(), operations.size());
+    var shapeOnly = Tensor.shapeOnly(shape);
+    var buffer = new Lifetime(reserve(Float.BYTES * shapeOnly.size()), operations.size());
     buffers.add(buffer);
-    byAddress.put(nextAddress, buffer);
-    nextAddress += buffer.bytes + 64;
-    return tensor;
+    byAddress.put(buffer.buffer.address(), buffer);
+    return shapeOnly.virtual(workspace, buffer.buffer.address());
+  }
+
+  private Recording.Buffer reserve(long bytes) {
+    var buffer = new Recording.Buffer(nextAddress, bytes);
+    nextAddress += bytes + GAP;
+    return buffer;
   }
 
   private void observe(Operation operation) {
-    for (var segment : operation.buffers()) use(segment.address(), operations.size());
+    for (var segment : operation.buffers()) if (Recording.holds(segment)) use(segment.address(), operations.size());
     operations.add(operation);
   }
 
+  /// Inputs, which come first or lie between buffers, are not planned.
   private void use(long address, int when) {
-    if (address < FIRST_ADDRESS) return;
-    byAddress.floorEntry(address).getValue().to = when;
+    var entry = byAddress.floorEntry(address);
+    if (entry == null || address >= entry.getKey() + Math.max(1, entry.getValue().buffer.bytes())) return;
+    entry.getValue().to = when;
   }
 
   Recording recording(Collection<Tensor> outputs) {
     for (var output : outputs) use(output.address(), Integer.MAX_VALUE);
-    var plan = Plan.of(buffers.stream().map(b -> new Plan.Buffer(b.bytes, b.from, b.to)).toList(),
+    var plan = Plan.of(buffers.stream().map(b -> new Plan.Lifetime(b.buffer.bytes(), b.from, b.to)).toList(),
         operations.stream().mapToLong(Operation::macs).sum());
-    return new Recording(List.copyOf(operations), plan);
+    return new Recording(List.copyOf(operations), Map.copyOf(inputs), buffers.stream().map(b -> b.buffer).toList(), plan);
   }
 }

@@ -6,6 +6,8 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Program;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -68,14 +70,27 @@ public final class Tensor {
 
   /// A tensor that has a shape and no memory, for counting what a model would do.
   public static Tensor shapeOnly(int... shape) {
-    return virtual(null, 0, shape);
+    return dense(null, MemorySegment.NULL, shape);
   }
 
-  /// A tensor without memory in a pass that is being recorded: its segment is an address of length zero.
+  /// A tensor of this layout without memory, in a pass that is being recorded: its segment is an address of length zero.
   ///
-  /// @param address where it pretends to lie
-  static Tensor virtual(@Nullable Workspace workspace, long address, int... shape) {
-    return dense(workspace, MemorySegment.ofAddress(address), shape);
+  /// @param address where its first element pretends to lie
+  Tensor virtual(Workspace workspace, long address) {
+    return new Tensor(workspace, MemorySegment.ofAddress(address), 0, shape, strides);
+  }
+
+  /// This tensor of a recorded pass where it lies in a program's memory.
+  Tensor in(Program program) {
+    return new Tensor(null, program.memory(MemorySegment.ofAddress(address()), extentBytes()), 0, shape, strides);
+  }
+
+  /// Bytes from the first element to the end of the last.
+  long extentBytes() {
+    if (size() == 0) return 0;
+    long last = 0;
+    for (int i = 0; i < rank(); i++) last += (shape[i] - 1) * strides[i];
+    return Float.BYTES * (last + 1);
   }
 
   static Tensor dense(@Nullable Workspace workspace, MemorySegment segment, int... shape) {
@@ -170,9 +185,7 @@ public final class Tensor {
     if (r < 2 || r > 4) throw new IllegalStateException("tensor " + this + ": expected 2 to 4 dimensions");
     int outer = r == 4 ? shape[0] : 1, inner = r >= 3 ? shape[r - 3] : 1;
     long outerStride = r == 4 ? strides[0] : 0, innerStride = r >= 3 ? strides[r - 3] : 0;
-    long last = 0;
-    for (int i = 0; i < r; i++) last += (shape[i] - 1) * strides[i];
-    return new Matrices(at(size() == 0 ? 0 : 4 * (last + 1)), outer, inner, shape[r - 2], shape[r - 1], outerStride, innerStride,
+    return new Matrices(at(extentBytes()), outer, inner, shape[r - 2], shape[r - 1], outerStride, innerStride,
         strides[r - 2], strides[r - 1]);
   }
 
@@ -315,7 +328,7 @@ public final class Tensor {
     if (!Arrays.equals(shape, values.shape)) throw new IllegalArgumentException("set: expected " + this + ", got " + values);
     switch (rank()) {
       case 0, 1 -> reshapeToMatrix().set(values.reshapeToMatrix());
-      case 2, 3, 4 -> kernels().copy(values.matrices(), matrices());
+      case 2, 3, 4 -> kernels().run(new Operation.Copy(values.matrices(), matrices()));
       default -> {
         for (int i = 0; i < shape[0]; i++) select(0, i).set(values.select(0, i));
       }
@@ -341,7 +354,7 @@ public final class Tensor {
   public Tensor plus(Tensor other) {
     repeats(other);
     var out = allocate(shape);
-    kernels().add(segment(), other.segment(), out.segment(), size(), other.size());
+    kernels().run(new Operation.Add(segment(), other.segment(), out.segment(), size(), other.size()));
     return out;
   }
 
@@ -349,7 +362,7 @@ public final class Tensor {
   public Tensor times(Tensor other) {
     repeats(other);
     var out = allocate(shape);
-    kernels().multiply(segment(), other.segment(), out.segment(), size(), other.size());
+    kernels().run(new Operation.Multiply(segment(), other.segment(), out.segment(), size(), other.size()));
     return out;
   }
 
@@ -362,14 +375,14 @@ public final class Tensor {
   /// Every element times `factor`.
   public Tensor times(float factor) {
     var out = allocate(shape);
-    kernels().scale(segment(), factor, out.segment(), size());
+    kernels().run(new Operation.Scale(segment(), factor, out.segment(), size()));
     return out;
   }
 
   /// `activation` of every element.
   public Tensor activate(Activation activation) {
     var out = allocate(shape);
-    kernels().activate(activation, segment(), out.segment(), size());
+    kernels().run(new Operation.Activate(activation, segment(), out.segment(), size()));
     return out;
   }
 
@@ -377,7 +390,7 @@ public final class Tensor {
   public Tensor softmax() {
     var out = allocate(shape);
     int cols = dim(-1);
-    kernels().softmax(segment(), out.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols);
+    kernels().run(new Operation.Softmax(segment(), out.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols));
     return out;
   }
 
@@ -385,7 +398,7 @@ public final class Tensor {
   public Tensor normalized() {
     var unit = allocate(shape);
     int cols = dim(-1);
-    kernels().rmsNorm(segment(), null, 0, unit.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols);
+    kernels().run(new Operation.RmsNorm(segment(), null, 0, unit.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols));
     return unit.times((float) (1 / Math.sqrt(cols)));
   }
 
@@ -394,7 +407,7 @@ public final class Tensor {
   public Tensor find(float value) {
     int cols = dim(-1), rows = cols == 0 ? 0 : Math.toIntExact(size() / cols);
     var out = allocate(rows);
-    kernels().find(segment(), value, out.segment(), rows, cols);
+    kernels().run(new Operation.Find(segment(), value, out.segment(), rows, cols));
     return out;
   }
 
@@ -404,7 +417,7 @@ public final class Tensor {
   public Tensor rows(Tensor indices) {
     int cols = dim(-1), count = indices.dim(0);
     var out = allocate(count, cols);
-    kernels().gather(Weight.rows(segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols), indices.segment(), out.segment(), count);
+    kernels().run(new Operation.Gather(Weight.rows(segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols), indices.segment(), out.segment(), count));
     return out;
   }
 
@@ -412,14 +425,14 @@ public final class Tensor {
   public Tensor resize(int height, int width, Interpolation interpolation) {
     if (dim(1) == height && dim(2) == width) return this;
     var out = allocate(dim(0), height, width, dim(3));
-    kernels().resize(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation);
+    kernels().run(new Operation.Resize(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
     return out;
   }
 
   /// Which channel of a map is the largest, at another size: `[B, H, W, C]` → `[B, height, width]`.
   public Tensor argmax(int height, int width, Interpolation interpolation) {
     var out = allocate(dim(0), height, width);
-    kernels().resizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation);
+    kernels().run(new Operation.ResizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
     return out;
   }
 
@@ -430,7 +443,7 @@ public final class Tensor {
     for (int i = 0; i < dim; i++) outer *= shape[i];
     for (int i = dim + 1; i < rank(); i++) inner *= shape[i];
     var out = allocate(IntStream.range(0, rank()).filter(i -> i != dim).map(i -> shape[i]).toArray());
-    kernels().resize(x.segment(), outer, shape[dim], 1, inner, out.segment(), 1, 1, Interpolation.AREA);
+    kernels().run(new Operation.Resize(x.segment(), outer, shape[dim], 1, inner, out.segment(), 1, 1, Interpolation.AREA));
     return out;
   }
 
@@ -439,7 +452,7 @@ public final class Tensor {
     var outShape = shape.clone();
     outShape[rank() - 1] = other.dim(-1);
     var out = allocate(outShape);
-    kernels().matmul(matrices(), other.matrices(), out.matrices(), scale);
+    kernels().run(new Operation.Matmul(matrices(), other.matrices(), out.matrices(), scale));
     return out;
   }
 

@@ -1,6 +1,9 @@
 package dev.fovea.engine.tensor;
 
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Plan;
+import dev.fovea.kernels.Recording;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
@@ -99,7 +102,9 @@ public final class Workspace implements AutoCloseable {
       Function<R, ? extends Collection<Tensor>> outputs) {
     recorder = new Recorder(this);
     try {
-      return recorder.recording(outputs.apply(forward.apply(mapped(inputs, input -> input.in(this)))));
+      var recorded = new HashMap<String, Tensor>();
+      inputs.forEach((name, given) -> recorded.put(name, recorder.input(name, given)));
+      return recorder.recording(outputs.apply(forward.apply(recorded)));
     } finally {
       recorder = null;
     }
@@ -132,7 +137,7 @@ public final class Workspace implements AutoCloseable {
   public Tensor allocate(int... shape) {
     if (recorder != null) return recorder.allocate(shape);
     if (plan == null) throw new IllegalStateException("a tensor can be computed in a pass only, see Workspace.run");
-    var place = plan.place(nextBuffer++, shape);
+    var place = plan.place(nextBuffer++, Float.BYTES * Tensor.shapeOnly(shape).size());
     return Tensor.dense(this, memory.asSlice(place.offset(), place.bytes()), shape);
   }
 

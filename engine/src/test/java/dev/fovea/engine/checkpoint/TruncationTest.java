@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.io.IOException;
@@ -46,7 +47,7 @@ class TruncationTest {
     }
 
     private static void linear(Kernels kernels, Weight.Type type, MemorySegment mapped, Arena arena) {
-      kernels.linear(floats(arena, M * K), new Weight(mapped, type, Weight.Layout.PANELS, N, K), null, Activation.NONE, null, floats(arena, M * N), M);
+      kernels.run(new Operation.Linear(floats(arena, M * K), new Weight(mapped, type, Weight.Layout.PANELS, N, K), null, Activation.NONE, null, floats(arena, M * N), M));
     }
 
     private static MemorySegment floats(Arena arena, long n) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
-import dev.fovea.engine.tensor.Operation;
+import dev.fovea.kernels.Operation;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;

@@ -8,6 +8,7 @@ import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;

@@ -6,9 +6,31 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.GridBias;
-import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Operation.Activate;
+import dev.fovea.kernels.Operation.Add;
+import dev.fovea.kernels.Operation.Append;
+import dev.fovea.kernels.Operation.Attention;
+import dev.fovea.kernels.Operation.AttentionMaps;
+import dev.fovea.kernels.Operation.Convolve;
+import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.Depthwise;
+import dev.fovea.kernels.Operation.Find;
+import dev.fovea.kernels.Operation.Fourier;
+import dev.fovea.kernels.Operation.Gather;
+import dev.fovea.kernels.Operation.LayerNorm;
+import dev.fovea.kernels.Operation.Linear;
+import dev.fovea.kernels.Operation.Matmul;
+import dev.fovea.kernels.Operation.Multiply;
+import dev.fovea.kernels.Operation.Resampling;
+import dev.fovea.kernels.Operation.Resize;
+import dev.fovea.kernels.Operation.ResizeArgmax;
+import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Scale;
+import dev.fovea.kernels.Operation.Softmax;
+import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -35,7 +57,33 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  public void run(Operation operation) {
+    switch (operation) {
+      case Linear(var x, var weight, var bias, var act, var residual, var out, int m) -> linear(x, weight, bias, act, residual, out, m);
+      case Matmul(var a, var b, var to, float scale) -> matmul(a, b, to, scale);
+      case Attention o -> attention(o.present());
+      case AttentionMaps(var q, var k, var mask, var out, float scale) -> attentionMaps(q, k, mask, out, scale);
+      case Softmax(var x, var out, int rows, int cols) -> softmax(x, out, rows, cols);
+      case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) -> layerNorm(x, gamma, beta, eps, out, rows, cols);
+      case RmsNorm(var x, var gamma, float eps, var out, int rows, int cols) -> rmsNorm(x, gamma, eps, out, rows, cols);
+      case Activate(var activation, var x, var out, long n) -> activate(activation, x, out, n);
+      case Scale(var x, float factor, var out, long n) -> scale(x, factor, out, n);
+      case Add(var a, var b, var out, long n, long period) -> add(a, b, out, n, period);
+      case Multiply(var a, var b, var out, long n, long period) -> multiply(a, b, out, n, period);
+      case Copy(var from, var to) -> copy(from, to);
+      case Append append -> run(append.now());
+      case Gather gather -> gather(gather);
+      case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
+      case Fourier o -> fourier(o);
+      case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) -> convolve(x, g, weight, bias, act, residual, out);
+      case Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
+      case TransposedConvolution o -> transposedConvolution(o);
+      case Resize o -> resize(o);
+      case ResizeArgmax o -> resizeArgmax(o);
+    }
+  }
+
+  private void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     int n = weight.n(), k = weight.k();
     workers.forEach(m, row -> {
@@ -51,8 +99,7 @@ public final class ReferenceKernels implements Kernels {
     });
   }
 
-  @Override
-  public void matmul(Matrices a, Matrices b, Matrices out, float scale) {
+  private void matmul(Matrices a, Matrices b, Matrices out, float scale) {
     workers.forEach(a.outer() * a.inner(), batch -> {
       int o = batch / a.inner(), i = batch % a.inner();
       for (int row = 0; row < out.rows(); row++)
@@ -64,23 +111,23 @@ public final class ReferenceKernels implements Kernels {
     });
   }
 
-  @Override
-  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
-    workers.forEach(q.outer() * q.inner(), batch -> {
-      int o = batch / q.inner(), i = batch % q.inner();
-      for (int query = 0; query < q.rows(); query++) {
-        var weights = attentionWeights(q, k, mask, o, i, query, scale);
+  private void attention(Attention op) {
+    var v = op.v();
+    int heads = op.q().inner(), keys = op.k().rows();
+    workers.forEach(op.q().outer() * heads, batch -> {
+      int o = batch / heads, i = batch % heads;
+      for (int query = 0; query < op.q().rows(); query++) {
+        var weights = attentionWeights(op.q(), op.k(), op.mask(), o, i, query, op.scale());
         for (int d = 0; d < v.cols(); d++) {
           double sum = 0;
-          for (int key = 0; key < k.rows(); key++) sum += weights[key] * at(v, o, i, key, d);
-          put(out.segment(), out.index(o, i, query, d), sum);
+          for (int key = 0; key < keys; key++) sum += weights[key] * at(v, o, i, key, d);
+          put(op.out(), op.to().index(o, i, query, d), sum);
         }
       }
     });
   }
 
-  @Override
-  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+  private void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
     workers.forEach(q.outer() * q.inner(), batch -> {
       for (int query = 0; query < q.rows(); query++) {
         var weights = attentionWeights(q, k, mask, batch / q.inner(), batch % q.inner(), query, scale);
@@ -115,8 +162,7 @@ public final class ReferenceKernels implements Kernels {
     return weights;
   }
 
-  @Override
-  public void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
+  private void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
     workers.forEach(rows, row -> {
       long start = (long) row * cols;
       var values = new double[cols];
@@ -133,8 +179,7 @@ public final class ReferenceKernels implements Kernels {
     for (int i = 0; i < values.length; i++) values[i] /= sum;
   }
 
-  @Override
-  public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+  private void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int rows, int cols) {
     workers.forEach(rows, row -> {
       long start = (long) row * cols;
@@ -150,8 +195,7 @@ public final class ReferenceKernels implements Kernels {
     });
   }
 
-  @Override
-  public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
+  private void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
     workers.forEach(rows, row -> {
       long start = (long) row * cols;
       double squares = 0;
@@ -161,8 +205,7 @@ public final class ReferenceKernels implements Kernels {
     });
   }
 
-  @Override
-  public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
+  private void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     for (long i = 0; i < n; i++) put(out, i, apply(activation, at(x, i)));
   }
 
@@ -180,23 +223,19 @@ public final class ReferenceKernels implements Kernels {
     };
   }
 
-  @Override
-  public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+  private void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     for (long i = 0; i < n; i++) put(out, i, (double) at(a, i) + at(b, i % period));
   }
 
-  @Override
-  public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+  private void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     for (long i = 0; i < n; i++) put(out, i, (double) at(a, i) * at(b, i % period));
   }
 
-  @Override
-  public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
+  private void scale(MemorySegment x, float factor, MemorySegment out, long n) {
     for (long i = 0; i < n; i++) put(out, i, (double) at(x, i) * factor);
   }
 
-  @Override
-  public void copy(Matrices from, Matrices to) {
+  private void copy(Matrices from, Matrices to) {
     for (int o = 0; o < from.outer(); o++)
       for (int i = 0; i < from.inner(); i++)
         for (int row = 0; row < from.rows(); row++)
@@ -204,36 +243,35 @@ public final class ReferenceKernels implements Kernels {
             put(to.segment(), to.index(o, i, row, col), at(from, o, i, row, col));
   }
 
-  @Override
-  public void gather(Weight table, MemorySegment indices, MemorySegment out, int count) {
-    for (int i = 0; i < count; i++)
-      for (int col = 0; col < table.k(); col++) put(out, (long) i * table.k() + col, table.get((int) at(indices, i), col));
-  }
-
-  @Override
-  public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
-    for (int row = 0; row < rows; row++) {
-      int col = 0;
-      while (col < cols && at(x, (long) row * cols + col) != value) col++;
-      put(out, row, (double) row * cols + (col < cols ? col : 0));
+  private void gather(Gather o) {
+    int k = o.table().k();
+    for (int i = 0; i < o.count(); i++) {
+      int row = o.row(at(o.indices(), i));
+      for (int col = 0; col < k; col++) put(o.out(), (long) i * k + col, row < 0 ? Double.NaN : o.table().get(row, col));
     }
   }
 
-  @Override
-  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
-      int frequencies) {
-    for (int p = 0; p < points; p++)
+  private void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
+    for (int row = 0; row < rows; row++) {
+      int col = 0;
+      while (col < cols && at(x, (long) row * cols + col) != value) col++;
+      put(out, row, col < cols ? (double) row * cols + col : Double.NaN);
+    }
+  }
+
+  private void fourier(Fourier o) {
+    int dims = o.dims(), frequencies = o.frequencies();
+    for (int p = 0; p < o.points(); p++)
       for (int f = 0; f < frequencies; f++) {
         double angle = 0;
         for (int d = 0; d < dims; d++)
-          angle += (scale * at(x, (long) p * dims + d) + offset) * at(basis, (long) d * frequencies + f);
-        put(out, 2L * p * frequencies + f, Math.sin(2 * Math.PI * angle));
-        put(out, (2L * p + 1) * frequencies + f, Math.cos(2 * Math.PI * angle));
+          angle += (o.scale() * at(o.x(), (long) p * dims + d) + o.offset()) * at(o.basis(), (long) d * frequencies + f);
+        put(o.out(), 2L * p * frequencies + f, Math.sin(2 * Math.PI * angle));
+        put(o.out(), (2L * p + 1) * frequencies + f, Math.cos(2 * Math.PI * angle));
       }
   }
 
-  @Override
-  public void convolution(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  private void convolve(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out) {
     if (weight.n() == 0) return;
     int cols = g.cols(), perGroup = weight.n() / Math.max(1, g.groups());
@@ -255,8 +293,7 @@ public final class ReferenceKernels implements Kernels {
     });
   }
 
-  @Override
-  public void depthwise(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
+  private void depthwise(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
       MemorySegment out) {
     int cols = g.cols();
     workers.forEach(g.windows(), window -> {
@@ -278,63 +315,57 @@ public final class ReferenceKernels implements Kernels {
     return y < 0 || y >= g.height() || from < 0 || from >= g.width() ? 0 : at(x, g.index(batch, y, from, c));
   }
 
-  @Override
-  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
-      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
-    int n = weight.n() / (kernel * kernel);
-    workers.forEach(batch * height, row -> {
+  private void transposedConvolution(TransposedConvolution o) {
+    int n = o.channels(), kernel = o.kernel(), width = o.width(), k = o.weight().k();
+    workers.forEach(o.batch() * o.height(), row -> {
       for (int col = 0; col < width; col++)
         for (int dy = 0; dy < kernel; dy++)
           for (int dx = 0; dx < kernel; dx++)
             for (int i = 0; i < n; i++) {
               double sum = 0;
-              for (int c = 0; c < weight.k(); c++)
-                sum += (double) at(x, ((long) row * width + col) * weight.k() + c) * weight.get((dy * kernel + dx) * n + i, c);
-              if (bias != null) sum += at(bias, i);
-              put(out, ((((long) row * kernel + dy) * width + col) * kernel + dx) * n + i, apply(activation, sum));
+              for (int c = 0; c < k; c++)
+                sum += (double) at(o.x(), ((long) row * width + col) * k + c) * o.weight().get((dy * kernel + dx) * n + i, c);
+              if (o.bias() != null) sum += at(o.bias(), i);
+              put(o.out(), ((((long) row * kernel + dy) * width + col) * kernel + dx) * n + i, apply(o.activation(), sum));
             }
     });
   }
 
-  @Override
-  public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
-      int outWidth, Interpolation interpolation) {
-    for (int b = 0; b < batch; b++)
-      for (int row = 0; row < outHeight; row++)
-        for (int col = 0; col < outWidth; col++)
-          for (int c = 0; c < channels; c++)
-            put(out, (((long) b * outHeight + row) * outWidth + col) * channels + c,
-                resampled(x, b, height, width, channels, c, row, outHeight, col, outWidth, interpolation));
+  private void resize(Resize o) {
+    for (int b = 0; b < o.batch(); b++)
+      for (int row = 0; row < o.outHeight(); row++)
+        for (int col = 0; col < o.outWidth(); col++)
+          for (int c = 0; c < o.channels(); c++)
+            put(o.out(), (((long) b * o.outHeight() + row) * o.outWidth() + col) * o.channels() + c, resampled(o, b, c, row, col));
   }
 
-  @Override
-  public void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
-      int outWidth, Interpolation interpolation) {
-    for (int b = 0; b < batch; b++)
-      for (int row = 0; row < outHeight; row++)
-        for (int col = 0; col < outWidth; col++) {
+  private void resizeArgmax(ResizeArgmax o) {
+    for (int b = 0; b < o.batch(); b++)
+      for (int row = 0; row < o.outHeight(); row++)
+        for (int col = 0; col < o.outWidth(); col++) {
           int best = 0;
           float largest = Float.NEGATIVE_INFINITY;
-          for (int c = 0; c < channels; c++) {
-            float value = (float) resampled(x, b, height, width, channels, c, row, outHeight, col, outWidth, interpolation);
+          for (int c = 0; c < o.channels(); c++) {
+            float value = (float) resampled(o, b, c, row, col);
             if (value > largest) {
               largest = value;
               best = c;
             }
           }
-          put(out, ((long) b * outHeight + row) * outWidth + col, best);
+          put(o.out(), ((long) b * o.outHeight() + row) * o.outWidth() + col, best);
         }
   }
 
-  private static double resampled(MemorySegment x, int b, int height, int width, int channels, int c, int row, int outHeight, int col,
-      int outWidth, Interpolation interpolation) {
+  private static double resampled(Resampling o, int b, int c, int row, int col) {
+    int height = o.height(), width = o.width(), outHeight = o.outHeight(), outWidth = o.outWidth();
+    var interpolation = o.interpolation();
     double sum = 0;
     for (int i = 0; i < interpolation.taps(height, outHeight); i++)
       for (int j = 0; j < interpolation.taps(width, outWidth); j++) {
         int y = Math.clamp(interpolation.first(row, height, outHeight) + i, 0, height - 1);
         int from = Math.clamp(interpolation.first(col, width, outWidth) + j, 0, width - 1);
         sum += interpolation.coefficient(i, row, height, outHeight) * interpolation.coefficient(j, col, width, outWidth)
-            * at(x, (((long) b * height + y) * width + from) * channels + c);
+            * at(o.x(), (((long) b * height + y) * width + from) * o.channels() + c);
       }
     return sum;
   }

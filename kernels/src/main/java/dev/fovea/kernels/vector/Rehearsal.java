@@ -6,7 +6,9 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.LANES;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.io.IOException;
@@ -119,10 +121,10 @@ public final class Rehearsal {
     try (var kernels = new VectorKernels(Workers.threads(1), StandIns.NEVER)) {
       for (int i = 0; i < OPERATIONS; i++) {
         var met = i % 2 == 0 ? few : many;
-        kernels.attention(few, met, met, Matrices.dense(out, 1, m, d), 1);
-        kernels.linear(x, weight, bias, Activation.NONE, null, y, m);
-        kernels.linear(x, weight, bias, Activation.GELU, null, y, m);
-        kernels.linear(x, weight, bias, Activation.NONE, y, y, m);
+        kernels.run(new Operation.Attention(few, met, met, AttentionMask.NONE, Matrices.dense(out, 1, m, d), 1));
+        kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, null, y, m));
+        kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, null, y, m));
+        kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, y, y, m));
       }
     }
   }

@@ -5,9 +5,27 @@ import static dev.fovea.kernels.vector.Simd.FLOAT;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
-import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Operation.Activate;
+import dev.fovea.kernels.Operation.Add;
+import dev.fovea.kernels.Operation.Append;
+import dev.fovea.kernels.Operation.AttentionMaps;
+import dev.fovea.kernels.Operation.Convolve;
+import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.Find;
+import dev.fovea.kernels.Operation.Fourier;
+import dev.fovea.kernels.Operation.Gather;
+import dev.fovea.kernels.Operation.LayerNorm;
+import dev.fovea.kernels.Operation.Linear;
+import dev.fovea.kernels.Operation.Matmul;
+import dev.fovea.kernels.Operation.Multiply;
+import dev.fovea.kernels.Operation.ResizeArgmax;
+import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Scale;
+import dev.fovea.kernels.Operation.Softmax;
+import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -59,30 +77,52 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  public void run(Operation operation) {
+    switch (operation) {
+      case Linear(var x, var weight, var bias, var act, var residual, var out, int m) -> linear(x, weight, bias, act, residual, out, m);
+      case Matmul(var a, var b, var to, float scale) -> matmul(a, b, to, scale);
+      case Operation.Attention o -> attention(o.present());
+      case AttentionMaps(var q, var k, var mask, var out, float scale) -> attentionMaps(q, k, mask, out, scale);
+      case Softmax(var x, var out, int rows, int cols) -> softmax(x, out, rows, cols);
+      case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) -> layerNorm(x, gamma, beta, eps, out, rows, cols);
+      case RmsNorm(var x, var gamma, float eps, var out, int rows, int cols) -> rmsNorm(x, gamma, eps, out, rows, cols);
+      case Activate(var activation, var x, var out, long n) -> activate(activation, x, out, n);
+      case Scale(var x, float factor, var out, long n) -> scale(x, factor, out, n);
+      case Add(var a, var b, var out, long n, long period) -> add(a, b, out, n, period);
+      case Multiply(var a, var b, var out, long n, long period) -> multiply(a, b, out, n, period);
+      case Copy(var from, var to) -> copy(from, to);
+      case Append append -> run(append.now());
+      case Gather gather -> gather(gather);
+      case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
+      case Fourier o -> fourier(o);
+      case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) -> convolve(x, g, weight, bias, act, residual, out);
+      case Operation.Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
+      case TransposedConvolution o -> transposedConvolution(o);
+      case Operation.Resize o -> resize(o);
+      case ResizeArgmax o -> resizeArgmax(o);
+    }
+  }
+
+  private void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     if (out.byteSize() == 0) return;
     var left = LeftRows.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
     product.run(left, m, weight, bias, activation, residual, out, row -> (long) row * weight.n());
   }
 
-  @Override
-  public void matmul(Matrices a, Matrices b, Matrices out, float scale) {
+  private void matmul(Matrices a, Matrices b, Matrices out, float scale) {
     if (!out.isEmpty()) product.matmul(a, b, out, scale);
   }
 
-  @Override
-  public void attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
-    if (!out.isEmpty()) attention.run(q, k, v, mask, out, scale);
+  private void attention(Operation.Attention o) {
+    if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.mask(), o.to(), o.scale());
   }
 
-  @Override
-  public void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
+  private void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
     if (maps.byteSize() > 0) attention.maps(q, k, mask, maps, scale, product);
   }
 
-  @Override
-  public void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
+  private void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
       try (var loan = scratch.borrowArray(Rows.room(cols))) {
         float[] s = loan.floats();
@@ -95,8 +135,7 @@ public final class VectorKernels implements Kernels {
     });
   }
 
-  @Override
-  public void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
+  private void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
       if (standIns.inUse()) plainLayerNorm(x, gamma, beta, eps, out, from, to, cols);
@@ -122,8 +161,7 @@ public final class VectorKernels implements Kernels {
     }
   }
 
-  @Override
-  public void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
+  private void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
       try (var room = scratch.borrowArray(Rows.ROOM)) {
         for (int row = from; row < to; row++) Rows.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, room.floats());
@@ -131,37 +169,32 @@ public final class VectorKernels implements Kernels {
     });
   }
 
-  @Override
-  public void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
+  private void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     forEachChunk(n, (from, to, s) -> {
       if (standIns.inUse()) PlainElements.activate(activation, x, out, from, to, s);
       else Elements.activate(activation, x, out, from, to, s);
     });
   }
 
-  @Override
-  public void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+  private void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     forEachPeriod(n, period, (from, to, at, s) -> {
       if (standIns.inUse()) PlainElements.add(a, b, at, out, from, to, s);
       else Elements.add(a, b, at, out, from, to);
     });
   }
 
-  @Override
-  public void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
+  private void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     forEachPeriod(n, period, (from, to, at, s) -> {
       if (standIns.inUse()) PlainElements.multiply(a, b, at, out, from, to, s);
       else Elements.multiply(a, b, at, out, from, to);
     });
   }
 
-  @Override
-  public void scale(MemorySegment x, float factor, MemorySegment out, long n) {
+  private void scale(MemorySegment x, float factor, MemorySegment out, long n) {
     forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to));
   }
 
-  @Override
-  public void copy(Matrices from, Matrices to) {
+  private void copy(Matrices from, Matrices to) {
     if (from.isEmpty()) return;
     if (Maps.areTransposed(from, to) && !standIns.inUse()) {
       workers.forEach(from.outer() * from.rows(), task -> {
@@ -176,46 +209,42 @@ public final class VectorKernels implements Kernels {
     });
   }
 
-  @Override
-  public void gather(Weight table, MemorySegment indices, MemorySegment out, int count) {
-    workers.forEach(count, i -> {
-      int row = (int) indices.getAtIndex(FLOAT, i), k = table.k();
-      for (int col = 0; col < k; col++) out.setAtIndex(FLOAT, (long) i * k + col, table.get(row, col));
+  private void gather(Gather o) {
+    int k = o.table().k();
+    workers.forEach(o.count(), i -> {
+      int row = o.row(o.indices().getAtIndex(FLOAT, i));
+      for (int col = 0; col < k; col++) o.out().setAtIndex(FLOAT, (long) i * k + col, row < 0 ? Float.NaN : o.table().get(row, col));
     });
   }
 
-  @Override
-  public void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
+  private void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
     for (int row = 0; row < rows; row++) {
       int col = 0;
       while (col < cols && x.getAtIndex(FLOAT, (long) row * cols + col) != value) col++;
-      out.setAtIndex(FLOAT, row, (float) row * cols + (col < cols ? col : 0));
+      out.setAtIndex(FLOAT, row, col < cols ? (float) row * cols + col : Float.NaN);
     }
   }
 
   /// Sines of single numbers: a prompt has a few points, and a map's positions are computed once.
-  @Override
-  public void fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
-      int frequencies) {
-    workers.forEach(points, p -> {
+  private void fourier(Fourier o) {
+    int dims = o.dims(), frequencies = o.frequencies();
+    workers.forEach(o.points(), p -> {
       for (int f = 0; f < frequencies; f++) {
         double turns = 0;
         for (int d = 0; d < dims; d++)
-          turns += (scale * Simd.at(x, (long) p * dims + d) + offset) * Simd.at(basis, (long) d * frequencies + f);
-        Simd.put(out, 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
-        Simd.put(out, (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
+          turns += (o.scale() * Simd.at(o.x(), (long) p * dims + d) + o.offset()) * Simd.at(o.basis(), (long) d * frequencies + f);
+        Simd.put(o.out(), 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
+        Simd.put(o.out(), (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
       }
     });
   }
 
-  @Override
-  public void convolution(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias,
+  private void convolve(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias,
       Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
     if (out.byteSize() > 0) convolutions.run(x, geometry, weight, bias, activation, residual, out);
   }
 
-  @Override
-  public void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
+  private void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
     workers.forEach(Depthwise.tasks(geometry), task -> {
@@ -225,22 +254,19 @@ public final class VectorKernels implements Kernels {
     });
   }
 
-  @Override
-  public void transposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
-      @Nullable MemorySegment bias, Activation activation, MemorySegment out) {
-    if (out.byteSize() > 0) convolutions.transposed(x, batch, height, width, kernel, weight, bias, activation, out);
+  private void transposedConvolution(TransposedConvolution o) {
+    if (o.out().byteSize() > 0)
+      convolutions.transposed(o.x(), o.batch(), o.height(), o.width(), o.kernel(), o.weight(), o.bias(), o.activation(), o.out());
   }
 
-  @Override
-  public void resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
-      int outWidth, Interpolation interpolation) {
-    if (out.byteSize() > 0) resize.run(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  private void resize(Operation.Resize o) {
+    if (o.out().byteSize() > 0)
+      resize.run(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
   }
 
-  @Override
-  public void resizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
-      int outWidth, Interpolation interpolation) {
-    if (out.byteSize() > 0) resize.argmax(x, batch, height, width, channels, out, outHeight, outWidth, interpolation);
+  private void resizeArgmax(ResizeArgmax o) {
+    if (o.out().byteSize() > 0)
+      resize.argmax(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
   }
 
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.

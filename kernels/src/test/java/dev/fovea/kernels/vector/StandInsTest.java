@@ -3,8 +3,10 @@ package dev.fovea.kernels.vector;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
 import dev.fovea.kernels.Workers;
@@ -72,8 +74,8 @@ class StandInsTest {
     for (var type : Weight.Type.values())
       for (var layout : Weight.Layout.values()) {
         var weight = weight(type, layout, n, k);
-        expectSame((long) m * n, (kernels, out) -> kernels.linear(x, weight, bias, Activation.NONE, residual, out, m));
-        expectSame((long) m * n, (kernels, out) -> kernels.linear(x, weight, null, Activation.GELU, out, out, m));
+        expectSame((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, residual, out, m)));
+        expectSame((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, null, Activation.GELU, out, out, m)));
       }
   }
 
@@ -84,11 +86,11 @@ class StandInsTest {
     var x = arena.allocate(4L * n, 64);
     for (int i = 0; i < n; i++)
       x.setAtIndex(ValueLayout.JAVA_FLOAT, i, i < SPECIAL.length ? SPECIAL[i] : Float.intBitsToFloat(random.nextInt()));
-    expectSame(n, (kernels, out) -> kernels.activate(activation, x, out, n));
+    expectSame(n, (kernels, out) -> kernels.run(new Operation.Activate(activation, x, out, n)));
     var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 50, 40);
     var left = floats(33 * 40, 1);
     var bias = floats(50, 1);
-    expectSame(33 * 50, (kernels, out) -> kernels.linear(left, weight, bias, activation, null, out, 33));
+    expectSame(33 * 50, (kernels, out) -> kernels.run(new Operation.Linear(left, weight, bias, activation, null, out, 33)));
   }
 
   @ParameterizedTest
@@ -99,18 +101,18 @@ class StandInsTest {
     Matrices k = Matrices.dense(floats((long) heads * keys * depth, 3), heads, keys, depth);
     Matrices v = Matrices.dense(floats((long) heads * keys * depth, 1), heads, keys, depth);
     expectSame((long) heads * queries * depth,
-        (kernels, out) -> kernels.attention(q, k, v, Matrices.dense(out, heads, queries, depth), 0.125f));
+        (kernels, out) -> kernels.run(new Operation.Attention(q, k, v, AttentionMask.NONE, Matrices.dense(out, heads, queries, depth), 0.125f)));
   }
 
   @ParameterizedTest
   @CsvSource({"1,1", "3,7", "5,768", "20,1000", "2,4099"})
   void rows(int rows, int cols) {
     MemorySegment x = floats((long) rows * cols, 5), gamma = floats(cols, 1), beta = floats(cols, 1);
-    expectSame((long) rows * cols, (kernels, out) -> kernels.layerNorm(x, gamma, beta, 1e-6f, out, rows, cols));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.layerNorm(x, gamma, null, 1e-6f, out, rows, cols));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.softmax(x, out, rows, cols));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.add(x, gamma, out, (long) rows * cols, cols));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.multiply(x, gamma, out, (long) rows * cols, cols));
+    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, beta, 1e-6f, out, rows, cols)));
+    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, null, 1e-6f, out, rows, cols)));
+    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.Softmax(x, out, rows, cols)));
+    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.Add(x, gamma, out, (long) rows * cols, cols)));
+    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.Multiply(x, gamma, out, (long) rows * cols, cols)));
   }
 
   @Test
@@ -120,7 +122,7 @@ class StandInsTest {
       var x = floats(2 * 3 * 32 * 32, 1);
       var weight = weight(Weight.Type.F16, Weight.Layout.PANELS, 24, 3 * side * side);
       var bias = floats(24, 1);
-      expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.convolution(x, geometry, weight, bias, Activation.NONE, null, out));
+      expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.run(new Operation.Convolve(x, geometry, weight, bias, Activation.NONE, null, out)));
     }
   }
 
@@ -132,7 +134,7 @@ class StandInsTest {
         var geometry = Convolution.of(2, 9, 7, channels, window);
         var x = floats(2 * 9 * 7 * channels, 1);
         var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 24, window.size() * channels);
-        expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.convolution(x, geometry, weight, null, Activation.GELU, null, out));
+        expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.run(new Operation.Convolve(x, geometry, weight, null, Activation.GELU, null, out)));
       }
   }
 }

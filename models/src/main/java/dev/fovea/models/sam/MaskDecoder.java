@@ -8,6 +8,7 @@ import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Operation;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
@@ -72,8 +73,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     Tensor attend(Tensor queries, Tensor keys, Tensor values) {
       var out = queries.allocate(queries.shape());
       int depth = queries.dim(1) / numHeads;
-      queries.workspace().kernels().attention(heads(queries).matrices(), heads(keys).matrices(), heads(values).matrices(),
-          AttentionMask.NONE, heads(out).matrices(), (float) (1 / Math.sqrt(depth)));
+      queries.workspace().kernels().run(new Operation.Attention(heads(queries).matrices(), heads(keys).matrices(), heads(values).matrices(),
+          AttentionMask.NONE, heads(out).matrices(), (float) (1 / Math.sqrt(depth))));
       return out;
     }
 

@@ -6,6 +6,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
@@ -26,7 +27,7 @@ final class FoveaPeer {
     return new Computation() {
       @Override
       public void run() {
-        kernels.linear(x, weight, null, Activation.NONE, null, out, p.m());
+        kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, out, p.m()));
       }
 
       @Override

@@ -1,4 +1,4 @@
-package dev.fovea.engine.tensor;
+package dev.fovea.kernels;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -10,17 +10,21 @@ import java.util.stream.IntStream;
 /// largest are placed first, each at the lowest place that is free while it lives (Pisarchyk and Lee, "Efficient Memory
 /// Management for Deep Neural Net Inference", 2020, greedy by size).
 public final class Plan {
-  private static final long ALIGNMENT = 64;
+  static final long ALIGNMENT = 64;
 
-  /// A tensor's memory: `bytes` bytes, needed from operation `from` to operation `to`, both included.
-  record Buffer(long bytes, int from, int to) {
-    private boolean meets(Buffer other) {
+  /// When a tensor is needed.
+  ///
+  /// @param bytes its size
+  /// @param from the first operation that needs it
+  /// @param to the last one, included
+  public record Lifetime(long bytes, int from, int to) {
+    private boolean meets(Lifetime other) {
       return from <= other.to && other.from <= to;
     }
   }
 
   /// A place in the workspace.
-  record Place(long offset, long bytes) {
+  public record Place(long offset, long bytes) {
     private long end() {
       return offset + Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
     }
@@ -36,7 +40,10 @@ public final class Plan {
     bytes = Arrays.stream(places).mapToLong(Place::end).max().orElse(0);
   }
 
-  static Plan of(List<Buffer> buffers, long macs) {
+  /// Places the tensors of a pass.
+  ///
+  /// @param macs multiply-accumulates of the pass
+  public static Plan of(List<Lifetime> buffers, long macs) {
     var places = new Place[buffers.size()];
     var bySize = IntStream.range(0, places.length).boxed()
         .sorted(Comparator.comparingLong((Integer i) -> buffers.get(i).bytes()).reversed()).toList();
@@ -69,11 +76,16 @@ public final class Plan {
     return macs;
   }
 
-  Place place(int i, int[] shape) {
-    long size = 4;
-    for (int d : shape) size *= d;
-    if (i >= places.length || places[i].bytes() != size)
-      throw new IllegalStateException("tensor " + i + " of the pass, " + Arrays.toString(shape) + ", is not the one that was planned");
+  /// Where the `i`-th tensor of the pass lies.
+  ///
+  /// @throws IllegalStateException if the pass has no such tensor, or one of another size
+  public Place place(int i, long bytes) {
+    if (i >= places.length || places[i].bytes() != bytes)
+      throw new IllegalStateException("tensor " + i + " of the pass, " + bytes + " bytes, is not the one that was planned");
+    return places[i];
+  }
+
+  Place place(int i) {
     return places[i];
   }
 }

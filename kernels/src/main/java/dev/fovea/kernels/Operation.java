@@ -1,0 +1,701 @@
+package dev.fovea.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/// One operation of a model on whole buffers of native memory, with all of its arguments: what [Kernels#run] performs.
+///
+/// An operation is data. It says which buffers it reads, which one it writes, how many multiply-accumulates it takes and what it
+/// refuses, so that a pass can be checked, counted, planned, traced, moved to other memory and replayed by code that knows no
+/// operation by name. A provider is one switch over this type.
+///
+/// Numbers are float32 in native byte order, rows one after the other, unless a component says otherwise. A buffer's size is
+/// exactly what its shape needs. NaN and infinities propagate as IEEE 754 prescribes. Sizes of zero are allowed and do nothing.
+public sealed interface Operation {
+  /// The same operation on the buffers that `buffers` puts in place of its own. Each buffer is visited once.
+  Operation on(BufferVisitor buffers);
+
+  /// The buffer that is written, a view of a larger one included.
+  MemorySegment out();
+
+  /// The sizes, such as `M × N × K`.
+  List<Integer> shape();
+
+  /// Multiply-accumulates; 0 for what is not a product.
+  default long macs() {
+    return 0;
+  }
+
+  /// The operation's name: its type's, with a small first letter.
+  default String name() {
+    var name = getClass().getSimpleName();
+    return Character.toLowerCase(name.charAt(0)) + name.substring(1);
+  }
+
+  /// Every buffer that is read or written, in the order of the components.
+  default List<MemorySegment> buffers() {
+    var all = new ArrayList<MemorySegment>();
+    on(new BufferList(all));
+    return all;
+  }
+
+  /// Inputs that may be `out` itself. The others may not share a byte with it.
+  default List<MemorySegment> replaceable() {
+    return List.of();
+  }
+
+  /// Refuses sizes that do not fit together; [Check#operation] then checks the buffers.
+  default void checkShape() {}
+
+  /// `out = activation(x · weightᵀ + bias) + residual`.
+  ///
+  /// @param x `[M, K]`
+  /// @param weight `[N, K]`
+  /// @param bias `[N]`, or null for none
+  /// @param residual `[M, N]`, or null for none; may be `out` itself
+  /// @param out `[M, N]`
+  record Linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
+      MemorySegment out, int m) implements Operation {
+    @Override
+    public Linear on(BufferVisitor b) {
+      int n = weight.n();
+      return new Linear(b.dense("x", x, m, weight.k()), b.of(weight), b.optional("bias", bias, n), activation,
+          b.optional("residual", residual, m, n), b.dense("out", out, m, n), m);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(m, weight.n(), weight.k());
+    }
+
+    @Override
+    public long macs() {
+      return (long) m * weight.n() * weight.k();
+    }
+
+    @Override
+    public List<MemorySegment> replaceable() {
+      return residual == null ? List.of() : List.of(residual);
+    }
+
+    @Override
+    public void checkShape() {
+      Check.size("m", m);
+    }
+  }
+
+  /// `to = scale · a · b`, matrix by matrix.
+  ///
+  /// @param a `[M, K]` each
+  /// @param b `[K, N]` each; [Matrices#transposed()] gives `a · bᵀ`
+  /// @param to `[M, N]` each, no two elements at the same place
+  record Matmul(Matrices a, Matrices b, Matrices to, float scale) implements Operation {
+    @Override
+    public Matmul on(BufferVisitor buffers) {
+      return new Matmul(buffers.of("a", a), buffers.of("b", b), buffers.of("out", to), scale);
+    }
+
+    @Override
+    public MemorySegment out() {
+      return to.segment();
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(Math.multiplyExact(a.outer(), a.inner()), a.rows(), b.cols(), a.cols());
+    }
+
+    @Override
+    public long macs() {
+      return (long) a.outer() * a.inner() * a.rows() * b.cols() * a.cols();
+    }
+
+    @Override
+    public void checkShape() {
+      Check.batch("b", b, a.outer(), a.inner(), a.cols(), b.cols());
+      Check.batch("out", to, a.outer(), a.inner(), a.rows(), b.cols());
+    }
+  }
+
+  /// `to = softmax(scale · q · kᵀ + mask) · v`, head by head, without writing the `N × N` scores to memory
+  /// (Vaswani et al., 2017; the blockwise softmax is Milakov and Gimelshein's, 2018).
+  ///
+  /// @param q `[queries, D]` each, with column stride 1, as all four
+  /// @param k `[keys, D]` each
+  /// @param v `[keys, D]` each
+  /// @param mask which keys are seen, and what is added to the scores
+  /// @param to `[queries, D]` each
+  record Attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices to, float scale) implements Operation {
+    @Override
+    public Attention on(BufferVisitor b) {
+      return new Attention(b.of("an input", q), b.of("an input", k), b.of("an input", v), mask.on(b, q, k), b.of("out", to), scale);
+    }
+
+    /// The operation over the keys that are there: where the mask has a length, keys and values end after so many rows.
+    public Attention present() {
+      if (mask.length() == null) return this;
+      int count = mask.present(k.rows());
+      return new Attention(q, k.firstRows(count), v.firstRows(count), mask.withoutLength(), to, scale);
+    }
+
+    @Override
+    public MemorySegment out() {
+      return to.segment();
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(Math.multiplyExact(q.outer(), q.inner()), q.rows(), k.rows(), q.cols());
+    }
+
+    @Override
+    public long macs() {
+      return (long) q.outer() * q.inner() * q.rows() * k.rows() * (q.cols() + v.cols());
+    }
+
+    @Override
+    public void checkShape() {
+      Check.batch("k", k, q.outer(), q.inner(), k.rows(), q.cols());
+      Check.batch("v", v, q.outer(), q.inner(), k.rows(), v.cols());
+      Check.batch("out", to, q.outer(), q.inner(), q.rows(), v.cols());
+      for (var m : new Matrices[] {q, k, v, to}) Check.adjacent("attention", m);
+      mask.check(q, k);
+    }
+  }
+
+  /// `out = softmax(scale · q · kᵀ + mask)`: the weights by which [Attention] multiplies the values, for callers that want to
+  /// inspect them. Keys beyond the mask's length have weight 0.
+  ///
+  /// @param q `[queries, D]` each, with column stride 1, as `k`
+  /// @param k `[keys, D]` each
+  /// @param out `[outer, inner, queries, keys]`
+  record AttentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment out, float scale) implements Operation {
+    @Override
+    public AttentionMaps on(BufferVisitor b) {
+      return new AttentionMaps(b.of("an input", q), b.of("an input", k), mask.on(b, q, k),
+          b.dense("out", out, q.outer(), q.inner(), q.rows(), k.rows()), scale);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(Math.multiplyExact(q.outer(), q.inner()), q.rows(), k.rows(), q.cols());
+    }
+
+    @Override
+    public long macs() {
+      return (long) q.outer() * q.inner() * q.rows() * k.rows() * q.cols();
+    }
+
+    @Override
+    public void checkShape() {
+      Check.batch("k", k, q.outer(), q.inner(), k.rows(), q.cols());
+      for (var m : new Matrices[] {q, k}) Check.adjacent("attention maps", m);
+      mask.check(q, k);
+    }
+  }
+
+  /// `out[r, c] = exp(x[r, c] - max(x[r])) / Σ exp(x[r] - max(x[r]))`. A row of nothing but `-∞` becomes NaN.
+  ///
+  /// @param x `[rows, cols]`
+  /// @param out `[rows, cols]`; may be `x` itself
+  record Softmax(MemorySegment x, MemorySegment out, int rows, int cols) implements Rowwise {
+    @Override
+    public Softmax on(BufferVisitor b) {
+      return new Softmax(b.dense("x", x, rows, cols), b.dense("out", out, rows, cols), rows, cols);
+    }
+  }
+
+  /// `out[r] = (x[r] - mean(x[r])) / √(var(x[r]) + eps) · gamma + beta`, with the biased variance
+  /// (Ba, Kiros and Hinton, "Layer Normalization", 2016).
+  ///
+  /// @param x `[rows, cols]`
+  /// @param gamma `[cols]`
+  /// @param beta `[cols]`, or null for none
+  /// @param out `[rows, cols]`; may be `x` itself
+  record LayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out, int rows, int cols)
+      implements Rowwise {
+    @Override
+    public LayerNorm on(BufferVisitor b) {
+      return new LayerNorm(b.dense("x", x, rows, cols), b.dense("gamma", gamma, cols), b.optional("beta", beta, cols), eps,
+          b.dense("out", out, rows, cols), rows, cols);
+    }
+  }
+
+  /// `out[r] = x[r] / √(mean(x[r]²) + eps) · gamma` (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019).
+  ///
+  /// @param x `[rows, cols]`
+  /// @param gamma `[cols]`, or null for none
+  /// @param out `[rows, cols]`; may be `x` itself
+  record RmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) implements Rowwise {
+    @Override
+    public RmsNorm on(BufferVisitor b) {
+      return new RmsNorm(b.dense("x", x, rows, cols), b.optional("gamma", gamma, cols), eps, b.dense("out", out, rows, cols), rows, cols);
+    }
+  }
+
+  /// `out = activation(x)`, element by element.
+  ///
+  /// @param x `[n]`
+  /// @param out `[n]`; may be `x` itself
+  record Activate(Activation activation, MemorySegment x, MemorySegment out, long n) implements Elementwise {
+    @Override
+    public Activate on(BufferVisitor b) {
+      return new Activate(activation, b.dense("x", x, n), b.dense("out", out, n), n);
+    }
+  }
+
+  /// `out = x · factor`.
+  ///
+  /// @param x `[n]`
+  /// @param out `[n]`; may be `x` itself
+  record Scale(MemorySegment x, float factor, MemorySegment out, long n) implements Elementwise {
+    @Override
+    public Scale on(BufferVisitor b) {
+      return new Scale(b.dense("x", x, n), factor, b.dense("out", out, n), n);
+    }
+  }
+
+  /// `out[i] = a[i] + b[i mod period]`: `b` repeats, as a position table does over a batch.
+  ///
+  /// @param a `[n]`
+  /// @param b `[period]`, where `period` divides `n`
+  /// @param out `[n]`; may be `a` itself, or `b` itself when `period` is `n`
+  record Add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) implements Repeating {
+    @Override
+    public Add on(BufferVisitor buffers) {
+      return new Add(buffers.dense("a", a, n), buffers.dense("b", b, period), buffers.dense("out", out, n), n, period);
+    }
+  }
+
+  /// `out[i] = a[i] · b[i mod period]`: `b` repeats, as a layer scale does over the tokens.
+  ///
+  /// @param a `[n]`
+  /// @param b `[period]`, where `period` divides `n`
+  /// @param out `[n]`; may be `a` itself, or `b` itself when `period` is `n`
+  record Multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) implements Repeating {
+    @Override
+    public Multiply on(BufferVisitor buffers) {
+      return new Multiply(buffers.dense("a", a, n), buffers.dense("b", b, period), buffers.dense("out", out, n), n, period);
+    }
+  }
+
+  /// Copies `from` to `to`, which has the same shape at other strides.
+  ///
+  /// @param to no two elements at the same place
+  record Copy(Matrices from, Matrices to) implements Operation {
+    @Override
+    public Copy on(BufferVisitor b) {
+      return new Copy(b.of("an input", from), b.of("out", to));
+    }
+
+    @Override
+    public MemorySegment out() {
+      return to.segment();
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(from.outer(), from.inner(), from.rows(), from.cols());
+    }
+
+    @Override
+    public void checkShape() {
+      Check.batch("to", to, from.outer(), from.inner(), from.rows(), from.cols());
+    }
+  }
+
+  /// Copies rows behind those that are there: row `r` of `from` becomes row `length + r` of `to`. Rows that find no room are not
+  /// copied; the other rows of `to` stay as they are.
+  ///
+  /// @param from `[rows, cols]` each
+  /// @param to `[capacity, cols]` each, no two elements at the same place
+  /// @param length `[1]`: how many rows of `to` are in use, a whole number; what is none counts as 0
+  record Append(Matrices from, Matrices to, MemorySegment length) implements Operation {
+    @Override
+    public Append on(BufferVisitor b) {
+      return new Append(b.of("an input", from), b.of("out", to), b.dense("length", length, 1));
+    }
+
+    /// The copy that this is for the length of this moment.
+    public Copy now() {
+      int start = Check.count(length, to.rows()), rows = Math.min(from.rows(), to.rows() - start);
+      var place = to.firstRows(rows);
+      long from = Math.min(4 * start * to.rowStride(), to.segment().byteSize());
+      return new Copy(this.from.firstRows(rows), place.in(to.segment().asSlice(from)));
+    }
+
+    @Override
+    public MemorySegment out() {
+      return to.segment();
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(from.outer(), from.inner(), from.rows(), from.cols());
+    }
+
+    @Override
+    public void checkShape() {
+      Check.batch("to", to, from.outer(), from.inner(), to.rows(), from.cols());
+    }
+  }
+
+  /// `out[i] = table[indices[i]]`: rows of a matrix, such as the embeddings of tokens. Where an index is none of the table's,
+  /// the row is NaN.
+  ///
+  /// @param table `[N, K]`
+  /// @param indices `[count]`, whole numbers in `[0, N)`
+  /// @param out `[count, K]`
+  record Gather(Weight table, MemorySegment indices, MemorySegment out, int count) implements Operation {
+    @Override
+    public Gather on(BufferVisitor b) {
+      return new Gather(b.of(table), b.dense("indices", indices, count), b.dense("out", out, count, table.k()), count);
+    }
+
+    /// The table's row for this index, or -1 where there is none.
+    public int row(float index) {
+      return index >= 0 && index < table.n() && index == (int) index ? (int) index : -1;
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(count, table.n(), table.k());
+    }
+
+    @Override
+    public void checkShape() {
+      Check.size("count", count);
+    }
+  }
+
+  /// `out[r] = r · cols + c`, where column `c` is the first of row `r` that holds `value`, and NaN where none does: an index
+  /// into the rows of what belongs to `x`'s elements, for [Gather].
+  ///
+  /// @param x `[rows, cols]`, with fewer than 2²⁴ elements
+  /// @param out `[rows]`
+  record Find(MemorySegment x, float value, MemorySegment out, int rows, int cols) implements Operation {
+    @Override
+    public Find on(BufferVisitor b) {
+      return new Find(b.dense("x", x, rows, cols), value, b.dense("out", out, rows), rows, cols);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(rows, cols);
+    }
+
+    @Override
+    public void checkShape() {
+      Check.size("rows", rows);
+      Check.size("cols", cols);
+      if ((long) rows * cols >= Check.MAX_INDEX)
+        throw new IllegalArgumentException("find: expected fewer than " + Check.MAX_INDEX + " elements, got " + shape());
+    }
+  }
+
+  /// `out[p, f] = sin a` and `out[p, frequencies + f] = cos a` with `a = 2π Σ_d (scale · x[p, d] + offset) · basis[d, f]`:
+  /// features of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
+  /// Domains", 2020). Angles are of many turns, and so are computed in double.
+  ///
+  /// @param x `[points, dims]`
+  /// @param basis `[dims, frequencies]`
+  /// @param out `[points, 2 · frequencies]`
+  record Fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
+      int frequencies) implements Operation {
+    @Override
+    public Fourier on(BufferVisitor b) {
+      return new Fourier(b.dense("x", x, points, dims), scale, offset, b.dense("basis", basis, dims, frequencies),
+          b.dense("out", out, points, 2L * frequencies), points, dims, frequencies);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(points, dims, frequencies);
+    }
+
+    @Override
+    public void checkShape() {
+      for (int size : new int[] {points, dims, frequencies}) Check.size("fourier", size);
+    }
+  }
+
+  /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a map. Samples outside the map are
+  /// zeros. As in all networks, the window is not mirrored.
+  ///
+  /// Output `n` belongs to group `n / (N / groups)` and sees that group's channels.
+  ///
+  /// @param x `[B, H, W, C]` or `[B, C, H, W]`, as the geometry's layout says
+  /// @param weight `[N, k]` with the geometry's `k` and order of columns
+  /// @param bias `[N]`, or null for none
+  /// @param residual `[B, rows, cols, N]`, or null for none; may be `out` itself
+  /// @param out `[B, rows, cols, N]`
+  record Convolve(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out) implements Operation {
+    @Override
+    public Convolve on(BufferVisitor b) {
+      int n = weight.n();
+      long[] shape = {geometry.batch(), geometry.rows(), geometry.cols(), n};
+      return new Convolve(b.dense("x", x, geometry.mapShape()), geometry, b.of(weight), b.optional("bias", bias, n), activation,
+          b.optional("residual", residual, shape), b.dense("out", out, shape));
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(geometry.batch(), geometry.rows(), geometry.cols(), weight.n(), weight.k());
+    }
+
+    @Override
+    public long macs() {
+      return (long) geometry.windows() * weight.n() * weight.k();
+    }
+
+    @Override
+    public List<MemorySegment> replaceable() {
+      return residual == null ? List.of() : List.of(residual);
+    }
+
+    @Override
+    public void checkShape() {
+      var g = geometry;
+      if (weight.k() != g.k())
+        throw new IllegalArgumentException("weight: expected " + g.k() + " columns for a window of " + g.window().height() + "x"
+            + g.window().width() + " with " + g.depth() + " channels, got " + weight.k());
+      if (g.groups() > 0 && weight.n() % g.groups() != 0)
+        throw new IllegalArgumentException("weight: " + weight.n() + " outputs are not a multiple of " + g.groups() + " groups");
+    }
+  }
+
+  /// `out[…, c] = activation(Σ x[…, c] · taps[…, c] + bias[c])`: a convolution of each channel by itself.
+  ///
+  /// @param x `[B, H, W, C]`
+  /// @param geometry channels last, with as many groups as channels
+  /// @param taps `[window height, window width, C]`
+  /// @param bias `[C]`, or null for none
+  /// @param out `[B, rows, cols, C]`
+  record Depthwise(MemorySegment x, Convolution geometry, MemorySegment taps, @Nullable MemorySegment bias, Activation activation,
+      MemorySegment out) implements Operation {
+    @Override
+    public Depthwise on(BufferVisitor b) {
+      var g = geometry;
+      return new Depthwise(b.dense("x", x, g.mapShape()), g, b.dense("taps", taps, g.window().height(), g.window().width(), g.channels()),
+          b.optional("bias", bias, g.channels()), activation, b.dense("out", out, g.batch(), g.rows(), g.cols(), g.channels()));
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(geometry.batch(), geometry.rows(), geometry.cols(), geometry.channels(), geometry.window().size());
+    }
+
+    @Override
+    public long macs() {
+      return (long) geometry.windows() * geometry.channels() * geometry.window().size();
+    }
+
+    @Override
+    public void checkShape() {
+      if (geometry.groups() != geometry.channels() || geometry.layout() != Convolution.Layout.CHANNELS_LAST)
+        throw new IllegalArgumentException("depthwise: expected " + geometry.channels() + " groups and channels last, got "
+            + geometry.groups() + " groups and " + geometry.layout());
+    }
+  }
+
+  /// `out[b, y · kernel + dy, x · kernel + dx, n] = activation(x[b, y, x] · weight[dy, dx, n] + bias[n])`: a transposed
+  /// convolution whose stride is its kernel's size, so that no two windows meet.
+  ///
+  /// @param x `[B, H, W, C]`
+  /// @param kernel height, width and stride of the window
+  /// @param weight `[kernel · kernel · N, C]`, rows in the order `(dy, dx, n)`
+  /// @param bias `[N]`, or null for none
+  /// @param out `[B, kernel · H, kernel · W, N]`
+  record TransposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight, @Nullable MemorySegment bias,
+      Activation activation, MemorySegment out) implements Operation {
+    /// Channels of an output sample.
+    public int channels() {
+      return weight.n() / (kernel * kernel);
+    }
+
+    @Override
+    public TransposedConvolution on(BufferVisitor b) {
+      return new TransposedConvolution(b.dense("x", x, batch, height, width, weight.k()), batch, height, width, kernel, b.of(weight),
+          b.optional("bias", bias, channels()), activation,
+          b.dense("out", out, batch, (long) height * kernel, (long) width * kernel, channels()));
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(batch, height, width, weight.n(), weight.k());
+    }
+
+    @Override
+    public long macs() {
+      return (long) batch * height * width * weight.n() * weight.k();
+    }
+
+    @Override
+    public void checkShape() {
+      for (int size : new int[] {batch, height, width}) Check.size("transposed convolution", size);
+      if (kernel < 1 || weight.n() % (kernel * kernel) != 0)
+        throw new IllegalArgumentException("weight: expected a multiple of " + kernel + "x" + kernel + " rows, got " + weight.n());
+    }
+  }
+
+  /// Resamples a map whose channels lie side by side.
+  ///
+  /// @param x `[B, height, width, C]`
+  /// @param out `[B, outHeight, outWidth, C]`
+  record Resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
+      Interpolation interpolation) implements Resampling {
+    @Override
+    public Resize on(BufferVisitor b) {
+      return new Resize(b.dense("x", x, batch, height, width, channels), batch, height, width, channels,
+          b.dense("out", out, batch, outHeight, outWidth, channels), outHeight, outWidth, interpolation);
+    }
+  }
+
+  /// Which channel is the largest after [Resize], without writing the resampled map to memory: the class of every pixel from the
+  /// logits of fewer. Of several the first; NaN is passed over, and where all are NaN or `-∞` it is channel 0.
+  ///
+  /// @param x `[B, height, width, C]` with 1 to 2²⁴ - 1 channels
+  /// @param out `[B, outHeight, outWidth]`, the channels' numbers
+  record ResizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
+      Interpolation interpolation) implements Resampling {
+    @Override
+    public ResizeArgmax on(BufferVisitor b) {
+      return new ResizeArgmax(b.dense("x", x, batch, height, width, channels), batch, height, width, channels,
+          b.dense("out", out, batch, outHeight, outWidth), outHeight, outWidth, interpolation);
+    }
+
+    @Override
+    public void checkShape() {
+      if (channels < 1 || channels >= Check.MAX_INDEX)
+        throw new IllegalArgumentException("resize: expected 1 to " + (Check.MAX_INDEX - 1) + " channels, got " + channels);
+      Resampling.super.checkShape();
+    }
+  }
+
+  /// What treats each element by itself; `out` may be `x` itself.
+  sealed interface Elementwise extends Operation permits Activate, Scale {
+    /// `[n]`.
+    MemorySegment x();
+
+    /// Elements.
+    long n();
+
+    @Override
+    default List<Integer> shape() {
+      return List.of(Math.toIntExact(n()));
+    }
+
+    @Override
+    default List<MemorySegment> replaceable() {
+      return List.of(x());
+    }
+
+    @Override
+    default void checkShape() {
+      Check.size("n", n());
+    }
+  }
+
+  /// What treats each row of a matrix by itself; `out` may be `x` itself.
+  sealed interface Rowwise extends Operation permits Softmax, LayerNorm, RmsNorm {
+    /// `[rows, cols]`.
+    MemorySegment x();
+
+    /// Rows of the matrix.
+    int rows();
+
+    /// Columns of the matrix.
+    int cols();
+
+    @Override
+    default List<Integer> shape() {
+      return List.of(rows(), cols());
+    }
+
+    @Override
+    default List<MemorySegment> replaceable() {
+      return List.of(x());
+    }
+
+    @Override
+    default void checkShape() {
+      Check.size("rows", rows());
+      Check.size("cols", cols());
+    }
+  }
+
+  /// What meets each element of `a` with one of `b`, which repeats.
+  sealed interface Repeating extends Operation permits Add, Multiply {
+    /// `[n]`.
+    MemorySegment a();
+
+    /// `[period]`.
+    MemorySegment b();
+
+    /// Elements of `a`.
+    long n();
+
+    /// Elements of `b`.
+    long period();
+
+    @Override
+    default List<Integer> shape() {
+      return List.of(Math.toIntExact(n()), Math.toIntExact(period()));
+    }
+
+    @Override
+    default List<MemorySegment> replaceable() {
+      return period() == n() ? List.of(a(), b()) : List.of(a());
+    }
+
+    @Override
+    default void checkShape() {
+      Check.size("n", n());
+      if (n() > 0 && (period() < 1 || n() % period() != 0))
+        throw new IllegalArgumentException("period: expected a divisor of n = " + n() + ", got " + period());
+    }
+  }
+
+  /// What resamples a map.
+  sealed interface Resampling extends Operation permits Resize, ResizeArgmax {
+    /// `[batch, height, width, channels]`.
+    MemorySegment x();
+
+    /// Maps.
+    int batch();
+
+    /// Rows of a map.
+    int height();
+
+    /// Columns of a map.
+    int width();
+
+    /// Numbers of a sample.
+    int channels();
+
+    /// Rows of the result.
+    int outHeight();
+
+    /// Columns of the result.
+    int outWidth();
+
+    /// How a value between samples is found.
+    Interpolation interpolation();
+
+    @Override
+    default List<Integer> shape() {
+      return List.of(batch(), height(), width(), channels(), outHeight(), outWidth());
+    }
+
+    @Override
+    default void checkShape() {
+      for (int size : shape()) Check.size("resize", size);
+      boolean isEmpty = (long) height() * width() == 0;
+      if (isEmpty && (long) batch() * outHeight() * outWidth() * channels() > 0)
+        throw new IllegalArgumentException("resize: nothing to resample from");
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package dev.fovea.kernels;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// Memory for the buffers of a [Recording]: each where the plan says, inputs beside them.
+public final class Placement implements BufferVisitor {
+  private final TreeMap<Long, MemorySegment> byAddress = new TreeMap<>();
+
+  /// @param arena what is allocated lives as long as this
+  /// @param given memory of inputs that the caller provides, by name
+  /// @throws IllegalArgumentException if the pass has no input of that name, or its memory has another size
+  public Placement(Recording recording, Arena arena, Map<String, MemorySegment> given) {
+    for (var name : given.keySet())
+      if (!recording.inputs().containsKey(name))
+        throw new IllegalArgumentException("input '" + name + "': expected one of " + recording.inputs().keySet());
+    recording.inputs().forEach((name, buffer) -> {
+      var memory = given.containsKey(name) ? given.get(name) : arena.allocate(buffer.bytes(), Plan.ALIGNMENT);
+      if (memory.byteSize() != buffer.bytes())
+        throw new IllegalArgumentException("input '" + name + "': expected " + buffer.bytes() + " bytes, got " + memory.byteSize());
+      byAddress.put(buffer.address(), memory);
+    });
+    var memory = arena.allocate(recording.plan().bytes(), Plan.ALIGNMENT);
+    for (int i = 0; i < recording.buffers().size(); i++) {
+      var place = recording.plan().place(i);
+      byAddress.put(recording.buffers().get(i).address(), memory.asSlice(place.offset(), place.bytes()));
+    }
+  }
+
+  /// Where a recorded buffer, or a part of one, lies. Memory that is not the recording's, such as a weight's, stays where it is.
+  public MemorySegment at(MemorySegment recorded, long bytes) {
+    if (!Recording.holds(recorded)) return recorded;
+    var buffer = byAddress.floorEntry(recorded.address());
+    return buffer.getValue().asSlice(recorded.address() - buffer.getKey(), bytes);
+  }
+
+  @Override
+  public MemorySegment dense(String name, MemorySegment buffer, long... shape) {
+    long bytes = Float.BYTES;
+    for (long size : shape) bytes *= size;
+    return at(buffer, bytes);
+  }
+
+  @Override
+  public MemorySegment strided(String name, Matrices matrices) {
+    return at(matrices.segment(), Float.BYTES * matrices.extent());
+  }
+
+  @Override
+  public MemorySegment weight(Weight weight) {
+    return at(weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()));
+  }
+}

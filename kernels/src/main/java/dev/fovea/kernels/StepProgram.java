@@ -1,0 +1,49 @@
+package dev.fovea.kernels;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/// Runs a recording one operation after the other.
+final class StepProgram implements Program {
+  private final Kernels kernels;
+  private final Arena arena = Arena.ofShared();
+  private final Placement placement;
+  private final Operation[] operations;
+  private boolean closed;
+
+  StepProgram(Kernels kernels, Recording recording, Map<String, MemorySegment> given) {
+    this.kernels = kernels;
+    try {
+      placement = new Placement(recording, arena, given);
+      operations = recording.operations().stream().map(operation -> operation.on(placement)).toArray(Operation[]::new);
+      List.of(operations).forEach(Check::operation);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public void run(Consumer<Operation> before) {
+    if (closed) throw new IllegalStateException("the program is closed");
+    for (var operation : operations) {
+      before.accept(operation);
+      kernels.run(operation);
+    }
+  }
+
+  @Override
+  public MemorySegment memory(MemorySegment recorded, long bytes) {
+    return placement.at(recorded, bytes);
+  }
+
+  @Override
+  public void close() {
+    if (closed) return;
+    closed = true;
+    arena.close();
+  }
+}
