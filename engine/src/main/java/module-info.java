@@ -3,6 +3,7 @@ module dev.fovea.engine {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.kernels;
   requires transitive com.google.gson;
+  requires com.google.common;
   requires java.desktop;
   requires com.twelvemonkeys.imageio.metadata;
 

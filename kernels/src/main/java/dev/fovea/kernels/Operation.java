@@ -34,6 +34,11 @@ public sealed interface Operation {
     return Character.toLowerCase(name.charAt(0)) + name.substring(1);
   }
 
+  /// Name, sizes and cost, in words.
+  default String description() {
+    return name() + shape() + (macs() == 0 ? "" : " " + macs() + " MACs");
+  }
+
   /// Every buffer that is read or written, in the order of the components.
   default List<MemorySegment> buffers() {
     var all = new ArrayList<MemorySegment>();

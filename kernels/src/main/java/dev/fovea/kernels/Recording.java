@@ -12,8 +12,11 @@ import java.util.Map;
 /// @param operations in the order in which they run
 /// @param inputs what the pass is given, by name
 /// @param buffers what lies between the operations, in the order in which they were allocated
+/// @param outputs what is read after a run: `buffers`, or parts of them
 /// @param plan where each of `buffers` lies in one block of memory
-public record Recording(List<Operation> operations, Map<String, Buffer> inputs, List<Buffer> buffers, Plan plan) {
+/// @param constants what depends on weights alone and runs once, before the first run
+public record Recording(List<Operation> operations, Map<String, Buffer> inputs, List<Buffer> buffers, List<Buffer> outputs, Plan plan,
+    Constants constants) {
   /// Where the buffers of a recording begin: beyond what a process can address.
   public static final long FIRST_ADDRESS = 1L << 50;
 
@@ -22,12 +25,20 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
   /// @param address where it pretends to lie
   public record Buffer(long address, long bytes) {}
 
+  /// Operations that need to run once only.
+  ///
+  /// @param buffers what they write, each in memory of its own
+  public record Constants(List<Operation> operations, List<Buffer> buffers) {
+    /// None.
+    public static final Constants NONE = new Constants(List.of(), List.of());
+  }
+
   /// Whether a segment is a buffer of a recording, which has no memory.
   public static boolean holds(MemorySegment segment) {
     return segment.address() >= FIRST_ADDRESS;
   }
 
-  /// Multiply-accumulates of all operations.
+  /// Multiply-accumulates of all operations, the constants' not included.
   public long macs() {
     return plan.macs();
   }

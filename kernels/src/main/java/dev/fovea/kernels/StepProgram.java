@@ -18,12 +18,18 @@ final class StepProgram implements Program {
     this.kernels = kernels;
     try {
       placement = new Placement(recording, arena, given);
-      operations = recording.operations().stream().map(operation -> operation.on(placement)).toArray(Operation[]::new);
-      List.of(operations).forEach(Check::operation);
+      for (var operation : placed(recording.constants().operations())) kernels.run(operation);
+      operations = placed(recording.operations());
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
     }
+  }
+
+  private Operation[] placed(List<Operation> operations) {
+    var placed = operations.stream().map(operation -> operation.on(placement)).toArray(Operation[]::new);
+    for (var operation : placed) Check.operation(operation);
+    return placed;
   }
 
   @Override

@@ -208,7 +208,7 @@ class OperationTest {
         new Operation.Add(MemorySegment.ofAddress(y), MemorySegment.ofAddress(x), MemorySegment.ofAddress(z), 3, 3));
     var plan = Plan.of(List.of(new Plan.Lifetime(12, 0, 1), new Plan.Lifetime(12, 1, 9)), 0);
     var recording = new Recording(operations, java.util.Map.of("x", new Recording.Buffer(x, 12)),
-        List.of(new Recording.Buffer(y, 12), new Recording.Buffer(z, 12)), plan);
+        List.of(new Recording.Buffer(y, 12), new Recording.Buffer(z, 12)), List.of(new Recording.Buffer(z, 12)), plan, Recording.Constants.NONE);
     for (var provider : KernelProvider.values())
       try (var kernels = provider.open(Workers.threads(1)); var program = recording.run(kernels, java.util.Map.of("x", Buffers.of(1, 2, 3)))) {
         assertThat(floats(program.memory(MemorySegment.ofAddress(z), 12))).isEqualTo(new float[] {3, 6, 9});

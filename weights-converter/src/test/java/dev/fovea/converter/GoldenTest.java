@@ -10,6 +10,9 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.tensor.Pass;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
@@ -26,6 +29,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -130,6 +134,43 @@ class GoldenTest {
       var outputs = new TreeMap<String, float[]>();
       run.run(workspace, run.inputs(reference, arena), Keep.ALL).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
       return outputs;
+    }
+  }
+
+  /// A pass is recorded without kernels and without memory, then run from the record alone: the same bits as the model's.
+  @ParameterizedTest
+  @MethodSource("cases")
+  void replayedWithoutTheModel(String golden) {
+    var model = convert(golden, Weight.Type.F32);
+    for (var provider : KernelProvider.values()) {
+      var expected = outputs(model, golden, provider, 1);
+      replayed(model, golden, provider).forEach((name, values) -> assertThat(values).as(provider + " " + name).isEqualTo(expected.get(name)));
+    }
+  }
+
+  private static Map<String, float[]> replayed(Path model, String golden, KernelProvider provider) {
+    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
+        var kernels = provider.open(Workers.threads(1))) {
+      var run = ModelRun.of(checkpoint, arena);
+      var inputs = run.inputs(reference, arena);
+      var shapes = new TreeMap<String, int[]>();
+      inputs.forEach((name, input) -> shapes.put(name, input.shape()));
+      var names = new ArrayList<String>();
+      var tensors = new ArrayList<Tensor>();
+      var recording = Workspace.dryRun(shapes, given -> {
+        run.model().outputs(given, Keep.ALL).forEach((name, tensor) -> {
+          names.add(name);
+          tensors.add(tensor);
+        });
+        return tensors;
+      }, results -> results);
+      try (var pass = Pass.of(recording, tensors, kernels, inputs, Progress.NONE)) {
+        var results = pass.run();
+        var outputs = new TreeMap<String, float[]>();
+        for (int i = 0; i < results.size(); i++) outputs.put(names.get(i), results.get(i).toArray());
+        assertThat(outputs).isNotEmpty();
+        return outputs;
+      }
     }
   }
 

@@ -6,10 +6,12 @@ import dev.fovea.kernels.Plan;
 import dev.fovea.kernels.Recording;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /// Watches a forward pass that computes nothing. Its tensors lie at addresses that no memory has, so that an operation's
 /// buffers tell which tensors it uses.
@@ -18,12 +20,15 @@ final class Recorder {
   private static final long GAP = 64;
 
   private final Workspace workspace;
-  private final List<Operation> operations = new ArrayList<>();
+  private final List<Operation> operations = new ArrayList<>(), constants = new ArrayList<>();
+  private final List<Recording.Buffer> constantBuffers = new ArrayList<>();
+  private final Map<Object, Tensor> constantsByKey = new HashMap<>();
   private final Map<String, Recording.Buffer> inputs = new LinkedHashMap<>();
   private final List<Lifetime> buffers = new ArrayList<>();
   private final TreeMap<Long, Lifetime> byAddress = new TreeMap<>();
   private final Kernels kernels = new ObservedKernels(null, this::observe);
   private long nextAddress = Recording.FIRST_ADDRESS;
+  private boolean isConstant;
 
   /// When a buffer is needed, in operations.
   private static final class Lifetime {
@@ -55,10 +60,30 @@ final class Recorder {
 
   Tensor allocate(int... shape) {
     var shapeOnly = Tensor.shapeOnly(shape);
-    var buffer = new Lifetime(reserve(Float.BYTES * shapeOnly.size()), operations.size());
-    buffers.add(buffer);
-    byAddress.put(buffer.buffer.address(), buffer);
-    return shapeOnly.virtual(workspace, buffer.buffer.address());
+    var buffer = reserve(Float.BYTES * shapeOnly.size());
+    if (isConstant) {
+      constantBuffers.add(buffer);
+    } else {
+      var lifetime = new Lifetime(buffer, operations.size());
+      buffers.add(lifetime);
+      byAddress.put(buffer.address(), lifetime);
+    }
+    return shapeOnly.virtual(workspace, buffer.address());
+  }
+
+  /// What `compute` gives, whose operations are recorded as constants.
+  Tensor constant(Object key, Supplier<Tensor> compute) {
+    var known = constantsByKey.get(key);
+    if (known != null) return known;
+    boolean wasConstant = isConstant;
+    isConstant = true;
+    try {
+      var constant = compute.get();
+      constantsByKey.put(key, constant);
+      return constant;
+    } finally {
+      isConstant = wasConstant;
+    }
   }
 
   private Recording.Buffer reserve(long bytes) {
@@ -68,11 +93,15 @@ final class Recorder {
   }
 
   private void observe(Operation operation) {
+    if (isConstant) {
+      constants.add(operation);
+      return;
+    }
     for (var segment : operation.buffers()) if (Recording.holds(segment)) use(segment.address(), operations.size());
     operations.add(operation);
   }
 
-  /// Inputs, which come first or lie between buffers, are not planned.
+  /// Inputs and constants are not planned.
   private void use(long address, int when) {
     var entry = byAddress.floorEntry(address);
     if (entry == null || address >= entry.getKey() + Math.max(1, entry.getValue().buffer.bytes())) return;
@@ -83,6 +112,8 @@ final class Recorder {
     for (var output : outputs) use(output.address(), Integer.MAX_VALUE);
     var plan = Plan.of(buffers.stream().map(b -> new Plan.Lifetime(b.buffer.bytes(), b.from, b.to)).toList(),
         operations.stream().mapToLong(Operation::macs).sum());
-    return new Recording(List.copyOf(operations), Map.copyOf(inputs), buffers.stream().map(b -> b.buffer).toList(), plan);
+    return new Recording(List.copyOf(operations), Map.copyOf(inputs), buffers.stream().map(b -> b.buffer).toList(),
+        outputs.stream().map(output -> new Recording.Buffer(output.address(), output.extentBytes())).toList(), plan,
+        new Recording.Constants(List.copyOf(constants), List.copyOf(constantBuffers)));
   }
 }

@@ -12,6 +12,7 @@ import dev.fovea.kernels.Weight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jetbrains.annotations.Nullable;
@@ -187,6 +188,13 @@ public final class Tensor {
     long outerStride = r == 4 ? strides[0] : 0, innerStride = r >= 3 ? strides[r - 3] : 0;
     return new Matrices(at(extentBytes()), outer, inner, shape[r - 2], shape[r - 1], outerStride, innerStride,
         strides[r - 2], strides[r - 1]);
+  }
+
+  /// Sets one element of a tensor that owns its memory or is the input of a pass.
+  ///
+  /// @throws IndexOutOfBoundsException if the index is outside the tensor
+  public void put(int index, float value) {
+    base.set(JAVA_FLOAT_UNALIGNED, 4 * (offset + Objects.checkIndex(index, size())), value);
   }
 
   /// One element.

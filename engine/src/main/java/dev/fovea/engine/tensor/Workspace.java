@@ -1,16 +1,21 @@
 package dev.fovea.engine.tensor;
 
+import com.google.common.cache.Cache;
+import com.google.common.cache.CacheBuilder;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Plan;
 import dev.fovea.kernels.Recording;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
 /// The memory of a model's forward passes, sized once and reused.
@@ -25,9 +30,14 @@ import org.jetbrains.annotations.Nullable;
 public final class Workspace implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
+  /// Plans that are kept: those that were not used for longest go first.
+  private static final int PLANS = 64;
+
+  private final @Nullable Kernels kernels;
   private final Kernels observed;
+  private final Constants constants;
+  private final Cache<List<Object>, Plan> plans = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PLANS).build();
   private Progress progress;
-  private final Map<List<Object>, Plan> plans = new HashMap<>();
   private Arena arena = Arena.ofShared();
   private MemorySegment memory = MemorySegment.NULL;
   private boolean closed;
@@ -39,17 +49,25 @@ public final class Workspace implements AutoCloseable {
   private long doneMacs;
 
   /// @param kernels what computes; stays open when the workspace closes
-  public Workspace(Kernels kernels, Progress progress) {
-    this(progress, kernels);
+  /// @param constants what the model's workspaces share
+  public Workspace(Kernels kernels, Progress progress, Constants constants) {
+    this(constants, Objects.requireNonNull(kernels, "kernels"), progress);
   }
 
-  private Workspace(Progress progress, @Nullable Kernels kernels) {
-    this.progress = progress;
-    observed = new ObservedKernels(kernels, this::beforeOperation);
+  public Workspace(Kernels kernels, Progress progress) {
+    this(kernels, progress, new Constants(Constants.DEFAULT_BYTES));
   }
 
   public Workspace(Kernels kernels) {
     this(kernels, Progress.NONE);
+  }
+
+  /// @param kernels null for a workspace that records only
+  private Workspace(Constants constants, @Nullable Kernels kernels, Progress progress) {
+    this.kernels = kernels;
+    this.constants = constants;
+    this.progress = progress;
+    observed = new ObservedKernels(kernels, this::beforeOperation);
   }
 
   /// Runs a forward pass.
@@ -65,7 +83,7 @@ public final class Workspace implements AutoCloseable {
     if (closed) throw new IllegalStateException("the workspace is closed");
     if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
     var key = List.of(kind, mapped(inputs, Tensor::layout));
-    var known = plans.get(key);
+    var known = plans.getIfPresent(key);
     if (known == null) plans.put(key, known = record(inputs, forward, outputs).plan());
     reserve(known.bytes());
     plan = known;
@@ -85,10 +103,44 @@ public final class Workspace implements AutoCloseable {
     return run(kind, Map.of("x", input), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 
+  /// Records a forward pass that runs many times on inputs of the same shapes, such as a step of a language model: a further run
+  /// neither plans nor records nor allocates.
+  ///
+  /// @param inputs shapes of what changes from run to run, by name
+  /// @param state tensors that the pass reads and writes and that outlive it, by name; the caller owns their memory
+  /// @param forward computes from inputs and state
+  /// @throws IllegalStateException if the workspace is closed or a pass is running
+  public Pass prepare(Map<String, int[]> inputs, Map<String, Tensor> state, Function<Map<String, Tensor>, List<Tensor>> forward) {
+    if (closed) throw new IllegalStateException("the workspace is closed");
+    if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
+    var all = mapped(inputs, Tensor::shapeOnly);
+    all.putAll(state);
+    var results = new ArrayList<Tensor>();
+    var recording = record(all, forward.andThen(tensors -> {
+      results.addAll(tensors);
+      return tensors;
+    }), tensors -> tensors);
+    return Pass.of(recording, results, kernels, state, progress);
+  }
+
+  /// A tensor of the running pass that depends on weights and on sizes alone. It is computed the first time, and kept with the model's [Constants].
+  ///
+  /// @param key names it: what `compute` depends on besides `weight`
+  /// @param weight what it is computed from
+  /// @param compute computes it from `weight`, in a pass of its own
+  public Tensor constant(Object key, Tensor weight, UnaryOperator<Tensor> compute) {
+    if (kernels == null) return recorder.constant(key, () -> compute.apply(weight.in(this)));
+    return constants.get(key, () -> {
+      try (var once = new Workspace(kernels, Progress.NONE, constants)) {
+        return once.run("constant", weight, compute::apply, List::of).copy(Arena.ofAuto());
+      }
+    }).in(this);
+  }
+
   /// What a forward pass would do on inputs of these shapes, without doing it and without memory.
   public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
-    try (var workspace = new Workspace(Progress.NONE, null)) {
+    try (var workspace = new Workspace(new Constants(0), null, Progress.NONE)) {
       return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs);
     }
   }
@@ -110,7 +162,7 @@ public final class Workspace implements AutoCloseable {
     }
   }
 
-  private static <A, B> Map<String, B> mapped(Map<String, A> values, Function<A, B> function) {
+  private static <A, B> HashMap<String, B> mapped(Map<String, A> values, Function<A, B> function) {
     var mapped = new HashMap<String, B>();
     values.forEach((name, value) -> mapped.put(name, function.apply(value)));
     return mapped;

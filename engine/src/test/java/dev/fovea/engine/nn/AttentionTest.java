@@ -118,18 +118,18 @@ class AttentionTest {
     var constant = new PositionGrid(Tensor.of(arena, new float[] {1, 2, 1, 2, 1, 2, 1, 2}, 4, 2), 2, 2, interpolation);
     try (var kernels = KernelProvider.REFERENCE.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       var x = Tensor.zeros(arena, 1);
-      var same = workspace.run("same", x, in -> grid.forward(in, 2, 3), List::of);
+      var same = workspace.run("same", x, in -> grid.forward(in.workspace(), 2, 3), List::of);
       assertThat(same).isSameAs(table);
-      var turned = workspace.run("turned", x, in -> grid.forward(in, 3, 2), List::of);
+      var turned = workspace.run("turned", x, in -> grid.forward(in.workspace(), 3, 2), List::of);
       assertThat(turned.shape()).isEqualTo(new int[] {6, 5});
       assertThat(turned.toArray()).isNotEqualTo(table.toArray());
-      var larger = workspace.run("larger", x, in -> constant.forward(in, 3, 5), List::of);
+      var larger = workspace.run("larger", x, in -> constant.forward(in.workspace(), 3, 5), List::of);
       assertThat(larger.shape()).isEqualTo(new int[] {15, 2});
       for (int i = 0; i < 15; i++)
         for (int c = 0; c < 2; c++) assertThat(larger.get(i, c)).isCloseTo(1 + c, within(1e-6f));
       var patches = larger.toArray();
       var withToken = new PositionGrid(Tensor.of(arena, new float[] {7, 8, 1, 2, 1, 2, 1, 2, 1, 2}, 5, 2), 2, 2, interpolation);
-      var extra = workspace.run("extra", x, in -> withToken.forward(in, 3, 5), List::of);
+      var extra = workspace.run("extra", x, in -> withToken.forward(in.workspace(), 3, 5), List::of);
       assertThat(extra.slice(0, 0, 1).toArray()).isEqualTo(new float[] {7, 8});
       assertThat(extra.slice(0, 1, 16).toArray()).isEqualTo(patches);
     }

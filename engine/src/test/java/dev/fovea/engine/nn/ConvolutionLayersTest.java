@@ -114,9 +114,9 @@ class ConvolutionLayersTest {
     var layers = bound.model();
     var recording = Workspace.dryRun(x -> layers.up.forward(layers.depthwise.forward(layers.reduce.forward(layers.embed.forward(x)))),
         List::of, 2, 3, 512, 512);
-    assertThat(recording.operations()).extracting(Operation::toString).containsExactly(
-        "convolution[2, 128, 128, 32, 147] " + 2L * 128 * 128 * 32 * 147 + " MACs",
-        "convolution[2, 16, 16, 64, 2048] " + 2L * 16 * 16 * 64 * 2048 + " MACs",
+    assertThat(recording.operations()).extracting(Operation::description).containsExactly(
+        "convolve[2, 128, 128, 32, 147] " + 2L * 128 * 128 * 32 * 147 + " MACs",
+        "convolve[2, 16, 16, 64, 2048] " + 2L * 16 * 16 * 64 * 2048 + " MACs",
         "depthwise[2, 16, 16, 64, 9] " + 2L * 16 * 16 * 64 * 9 + " MACs",
         "transposedConvolution[2, 16, 16, 64, 64] " + 2L * 16 * 16 * 64 * 64 + " MACs");
   }

@@ -145,7 +145,7 @@ class WorkspaceTest {
     assertThat(recording.macs()).isEqualTo(7L * 300_000 * 500_000);
     assertThat(recording.operations()).extracting(Operation::name).containsExactly("linear", "softmax");
     assertThat(recording.operations().getFirst().shape()).isEqualTo(List.of(7, 500_000, 300_000));
-    assertThat(recording.operations().getFirst()).hasToString("linear[7, 500000, 300000] 1050000000000 MACs");
+    assertThat(recording.operations().getFirst().description()).isEqualTo("linear[7, 500000, 300000] 1050000000000 MACs");
     assertThat(recording.plan().bytes()).isEqualTo(2 * 7 * 500_000 * 4L);
   }
 

@@ -59,7 +59,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
       var trace = new Trace(keep);
       var patches = patchEmbed.forward(image);                                        // [I, P, C]
       var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);               // [I, 1+P, C]
-      x = trace.hidden(normPre.forward(x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch))));
+      x = trace.hidden(normPre.forward(x.plus(posEmbed.forward(x.workspace(), image.dim(2) / patch, image.dim(3) / patch))));
       for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
       var pooled = norm.forward(x.select(1, 0).contiguous());                         // [I, C]
       return new Encoded(x, pooled, proj.forward(pooled), trace);

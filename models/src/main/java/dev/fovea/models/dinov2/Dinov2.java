@@ -120,7 +120,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
     int batch = image.dim(0), patch = config.patchSize();
     var patches = patchEmbed.forward(image);                                          // [B, P, C]
     var x = Tensor.concat(1, clsToken.expand(batch), patches);                        // [B, 1+P, C]
-    x = x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch));
+    x = x.plus(posEmbed.forward(x.workspace(), image.dim(2) / patch, image.dim(3) / patch));
     if (registerTokens == null) return x;
     return Tensor.concat(1, x.slice(1, 0, 1), registerTokens.expand(batch), x.slice(1, 1, x.dim(1)));
   }

@@ -8,6 +8,7 @@ import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Window;
@@ -136,7 +137,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           var map = project(features.get(i), linearC.get(i).transposed(0, 1)).plus(linearCBias.get(i)).activate(Activation.RELU);
           part = project(map, columns(i));
         } else {
-          var fused = fused(i, features.get(i));
+          var fused = fused(i, features.get(i).workspace());
           bias = fused.bias.plus(bias);
           part = project(features.get(i), fused.columns);
         }
@@ -153,13 +154,20 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     /// @param bias `[D]`
     private record Fused(Tensor columns, Tensor bias) {}
 
-    private Fused fused(int stage, Tensor beside) {
-      int dim = linearFuse.dim(0), channels = linearC.get(stage).dim(1);
-      var both = beside.allocate(channels + 1, dim);                                  // the weight's columns, then the bias
-      both.slice(0, 0, channels).set(linearC.get(stage).transposed(0, 1));
-      both.slice(0, channels, channels + 1).set(linearCBias.get(stage).reshape(1, dim));
-      both = both.matmul(columns(stage), 1);
+    /// They depend on weights alone, and so are multiplied once.
+    private Fused fused(int stage, Workspace workspace) {
+      int channels = linearC.get(stage).dim(1);
+      var both = workspace.constant(List.of("fused", linearC.get(stage)), linearC.get(stage), c -> withBias(stage, c).matmul(columns(stage), 1));
       return new Fused(both.slice(0, 0, channels), both.select(0, channels));
+    }
+
+    /// The stage's columns, then its bias: `[C + 1, D]`.
+    private Tensor withBias(int stage, Tensor weight) {
+      int dim = weight.dim(0), channels = weight.dim(1);
+      var both = weight.allocate(channels + 1, dim);
+      both.slice(0, 0, channels).set(weight.transposed(0, 1));
+      both.slice(0, channels, channels + 1).set(linearCBias.get(stage).reshape(1, dim));
+      return both;
     }
 
     /// The columns of the fusing map for a stage's, `[D, D]`, transposed.
@@ -210,7 +218,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
       width = stage.window().cols(width);
       if (i == 0) samples = (long) batch * height * width;
       published += samples;
-      done += config.mmsegHead() ? (long) batch * height * width : stage.dim() + 1;
+      if (config.mmsegHead()) done += (long) batch * height * width;
     }
     return (published - done) * config.decoderDim() * config.decoderDim();
   }

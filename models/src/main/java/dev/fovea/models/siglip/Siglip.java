@@ -67,7 +67,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
       int patch = patchEmbed.patchSize();
       var trace = new Trace(keep);
       var x = patchEmbed.forward(wholePatches(image, patch));                         // [I, P, C]
-      x = trace.hidden(x.plus(posEmbed.forward(x, image.dim(2) / patch, image.dim(3) / patch)));
+      x = trace.hidden(x.plus(posEmbed.forward(x.workspace(), image.dim(2) / patch, image.dim(3) / patch)));
       for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
       x = norm.forward(x);
       return new Encoded(x, attnPool == null ? null : attnPool.forward(x), trace);

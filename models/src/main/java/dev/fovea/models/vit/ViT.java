@@ -79,7 +79,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   private Tensor embed(Tensor image) {
     var patches = patchEmbed.forward(image);                                          // [B, P, C]
     var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);                 // [B, N, C]
-    x = x.plus(posEmbed.forward(x, image.dim(2) / config.patchSize(), image.dim(3) / config.patchSize()));
+    x = x.plus(posEmbed.forward(x.workspace(), image.dim(2) / config.patchSize(), image.dim(3) / config.patchSize()));
     return normPre == null ? x : normPre.forward(x);
   }
 

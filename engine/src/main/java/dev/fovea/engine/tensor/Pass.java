@@ -1,0 +1,81 @@
+package dev.fovea.engine.tensor;
+
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Program;
+import dev.fovea.kernels.Recording;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/// A forward pass that was recorded once and runs any number of times, without the model: [Workspace#prepare].
+///
+/// Its inputs and results lie at the same place for every run. One thread uses it at a time. Interrupting the thread ends a run
+/// before the next operation with a [CancelledException].
+public final class Pass implements AutoCloseable {
+  private final Recording recording;
+  private final Program program;
+  private final Map<String, Tensor> inputs = new HashMap<>();
+  private final List<Tensor> outputs;
+  private final Progress progress;
+  private final Consumer<Operation> before = this::before;
+  private long doneMacs;
+
+  private Pass(Recording recording, Program program, List<Tensor> results, Progress progress) {
+    this.recording = recording;
+    this.program = program;
+    this.progress = progress;
+    recording.inputs().forEach((name, buffer) -> inputs.put(name, Tensor.over(program.memory(MemorySegment.ofAddress(buffer.address()),
+        buffer.bytes()), Math.toIntExact(buffer.bytes() / Float.BYTES))));
+    outputs = results.stream().map(result -> result.in(program)).toList();
+  }
+
+  /// A recorded pass on kernels, which stay open when it closes.
+  ///
+  /// @param results tensors of the recording that a run returns
+  /// @param state tensors that the pass reads and writes and that outlive it, by the names of inputs; the caller owns their memory
+  /// @throws IllegalArgumentException if the pass has no input of such a name, or one of another size
+  public static Pass of(Recording recording, List<Tensor> results, Kernels kernels, Map<String, Tensor> state, Progress progress) {
+    var given = new HashMap<String, MemorySegment>();
+    state.forEach((name, tensor) -> given.put(name, tensor.segment()));
+    return new Pass(recording, kernels.prepare(recording, given), results, progress);
+  }
+
+  /// The numbers of an input or a state, in one dimension, to be written before a run.
+  ///
+  /// @throws IllegalArgumentException if the pass has no input of that name
+  public Tensor input(String name) {
+    var input = inputs.get(name);
+    if (input == null) throw new IllegalArgumentException("input '" + name + "': expected one of " + inputs.keySet());
+    return input;
+  }
+
+  /// Runs the pass.
+  ///
+  /// @return what the pass computes, until the next run
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if the pass or its kernels are closed
+  public List<Tensor> run() {
+    doneMacs = 0;
+    program.run(before);
+    return outputs;
+  }
+
+  /// What the pass does.
+  public Recording recording() {
+    return recording;
+  }
+
+  private void before(Operation operation) {
+    if (Thread.currentThread().isInterrupted()) throw new CancelledException();
+    progress.advanced(doneMacs += operation.macs(), recording.macs());
+  }
+
+  /// Frees its memory, the state's excepted; closing twice is harmless.
+  @Override
+  public void close() {
+    program.close();
+  }
+}
