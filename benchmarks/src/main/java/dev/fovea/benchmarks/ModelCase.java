@@ -5,7 +5,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.ModelRun;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -78,7 +78,7 @@ final class ModelCase implements AutoCloseable {
 
   /// One pass; its outputs by name.
   Map<String, Tensor> run() {
-    return model.run(workspace, inputs, Keep.NOTHING);
+    return model.run(workspace, inputs, Probe.NONE);
   }
 
   /// Runs twice. That the numbers are right is for the tests and for the comparison with other programs; here they are finite,

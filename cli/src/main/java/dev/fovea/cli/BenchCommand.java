@@ -5,7 +5,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.MachineProbe;
 import dev.fovea.kernels.WarmUp;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -97,7 +97,7 @@ final class BenchCommand implements Callable<Integer> {
     long macs = macs(model);
     var inputs = model.randomInputs(batch, size, arena);
     try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
-      Runnable pass = () -> model.run(workspace, inputs, Keep.NOTHING);
+      Runnable pass = () -> model.run(workspace, inputs, Probe.NONE);
       WarmUp.await();
       warmUp(pass);
       // The processor's clock wanders, so the peak is taken all along. Where vectors are slow, so would be the measuring.

@@ -17,7 +17,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.ModelRun;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPrediction;
@@ -132,14 +132,14 @@ class DemoSamTest {
       var inputs = new HashMap<>(whole.randomInputs(1, 0, arena));
       inputs.put("p.input_points", Tensor.of(arena, new float[] {70, 40}, 1, 1, 1, 2));
       inputs.put("p.input_labels", Tensor.of(arena, new float[] {1}, 1, 1, 1));
-      var expected = whole.run(workspace, inputs, Keep.NOTHING).get("p.multi.pred_masks").toArray();
+      var expected = whole.run(workspace, inputs, Probe.NONE).get("p.multi.pred_masks").toArray();
       // The embedding, and what a session keeps of it.
       var ready = new HashMap<String, Tensor>();
       workspace.run("ready", inputs.get("pixel_values"), x -> ready(sam, sam.embed(x).select(0, 0)), Map::values)
           .forEach((name, tensor) -> ready.put(name, tensor.copy(arena)));
       ready.put("point", Tensor.of(arena, new float[] {70, 40}, 1, 2));
       ready.put("label", Tensor.of(arena, new float[] {1}, 1));
-      var outputs = whole.ofPoint().run(workspace, ready, Keep.NOTHING);
+      var outputs = whole.ofPoint().run(workspace, ready, Probe.NONE);
       assertThat(outputs.get("pred_masks").toArray()).isEqualTo(expected);
       int size = sam.config().vision().imageSize();
       assertThat(outputs.get("mask").shape()).containsExactly(size, size);
@@ -147,12 +147,8 @@ class DemoSamTest {
   }
 
   private static Map<String, Tensor> ready(Sam sam, Tensor map) {
-    var positions = sam.positions(map);
-    var picture = sam.picture(map, null, positions);
-    var ready = new HashMap<>(Map.of("map", picture.map(), "keys", picture.keys(), "values", picture.values(), "queries", picture.queries()));
-    for (int i = 0; i < positions.keys().size(); i++) ready.put("key_positions." + i, positions.keys().get(i));
-    for (int i = 0; i < positions.queries().size(); i++) ready.put("query_positions." + i, positions.queries().get(i));
-    return ready;
+    var projected = sam.project(map, null, sam.positions(map.workspace()));
+    return Map.of("map", projected.map(), "keys", projected.keys(), "values", projected.values(), "queries", projected.queries());
   }
 
   @Test

@@ -6,6 +6,8 @@ import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.MultiHeadAttention;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
@@ -58,9 +60,23 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
         new Mlp(w.linear("mlp.fc1", dim, s.mlpDim()), s.act(), w.linear("mlp.fc2", s.mlpDim(), dim)));
   }
 
-  /// `[B, N, C]` → `[B, N, C]`, where `mask` says which tokens a token sees.
-  public Tensor forward(Tensor x, AttentionMask mask, Trace trace) {
-    x = x.plus(trace.attend(attn, norm1.forward(x), mask));
+  /// Runs blocks one after the other, and names the embedding `hidden_states.0` and each block's result after it.
+  ///
+  /// @param mask which tokens a token sees
+  /// @param tokens what they are
+  public static Tensor forward(List<EncoderBlock> blocks, Tensor x, AttentionMask mask, Tokens tokens, Probe probe) {
+    probe.see("hidden_states", 0, x);                                                 // [B, N, C]
+    for (int i = 0; i < blocks.size(); i++)
+      x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, mask, probe.attention(i, tokens, tokens)));
+    return x;
+  }
+
+  /// `[B, N, C]` → `[B, N, C]`.
+  ///
+  /// @param mask which tokens a token sees
+  /// @param site where the attention map goes if somebody asks for it
+  public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
+    x = x.plus(attn.forward(norm1.forward(x), mask, site));
     return x.plus(mlp.forward(norm2.forward(x)));
   }
 }

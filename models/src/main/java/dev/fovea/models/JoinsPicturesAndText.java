@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.clip.Clip;

@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.bert.Bert;
@@ -46,6 +47,7 @@ public sealed interface Model permits ViT, Dinov2, Clip, Siglip, Bert, Segformer
 
   /// Runs the model on all of its inputs. A mask holds what is added to scores: 0 or `-∞`.
   ///
+  /// @param probe keeps hidden states and attention maps by name; what it keeps is among the outputs
   /// @throws InputException if an input has a shape that the model cannot take
-  Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep);
+  Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe);
 }

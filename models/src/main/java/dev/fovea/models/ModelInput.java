@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import dev.fovea.engine.nn.Tokens;
 import org.jetbrains.annotations.Nullable;
 
 /// What a model takes in: a tensor's shape, and what its numbers mean.

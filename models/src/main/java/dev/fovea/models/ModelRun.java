@@ -7,12 +7,13 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.RandomWeights;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.image.Preprocessing.Size;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
-import dev.fovea.kernels.Recording;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.models.Keep.Size;
+import dev.fovea.kernels.Recording;
 import dev.fovea.models.sam.PointPrompt;
 import dev.fovea.models.sam.Sam;
 import java.lang.foreign.Arena;
@@ -82,7 +83,7 @@ public record ModelRun(String name, Model model, long parameters) {
   public Recording dryRun(int batch, int size) {
     var shapes = new LinkedHashMap<String, int[]>();
     model.inputs(batch, size).forEach((name, input) -> shapes.put(name, input.shape()));
-    return Workspace.dryRun(shapes, inputs -> model.outputs(inputs, Keep.NOTHING), Map::values);
+    return Workspace.dryRun(shapes, inputs -> model.outputs(inputs, Probe.NONE), Map::values);
   }
 
   /// Inputs for measuring, always the same: samples in `[-1, 1)`, any tokens, none of them padding.
@@ -107,10 +108,11 @@ public record ModelRun(String name, Model model, long parameters) {
 
   /// Runs the model.
   ///
+  /// @param probe keeps hidden states and attention maps by name; what it keeps is among the outputs
   /// @return its outputs by name, valid until the next pass in `workspace`
   /// @throws InputException if an input has a shape that the model cannot take
-  public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Keep keep) {
-    return workspace.run(keep, inputs, given -> model.outputs(given, keep), Map::values);
+  public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Probe probe) {
+    return workspace.run(probe, inputs, given -> model.outputs(given, probe), Map::values);
   }
 
   /// Runs the model on every `input.*` of a reference and compares every `output.*`.
@@ -118,7 +120,9 @@ public record ModelRun(String name, Model model, long parameters) {
   /// @throws CheckpointException if an input is missing, unknown or of a wrong shape, or an output is unknown or of another shape
   public List<Comparison> compare(Checkpoint reference, Kernels kernels) {
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
-      var ours = run(workspace, inputs(reference, arena), Keep.ALL.maps(pictureSize(reference)));
+      var size = pictureSize(reference);
+      var probe = Probe.of(Set.copyOf(names(reference, OUTPUT))::contains);
+      var ours = workspace.run("comparison", inputs(reference, arena), given -> withMaps(model.outputs(given, probe), size), Map::values);
       return names(reference, OUTPUT).stream().map(name -> {
         var expected = reference.tensor(OUTPUT + name);
         var actual = ours.get(name);
@@ -135,13 +139,20 @@ public record ModelRun(String name, Model model, long parameters) {
     }
   }
 
+  private Map<String, Tensor> withMaps(Map<String, Tensor> outputs, @Nullable Size size) {
+    if (size == null || !(model instanceof SegmentsPictures segments)) return outputs;
+    var all = new LinkedHashMap<>(outputs);
+    all.putAll(segments.atPictureSize(outputs, size));
+    return all;
+  }
+
   /// The size of the pictures that a reference has maps for, or null where it has none.
   private static @Nullable Size pictureSize(Checkpoint reference) {
     var map = reference.tensors().get(OUTPUT + SEGMENTATION);
     if (map == null) map = reference.tensors().get(OUTPUT + UPSAMPLED_LOGITS);
     if (map == null || map.shape().size() < 2) return null;
     var shape = map.shape().reversed();
-    return new Size(Math.toIntExact(shape.get(1)), Math.toIntExact(shape.get(0)));
+    return new Size(Math.toIntExact(shape.get(0)), Math.toIntExact(shape.get(1)));
   }
 
   /// The model's inputs, from the `input.*` of a reference.

@@ -1,8 +1,10 @@
 package dev.fovea.models;
 
+import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.segformer.Segformer;
+import java.util.Map;
 
 /// A model that can say which of its classes each pixel of a picture shows.
 public sealed interface SegmentsPictures permits Segformer {
@@ -17,4 +19,10 @@ public sealed interface SegmentsPictures permits Segformer {
   ///
   /// @throws InputException if the picture has other channels or is too small
   Tensor logits(Tensor image);
+
+  /// What the reference computes at the picture's size: `upsampled_logits` `[B, classes, height, width]` and `segmentation`
+  /// `[B, height, width]`.
+  ///
+  /// @param outputs of [Model#outputs]
+  Map<String, Tensor> atPictureSize(Map<String, Tensor> outputs, Preprocessing.Size size);
 }

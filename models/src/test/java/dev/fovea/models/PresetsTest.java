@@ -10,6 +10,7 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
@@ -108,7 +109,7 @@ class PresetsTest {
   void randomWeightsRunAndThePlanReusesMemory() {
     try (var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.preset("vit-tiny-patch16-224", arena);
-      var logits = run.run(workspace, run.randomInputs(1, 0, arena), Keep.NOTHING).get("logits");
+      var logits = run.run(workspace, run.randomInputs(1, 0, arena), Probe.NONE).get("logits");
       assertThat(logits.shape()).containsExactly(1, 1000);
       for (float x : logits.toArray()) assertThat(x).isFinite();
       // 12 blocks of about 2.1 MB each would be 25 MB without reuse.

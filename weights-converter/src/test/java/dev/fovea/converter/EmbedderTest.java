@@ -15,7 +15,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelRun;
 import dev.fovea.models.PictureEmbedder;
@@ -67,7 +67,7 @@ class EmbedderTest {
         var kernels = KernelProvider.auto(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
       var image = run.inputs(reference, arena).get(Model.PIXEL_VALUES);
-      var output = workspace.run("features", image, x -> ((Dinov2) run.model()).forward(x, Keep.NOTHING), o -> List.of(o.lastHiddenState()));
+      var output = workspace.run("features", image, x -> ((Dinov2) run.model()).forward(x, Probe.NONE), o -> List.of(o.lastHiddenState()));
       int patches = output.rows() * output.cols(), channels = output.lastHiddenState().dim(2);
       assertThat(output.rows()).isEqualTo(image.dim(2) / PATCH);
       assertThat(output.cols()).isEqualTo(image.dim(3) / PATCH);

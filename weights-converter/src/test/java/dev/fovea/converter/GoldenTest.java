@@ -10,6 +10,8 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Pass;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
@@ -18,7 +20,6 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
-import dev.fovea.models.Keep;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -132,7 +133,7 @@ class GoldenTest {
         var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
       var outputs = new TreeMap<String, float[]>();
-      run.run(workspace, run.inputs(reference, arena), Keep.ALL).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
+      run.run(workspace, run.inputs(reference, arena), Probe.all()).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
       return outputs;
     }
   }
@@ -158,7 +159,7 @@ class GoldenTest {
       var names = new ArrayList<String>();
       var tensors = new ArrayList<Tensor>();
       var recording = Workspace.dryRun(shapes, given -> {
-        run.model().outputs(given, Keep.ALL).forEach((name, tensor) -> {
+        run.model().outputs(given, Probe.all()).forEach((name, tensor) -> {
           names.add(name);
           tensors.add(tensor);
         });
@@ -172,6 +173,48 @@ class GoldenTest {
         return outputs;
       }
     }
+  }
+
+  /// Every attention of every family hands out its map, with what its queries and keys are.
+  @ParameterizedTest
+  @CsvSource(delimiter = ';', value = {
+      "vit-tiny; attentions.0 CLASS1+PATCH16->CLASS1+PATCH16",
+      "dinov2-tiny-registers; attentions.1 CLASS1+REGISTER4+PATCH18->CLASS1+REGISTER4+PATCH18",
+      "clip-tiny; text_model_output.attentions.0 TEXT7->TEXT7",
+      "clip-tiny; vision_model_output.attentions.1 CLASS1+PATCH16->CLASS1+PATCH16",
+      "siglip-tiny; vision_model_output.pooling.attentions QUERY1->PATCH16",
+      "bert-tiny-classifier; attentions.0 TEXT8->TEXT8",
+      "segformer-tiny; attentions.1 PATCH64->PATCH4",
+      "sam-tiny; vision_attentions.0 PATCH9->PATCH9 of 8x8",
+      "sam-tiny; vision_attentions.1 PATCH64->PATCH64",
+      "sam-tiny; point.multi.mask_decoder.0.layers.0.token_to_image QUERY5+PROMPT2->PATCH64"})
+  void everyAttentionHandsOutItsMap(String golden, String expected) {
+    var model = convert(golden, Weight.Type.F32);
+    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
+        var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
+      var run = ModelRun.of(checkpoint, arena);
+      var probe = Probe.all();
+      run.run(workspace, run.inputs(reference, arena), probe);
+      var lines = new ArrayList<String>();
+      probe.attentions().forEach((name, map) -> {
+        int[] shape = map.weights().shape();
+        assertThat(shape[2]).as(name).isEqualTo(map.queries().count());
+        assertThat(shape[3]).as(name).isEqualTo(map.keys().count());
+        float[] weights = map.weights().toArray();
+        for (int row = 0; row < weights.length; row += shape[3]) {
+          double sum = 0;
+          for (int key = 0; key < shape[3]; key++) sum += weights[row + key];
+          assertThat(sum).as(name).isCloseTo(1, org.assertj.core.data.Offset.offset(1e-5));
+        }
+        lines.add(name + " " + words(map.queries()) + "->" + words(map.keys())
+            + (map.windows() == null ? "" : " of " + map.windows().rows() + "x" + map.windows().cols()));
+      });
+      assertThat(lines).contains(expected);
+    }
+  }
+
+  private static String words(Tokens tokens) {
+    return String.join("+", tokens.runs().stream().map(run -> run.kind() + "" + run.count()).toList());
   }
 
   /// The checkpoints that were published in 16 bits are the float32 one rounded; so are our own 16-bit forms, and rounding twice

@@ -14,7 +14,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.ModelRun;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -167,7 +167,7 @@ class OriginalNamesTest {
     try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(inputs);
         var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
-      return run.run(workspace, run.inputs(reference, arena), Keep.NOTHING).get("logits").toArray();
+      return run.run(workspace, run.inputs(reference, arena), Probe.NONE).get("logits").toArray();
     }
   }
 

@@ -19,7 +19,7 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.ModelRun;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
@@ -184,7 +184,7 @@ class TimmTest {
         var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       assertThat(ModelHeader.of(checkpoint).family()).isEqualTo("vit");
       var run = ModelRun.of(checkpoint, arena);
-      var logits = run.run(workspace, run.inputs(reference, arena), Keep.NOTHING).get("logits").toArray();
+      var logits = run.run(workspace, run.inputs(reference, arena), Probe.NONE).get("logits").toArray();
       var expected = imageEmbeds("clip-tiny");
       for (int row = 0; row < 2; row++) {
         double square = 0;

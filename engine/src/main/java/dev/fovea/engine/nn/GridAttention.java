@@ -19,16 +19,15 @@ import java.util.List;
 public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPosH, Tensor relPosW) {
   /// @throws IllegalArgumentException if the channels are not a multiple of the heads
   public GridAttention {
-    if (proj.weight().k() % numHeads != 0)
-      throw new IllegalArgumentException("attention: " + proj.weight().k() + " channels are not a multiple of " + numHeads
-          + " heads");
+    Attention.check(proj.weight().k(), numHeads);
   }
 
   /// `[B, H, W, C]` → `[B, H, W, C]`.
   ///
+  /// @param site where the map `[B, h, N, N]` goes if somebody asks for it
   /// @throws IllegalArgumentException if the map is not as large as the tables say
-  public Tensor forward(Tensor x) {
-    return proj.forward(attend(qkv.forward(x)));
+  public Tensor forward(Tensor x, Probe.Site site) {
+    return proj.forward(attend(qkv.forward(x), site));
   }
 
   /// `[B, H, W, C]` → `[B, H, W, C]`, where each place sees those in its window.
@@ -37,19 +36,21 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   /// behind it, and nothing is computed for what fills them.
   ///
   /// @param windows of `3 C` channels, filled with the bias of `qkv`
+  /// @param site where the map of each window goes if somebody asks for it
   /// @throws IllegalArgumentException if windows are not as large as the tables say
-  public Tensor forward(Tensor x, MapWindows windows) {
-    var out = attend(windows.cut(qkv.forward(x)));                                        // [B · R · S, size, size, C]
+  public Tensor forward(Tensor x, MapWindows windows, Probe.Site site) {
+    var within = site.within(new AttentionMap.Windows(x.dim(1), x.dim(2), windows.size()));
+    var out = attend(windows.cut(qkv.forward(x)), within);                                // [B · R · S, size, size, C]
     return proj.forward(windows.join(out, x.dim(0), x.dim(1), x.dim(2)));
   }
 
-  /// Windows that [#forward(Tensor, MapWindows)] takes.
+  /// Windows that [#forward(Tensor, MapWindows, Probe.Site)] takes.
   public MapWindows windows(int size) {
     return qkv.bias() == null ? new MapWindows(size, qkv.weight().n()) : new MapWindows(size, qkv.bias());
   }
 
   /// `[B, H, W, 3 C]` → `[B, H, W, C]`, before the last projection.
-  private Tensor attend(Tensor all) {
+  private Tensor attend(Tensor all, Probe.Site site) {
     int batch = all.dim(0), height = all.dim(1), width = all.dim(2), channels = all.dim(3) / 3, depth = channels / numHeads;
     if (relPosH.dim(0) != 2 * height - 1 || relPosW.dim(0) != 2 * width - 1)
       throw new IllegalArgumentException("attention: expected a map of " + (relPosH.dim(0) + 1) / 2 + "x"
@@ -57,11 +58,8 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
     var heads = all.reshape(batch, height * width, 3, numHeads, depth).transposed(1, 3);  // [B, h, 3, N, D]
     var q = all.reshape(batch, height, width, 3, numHeads, depth).select(3, 0);           // [B, H, W, h, D]
     var grid = new GridBias(rows(q).matrices(), cols(q).matrices());
-    var out = all.allocate(batch, height, width, channels);
-    all.workspace().kernels().run(new Operation.Attention(heads.select(2, 0).matrices(), heads.select(2, 1).matrices(), heads.select(2, 2).matrices(),
-        AttentionMask.grid(grid), out.reshape(batch, height * width, numHeads, depth).transposed(1, 2).matrices(),
-        (float) (1 / Math.sqrt(depth))));
-    return out;
+    return Attention.attend(heads.select(2, 0), heads.select(2, 1), heads.select(2, 2), AttentionMask.grid(grid), site)
+        .reshape(batch, height, width, channels);
   }
 
   /// What a query adds for each row of keys, the last row first: `[B, H, W, h, D]` → `[B, h, N, H]`.

@@ -6,8 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
-import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.GridBias;
+import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
@@ -83,13 +84,15 @@ class AttentionTest {
     var x = normal(1, B, N, C);
     try (var kernels = provider.open(Workers.threads(2)); var workspace = new Workspace(kernels)) {
       var fused = workspace.run("fused", x, attention::forward, List::of).toArray();
+      var probe = Probe.all();
+      var tokens = Tokens.grid(1, N);
       var result = workspace.run("maps", x, in -> {
-        var maps = new Tensor[1];
-        var out = attention.forward(in, AttentionMask.NONE, m -> maps[0] = m);
-        return new WithMaps(out, maps[0]);
+        var out = attention.forward(in, AttentionMask.NONE, probe.attention(0, tokens, tokens));
+        return new WithMaps(out, probe.tensors().get("attentions.0"));
       }, r -> List.of(r.out, r.maps));
-      var mapped = result.out.toArray();
-      for (int i = 0; i < mapped.length; i++) assertThat(mapped[i]).isCloseTo(fused[i], within(1e-5f));
+      // Looking changes nothing.
+      assertThat(result.out.toArray()).isEqualTo(fused);
+      assertThat(probe.attentions().get("attentions.0")).isEqualTo(new AttentionMap(result.maps, tokens, tokens, null));
       assertThat(result.maps.shape()).isEqualTo(new int[] {B, H, N, N});
       for (int b = 0; b < B; b++)
         for (int n = 0; n < N; n++) {
@@ -102,6 +105,71 @@ class AttentionTest {
           for (int c = 0; c < C; c++) assertThat((double) fused[(b * N + n) * C + c]).isCloseTo(expected[c], within(1e-5));
         }
     }
+  }
+
+  /// The rows of a map sum to 1, and the map times the values is the attention's output, whatever the mask.
+  @ParameterizedTest
+  @EnumSource
+  void mapsTimesValuesAreTheOutput(KernelProvider provider) {
+    int queries = 6, rows = 2, cols = 4, keys = rows * cols;
+    Tensor q = normal(1, B, H, queries, D), k = normal(1, B, H, keys, D), v = normal(1, B, H, keys, D);
+    var padding = Tensor.zeros(arena, B, keys);
+    padding.put(keys - 1, Float.NEGATIVE_INFINITY);
+    Tensor bias = normal(1, B, H, queries, keys), byRow = normal(1, B, H, queries, rows), byCol = normal(1, B, H, queries, cols);
+    var masks = List.of(AttentionMask.NONE, AttentionMask.CAUSAL, Attention.padding(padding), Attention.causal(padding),
+        AttentionMask.bias(bias.matrices()), AttentionMask.grid(new GridBias(byRow.matrices(), byCol.matrices())),
+        AttentionMask.cached(Tensor.of(arena, new float[] {7}, 1).segment()));
+    try (var kernels = provider.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
+      for (var mask : masks) {
+        var probe = Probe.all();
+        var result = workspace.run(mask, q, in -> {
+          var out = Attention.attend(in, k, v, mask, probe.attention(0, Tokens.grid(1, queries), Tokens.grid(rows, cols)));
+          var maps = probe.attentions().get("attentions.0").weights();
+          return List.of(out, maps, maps.matmul(v, 1).transposed(1, 2).contiguous().reshape(B, queries, H * D));
+        }, r -> r);
+        float[] out = result.get(0).toArray(), product = result.get(2).toArray();
+        for (int i = 0; i < out.length; i++) assertThat(product[i]).isCloseTo(out[i], within(2e-6f));
+        for (int b = 0; b < B; b++)
+          for (int h = 0; h < H; h++)
+            for (int i = 0; i < queries; i++) {
+              double sum = 0;
+              for (int j = 0; j < keys; j++) sum += result.get(1).get(b, h, i, j);
+              assertThat(sum).isCloseTo(1, within(1e-5));
+            }
+      }
+    }
+  }
+
+  @Test
+  void aProbeKeepsWhatIsWanted() {
+    var attention = new MultiHeadAttention(linear(C, 3 * C), linear(C, C), H);
+    var x = normal(1, B, N, C);
+    var probe = Probe.of(name -> name.equals("tower.attentions.1") || name.equals("tower.hidden_states.0"));
+    try (var kernels = KernelProvider.REFERENCE.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
+      workspace.run("probe", x, in -> {
+        var tower = probe.at("tower.");
+        for (int i = 0; i < 3; i++)
+          in = tower.see("hidden_states", i, attention.forward(in, AttentionMask.NONE, tower.attention(i, Tokens.grid(1, N), Tokens.grid(1, N))));
+        return in;
+      }, out -> java.util.stream.Stream.concat(java.util.stream.Stream.of(out), probe.tensors().values().stream()).toList());
+    }
+    assertThat(probe.tensors()).containsOnlyKeys("tower.hidden_states.0", "tower.attentions.1");
+    assertThat(probe.attentions()).containsOnlyKeys("tower.attentions.1");
+    assertThat(Probe.NONE.at("tower.")).isSameAs(Probe.NONE);
+    assertThat(Probe.NONE.attention(3, Tokens.grid(1, N), Tokens.grid(1, N))).isSameAs(Probe.Site.NOWHERE);
+    assertThat(Probe.NONE.see("x", 0, x)).isSameAs(x);
+    assertThat(Probe.NONE.tensors()).isEmpty();
+  }
+
+  @Test
+  void tokensKnowWhichIsWhich() {
+    var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.of(Tokens.Kind.REGISTER, 2)).and(Tokens.grid(2, 2)).and(Tokens.of(Tokens.Kind.TEXT, 0));
+    assertThat(tokens.count()).isEqualTo(7);
+    assertThat(tokens.runs()).hasSize(3);
+    assertThat(tokens.indices(Tokens.Kind.CLASS)).containsExactly(0);
+    assertThat(tokens.indices(Tokens.Kind.REGISTER)).containsExactly(1, 2);
+    assertThat(tokens.indices(Tokens.Kind.PATCH)).containsExactly(3, 4, 5, 6);
+    assertThat(tokens.indices(Tokens.Kind.TEXT)).isEmpty();
   }
 
   @Test

@@ -70,7 +70,7 @@ class MapLayersTest {
   void gridAttention(KernelProvider provider) {
     var attention = new GridAttention(linear(C, 3 * C), linear(C, C), HEADS, normal(2 * ROWS - 1, D), normal(2 * COLS - 1, D));
     var x = normal(B, ROWS, COLS, C);
-    var actual = run(provider, x, attention::forward);
+    var actual = run(provider, x, t -> attention.forward(t, Probe.Site.NOWHERE));
     for (int b = 0; b < B; b++)
       for (int at = 0; at < ROWS * COLS; at++) {
         var expected = expected(attention, x, b, at);
@@ -78,7 +78,7 @@ class MapLayersTest {
             within(1e-5));
       }
     var square = normal(B, COLS, COLS, C);
-    assertThatThrownBy(() -> run(provider, square, attention::forward)).isInstanceOf(IllegalArgumentException.class)
+    assertThatThrownBy(() -> run(provider, square, t -> attention.forward(t, Probe.Site.NOWHERE))).isInstanceOf(IllegalArgumentException.class)
         .hasMessage("attention: expected a map of 3x5, got [2, 5, 5, 8]");
   }
 
@@ -114,9 +114,9 @@ class MapLayersTest {
     var attention = new GridAttention(linear(C, 3 * C), linear(C, C), HEADS, normal(2 * size - 1, D), normal(2 * size - 1, D));
     var x = normal(B, height, width, C);
     var zeros = new MapWindows(size, C);
-    float[] expected = run(KernelProvider.REFERENCE, x, t -> zeros.join(attention.forward(zeros.cut(t)), B, height, width));
+    float[] expected = run(KernelProvider.REFERENCE, x, t -> zeros.join(attention.forward(zeros.cut(t), Probe.Site.NOWHERE), B, height, width));
     for (var provider : KernelProvider.values()) {
-      float[] actual = run(provider, x, t -> attention.forward(t, attention.windows(size)));
+      float[] actual = run(provider, x, t -> attention.forward(t, attention.windows(size), Probe.Site.NOWHERE));
       for (int i = 0; i < expected.length; i++) assertThat((double) actual[i]).isCloseTo(expected[i], within(1e-5));
     }
   }

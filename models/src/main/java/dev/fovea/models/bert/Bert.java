@@ -1,19 +1,21 @@
 package dev.fovea.models.bert;
 
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Attention;
 import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.MultiHeadAttention;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
-import dev.fovea.models.Trace;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -39,7 +41,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
   /// @param lastHiddenState `[B, N, C]`
   /// @param pooled what the first token says of the whole, `[B, C]`; null without a pooler
   /// @param logits `[B, classes]`, or null without a head
-  public record Output(Tensor lastHiddenState, @Nullable Tensor pooled, @Nullable Tensor logits, Trace trace) {}
+  public record Output(Tensor lastHiddenState, @Nullable Tensor pooled, @Nullable Tensor logits) {}
 
   /// One transformer block of the first kind: attention and the feed-forward part are each added to what they read, and the
   /// sum is normalised.
@@ -54,8 +56,8 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
           w.layerNorm("norm2", dim, c.layerNormEps()));
     }
 
-    Tensor forward(Tensor x, AttentionMask mask, Trace trace) {                       // [B, N, C]
-      x = norm1.forward(x.plus(trace.attend(attn, x, mask)));
+    Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {                   // [B, N, C]
+      x = norm1.forward(x.plus(attn.forward(x, mask, site)));
       return norm2.forward(x.plus(mlp.forward(x)));
     }
   }
@@ -79,22 +81,23 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
   /// @param mask `[B, N]`: 0 where a token counts, `-∞` where it is padding
   /// @param types `[B, N]`: 0 in the first sentence, 1 in the second
   /// @throws InputException if there are more tokens than positions
-  public Output forward(Tensor ids, Tensor mask, Tensor types, Keep keep) {
+  public Output forward(Tensor ids, Tensor mask, Tensor types, Probe probe) {
     config.encoder().check(ids);
-    var trace = new Trace(keep);
-    var seen = AttentionMask.padding(mask.segment());
+    var seen = Attention.padding(mask);
+    var tokens = Tokens.of(Tokens.Kind.TEXT, ids.dim(1));
     var x = tokenEmbed.forward(ids).plus(typeEmbed.forward(types)).plus(posEmbed.slice(0, 0, ids.dim(1)));
-    x = trace.hidden(embedNorm.forward(x));                                           // [B, N, C]
-    for (var block : blocks) x = trace.hidden(block.forward(x, seen, trace));
+    x = probe.see("hidden_states", 0, embedNorm.forward(x));                          // [B, N, C]
+    for (int i = 0; i < blocks.size(); i++)
+      x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, seen, probe.attention(i, tokens, tokens)));
     var pooled = pooler == null ? null : pooler.forward(x.select(1, 0).contiguous(), Activation.TANH);   // [B, C]
-    return new Output(x, pooled, head == null ? null : head.forward(pooled), trace);
+    return new Output(x, pooled, head == null ? null : head.forward(pooled));
   }
 
   /// The scores of the classes, before the softmax: `[B, classes]`.
   ///
   /// @throws IllegalStateException if the model has no classification head
   public Tensor logits(Tensor ids, Tensor mask, Tensor types) {
-    var logits = forward(ids, mask, types, Keep.NOTHING).logits;
+    var logits = forward(ids, mask, types, Probe.NONE).logits;
     if (logits == null) throw new IllegalStateException("this BERT has no classification head");
     return logits;
   }
@@ -108,9 +111,9 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
   }
 
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var output = forward(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), inputs.get(TOKEN_TYPE_IDS), keep);
-    var named = output.trace.named();
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var output = forward(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), inputs.get(TOKEN_TYPE_IDS), probe);
+    var named = new LinkedHashMap<>(probe.tensors());
     named.put("last_hidden_state", output.lastHiddenState);
     if (output.pooled != null) named.put("pooler_output", output.pooled);
     if (output.logits != null) named.put("logits", output.logits);

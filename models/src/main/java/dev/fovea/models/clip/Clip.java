@@ -1,11 +1,14 @@
 package dev.fovea.models.clip;
 
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Attention;
 import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
@@ -13,12 +16,10 @@ import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.JoinsPicturesAndText;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Pooling;
-import dev.fovea.models.Trace;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -54,15 +55,15 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
           w.linear("proj", dim, config.projectionDim(), false));
     }
 
-    Encoded forward(Tensor image, Keep keep) {
-      int patch = patchEmbed.patchSize();
-      var trace = new Trace(keep);
+    Encoded forward(Tensor image, Probe probe) {
+      int patch = patchEmbed.patchSize(), rows = image.dim(2) / patch, cols = image.dim(3) / patch;
       var patches = patchEmbed.forward(image);                                        // [I, P, C]
       var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);               // [I, 1+P, C]
-      x = trace.hidden(normPre.forward(x.plus(posEmbed.forward(x.workspace(), image.dim(2) / patch, image.dim(3) / patch))));
-      for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
+      x = normPre.forward(x.plus(posEmbed.forward(x.workspace(), rows, cols)));
+      var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.grid(rows, cols));
+      x = EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe);
       var pooled = norm.forward(x.select(1, 0).contiguous());                         // [I, C]
-      return new Encoded(x, pooled, proj.forward(pooled), trace);
+      return new Encoded(x, pooled, proj.forward(pooled));
     }
   }
 
@@ -86,14 +87,11 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
           (float) Math.exp(weights.scalar("logit_scale")));
     }
 
-    Encoded forward(Tensor ids, Tensor mask, Keep keep) {
-      var trace = new Trace(keep);
-      var seen = new AttentionMask(true, mask.segment(), null);
-      var x = trace.hidden(tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1))));   // [T, N, C]
-      for (var block : blocks) x = trace.hidden(block.forward(x, seen, trace));
-      x = norm.forward(x);
+    Encoded forward(Tensor ids, Tensor mask, Probe probe) {
+      var x = tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1)));         // [T, N, C]
+      x = norm.forward(EncoderBlock.forward(blocks, x, Attention.causal(mask), Tokens.of(Tokens.Kind.TEXT, ids.dim(1)), probe));
       var pooled = x.rows(ids.find(eosTokenId));                                      // [T, C]
-      return new Encoded(x, pooled, proj.forward(pooled), trace);
+      return new Encoded(x, pooled, proj.forward(pooled));
     }
   }
 
@@ -102,18 +100,16 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// @param lastHiddenState `[…, N, C]`: of pictures before the norm, of words after it, as the reference has it
   /// @param pooled `[…, C]`
   /// @param projected `[…, D]`
-  public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor projected, Trace trace) {
+  public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor projected) {
     /// Where it is in the common space: `[…, D]`, of length 1.
     public Tensor embeds() {
       return projected.normalized();
     }
 
-    /// Under the reference's names.
-    Map<String, Tensor> named(String prefix) {
-      var named = trace.named(prefix);
+    /// Adds them under the reference's names.
+    void addTo(Map<String, Tensor> named, String prefix) {
       named.put(prefix + "last_hidden_state", lastHiddenState);
       named.put(prefix + "pooler_output", pooled);
-      return named;
     }
   }
 
@@ -124,28 +120,28 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// Pictures `[I, channels, H, W]`, whose sides may be any multiples of the patch size.
   ///
   /// @throws InputException if the pictures have other channels or are no whole number of patches
-  public Encoded encodeImage(Tensor image, Keep keep) {
-    return visual.forward(image, keep);
+  public Encoded encodeImage(Tensor image, Probe probe) {
+    return visual.forward(image, probe);
   }
 
   /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding.
   ///
   /// @throws InputException if there are more tokens than positions
   /// @throws IllegalStateException if there is no encoder of words
-  public Encoded encodeText(Tensor ids, Tensor mask, Keep keep) {
+  public Encoded encodeText(Tensor ids, Tensor mask, Probe probe) {
     if (words == null) throw new IllegalStateException("this CLIP has no encoder of words");
     config.text().check(ids);
-    return words.forward(ids, mask, keep);
+    return words.forward(ids, mask, probe);
   }
 
   @Override
   public Tensor imageEmbeds(Tensor image) {
-    return encodeImage(image, Keep.NOTHING).embeds();
+    return encodeImage(image, Probe.NONE).embeds();
   }
 
   @Override
   public Tensor textEmbeds(Tensor ids, Tensor mask) {
-    return encodeText(ids, mask, Keep.NOTHING).embeds();
+    return encodeText(ids, mask, Probe.NONE).embeds();
   }
 
   @Override
@@ -162,7 +158,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// The class token after its norm, before the projection; the patches as the blocks leave them, for CLIP trained no norm on them.
   @Override
   public PictureFeatures features(Tensor image) {
-    var encoded = encodeImage(image, Keep.NOTHING);
+    var encoded = encodeImage(image, Probe.NONE);
     return new PictureFeatures(encoded.pooled, encoded.lastHiddenState.slice(1, 1, encoded.lastHiddenState.dim(1)), encoded.embeds());
   }
 
@@ -212,17 +208,18 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
 
   /// The reference's encoder of pictures alone leaves `image_embeds` at the length that it has.
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var image = encodeImage(inputs.get(PIXEL_VALUES), keep);
-    var named = new LinkedHashMap<String, Tensor>();
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var prefix = words == null ? "" : "vision_model_output.";
+    var image = encodeImage(inputs.get(PIXEL_VALUES), probe.at(prefix));
+    var named = new LinkedHashMap<>(probe.tensors());
+    image.addTo(named, prefix);
     if (words == null) {
-      named.putAll(image.named(""));
       named.put("image_embeds", image.projected);
       return named;
     }
-    var texts = encodeText(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), keep);
-    named.putAll(image.named("vision_model_output."));
-    named.putAll(texts.named("text_model_output."));
+    var texts = encodeText(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), probe.at("text_model_output."));
+    named.putAll(probe.tensors());
+    texts.addTo(named, "text_model_output.");
     named.put("image_embeds", image.embeds());
     named.put("text_embeds", texts.embeds());
     var logits = logits(named.get("image_embeds"), named.get("text_embeds"));

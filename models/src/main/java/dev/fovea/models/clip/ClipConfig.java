@@ -4,6 +4,7 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.kernels.Activation;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.Family;

@@ -9,16 +9,18 @@ import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.MultiHeadAttention;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.nn.SwiGlu;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.models.ClassifiesPictures;
 import dev.fovea.models.EmbedsPictures;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.PictureFeatures;
-import dev.fovea.models.Trace;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -46,7 +48,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   /// @param registers R
   /// @param rows patches down
   /// @param cols patches across
-  public record Output(Tensor lastHiddenState, @Nullable Tensor logits, Trace trace, int registers, int rows, int cols) {
+  public record Output(Tensor lastHiddenState, @Nullable Tensor logits, int registers, int rows, int cols) {
     /// What the class token says of the whole picture, `[B, C]`.
     public Tensor clsToken() {
       return lastHiddenState.select(1, 0);
@@ -85,8 +87,8 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
       return new SwiGlu(w.linear("w1", dim, hidden), w.linear("w2", dim, hidden), w.linear("w3", hidden, dim));
     }
 
-    Tensor forward(Tensor x, Trace trace) {                                           // [B, N, C]
-      x = x.plus(ls1.forward(trace.attend(attn, norm1.forward(x))));
+    Tensor forward(Tensor x, Probe.Site site) {                                       // [B, N, C]
+      x = x.plus(ls1.forward(attn.forward(norm1.forward(x), AttentionMask.NONE, site)));
       return x.plus(ls2.forward(mlp.forward(norm2.forward(x))));
     }
   }
@@ -103,16 +105,17 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
         c.numClasses() == 0 ? null : w.linear("head", 2 * dim, c.numClasses()));
   }
 
-  /// `[B, channels, H, W]` → features, and what else is to be kept. H and W may be any multiples of the patch size.
+  /// `[B, channels, H, W]` → features. H and W may be any multiples of the patch size.
   ///
   /// @throws InputException if the picture has other channels or is no whole number of patches
-  public Output forward(Tensor image, Keep keep) {
-    var trace = new Trace(keep);
-    var x = trace.hidden(embed(image));                                               // [B, N, C]
-    for (var block : blocks) x = trace.hidden(block.forward(x, trace));
+  public Output forward(Tensor image, Probe probe) {
+    int registers = config.numRegisterTokens(), rows = image.dim(2) / config.patchSize(), cols = image.dim(3) / config.patchSize();
+    var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.of(Tokens.Kind.REGISTER, registers)).and(Tokens.grid(rows, cols));
+    var x = probe.see("hidden_states", 0, embed(image));                              // [B, N, C]
+    for (int i = 0; i < blocks.size(); i++)
+      x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, probe.attention(i, tokens, tokens)));
     x = norm.forward(x);
-    int registers = config.numRegisterTokens(), patch = config.patchSize();
-    return new Output(x, head == null ? null : classify(x), trace, registers, image.dim(2) / patch, image.dim(3) / patch);
+    return new Output(x, head == null ? null : classify(x), registers, rows, cols);
   }
 
   /// The class token and the patches, each with its position, and the registers between: `[B, channels, H, W]` → `[B, N, C]`.
@@ -137,9 +140,9 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   }
 
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var output = forward(inputs.get(PIXEL_VALUES), keep);
-    var named = output.trace.named();
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var output = forward(inputs.get(PIXEL_VALUES), probe);
+    var named = new LinkedHashMap<>(probe.tensors());
     named.put("last_hidden_state", output.lastHiddenState);
     named.put("pooler_output", output.clsToken());
     if (output.logits != null) named.put("logits", output.logits);
@@ -153,7 +156,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
 
   @Override
   public PictureFeatures features(Tensor image) {
-    var output = forward(image, Keep.NOTHING);
+    var output = forward(image, Probe.NONE);
     return new PictureFeatures(output.clsToken(), output.patchTokens(), null);
   }
 
@@ -169,7 +172,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
 
   @Override
   public Tensor logits(Tensor image) {
-    var logits = forward(image, Keep.NOTHING).logits;
+    var logits = forward(image, Probe.NONE).logits;
     if (logits == null) throw new IllegalStateException("this DINOv2 has no classification head");
     return logits;
   }

@@ -7,6 +7,8 @@ import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.MapWindows;
 import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.PatchEmbedding;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Window;
@@ -40,13 +42,13 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
           new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)));
     }
 
-    Tensor forward(Tensor x) {                                                        // [B, G, G, C]
-      x = x.plus(attend(norm1.forward(x)));
+    Tensor forward(Tensor x, Probe.Site site) {                                       // [B, G, G, C]
+      x = x.plus(attend(norm1.forward(x), site));
       return x.plus(mlp.forward(norm2.forward(x)));
     }
 
-    private Tensor attend(Tensor x) {
-      return windows == null ? attn.forward(x) : attn.forward(x, windows);
+    private Tensor attend(Tensor x, Probe.Site site) {
+      return windows == null ? attn.forward(x, site) : attn.forward(x, windows, site);
     }
   }
 
@@ -76,14 +78,18 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
 
   /// `[B, channels, S, S]` → `[B, G, G, D]`.
   ///
+  /// @param probe hears of `hidden_states.N`, the embedding and each block's result, and `attentions.N`
   /// @throws InputException if the pictures have another size
-  public Tensor forward(Tensor image) {
+  public Tensor forward(Tensor image, Probe probe) {
     int size = config.imageSize(), grid = config.gridSize();
     if (image.rank() != 4 || image.dim(2) != size || image.dim(3) != size)
       throw new InputException("expected pictures [B, " + config.numChannels() + ", " + size + ", " + size + "], got " + image);
     var patches = patchEmbed.forward(image);                                          // [B, G², C]
     var x = patches.reshape(image.dim(0), grid, grid, config.embedDim()).plus(posEmbed);
-    for (var block : blocks) x = block.forward(x);
+    var tokens = Tokens.grid(grid, grid);
+    probe.see("hidden_states", 0, x);
+    for (int i = 0; i < blocks.size(); i++)
+      x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, probe.attention(i, tokens, tokens)));
     return neck.forward(x);
   }
 }

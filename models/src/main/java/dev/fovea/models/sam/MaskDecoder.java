@@ -1,24 +1,28 @@
 package dev.fovea.models.sam;
 
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Attention;
 import dev.fovea.engine.nn.ConvTranspose2d;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.Mlp;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
-import dev.fovea.kernels.Operation;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /// Makes masks of a picture's map and a prompt's tokens: both attend to each other, then a token of each mask becomes the product
 /// that finds it in the enlarged map (ref: segment_anything `modeling/mask_decoder.py`, `modeling/transformer.py`).
 ///
 /// Wherever the map's places are queries or keys, their positions are added. Projections are linear, so the positions'
-/// projections are computed once, see [Positions], and added to the product as it is made; and what the first layer makes of the
-/// map is the same for every prompt without a mask, see [Picture].
+/// projections are computed once, see [Positions], and added to the product as it is made; and the first layer's projections of the
+/// map are the same for every prompt without a mask, see [ProjectedMap].
 ///
 /// Shapes: T tokens, N = G² places, C channels, h heads, D channels of a head, M masks.
 ///
@@ -26,7 +30,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param maskTokens `[M, C]`
 /// @param hypernetworks one a mask, `C → C / 8`
 /// @param iouHead `C → M`
-public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers, Attention finalAttn, LayerNorm finalNorm,
+public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers, TokenAttention finalAttn, LayerNorm finalNorm,
     ConvTranspose2d upscale1, LayerNorm upscaleNorm, ConvTranspose2d upscale2, List<Head> hypernetworks, Head iouHead) {
 
   private static final float UPSCALE_EPS = 1e-6f, FINAL_EPS = 1e-5f;
@@ -37,13 +41,13 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   /// @param queries `[N, h · D]` for each layer
   public record Positions(List<Tensor> keys, List<Tensor> queries) {}
 
-  /// A map with what the first layer makes of it.
+  /// A map with the first layer's projections of it.
   ///
   /// @param map `[N, C]`
   /// @param keys `[N, h · D]`
   /// @param values `[N, h · D]`
   /// @param queries `[N, h · D]`
-  public record Picture(Tensor map, Tensor keys, Tensor values, Tensor queries) {}
+  public record ProjectedMap(Tensor map, Tensor keys, Tensor values, Tensor queries) {}
 
   /// What a prompt gives.
   ///
@@ -63,62 +67,69 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   }
 
   /// Attention whose queries, keys and values may all be made of different tokens, in fewer channels.
-  record Attention(Linear q, Linear k, Linear v, Linear proj, int numHeads) {
-    static Attention load(int dim, int inner, int numHeads, Weights w) {
-      return new Attention(w.linear("q", dim, inner), w.linear("k", dim, inner), w.linear("v", dim, inner), w.linear("proj",
+  record TokenAttention(Linear q, Linear k, Linear v, Linear proj, int numHeads) {
+    static TokenAttention load(int dim, int inner, int numHeads, Weights w) {
+      return new TokenAttention(w.linear("q", dim, inner), w.linear("k", dim, inner), w.linear("v", dim, inner), w.linear("proj",
           inner, dim), numHeads);
     }
 
     /// Projected queries `[T, h · D]`, keys and values `[N, h · D]` → `[T, h · D]`, before the last projection.
-    Tensor attend(Tensor queries, Tensor keys, Tensor values) {
-      var out = queries.allocate(queries.shape());
-      int depth = queries.dim(1) / numHeads;
-      queries.workspace().kernels().run(new Operation.Attention(heads(queries).matrices(), heads(keys).matrices(), heads(values).matrices(),
-          AttentionMask.NONE, heads(out).matrices(), (float) (1 / Math.sqrt(depth))));
-      return out;
+    Tensor attend(Tensor queries, Tensor keys, Tensor values, Probe.Site site) {
+      return Attention.attend(heads(queries), heads(keys), heads(values), AttentionMask.NONE, site).reshape(queries.shape());
     }
 
-    /// `[T, h · D]` → `[h, T, D]`
-    private Tensor heads(Tensor x) {
-      return x.reshape(x.dim(0), numHeads, x.dim(1) / numHeads).transposed(0, 1);
+    private Tensor heads(Tensor x) {                                                  // [T, h · D] → [1, h, T, D]
+      return Attention.heads(x.reshape(1, x.dim(0), x.dim(1)), numHeads);
     }
   }
 
   /// The tokens attend to themselves, then to the map; the map attends to the tokens.
-  record Layer(Attention selfAttn, LayerNorm norm1, Attention tokenToImage, LayerNorm norm2, Mlp mlp, LayerNorm norm3,
-      Attention imageToToken, LayerNorm norm4) {
+  record Layer(TokenAttention selfAttn, LayerNorm norm1, TokenAttention tokenToImage, LayerNorm norm2, Mlp mlp, LayerNorm norm3,
+      TokenAttention imageToToken, LayerNorm norm4) {
     static Layer load(SamConfig config, Weights w) {
       var c = config.masks();
       int dim = config.dim(), inner = dim / c.downsampleRate();
       float eps = c.layerNormEps();
       return new Layer(
-          Attention.load(dim, dim, c.numHeads(), w.at("self_attn")), w.layerNorm("norm1", dim, eps),
-          Attention.load(dim, inner, c.numHeads(), w.at("token_to_image")), w.layerNorm("norm2", dim, eps),
+          TokenAttention.load(dim, dim, c.numHeads(), w.at("self_attn")), w.layerNorm("norm1", dim, eps),
+          TokenAttention.load(dim, inner, c.numHeads(), w.at("token_to_image")), w.layerNorm("norm2", dim, eps),
           new Mlp(w.linear("mlp.fc1", dim, c.mlpDim()), c.act(), w.linear("mlp.fc2", c.mlpDim(), dim)), w.layerNorm("norm3",
               dim, eps),
-          Attention.load(dim, inner, c.numHeads(), w.at("image_to_token")), w.layerNorm("norm4", dim, eps));
+          TokenAttention.load(dim, inner, c.numHeads(), w.at("image_to_token")), w.layerNorm("norm4", dim, eps));
     }
 
-    Picture picture(Tensor map, Tensor keyPositions, Tensor queryPositions) {
-      return new Picture(map, tokenToImage.k.forward(map, keyPositions), tokenToImage.v.forward(map),
+    ProjectedMap project(Tensor map, Tensor keyPositions, Tensor queryPositions) {
+      return new ProjectedMap(map, tokenToImage.k.forward(map, keyPositions), tokenToImage.v.forward(map),
           imageToToken.q.forward(map, queryPositions));
     }
 
     /// @param asked the prompt's tokens as they came, which serve as their positions
     /// @param first whether the tokens are still these, so that nothing is added to them
-    Tensor tokens(Tensor tokens, Tensor asked, boolean first, Picture picture) {
+    Tensor tokens(Tensor tokens, Tensor asked, boolean first, ProjectedMap projected, Sites sites) {
       var at = first ? tokens : tokens.plus(asked);
-      var attended = selfAttn.attend(selfAttn.q.forward(at), selfAttn.k.forward(at), selfAttn.v.forward(tokens));
+      var attended = selfAttn.attend(selfAttn.q.forward(at), selfAttn.k.forward(at), selfAttn.v.forward(tokens), sites.selfAttn());
       tokens = norm1.forward(first ? selfAttn.proj.forward(attended) : selfAttn.proj.forward(attended, tokens));
-      attended = tokenToImage.attend(tokenToImage.q.forward(tokens.plus(asked)), picture.keys, picture.values);
+      attended = tokenToImage.attend(tokenToImage.q.forward(tokens.plus(asked)), projected.keys, projected.values, sites.tokenToImage());
       tokens = norm2.forward(tokenToImage.proj.forward(attended, tokens));
       return norm3.forward(tokens.plus(mlp.forward(tokens)));
     }
 
-    Tensor map(Picture picture, Tensor tokens, Tensor asked) {
-      var attended = imageToToken.attend(picture.queries, imageToToken.k.forward(tokens.plus(asked)),
-          imageToToken.v.forward(tokens));
-      return norm4.forward(imageToToken.proj.forward(attended, picture.map));
+    Tensor map(ProjectedMap projected, Tensor tokens, Tensor asked, Sites sites) {
+      var attended = imageToToken.attend(projected.queries, imageToToken.k.forward(tokens.plus(asked)),
+          imageToToken.v.forward(tokens), sites.imageToToken());
+      return norm4.forward(imageToToken.proj.forward(attended, projected.map));
+    }
+  }
+
+  /// Where the three attentions of layer `index` hand out their maps: `layers.index.self_attn`, `.token_to_image`, `.image_to_token`.
+  private record Sites(Probe.Site selfAttn, Probe.Site tokenToImage, Probe.Site imageToToken) {
+    static final Sites NOWHERE = new Sites(Probe.Site.NOWHERE, Probe.Site.NOWHERE, Probe.Site.NOWHERE);
+
+    static Sites of(int index, Tokens tokens, Tokens map, Probe probe) {
+      if (probe == Probe.NONE) return NOWHERE;
+      var layer = "layers." + index + ".";
+      return new Sites(probe.attention(layer + "self_attn", tokens, tokens), probe.attention(layer + "token_to_image", tokens, map),
+          probe.attention(layer + "image_to_token", map, tokens));
     }
   }
 
@@ -127,7 +138,7 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     int dim = config.dim(), masks = c.maskTokens();
     return new MaskDecoder(w.tensor("iou_token", 1, dim), w.tensor("mask_tokens", masks, dim),
         IntStream.range(0, c.depth()).mapToObj(i -> Layer.load(config, w.at("layers").at(i))).toList(),
-        Attention.load(dim, dim / c.downsampleRate(), c.numHeads(), w.at("final_attn")), w.layerNorm("final_norm", dim,
+        TokenAttention.load(dim, dim / c.downsampleRate(), c.numHeads(), w.at("final_attn")), w.layerNorm("final_norm", dim,
             FINAL_EPS),
         w.convTranspose2d("upscale1", dim, dim / 4, 2), w.layerNorm("upscale_norm", dim / 4, UPSCALE_EPS),
         w.convTranspose2d("upscale2", dim / 4, dim / 8, 2),
@@ -135,36 +146,48 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
         Head.load(dim, c.iouHiddenDim(), masks, w.at("iou_head")));
   }
 
-  /// The projections of the map's positions `[N, C]`.
-  public Positions positions(Tensor positions) {
-    var keys = IntStream.rangeClosed(0, layers.size())
-        .mapToObj(i -> unbiased(i < layers.size() ? layers.get(i).tokenToImage.k : finalAttn.k).forward(positions)).toList();
-    return new Positions(keys, layers.stream().map(layer -> unbiased(layer.imageToToken.q).forward(positions)).toList());
+  /// The projections of the map's positions, which depend on weights alone.
+  ///
+  /// @param positions `[N, C]`
+  public Positions positions(Workspace workspace, Tensor positions) {
+    var keys = Stream.concat(layers.stream().map(layer -> layer.tokenToImage), Stream.of(finalAttn)).map(TokenAttention::k);
+    var queries = layers.stream().map(layer -> layer.imageToToken.q);
+    return new Positions(keys.map(linear -> project(workspace, linear, positions)).toList(),
+        queries.map(linear -> project(workspace, linear, positions)).toList());
+  }
+
+  private static Tensor project(Workspace workspace, Linear linear, Tensor positions) {
+    return workspace.constant(List.of("positions", linear), positions, unbiased(linear)::forward);
   }
 
   private static Linear unbiased(Linear linear) {
     return new Linear(linear.weight(), null);
   }
 
-  /// What the first layer makes of a map `[N, C]`.
-  public Picture picture(Tensor map, Positions positions) {
-    return layers.getFirst().picture(map, positions.keys.getFirst(), positions.queries.getFirst());
+  /// A map `[N, C]` with the first layer's projections.
+  public ProjectedMap project(Tensor map, Positions positions) {
+    return layers.getFirst().project(map, positions.keys.getFirst(), positions.queries.getFirst());
   }
 
   /// @param prompt its tokens, `[…, C]`; null for none
   /// @param multimask whether to give the masks of an ambiguous prompt instead of the one
-  public Output forward(Picture picture, Positions positions, @Nullable Tensor prompt, boolean multimask) {
-    var map = picture.map;
+  /// @param probe hears of every attention: `layers.N.self_attn`, `layers.N.token_to_image`, `layers.N.image_to_token`, `final_attn`
+  public Output forward(ProjectedMap projected, Positions positions, @Nullable Tensor prompt, boolean multimask, Probe probe) {
+    var map = projected.map;
     var asked = asked(map, prompt);                                                   // [T, C]
     var tokens = asked;
+    int own = 1 + maskTokens.dim(0), grid = (int) Math.sqrt(map.dim(0));
+    var asking = Tokens.of(Tokens.Kind.QUERY, own).and(Tokens.of(Tokens.Kind.PROMPT, asked.dim(0) - own));
+    var places = Tokens.grid(grid, grid);
     for (int i = 0; i < layers.size(); i++) {
       var layer = layers.get(i);
-      if (i > 0) picture = layer.picture(map, positions.keys.get(i), positions.queries.get(i));
-      tokens = layer.tokens(tokens, asked, i == 0, picture);
-      map = layer.map(picture, tokens, asked);
+      var sites = Sites.of(i, asking, places, probe);
+      if (i > 0) projected = layer.project(map, positions.keys.get(i), positions.queries.get(i));
+      tokens = layer.tokens(tokens, asked, i == 0, projected, sites);
+      map = layer.map(projected, tokens, asked, sites);
     }
     var attended = finalAttn.attend(finalAttn.q.forward(tokens.plus(asked)), finalAttn.k.forward(map, positions.keys.getLast()),
-        finalAttn.v.forward(map));
+        finalAttn.v.forward(map), probe.attention("final_attn", asking, places));
     tokens = finalNorm.forward(finalAttn.proj.forward(attended, tokens));
     int from = multimask ? 1 : 0, to = multimask ? maskTokens.dim(0) : 1;
     return new Output(masks(map, tokens, from, to), iouHead.forward(tokens.slice(0, 0, 1)).reshape(maskTokens.dim(0)).slice(0,

@@ -4,17 +4,14 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.Preprocessing;
-import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.engine.tensor.Constants;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.ModelRun;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /// A model file that finds masks. It may be shared by any number of threads, each with its own [SamSession]. Close it when no
 /// session is open.
@@ -28,7 +25,7 @@ public final class MaskPredictor implements AutoCloseable {
   private final Sam model;
   private final long parameters;
   private final Preprocessing preprocessing;
-  private final MaskDecoder.Positions positions;
+  private final Constants constants = new Constants(Constants.DEFAULT_BYTES);
   private boolean closed;
 
   private MaskPredictor(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
@@ -43,7 +40,6 @@ public final class MaskPredictor implements AutoCloseable {
       model = sam;
       parameters = loaded.parameters();
       preprocessing = Preprocessing.of(header.preprocessing());
-      positions = checkpoint.reading(this::computePositions);
     } catch (RuntimeException e) {
       arena.close();
       checkpoint.close();
@@ -75,19 +71,6 @@ public final class MaskPredictor implements AutoCloseable {
     return new SamSession(this);
   }
 
-  private MaskDecoder.Positions computePositions() {
-    try (var workspace = new Workspace(kernels)) {
-      var beside = Tensor.zeros(arena, 1);
-      var computed = workspace.run("positions", beside, model::positions, p -> Stream.concat(p.keys().stream(),
-          p.queries().stream()).toList());
-      return new MaskDecoder.Positions(copies(computed.keys()), copies(computed.queries()));
-    }
-  }
-
-  private List<Tensor> copies(List<Tensor> tensors) {
-    return tensors.stream().map(tensor -> tensor.copy(arena)).toList();
-  }
-
   Sam model() {
     return model;
   }
@@ -104,8 +87,9 @@ public final class MaskPredictor implements AutoCloseable {
     return preprocessing;
   }
 
-  MaskDecoder.Positions positions() {
-    return positions;
+  /// What the sessions compute once for all of them.
+  Constants constants() {
+    return constants;
   }
 
   /// What tells a picture's embedding by this model from another's.

@@ -1,14 +1,13 @@
 package dev.fovea.models.sam;
 
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Interpolation;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /// The light part of Segment Anything by itself: a point in a picture whose embedding is ready, as [SamSession] keeps it, gives
 /// masks, and one of them becomes as large as the model's picture. This is what a move of the mouse costs.
@@ -18,9 +17,8 @@ import java.util.stream.IntStream;
 /// @param sam the model that the decoder belongs to
 public record PointPrompt(Sam sam) implements Model {
   private static final String MAP = "map", KEYS = "keys", VALUES = "values", QUERIES = "queries", POINT = "point", LABEL = "label";
-  private static final String KEY_POSITIONS = "key_positions.", QUERY_POSITIONS = "query_positions.";
 
-  /// The map `[N, C]`, what the first layer makes of it, `[N, I]` each, the projections of positions `[N, I]`, and a point.
+  /// The map `[N, C]`, the first layer's projections of it, `[N, I]` each, and a point.
   @Override
   public Map<String, ModelInput> inputs(int batch, int size) {
     sam.inputs(batch, size);
@@ -29,8 +27,6 @@ public record PointPrompt(Sam sam) implements Model {
     var inputs = new LinkedHashMap<String, ModelInput>();
     inputs.put(MAP, ModelInput.coordinates(places, c.dim()));
     for (var name : List.of(KEYS, VALUES, QUERIES)) inputs.put(name, ModelInput.coordinates(places, inner));
-    for (int i = 0; i <= c.masks().depth(); i++) inputs.put(KEY_POSITIONS + i, ModelInput.coordinates(places, inner));
-    for (int i = 0; i < c.masks().depth(); i++) inputs.put(QUERY_POSITIONS + i, ModelInput.coordinates(places, inner));
     inputs.put(POINT, ModelInput.coordinates(1, 2));
     inputs.put(LABEL, ModelInput.tokens(2, 1));
     return inputs;
@@ -38,15 +34,14 @@ public record PointPrompt(Sam sam) implements Model {
 
   /// `pred_masks` `[M, 4 G, 4 G]`, `iou_scores` `[M]`, and `mask` `[S, S]`, the first of them.
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var picture = new MaskDecoder.Picture(inputs.get(MAP), inputs.get(KEYS), inputs.get(VALUES), inputs.get(QUERIES));
-    int depth = sam.config().masks().depth(), size = sam.config().vision().imageSize();
-    var positions = new MaskDecoder.Positions(
-        IntStream.rangeClosed(0, depth).mapToObj(i -> inputs.get(KEY_POSITIONS + i)).toList(),
-        IntStream.range(0, depth).mapToObj(i -> inputs.get(QUERY_POSITIONS + i)).toList());
-    var output = sam.predict(picture, positions, inputs.get(POINT), inputs.get(LABEL), null, true);
-    int side = output.masks().dim(1);
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var projected = new MaskDecoder.ProjectedMap(inputs.get(MAP), inputs.get(KEYS), inputs.get(VALUES), inputs.get(QUERIES));
+    var positions = sam.positions(projected.map().workspace());
+    var output = sam.predict(projected, positions, inputs.get(POINT), inputs.get(LABEL), null, true, probe);
+    int side = output.masks().dim(1), size = sam.config().vision().imageSize();
     var mask = output.masks().slice(0, 0, 1).reshape(1, side, side, 1).resize(size, size, Interpolation.BILINEAR).reshape(size, size);
-    return Map.of("pred_masks", output.masks(), "iou_scores", output.iou(), "mask", mask);
+    var outputs = new LinkedHashMap<>(probe.tensors());
+    outputs.putAll(Map.of("pred_masks", output.masks(), "iou_scores", output.iou(), "mask", mask));
+    return outputs;
   }
 }

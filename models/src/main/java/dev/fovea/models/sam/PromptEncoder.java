@@ -6,9 +6,11 @@ import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.FourierPositions;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Window;
 import java.util.ArrayList;
+import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
 /// Makes tokens of points and boxes, and a map of a mask (ref: segment_anything `modeling/prompt_encoder.py`, `PromptEncoder`).
@@ -52,13 +54,9 @@ public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPos
         w.tensor("no_mask_embed", dim), MaskEmbedding.load(config.prompts(), dim, w.at("mask_embed")));
   }
 
-  /// The positions of the map's places, `[G², C]`.
-  ///
-  /// @param beside any tensor of the pass, which tells where results go
-  Tensor mapPositions(Tensor beside) {
-    var places = beside.allocate(grid.shape());
-    places.set(grid);
-    return positions.forward(places, gridSize);
+  /// The positions of the map's places, `[G², C]`, which depend on weights alone.
+  Tensor mapPositions(Workspace workspace) {
+    return workspace.constant(List.of("positions", grid), grid, places -> positions.forward(places, gridSize));
   }
 
   /// The tokens of a prompt, `[…, C]`; null where it has neither points nor a box.

@@ -1,9 +1,10 @@
 package dev.fovea.models.sam;
 
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.models.Keep;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import java.util.Arrays;
@@ -35,21 +36,19 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   ///
   /// @throws InputException if the pictures have another size
   public Tensor embed(Tensor image) {
-    return imageEncoder.forward(image);
+    return imageEncoder.forward(image, Probe.NONE);
   }
 
-  /// What the decoder needs to know of the map's positions, the same for all pictures.
-  ///
-  /// @param beside any tensor of the pass, which tells where results go
-  public MaskDecoder.Positions positions(Tensor beside) {
-    return maskDecoder.positions(promptEncoder.mapPositions(beside));
+  /// The projections of the map's positions, the same for all pictures.
+  public MaskDecoder.Positions positions(Workspace workspace) {
+    return maskDecoder.positions(workspace, promptEncoder.mapPositions(workspace));
   }
 
-  /// What the decoder makes of a map `[G, G, C]` for every prompt with this mask.
+  /// A map `[G, G, C]` with the projections that are the same for every prompt with this mask.
   ///
   /// @param mask logits `[4 G, 4 G]`; null for none
-  public MaskDecoder.Picture picture(Tensor map, @Nullable Tensor mask, MaskDecoder.Positions positions) {
-    return maskDecoder.picture(promptEncoder.map(map, mask), positions);
+  public MaskDecoder.ProjectedMap project(Tensor map, @Nullable Tensor mask, MaskDecoder.Positions positions) {
+    return maskDecoder.project(promptEncoder.map(map, mask), positions);
   }
 
   /// The masks of one prompt.
@@ -58,9 +57,10 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// @param labels `[P]`: 1 on the object, 0 on the background; null for none
   /// @param box `[n, 4]`, `(x0, y0, x1, y1)`; null for none
   /// @param multimask whether to give the masks of an ambiguous prompt instead of the one
-  public MaskDecoder.Output predict(MaskDecoder.Picture picture, MaskDecoder.Positions positions, @Nullable Tensor points,
-      @Nullable Tensor labels, @Nullable Tensor box, boolean multimask) {
-    return maskDecoder.forward(picture, positions, promptEncoder.tokens(points, labels, box), multimask);
+  /// @param probe keeps the decoder's attention maps by name
+  public MaskDecoder.Output predict(MaskDecoder.ProjectedMap map, MaskDecoder.Positions positions, @Nullable Tensor points,
+      @Nullable Tensor labels, @Nullable Tensor box, boolean multimask, Probe probe) {
+    return maskDecoder.forward(map, positions, promptEncoder.tokens(points, labels, box), multimask, probe);
   }
 
   @Override
@@ -98,18 +98,19 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   }
 
   /// The maps, and where there are prompts what each gives: `<prompt>.multi.pred_masks`, `.iou_scores`, and `<prompt>.single.…`.
+  /// The probe may ask for `vision_hidden_states.N`, `vision_attentions.N`, and for the decoder's attentions,
+  /// `<prompt>.multi.mask_decoder.N.…`, `N` counting the prompt's parts.
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var maps = embed(inputs.get(PIXEL_VALUES));                                       // [B, G, G, C]
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var maps = imageEncoder.forward(inputs.get(PIXEL_VALUES), probe.at("vision_"));   // [B, G, G, C]
     int batch = maps.dim(0), grid = maps.dim(1), dim = maps.dim(3);
     var outputs = new LinkedHashMap<String, Tensor>();
     outputs.put(EMBEDDINGS, maps.reshape(batch, grid * grid, dim).transposed(1, 2).contiguous().reshape(batch, dim, grid, grid));
     var prompts = new TreeSet<String>();
     inputs.keySet().forEach(name -> PROMPT.matcher(name).results().forEach(match -> prompts.add(match.group(1))));
-    if (prompts.isEmpty()) return outputs;
-    if (batch != 1) throw new InputException("expected one picture for prompts, got " + batch);
-    var positions = positions(maps);
-    for (var prompt : prompts) answer(prompt, inputs, maps.select(0, 0), positions, outputs);
+    if (!prompts.isEmpty() && batch != 1) throw new InputException("expected one picture for prompts, got " + batch);
+    for (var prompt : prompts) answer(prompt, inputs, maps.select(0, 0), positions(maps.workspace()), outputs, probe);
+    outputs.putAll(probe.tensors());
     return outputs;
   }
 
@@ -131,22 +132,22 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
       throw new InputException("prompt " + prompt + ": expected " + Arrays.toString(shape) + ", got " + input);
   }
 
-  private void answer(String prompt, Map<String, Tensor> inputs, Tensor map, MaskDecoder.Positions positions, Map<String,
-      Tensor> outputs) {
-    Tensor points = inputs.get(prompt + "." + POINTS), labels = inputs.get(prompt + "." + LABELS), boxes = inputs.get(prompt
-        + "." + BOXES);
+  private void answer(String prompt, Map<String, Tensor> inputs, Tensor map, MaskDecoder.Positions positions,
+      Map<String, Tensor> outputs, Probe probe) {
+    Tensor points = inputs.get(prompt + "." + POINTS), labels = inputs.get(prompt + "." + LABELS);
+    var boxes = inputs.get(prompt + "." + BOXES);
     var mask = inputs.get(prompt + "." + MASKS);
     check(prompt, points, labels, boxes, mask);
-    var picture = picture(map, mask == null ? null : mask.select(0, 0).select(0, 0), positions);
+    var projected = project(map, mask == null ? null : mask.select(0, 0).select(0, 0), positions);
     int count = points != null ? points.dim(1) : boxes != null ? boxes.dim(1) : 1, side = config.maskSize();
     for (boolean multimask : new boolean[] {true, false}) {
       int masks = multimask ? config.masks().multimaskOutputs() : 1;
       var name = prompt + (multimask ? ".multi" : ".single");
       Tensor all = map.allocate(1, count, masks, side, side), iou = map.allocate(1, count, masks);
       for (int i = 0; i < count; i++) {
-        var output = predict(picture, positions, points == null ? null : points.select(0, 0).select(0, i),
-            labels == null ? null : labels.select(0, 0).select(0, i), boxes == null ? null : boxes.select(0, 0).slice(0, i, i
-                + 1), multimask);
+        var output = predict(projected, positions, points == null ? null : points.select(0, 0).select(0, i),
+            labels == null ? null : labels.select(0, 0).select(0, i), boxes == null ? null : boxes.select(0, 0).slice(0, i, i + 1),
+            multimask, probe.at(name + ".mask_decoder." + i + "."));
         all.select(0, 0).select(0, i).set(output.masks());
         iou.select(0, 0).select(0, i).set(output.iou());
       }

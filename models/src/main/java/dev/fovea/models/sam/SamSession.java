@@ -8,6 +8,7 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
@@ -48,11 +49,11 @@ public final class SamSession implements AutoCloseable {
   ///
   /// @param map `[G, G, C]`
   /// @param decoded what the decoder makes of it for a prompt without a mask
-  private record Embedding(Arena arena, int width, int height, Tensor map, MaskDecoder.Picture decoded) {}
+  private record Embedding(Arena arena, int width, int height, Tensor map, MaskDecoder.ProjectedMap decoded) {}
 
   SamSession(MaskPredictor predictor) {
     this.predictor = predictor;
-    workspace = new Workspace(predictor.kernels());
+    workspace = new Workspace(predictor.kernels(), Progress.NONE, predictor.constants());
   }
 
   /// Sees a picture; what was seen before is forgotten.
@@ -84,9 +85,9 @@ public final class SamSession implements AutoCloseable {
     var arena = Arena.ofShared();
     try {
       var map = Tensor.of(arena, values, shape);
-      var decoded = reading(() -> workspace.run("picture", map, x -> predictor.model().picture(x, null, predictor.positions()),
+      var decoded = reading(() -> workspace.run("picture", map, x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
           p -> List.of(p.map(), p.keys(), p.values(), p.queries())));
-      var kept = new MaskDecoder.Picture(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
+      var kept = new MaskDecoder.ProjectedMap(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
           decoded.queries().copy(arena));
       forget();
       embedding = new Embedding(arena, width, height, map, kept);
@@ -215,9 +216,10 @@ public final class SamSession implements AutoCloseable {
 
   private MaskDecoder.Output decode(Map<String, Tensor> x, boolean multimask) {
     var sam = predictor.model();
-    var picture = x.containsKey("mask") ? sam.picture(x.get("map"), x.get("mask"), predictor.positions())
-        : new MaskDecoder.Picture(x.get("map"), x.get("keys"), x.get("values"), x.get("queries"));
-    return sam.predict(picture, predictor.positions(), x.get("points"), x.get("labels"), x.get("box"), multimask);
+    var positions = sam.positions(x.get("map").workspace());
+    var projected = x.containsKey("mask") ? sam.project(x.get("map"), x.get("mask"), positions)
+        : new MaskDecoder.ProjectedMap(x.get("map"), x.get("keys"), x.get("values"), x.get("queries"));
+    return sam.predict(projected, positions, x.get("points"), x.get("labels"), x.get("box"), multimask, Probe.NONE);
   }
 
   /// A mask `[1, h, w]` as large as the model's picture, without its padding, as large as the picture (ref: segment_anything

@@ -2,21 +2,22 @@ package dev.fovea.models.segformer;
 
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.nn.Conv2d;
+import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.nn.CrossAttention;
 import dev.fovea.engine.nn.DepthwiseConv;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Window;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.SegmentsPictures;
-import dev.fovea.models.Trace;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,7 +36,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   ///
   /// @param logits `[B, H, W, classes]`, at a quarter of the picture's size
   /// @param features each stage's map, `[B, H, W, C]`
-  public record Output(Tensor logits, List<Tensor> features, Trace trace) {}
+  public record Output(Tensor logits, List<Tensor> features) {}
 
   /// Attention whose keys and values come from a coarser map, made by a convolution whose stride is its window.
   ///
@@ -51,9 +52,10 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           ratio == 1 ? null : w.layerNorm("norm", dim, eps));
     }
 
-    Tensor forward(Tensor x, Trace trace) {                                           // [B, H, W, C]
+    Tensor forward(Tensor x, int index, Probe probe) {                                // [B, H, W, C]
       var context = sr == null ? x : norm.forward(sr.forward(x));                     // [B, H / ratio, W / ratio, C]
-      return trace.attend(attn, tokens(x), tokens(context)).reshape(x.shape());
+      var site = probe.attention(index, Tokens.grid(x.dim(1), x.dim(2)), Tokens.grid(context.dim(1), context.dim(2)));
+      return attn.forward(tokens(x), tokens(context), site).reshape(x.shape());
     }
 
     private static Tensor tokens(Tensor x) {                                          // [B, N, C]
@@ -82,8 +84,8 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           w.layerNorm("norm2", dim, eps), MixFfn.load(dim, s.mlpRatio() * dim, c.act(), w.at("mlp")));
     }
 
-    Tensor forward(Tensor x, Trace trace) {                                           // [B, H, W, C]
-      x = x.plus(attn.forward(norm1.forward(x), trace));
+    Tensor forward(Tensor x, int index, Probe probe) {                                // [B, H, W, C]
+      x = x.plus(attn.forward(norm1.forward(x), index, probe));
       return x.plus(mlp.forward(norm2.forward(x)));
     }
   }
@@ -99,10 +101,11 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           w.layerNorm("norm", s.dim(), c.layerNormEps()));
     }
 
-    Tensor forward(Tensor x, Trace trace) {                                           // picture or map before → [B, H, W, C]
+    /// @param first the number of the first block among those of all stages
+    Tensor forward(Tensor x, int first, Probe probe) {                                // picture or map before → [B, H, W, C]
       x = patchNorm.forward(patchEmbed.forward(x));
-      for (var block : blocks) x = block.forward(x, trace);
-      return trace.hidden(norm.forward(x));
+      for (int i = 0; i < blocks.size(); i++) x = blocks.get(i).forward(x, first + i, probe);
+      return norm.forward(x);
     }
   }
 
@@ -187,18 +190,22 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
         Head.load(c, w.at("head")));
   }
 
-  /// `[B, channels, H, W]` → logits at a quarter of the size, and what else is to be kept. H and W may be any size of at least
+  /// `[B, channels, H, W]` → logits at a quarter of the size. H and W may be any size of at least
   /// [SegformerConfig#minSide()].
   ///
   /// @throws InputException if the picture has other channels or is smaller
-  public Output forward(Tensor image, Keep keep) {
+  public Output forward(Tensor image, Probe probe) {
     int least = config.minSide();
     if (image.rank() != 4 || image.dim(1) != config.numChannels() || image.dim(2) < least || image.dim(3) < least)
       throw new InputException("expected pictures [B, " + config.numChannels() + ", H, W] of at least " + least + "x" + least + ", got " + image);
-    var trace = new Trace(keep);
     var features = new ArrayList<Tensor>();
-    for (var stage : stages) features.add(stage.forward(features.isEmpty() ? image : features.getLast(), trace));
-    return new Output(head.forward(features), features, trace);
+    int first = 0;
+    for (var stage : stages) {
+      features.add(stage.forward(features.isEmpty() ? image : features.getLast(), first, probe));
+      first += stage.blocks.size();
+    }
+    for (int i = 0; i < features.size(); i++) probe.see("hidden_states", i, features.get(i));
+    return new Output(head.forward(features), features);
   }
 
   @Override
@@ -223,20 +230,22 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     return (published - done) * config.decoderDim() * config.decoderDim();
   }
 
-  /// `logits`, and what is to be kept of `hidden_states.N`, a stage each, `attentions.N`, a block each, and, where maps of pixels
-  /// are, `upsampled_logits` and `segmentation`; channels before rows, as the reference has them.
+  /// `logits`, and what the probe keeps of `hidden_states.N`, a stage each, and `attentions.N`, a block each; channels before rows,
+  /// as the reference has them.
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var output = forward(inputs.get(PIXEL_VALUES), keep);
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var logits = planes(forward(inputs.get(PIXEL_VALUES), probe).logits);
     var named = new LinkedHashMap<String, Tensor>();
-    output.trace.named().forEach((name, tensor) -> named.put(name, name.startsWith("hidden") ? planes(tensor) : tensor));
-    named.put("logits", planes(output.logits));
-    if (keep.maps() != null) {
-      int height = keep.maps().height(), width = keep.maps().width();
-      named.put("upsampled_logits", planes(output.logits.resize(height, width, Interpolation.BILINEAR)));
-      named.put("segmentation", output.logits.argmax(height, width, Interpolation.BILINEAR));
-    }
+    probe.tensors().forEach((name, tensor) -> named.put(name, probe.attentions().containsKey(name) ? tensor : planes(tensor)));
+    named.put("logits", logits);
     return named;
+  }
+
+  @Override
+  public Map<String, Tensor> atPictureSize(Map<String, Tensor> outputs, Preprocessing.Size size) {
+    var logits = outputs.get("logits").transposed(1, 2).transposed(2, 3).contiguous();   // [B, H, W, classes]
+    return Map.of("upsampled_logits", planes(logits.resize(size.height(), size.width(), Interpolation.BILINEAR)),
+        "segmentation", logits.argmax(size.height(), size.width(), Interpolation.BILINEAR));
   }
 
   private static Tensor planes(Tensor map) {                                          // [B, H, W, C] → [B, C, H, W]
@@ -255,6 +264,6 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
 
   @Override
   public Tensor logits(Tensor image) {
-    return forward(image, Keep.NOTHING).logits;
+    return forward(image, Probe.NONE).logits;
   }
 }

@@ -9,6 +9,8 @@ import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
@@ -17,12 +19,10 @@ import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.JoinsPicturesAndText;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Pooling;
-import dev.fovea.models.Trace;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,14 +63,14 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
           new Mlp(w.linear("mlp.fc1", dim, s.mlpDim()), s.act(), w.linear("mlp.fc2", s.mlpDim(), dim)));
     }
 
-    Encoded forward(Tensor image, Keep keep) {
-      int patch = patchEmbed.patchSize();
-      var trace = new Trace(keep);
+    Encoded forward(Tensor image, Probe probe) {
+      int patch = patchEmbed.patchSize(), rows = image.dim(2) / patch, cols = image.dim(3) / patch;
+      var tokens = Tokens.grid(rows, cols);
       var x = patchEmbed.forward(wholePatches(image, patch));                         // [I, P, C]
-      x = trace.hidden(x.plus(posEmbed.forward(x.workspace(), image.dim(2) / patch, image.dim(3) / patch)));
-      for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
-      x = norm.forward(x);
-      return new Encoded(x, attnPool == null ? null : attnPool.forward(x), trace);
+      x = x.plus(posEmbed.forward(x.workspace(), rows, cols));
+      x = norm.forward(EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe));
+      var site = probe.attention("pooling.attentions", Tokens.of(Tokens.Kind.QUERY, 1), tokens);
+      return new Encoded(x, attnPool == null ? null : attnPool.forward(x, site));
     }
   }
 
@@ -103,12 +103,10 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
           weights.tensor("logit_bias", 1));
     }
 
-    Encoded forward(Tensor ids, Keep keep) {
-      var trace = new Trace(keep);
-      var x = trace.hidden(tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1))));   // [T, N, C]
-      for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
-      x = norm.forward(x);
-      return new Encoded(x, head.forward(x.select(1, ids.dim(1) - 1).contiguous()), trace);
+    Encoded forward(Tensor ids, Probe probe) {
+      var x = tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1)));         // [T, N, C]
+      x = norm.forward(EncoderBlock.forward(blocks, x, AttentionMask.NONE, Tokens.of(Tokens.Kind.TEXT, ids.dim(1)), probe));
+      return new Encoded(x, head.forward(x.select(1, ids.dim(1) - 1).contiguous()));
     }
   }
 
@@ -116,13 +114,11 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   ///
   /// @param lastHiddenState after the norm, `[…, N, C]`
   /// @param pooled `[…, C]`; null without a pooling head
-  public record Encoded(Tensor lastHiddenState, @Nullable Tensor pooled, Trace trace) {
-    /// Under the reference's names.
-    Map<String, Tensor> named(String prefix) {
-      var named = trace.named(prefix);
+  public record Encoded(Tensor lastHiddenState, @Nullable Tensor pooled) {
+    /// Adds them under the reference's names.
+    void addTo(Map<String, Tensor> named, String prefix) {
       named.put(prefix + "last_hidden_state", lastHiddenState);
       if (pooled != null) named.put(prefix + "pooler_output", pooled);
-      return named;
     }
   }
 
@@ -133,30 +129,30 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   /// Pictures `[I, channels, H, W]`, of any size from a patch on.
   ///
   /// @throws InputException if the pictures have other channels or are smaller than a patch
-  public Encoded encodeImage(Tensor image, Keep keep) {
-    return visual.forward(image, keep);
+  public Encoded encodeImage(Tensor image, Probe probe) {
+    return visual.forward(image, probe);
   }
 
   /// Tokens `[T, N]`; padding is read like any other token.
   ///
   /// @throws InputException if there are more tokens than positions
   /// @throws IllegalStateException if there is no encoder of words
-  public Encoded encodeText(Tensor ids, Keep keep) {
+  public Encoded encodeText(Tensor ids, Probe probe) {
     if (words == null) throw new IllegalStateException("this SigLIP has no encoder of words");
     config.text().check(ids);
-    return words.forward(ids, keep);
+    return words.forward(ids, probe);
   }
 
   @Override
   public Tensor imageEmbeds(Tensor image) {
-    var pooled = encodeImage(image, Keep.NOTHING).pooled;
+    var pooled = encodeImage(image, Probe.NONE).pooled;
     if (pooled == null) throw new IllegalStateException("this SigLIP has no pooling head");
     return pooled.normalized();
   }
 
   @Override
   public Tensor textEmbeds(Tensor ids, Tensor mask) {
-    return encodeText(ids, Keep.NOTHING).pooled.normalized();
+    return encodeText(ids, Probe.NONE).pooled.normalized();
   }
 
   @Override
@@ -174,7 +170,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
 
   @Override
   public PictureFeatures features(Tensor image) {
-    var encoded = encodeImage(image, Keep.NOTHING);
+    var encoded = encodeImage(image, Probe.NONE);
     return new PictureFeatures(null, encoded.lastHiddenState, encoded.pooled);
   }
 
@@ -227,13 +223,15 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   }
 
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var image = encodeImage(inputs.get(PIXEL_VALUES), keep);
-    if (words == null) return image.named("");
-    var texts = encodeText(inputs.get(INPUT_IDS), keep);
-    var named = new LinkedHashMap<String, Tensor>();
-    named.putAll(image.named("vision_model_output."));
-    named.putAll(texts.named("text_model_output."));
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var prefix = words == null ? "" : "vision_model_output.";
+    var image = encodeImage(inputs.get(PIXEL_VALUES), probe.at(prefix));
+    var named = new LinkedHashMap<>(probe.tensors());
+    image.addTo(named, prefix);
+    if (words == null) return named;
+    var texts = encodeText(inputs.get(INPUT_IDS), probe.at("text_model_output."));
+    named.putAll(probe.tensors());
+    texts.addTo(named, "text_model_output.");
     named.put("image_embeds", image.pooled.normalized());
     named.put("text_embeds", texts.pooled.normalized());
     var logits = logits(named.get("image_embeds"), named.get("text_embeds"));

@@ -5,6 +5,8 @@ import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PositionGrid;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
@@ -13,11 +15,10 @@ import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.ClassifiesPictures;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
-import dev.fovea.models.Keep;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.PictureFeatures;
-import dev.fovea.models.Trace;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
@@ -35,11 +36,6 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
     List<EncoderBlock> blocks, LayerNorm norm, @Nullable Linear preLogits, Linear head)
     implements Model, ClassifiesPictures, EmbedsPictures {
 
-  /// What a pass computes.
-  ///
-  /// @param logits `[B, classes]`
-  public record Output(Tensor logits, Trace trace) {}
-
   public static ViT load(ViTConfig c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize(), representation = c.representationSize();
     return new ViT(c,
@@ -53,25 +49,25 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
         w.linear("head", representation == 0 ? dim : representation, c.numClasses()));
   }
 
-  /// `[B, channels, H, W]` → logits, and what else is to be kept. H and W may be any multiples of the patch size.
+  /// `[B, channels, H, W]` → logits `[B, classes]`. H and W may be any multiples of the patch size.
   ///
   /// @throws InputException if the picture has other channels or is no whole number of patches
-  public Output forward(Tensor image, Keep keep) {
-    var trace = new Trace(keep);
-    var cls = norm.forward(encode(image, trace).select(1, 0).contiguous());           // [B, C]
-    return new Output(head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH)), trace);
+  public Tensor forward(Tensor image, Probe probe) {
+    var cls = norm.forward(encode(image, probe).select(1, 0).contiguous());           // [B, C]
+    return head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH));
   }
 
   /// All tokens before the final norm: `[B, channels, H, W]` → `[B, N, C]`.
-  private Tensor encode(Tensor image, Trace trace) {
-    var x = trace.hidden(embed(image));                                               // [B, N, C]
-    for (var block : blocks) x = trace.hidden(block.forward(x, AttentionMask.NONE, trace));
-    return x;
+  private Tensor encode(Tensor image, Probe probe) {
+    var x = embed(image);                                                             // [B, N, C]
+    int patch = config.patchSize();
+    var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.grid(image.dim(2) / patch, image.dim(3) / patch));
+    return EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe);
   }
 
   @Override
   public PictureFeatures features(Tensor image) {
-    var tokens = norm.forward(encode(image, new Trace(Keep.NOTHING)));
+    var tokens = norm.forward(encode(image, Probe.NONE));
     return new PictureFeatures(tokens.select(1, 0), tokens.slice(1, 1, tokens.dim(1)), null);
   }
 
@@ -89,10 +85,10 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   }
 
   @Override
-  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Keep keep) {
-    var output = forward(inputs.get(PIXEL_VALUES), keep);
-    var named = output.trace.named();
-    named.put("logits", output.logits);
+  public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    var logits = forward(inputs.get(PIXEL_VALUES), probe);
+    var named = new LinkedHashMap<>(probe.tensors());
+    named.put("logits", logits);
     return named;
   }
 
@@ -113,6 +109,6 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
 
   @Override
   public Tensor logits(Tensor image) {
-    return forward(image, Keep.NOTHING).logits;
+    return forward(image, Probe.NONE);
   }
 }
