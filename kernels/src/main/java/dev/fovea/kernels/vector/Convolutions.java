@@ -37,7 +37,7 @@ final class Convolutions {
   void transposed(MemorySegment x, int batch, int height, int width, int kernel, Weight weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     int n = weight.n() / (kernel * kernel), samples = batch * height * width;
-    var left = LeftRows.of(Matrices.dense(x, 1, samples, weight.k()), 0, 0);
+    var left = RowReader.of(Matrices.dense(x, 1, samples, weight.k()), 0, 0);
     for (int place = 0; place < kernel * kernel; place++) {
       int dy = place / kernel, dx = place % kernel, first = place * n;
       try (var space = scratch.borrow(scratch(weight, first, n))) {

@@ -66,11 +66,11 @@ public final class Rehearsal {
     // Small and large numbers of both signs, so that C2 sees each branch.
     for (int i = 0; i < rows; i++) values[i] = (i - rows / 2) * 0.25f;
     for (int i = 0; i < PLAIN_CALLS && !StandIns.areWorking(); i++) {
-      PlainKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
+      ScalarMicroKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
       System.arraycopy(values, 0, out[0], 0, rows);
-      PlainMath.activate(Activation.GELU, out[0], 0, rows);
-      PlainRows.layerNorm(w, 128, 256, 512, 1);
-      PlainAttention.weights(out[0], out[1], out[2], rows);
+      ScalarMath.activate(Activation.GELU, out[0], 0, rows);
+      ScalarRowNorms.layerNorm(w, 128, 256, 512, 1);
+      ScalarAttention.weights(out[0], out[1], out[2], rows);
     }
   }
 
@@ -101,7 +101,7 @@ public final class Rehearsal {
     var s = new float[Elements.ROOM];
     for (int i = 0; i < CALLS; i++) {
       int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
-      Rows.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
+      RowNorms.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n);
     }

@@ -11,9 +11,11 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Operation.Activate;
 import dev.fovea.kernels.Operation.Add;
 import dev.fovea.kernels.Operation.Append;
+import dev.fovea.kernels.Operation.Attention;
 import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Operation.Convolve;
 import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.Depthwise;
 import dev.fovea.kernels.Operation.Find;
 import dev.fovea.kernels.Operation.Fourier;
 import dev.fovea.kernels.Operation.Gather;
@@ -21,6 +23,7 @@ import dev.fovea.kernels.Operation.LayerNorm;
 import dev.fovea.kernels.Operation.Linear;
 import dev.fovea.kernels.Operation.Matmul;
 import dev.fovea.kernels.Operation.Multiply;
+import dev.fovea.kernels.Operation.Resize;
 import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
 import dev.fovea.kernels.Operation.Scale;
@@ -43,9 +46,9 @@ public final class VectorKernels implements Kernels {
   private final StandIns standIns;
   private final ScratchPool scratch = new ScratchPool();
   private final Product product;
-  private final Attention attention;
+  private final FusedAttention attention;
   private final Convolutions convolutions;
-  private final Resize resize;
+  private final Resampler resize;
 
   public VectorKernels(Workers workers) {
     this(workers, StandIns.WHILE_COLD);
@@ -56,9 +59,9 @@ public final class VectorKernels implements Kernels {
     this.standIns = standIns;
     var columns = new ColumnPool();
     product = new Product(workers, scratch, standIns, columns);
-    attention = new Attention(workers, scratch, standIns, columns);
+    attention = new FusedAttention(workers, scratch, standIns, columns);
     convolutions = new Convolutions(product, scratch, standIns);
-    resize = new Resize(workers, scratch);
+    resize = new Resampler(workers, scratch);
   }
 
   /// Width of the vectors in use, in bits.
@@ -81,7 +84,7 @@ public final class VectorKernels implements Kernels {
     switch (operation) {
       case Linear(var x, var weight, var bias, var act, var residual, var out, int m) -> linear(x, weight, bias, act, residual, out, m);
       case Matmul(var a, var b, var to, float scale) -> matmul(a, b, to, scale);
-      case Operation.Attention o -> attention(o.present());
+      case Attention o -> attention(o.present());
       case AttentionMaps(var q, var k, var mask, var out, float scale) -> attentionMaps(q, k, mask, out, scale);
       case Softmax(var x, var out, int rows, int cols) -> softmax(x, out, rows, cols);
       case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) -> layerNorm(x, gamma, beta, eps, out, rows, cols);
@@ -96,9 +99,9 @@ public final class VectorKernels implements Kernels {
       case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
       case Fourier o -> fourier(o);
       case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) -> convolve(x, g, weight, bias, act, residual, out);
-      case Operation.Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
+      case Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
       case TransposedConvolution o -> transposedConvolution(o);
-      case Operation.Resize o -> resize(o);
+      case Resize o -> resize(o);
       case ResizeArgmax o -> resizeArgmax(o);
     }
   }
@@ -106,7 +109,7 @@ public final class VectorKernels implements Kernels {
   private void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     if (out.byteSize() == 0) return;
-    var left = LeftRows.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
+    var left = RowReader.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
     product.run(left, m, weight, bias, activation, residual, out, row -> (long) row * weight.n());
   }
 
@@ -114,7 +117,7 @@ public final class VectorKernels implements Kernels {
     if (!out.isEmpty()) product.matmul(a, b, out, scale);
   }
 
-  private void attention(Operation.Attention o) {
+  private void attention(Attention o) {
     if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.mask(), o.to(), o.scale());
   }
 
@@ -124,12 +127,12 @@ public final class VectorKernels implements Kernels {
 
   private void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
-      try (var loan = scratch.borrowArray(Rows.room(cols))) {
+      try (var loan = scratch.borrowArray(RowNorms.room(cols))) {
         float[] s = loan.floats();
         for (int row = from; row < to; row++) {
           MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          if (standIns.inUse()) PlainRows.softmax(s, cols, out, (long) row * cols);
-          else Rows.softmax(s, cols, out, (long) row * cols);
+          if (standIns.inUse()) ScalarRowNorms.softmax(s, cols, out, (long) row * cols);
+          else RowNorms.softmax(s, cols, out, (long) row * cols);
         }
       }
     });
@@ -140,22 +143,22 @@ public final class VectorKernels implements Kernels {
     forEachGroup(rows, cols, (from, to) -> {
       if (standIns.inUse()) plainLayerNorm(x, gamma, beta, eps, out, from, to, cols);
       else
-        try (var room = scratch.borrowArray(Rows.ROOM)) {
-          for (int row = from; row < to; row++) Rows.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out, room.floats());
+        try (var room = scratch.borrowArray(RowNorms.ROOM)) {
+          for (int row = from; row < to; row++) RowNorms.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out, room.floats());
         }
     });
   }
 
   private void plainLayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int from, int to, int cols) {
-    int room = Rows.room(cols);
+    int room = RowNorms.room(cols);
     try (var loan = scratch.borrowArray(3 * room)) {
       float[] s = loan.floats();
       MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
       if (beta != null) MemorySegment.copy(beta, FLOAT, 0, s, 2 * room, cols);
       for (int row = from; row < to; row++) {
         MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-        PlainRows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
+        ScalarRowNorms.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
         MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
       }
     }
@@ -163,29 +166,29 @@ public final class VectorKernels implements Kernels {
 
   private void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
     forEachGroup(rows, cols, (from, to) -> {
-      try (var room = scratch.borrowArray(Rows.ROOM)) {
-        for (int row = from; row < to; row++) Rows.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, room.floats());
+      try (var room = scratch.borrowArray(RowNorms.ROOM)) {
+        for (int row = from; row < to; row++) RowNorms.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, room.floats());
       }
     });
   }
 
   private void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
     forEachChunk(n, (from, to, s) -> {
-      if (standIns.inUse()) PlainElements.activate(activation, x, out, from, to, s);
+      if (standIns.inUse()) ScalarElements.activate(activation, x, out, from, to, s);
       else Elements.activate(activation, x, out, from, to, s);
     });
   }
 
   private void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     forEachPeriod(n, period, (from, to, at, s) -> {
-      if (standIns.inUse()) PlainElements.add(a, b, at, out, from, to, s);
+      if (standIns.inUse()) ScalarElements.add(a, b, at, out, from, to, s);
       else Elements.add(a, b, at, out, from, to);
     });
   }
 
   private void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
     forEachPeriod(n, period, (from, to, at, s) -> {
-      if (standIns.inUse()) PlainElements.multiply(a, b, at, out, from, to, s);
+      if (standIns.inUse()) ScalarElements.multiply(a, b, at, out, from, to, s);
       else Elements.multiply(a, b, at, out, from, to);
     });
   }
@@ -196,16 +199,16 @@ public final class VectorKernels implements Kernels {
 
   private void copy(Matrices from, Matrices to) {
     if (from.isEmpty()) return;
-    if (Maps.areTransposed(from, to) && !standIns.inUse()) {
+    if (StridedCopy.areTransposed(from, to) && !standIns.inUse()) {
       workers.forEach(from.outer() * from.rows(), task -> {
-        try (var loan = scratch.borrowArray(Maps.ROOM)) {
-          Maps.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
+        try (var loan = scratch.borrowArray(StridedCopy.ROOM)) {
+          StridedCopy.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
         }
       });
       return;
     }
     workers.forEach(from.outer() * from.inner(), batch -> {
-      for (int row = 0; row < from.rows(); row++) Maps.copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
+      for (int row = 0; row < from.rows(); row++) StridedCopy.copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
     });
   }
 
@@ -247,9 +250,9 @@ public final class VectorKernels implements Kernels {
   private void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    workers.forEach(Depthwise.tasks(geometry), task -> {
+    workers.forEach(DepthwiseKernel.tasks(geometry), task -> {
       try (var loan = scratch.borrowArray(Elements.ROOM)) {
-        Depthwise.run(x, geometry, weight, bias, activation, out, task, loan.floats());
+        DepthwiseKernel.run(x, geometry, weight, bias, activation, out, task, loan.floats());
       }
     });
   }
@@ -259,7 +262,7 @@ public final class VectorKernels implements Kernels {
       convolutions.transposed(o.x(), o.batch(), o.height(), o.width(), o.kernel(), o.weight(), o.bias(), o.activation(), o.out());
   }
 
-  private void resize(Operation.Resize o) {
+  private void resize(Resize o) {
     if (o.out().byteSize() > 0)
       resize.run(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
   }

@@ -19,7 +19,7 @@ import jdk.incubator.vector.FloatVector;
 /// | planes | a row of the window | `(c, dy)` |
 /// | channels last, one group | a row of the window with all channels | `dy` |
 /// | channels last, several groups | a sample's channels of the group | `(dy, dx)` |
-final class Windows implements LeftRows {
+final class Windows implements RowReader {
   private final MemorySegment x;
   private final Convolution g;
   private final int firstChannel;

@@ -6,16 +6,16 @@ import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
 
 /// Stands in for [Elements]; `s` has the same [Elements#ROOM].
-final class PlainElements {
+final class ScalarElements {
   private static final int BLOCK = Elements.ROOM / 2;
 
-  private PlainElements() {}
+  private ScalarElements() {}
 
   /// `out[i] = activation(x[i])` for `i` in `[from, to)`.
   static void activate(Activation activation, MemorySegment x, MemorySegment out, long from, long to, float[] s) {
     for (long i = from; i < to; i += BLOCK) {
       int n = read(x, i, to, s, 0);
-      if (activation != Activation.NONE) PlainMath.activate(activation, s, -0f, n);
+      if (activation != Activation.NONE) ScalarMath.activate(activation, s, -0f, n);
       MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }

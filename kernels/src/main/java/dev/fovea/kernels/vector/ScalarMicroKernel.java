@@ -7,8 +7,8 @@ import java.util.Arrays;
 ///
 /// Four steps and four columns at once: one load and a quarter for each fma. Measured with 256 rows at 256 bit against the FMA
 /// peak (`benchmarks/NOTES.md`): 55 %; two columns at once 40 %, eight steps of one column 40 %.
-final class PlainKernel {
-  private PlainKernel() {}
+final class ScalarMicroKernel {
+  private ScalarMicroKernel() {}
 
   /// `out[out0 + j][i] = Σₖ x[x0 + k][i] · w[w0 + k · step + j · next]` for `i` in `[0, rows)`, `j` in `[0, columns)` and `k` in
   /// `[0, steps)`.
