@@ -22,21 +22,13 @@ final class FusedAttention {
 
   private final Workers workers;
   private final ScratchPool scratch;
-  private final StandIns standIns;
-  private final ScalarAttention plain;
 
-  FusedAttention(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
+  FusedAttention(Workers workers, ScratchPool scratch) {
     this.workers = workers;
     this.scratch = scratch;
-    this.standIns = standIns;
-    plain = new ScalarAttention(workers, scratch, columns);
   }
 
   void run(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
-    if (standIns.inUse() && mask.isNone() && ScalarAttention.takes(k)) {
-      plain.run(q, k, v, out, scale);
-      return;
-    }
     var rows = RowCut.of(q.rows());
     var sizes = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols(), 0);
     int heads = q.outer() * q.inner(), groups = Math.ceilDiv(rows.count(), TILES);

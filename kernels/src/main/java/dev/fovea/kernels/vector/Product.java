@@ -18,32 +18,24 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A task owns one panel of columns for a block of rows and sums each of its tiles from the first step to the last, so
 /// that the order of additions never depends on the number of threads.
-final class Product {
+final class Product implements MatrixProduct {
   private static final int TILE = MAX_ROWS * WIDTH;
   /// Bytes of the left operand that a block of rows may hold, so that it stays in the second-level cache beside panels.
   private static final long BLOCK_BYTES = CacheSizes.bytes(2) * 3 / 4;
 
   private final Workers workers;
   private final ScratchPool scratch;
-  private final StandIns standIns;
-  private final ScalarProduct plain;
   private final SkinnyProduct skinny;
 
-  Product(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
+  Product(Workers workers, ScratchPool scratch) {
     this.workers = workers;
     this.scratch = scratch;
-    this.standIns = standIns;
-    plain = new ScalarProduct(workers, scratch, columns);
     skinny = new SkinnyProduct(workers, scratch);
   }
 
-  /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
-  void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  @Override
+  public void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
-    if (standIns.inUse()) {
-      plain.run(x, m, weight, bias, activation, residual, out, rows);
-      return;
-    }
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
     if (SkinnyProduct.suits(m)) {
       skinny.run(x, m, weight, epilogue);

@@ -5,8 +5,8 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// Stands in for [FusedAttention] where nothing is masked. All is transposed: scores, exponentials, sums and outputs are columns
-/// with a number for each query, so that every loop walks along the queries.
+/// [FusedAttention] in scalar loops, without a mask. Everything is transposed: scores, exponentials, sums and outputs are columns with a
+/// number for each query, so that every loop runs along the queries.
 final class ScalarAttention {
   private static final int QUERIES = ColumnPool.LENGTH;
 
@@ -20,14 +20,9 @@ final class ScalarAttention {
     this.pool = pool;
   }
 
-  /// Whether heads are narrow enough for a score to be summed in one piece.
-  static boolean takes(Matrices k) {
-    return StepCut.of(k.cols()).count() == 1;
-  }
-
   void run(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
     int blocks = Math.ceilDiv(q.rows(), QUERIES);
-    StandIns.count((long) q.outer() * q.inner() * q.rows() * k.rows() * (k.cols() + v.cols()));
+    ColdStart.count((long) q.outer() * q.inner() * q.rows() * k.rows() * (k.cols() + v.cols()));
     workers.forEach(q.outer() * q.inner() * blocks, task -> {
       int block = task % blocks, head = task / blocks, o = head / q.inner(), i = head % q.inner();
       int first = (int) ((long) q.rows() * block / blocks), count = (int) ((long) q.rows() * (block + 1) / blocks) - first;

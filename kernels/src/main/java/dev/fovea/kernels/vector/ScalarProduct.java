@@ -8,11 +8,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// Stands in for [Product]. The left operand is transposed, a block of rows at a time, and a task multiplies it by the panels
-/// of some columns.
-final class ScalarProduct {
+/// [Product] in scalar loops. A block of rows of the left operand is transposed, and each task multiplies it by the panels of some
+/// columns.
+final class ScalarProduct implements MatrixProduct {
   private static final int ROWS = ColumnPool.LENGTH, PANEL = Weight.PANEL;
-  /// Panels whose results are written together: the longer the pieces of a row, the fewer copies.
+  /// Panels whose results are written together: longer runs of a row need fewer copies.
   private static final int PANELS = 4;
   /// Columns of the left operand that one task transposes.
   private static final int TRANSPOSED = 128;
@@ -27,12 +27,12 @@ final class ScalarProduct {
     this.pool = pool;
   }
 
-  /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
-  void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  @Override
+  public void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     int panels = Math.ceilDiv(weight.n(), PANEL), together = Math.clamp(panels / (2 * workers.threads()), 1, PANELS);
     int k = weight.k(), blocks = Math.ceilDiv(m, ROWS);
-    StandIns.count((long) m * weight.n() * k);
+    ColdStart.count((long) m * weight.n() * k);
     var left = pool.borrow(k);
     for (int block = 0; block < blocks; block++) {
       int row = (int) ((long) m * block / blocks), count = (int) ((long) m * (block + 1) / blocks) - row;

@@ -5,7 +5,7 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// Stands in for [RowNorms]: the lanes of its vectors are the elements of small arrays here. What is done is said there.
+/// [RowNorms] in scalar loops: small arrays take the place of its vectors. The formulas are explained there.
 final class ScalarRowNorms {
   private ScalarRowNorms() {}
 

@@ -5,6 +5,7 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
@@ -38,8 +39,15 @@ final class StridedCopy {
     for (int i = 0; i < from.inner(); i++) copy(from, to, o, i, row, i < inner ? cols : 0);
   }
 
-  /// Copies one row of a matrix.
-  static void copyRow(Matrices from, Matrices to, int o, int i, int row) {
+  /// Copies row by row, and each row number by number unless both have adjacent columns.
+  static void byRows(Matrices from, Matrices to, Workers workers) {
+    if (from.isEmpty()) return;
+    workers.forEach(from.outer() * from.inner(), batch -> {
+      for (int row = 0; row < from.rows(); row++) copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
+    });
+  }
+
+  private static void copyRow(Matrices from, Matrices to, int o, int i, int row) {
     long source = from.index(o, i, row, 0), target = to.index(o, i, row, 0);
     if (from.colStride() == 1 && to.colStride() == 1) {
       MemorySegment.copy(from.segment(), source * 4, to.segment(), target * 4, 4L * from.cols());
