@@ -214,8 +214,9 @@ class KernelsTest {
     for (int i = 0; i < keys * d; i++) Buffers.set(k, i, i / d * step / keys);
     var v = Matrices.dense(new Buffers(5).normal((long) keys * d), 1, keys, d);
     double factor = Math.max(1, step);
-    compare(20L * d, TOLERANCE * factor * factor, Buffers.roundings(keys + d) * factor, (kernels, out) -> kernels.run(new Operation.Attention(Matrices.dense(q, 1, 20, d),
-        Matrices.dense(k, 1, keys, d), v, AttentionMask.NONE, Matrices.dense(out, 1, 20, d), 1)));
+    compare(20L * d, TOLERANCE * factor * factor, Buffers.roundings(keys + d) * factor, (kernels, out) ->
+        kernels.run(new Operation.Attention(Matrices.dense(q, 1, 20, d), Matrices.dense(k, 1, keys, d), v, AttentionMask.NONE,
+            Matrices.dense(out, 1, 20, d), 1)));
   }
 
   static Stream<int[]> rows() {
