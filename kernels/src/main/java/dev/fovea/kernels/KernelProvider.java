@@ -1,6 +1,7 @@
 package dev.fovea.kernels;
 
 import dev.fovea.kernels.reference.ReferenceKernels;
+import dev.fovea.kernels.vector.ColdStartKernels;
 import dev.fovea.kernels.vector.VectorKernels;
 import java.util.Arrays;
 import java.util.List;
@@ -58,7 +59,7 @@ public enum KernelProvider implements KernelService {
   public Kernels create(Workers workers) {
     return switch (this) {
       case REFERENCE -> new ReferenceKernels(workers);
-      case VECTOR -> new VectorKernels(workers);
+      case VECTOR -> new ColdStartKernels(workers);
     };
   }
 

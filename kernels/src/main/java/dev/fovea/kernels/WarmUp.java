@@ -3,13 +3,13 @@ package dev.fovea.kernels;
 import dev.fovea.kernels.vector.Rehearsal;
 import org.jetbrains.annotations.Nullable;
 
-/// Spares a program the slow start of the vector kernels.
+/// Avoids the slow start of the vector kernels.
 ///
-/// A loop over vectors runs a hundred times slower until C2 has compiled it, and where it meets a large task first, C2
-/// compiles it in the middle of the loop, which takes several times as long. So plain loops, which C2 is done with in a moment,
-/// stand in for them at first, with the very same results. A program that goes on after a picture or so has its vector loops
-/// compiled by calling each of them often on next to nothing, and continues with them. One that runs a small model once and
-/// ends is better off without that, for compiling takes the processor away from computing.
+/// A vector loop runs a hundred times slower until C2 has compiled it, and compiling takes several times as long when C2 has to do it in
+/// the middle of a large task. So scalar loops, which C2 compiles in a moment, compute the first picture or so, with identical
+/// results. In a program that goes on, the vector loops are then compiled in the background, by calling each of them often on tiny
+/// operands, and take over. A program that runs a small model once and ends is better off without that, because compiling takes the
+/// processor away from computing.
 public final class WarmUp {
   private static @Nullable Thread thread;
 
@@ -26,8 +26,8 @@ public final class WarmUp {
     if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.run();
   }
 
-  /// Has the vector loops of a warm-up that has begun compiled now, and waits until they are; an interrupt ends the waiting
-  /// and stays set.
+  /// Waits until the vector loops of a warm-up that has begun are compiled, and has that done now. An interrupt ends the waiting and
+  /// stays set.
   public static void await() {
     Thread begun;
     synchronized (WarmUp.class) {

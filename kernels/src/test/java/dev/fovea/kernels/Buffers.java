@@ -79,4 +79,37 @@ final class Buffers {
     }
     return error == 0 ? 0 : error / size;
   }
+
+  /// The largest `|actual - expected|`, element by element, in units of `2⁻²⁴ · (|expected| + r)`, where `r` is the root mean square of
+  /// what is expected: about one unit for each rounding. Equal non-finite values count as no error, unequal ones as infinite.
+  static double largestError(MemorySegment actual, MemorySegment expected) {
+    double squares = 0, largest = 0;
+    long n = expected.byteSize() / 4, finite = 0;
+    for (long i = 0; i < n; i++) {
+      double e = get(expected, i);
+      if (!Double.isFinite(e)) continue;
+      squares += e * e;
+      finite++;
+    }
+    double size = Math.sqrt(squares / Math.max(1, finite));
+    for (long i = 0; i < n; i++) {
+      float a = get(actual, i), e = get(expected, i);
+      if (Float.compare(a, e) == 0 || a == e) continue;
+      double error = Math.abs((double) a - e) / (0x1p-24 * (Math.abs(e) + size));
+      largest = Double.isNaN(error) ? Double.POSITIVE_INFINITY : Math.max(largest, error);
+    }
+    return largest;
+  }
+
+  /// The largest error, in units of [#largestError], that float32 arithmetic may make of sums of `terms` products each: roundings of a
+  /// sum add up like the steps of a random walk (Higham and Mary, "A New Approach to Probabilistic Rounding Error Analysis", 2019).
+  static double roundings(long terms) {
+    return 8 + 2 * Math.sqrt(terms);
+  }
+
+  /// The same for attention. An error of a score becomes a relative error of the key's weight, and scores of normally distributed numbers
+  /// are about `scale · √depth`.
+  static double roundings(int keys, int depth, double scale) {
+    return roundings((long) keys + depth) * (1 + scale * Math.sqrt(depth));
+  }
 }

@@ -224,6 +224,12 @@ class ConvolutionTest {
           var weight = Weights.convert(c.rows(Convolution.Layout.CHANNELS_LAST), type, layout);
           check(sums, Activation.NONE, null, true, (kernels, out) ->
               kernels.run(new Operation.Convolve(x, c.geometry(Convolution.Layout.CHANNELS_LAST), weight, bias, Activation.NONE, null, out)));
+          // The weights are exact in each type, so that the bits are those of float32.
+          MemorySegment exact = empty(sums.value.length), out = empty(sums.value.length);
+          one.run(new Operation.Convolve(x, c.geometry(Convolution.Layout.CHANNELS_LAST), c.rows(Convolution.Layout.CHANNELS_LAST), bias,
+              Activation.NONE, null, exact));
+          one.run(new Operation.Convolve(x, c.geometry(Convolution.Layout.CHANNELS_LAST), weight, bias, Activation.NONE, null, out));
+          assertThat(out.mismatch(exact)).as("%s in %s", type, layout).isEqualTo(-1);
         }
     }
   }

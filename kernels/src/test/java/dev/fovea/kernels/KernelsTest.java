@@ -6,6 +6,7 @@ import static dev.fovea.kernels.Buffers.floats;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -42,10 +43,17 @@ class KernelsTest {
 
   /// Runs an operation that fills an `out` of `n` floats with each provider and compares.
   private void compare(long n, BiConsumer<Kernels, MemorySegment> operation) {
-    compare(n, TOLERANCE, operation);
+    compare(n, 1, operation);
   }
 
-  private void compare(long n, double tolerance, BiConsumer<Kernels, MemorySegment> operation) {
+  /// @param terms products in a sum
+  private void compare(long n, long terms, BiConsumer<Kernels, MemorySegment> operation) {
+    compare(n, TOLERANCE, Buffers.roundings(terms), operation);
+  }
+
+  /// @param tolerance of the mean square
+  /// @param largest allowed error of an element, in units of [Buffers#largestError]
+  private void compare(long n, double tolerance, double largest, BiConsumer<Kernels, MemorySegment> operation) {
     Function<Kernels, MemorySegment> run = kernels -> {
       var out = empty(n);
       operation.accept(kernels, out);
@@ -54,6 +62,7 @@ class KernelsTest {
     var expected = run.apply(reference);
     var actual = run.apply(one);
     assertThat(Buffers.normalizedError(actual, expected)).isLessThanOrEqualTo(tolerance);
+    assertThat(Buffers.largestError(actual, expected)).isLessThanOrEqualTo(largest);
     assertThat(floats(run.apply(three))).isEqualTo(floats(actual));
   }
 
@@ -84,10 +93,53 @@ class KernelsTest {
     for (var layout : Weight.Layout.values()) {
       for (var type : Weight.Type.values()) {
         var weight = Weights.convert(rows, type, layout);
-        compare((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, out, m)));
-        compare((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, residual, out, m)));
+        compare((long) m * n, k, (kernels, out) ->
+            kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, out, m)));
+        compare((long) m * n, k, (kernels, out) ->
+            kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, residual, out, m)));
       }
     }
+  }
+
+  /// A weight in 16 bits gives the bits of a float32 weight that holds the same rounded values, in each layout, for each provider.
+  @ParameterizedTest
+  @MethodSource("productShapes")
+  void halfPrecision(int[] shape) {
+    int m = shape[0], n = shape[1], k = shape[2];
+    var buffers = new Buffers(14);
+    var x = buffers.normal((long) m * k);
+    var rows = Weight.rows(buffers.normal((long) n * k), n, k);
+    var bias = buffers.normal(n);
+    for (var type : Weight.Type.values()) {
+      var rounded = Weights.rounded(rows, type);
+      for (var kernels : List.of(reference, one)) {
+        var expected = linear(kernels, x, rounded, bias, m);
+        for (var layout : Weight.Layout.values())
+          assertThat(linear(kernels, x, Weights.convert(rows, type, layout), bias, m).mismatch(expected))
+              .as("%s, %s in %s", kernels.name(), type, layout).isEqualTo(-1);
+      }
+    }
+  }
+
+  private static MemorySegment linear(Kernels kernels, MemorySegment x, Weight weight, MemorySegment bias, int m) {
+    var out = empty((long) m * weight.n());
+    kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, null, out, m));
+    return out;
+  }
+
+  /// Rounding to bf16 instead of cutting off the last bits is another weight, which the comparison of bits sees.
+  @Test
+  void anotherRoundingIsSeen() {
+    int n = 33, k = 17;
+    var buffers = new Buffers(15);
+    MemorySegment x = buffers.normal(5 * k), values = buffers.normal(n * k), bias = buffers.normal(n), other = empty(n * k);
+    var rows = Weight.rows(values, n, k);
+    for (int i = 0; i < n * k; i++) {
+      int bits = Float.floatToRawIntBits(Buffers.get(values, i));
+      Buffers.set(other, i, Float.intBitsToFloat(bits + 0x8000 & 0xffff0000));
+    }
+    assertThat(linear(one, x, Weight.rows(other, n, k), bias, 5)
+        .mismatch(linear(one, x, Weights.convert(rows, Weight.Type.BF16, Weight.Layout.PANELS), bias, 5))).isNotEqualTo(-1);
   }
 
   @ParameterizedTest
@@ -98,7 +150,8 @@ class KernelsTest {
     var x = buffers.normal((long) m * k);
     var weight = Weight.rows(buffers.normal((long) n * k), n, k);
     var residual = buffers.normal((long) m * n);
-    compare((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, null, Activation.SILU, out.copyFrom(residual), out, m)));
+    compare((long) m * n, k, (kernels, out) ->
+        kernels.run(new Operation.Linear(x, weight, null, Activation.SILU, out.copyFrom(residual), out, m)));
   }
 
   @ParameterizedTest
@@ -112,8 +165,10 @@ class KernelsTest {
     var at = Matrices.dense(buffers.normal(6L * m * k), 6, k, m).transposed();
     for (var left : new Matrices[] {a, at})
       for (var right : new Matrices[] {b, bt}) {
-        compare(6L * m * n, (kernels, out) -> kernels.run(new Operation.Matmul(left, right, Matrices.dense(out, 6, m, n), 0.37f)));
-        compare(6L * m * n, (kernels, out) -> kernels.run(new Operation.Matmul(left, right, Matrices.dense(out, 6, n, m).transposed(), 1)));
+        compare(6L * m * n, k, (kernels, out) ->
+            kernels.run(new Operation.Matmul(left, right, Matrices.dense(out, 6, m, n), 0.37f)));
+        compare(6L * m * n, k, (kernels, out) ->
+            kernels.run(new Operation.Matmul(left, right, Matrices.dense(out, 6, n, m).transposed(), 1)));
       }
   }
 
@@ -136,8 +191,10 @@ class KernelsTest {
     var q = head(qkv, 0, batch, heads, queries, d, tokens, row);
     var k = head(qkv, 1, batch, heads, keys, d, tokens, row);
     var v = head(qkv, 2, batch, heads, keys, d, tokens, row);
-    compare((long) batch * queries * heads * d, (kernels, out) -> kernels.run(new Operation.Attention(q, k, v, AttentionMask.NONE,
-        new Matrices(out, batch, heads, queries, d, (long) queries * heads * d, d, (long) heads * d, 1), (float) (1 / Math.sqrt(Math.max(1, d))))));
+    var scale = (float) (1 / Math.sqrt(Math.max(1, d)));
+    compare((long) batch * queries * heads * d, TOLERANCE, Buffers.roundings(keys, d, scale), (kernels, out) ->
+        kernels.run(new Operation.Attention(q, k, v, AttentionMask.NONE,
+            new Matrices(out, batch, heads, queries, d, (long) queries * heads * d, d, (long) heads * d, 1), scale)));
   }
 
   private static Matrices head(MemorySegment qkv, int which, int batch, int heads, int rows, int d, int tokens, long row) {
@@ -146,7 +203,7 @@ class KernelsTest {
   }
 
   /// Scores that grow from block to block force every rescaling; scores of 1e4 apart leave one key alone. A score's own
-  /// rounding error, which grows with it, is the exponent's error, so that the tolerance grows with its square.
+  /// rounding error, which grows with it, is the exponent's error, so that the tolerance grows with the scores.
   @ParameterizedTest
   @ValueSource(floats = {0.01f, 1, 30, 1e4f})
   void attentionWithRisingScores(float step) {
@@ -156,8 +213,10 @@ class KernelsTest {
     for (int i = 0; i < 20 * d; i++) Buffers.set(q, i, 1f / d);
     for (int i = 0; i < keys * d; i++) Buffers.set(k, i, i / d * step / keys);
     var v = Matrices.dense(new Buffers(5).normal((long) keys * d), 1, keys, d);
-    compare(20L * d, TOLERANCE * Math.max(1, step * step), (kernels, out) -> kernels.run(new Operation.Attention(Matrices.dense(q, 1, 20, d), Matrices.dense(k, 1, keys, d), v, AttentionMask.NONE,
-        Matrices.dense(out, 1, 20, d), 1)));
+    double factor = Math.max(1, step);
+    compare(20L * d, TOLERANCE * factor * factor, Buffers.roundings(keys + d) * factor, (kernels, out) ->
+        kernels.run(new Operation.Attention(Matrices.dense(q, 1, 20, d), Matrices.dense(k, 1, keys, d), v, AttentionMask.NONE,
+            Matrices.dense(out, 1, 20, d), 1)));
   }
 
   static Stream<int[]> rows() {
@@ -184,7 +243,8 @@ class KernelsTest {
     var beta = buffers.normal(cols);
     compare((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, beta, 1e-6f, out, rows, cols)));
     compare((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, null, 1e-12f, out, rows, cols)));
-    compare((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(out.copyFrom(x), gamma, beta, 1e-6f, out, rows, cols)));
+    compare((long) rows * cols, (kernels, out) ->
+        kernels.run(new Operation.LayerNorm(out.copyFrom(x), gamma, beta, 1e-6f, out, rows, cols)));
   }
 
   @ParameterizedTest
@@ -210,6 +270,10 @@ class KernelsTest {
       for (var type : Weight.Type.values()) {
         var weight = Weights.convert(Weight.rows(table, rows, cols), type, layout);
         compare((long) count * cols, (kernels, out) -> kernels.run(new Operation.Gather(weight, indices, out, count)));
+        MemorySegment exact = empty((long) count * cols), found = empty((long) count * cols);
+        one.run(new Operation.Gather(Weights.rounded(Weight.rows(table, rows, cols), type), indices, exact, count));
+        one.run(new Operation.Gather(weight, indices, found, count));
+        assertThat(found.mismatch(exact)).as("%s in %s", type, layout).isEqualTo(-1);
       }
   }
 
@@ -219,7 +283,8 @@ class KernelsTest {
     int rows = shape[0], cols = shape[1];
     var x = Buffers.empty((long) rows * cols);
     for (int i = 0; i < rows * cols; i++) Buffers.set(x, i, i % 11);
-    for (float value : new float[] {3, 10, 11}) compare(rows, (kernels, out) -> kernels.run(new Operation.Find(x, value, out, rows, cols)));
+    for (float value : new float[] {3, 10, 11}) compare(rows, (kernels, out) ->
+        kernels.run(new Operation.Find(x, value, out, rows, cols)));
   }
 
   @Test
@@ -259,8 +324,10 @@ class KernelsTest {
   void copyOfChannels(int channels, int height, int width) {
     int size = channels * height * width;
     var x = new Buffers(22).normal(2L * size);
-    compare(2L * size, (kernels, out) -> kernels.run(new Operation.Copy(channelsLast(x, channels, height, width), planes(out, channels, height, width))));
-    compare(2L * size, (kernels, out) -> kernels.run(new Operation.Copy(planes(x, channels, height, width), channelsLast(out, channels, height, width))));
+    compare(2L * size, (kernels, out) ->
+        kernels.run(new Operation.Copy(channelsLast(x, channels, height, width), planes(out, channels, height, width))));
+    compare(2L * size, (kernels, out) ->
+        kernels.run(new Operation.Copy(planes(x, channels, height, width), channelsLast(out, channels, height, width))));
   }
 
   private static Matrices channelsLast(MemorySegment x, int channels, int height, int width) {
@@ -276,7 +343,8 @@ class KernelsTest {
   void copies(int[] shape) {
     int rows = shape[0], cols = shape[1];
     var x = new Buffers(9).normal(2L * rows * cols);
-    compare(2L * rows * cols, (kernels, out) -> kernels.run(new Operation.Copy(Matrices.dense(x, 2, rows, cols), Matrices.dense(out, 2, rows, cols))));
+    compare(2L * rows * cols, (kernels, out) ->
+        kernels.run(new Operation.Copy(Matrices.dense(x, 2, rows, cols), Matrices.dense(out, 2, rows, cols))));
     compare(2L * rows * cols, (kernels, out) -> kernels.run(new Operation.Copy(Matrices.dense(x, 2, rows, cols),
         Matrices.dense(out, 2, cols, rows).transposed())));
   }
@@ -300,10 +368,12 @@ class KernelsTest {
     var x = buffers.normal(15 * 17);
     var before = copy(x);
     var weight = Weight.rows(buffers.normal(9 * 17), 9, 17);
-    assertThat(Buffers.keepsGuards(15 * 9, out -> three.run(new Operation.Linear(x, weight, null, Activation.GELU, null, out, 15)))).isTrue();
+    assertThat(Buffers.keepsGuards(15 * 9, out ->
+        three.run(new Operation.Linear(x, weight, null, Activation.GELU, null, out, 15)))).isTrue();
     assertThat(Buffers.keepsGuards(15 * 17, out -> three.run(new Operation.Softmax(x, out, 15, 17)))).isTrue();
     assertThat(Buffers.keepsGuards(15 * 17, out -> three.run(new Operation.Activate(Activation.GELU, x, out, 15 * 17)))).isTrue();
-    assertThat(Buffers.keepsGuards(15 * 17, out -> three.run(new Operation.LayerNorm(x, buffers.normal(17), null, 0, out, 15, 17)))).isTrue();
+    assertThat(Buffers.keepsGuards(15 * 17, out ->
+        three.run(new Operation.LayerNorm(x, buffers.normal(17), null, 0, out, 15, 17)))).isTrue();
     assertThat(floats(x)).isEqualTo(floats(before));
   }
 }

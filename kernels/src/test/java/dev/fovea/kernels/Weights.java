@@ -9,6 +9,11 @@ import java.lang.foreign.Arena;
 final class Weights {
   private Weights() {}
 
+  /// The weight in float32, each element rounded as `type` rounds it.
+  static Weight rounded(Weight rows, Weight.Type type) {
+    return convert(convert(rows, type, Weight.Layout.ROWS), Weight.Type.F32, Weight.Layout.ROWS);
+  }
+
   static Weight convert(Weight rows, Weight.Type type, Weight.Layout layout) {
     var segment = Arena.ofAuto().allocate(Weight.bytes(type, layout, rows.n(), rows.k()), 2);
     var weight = new Weight(segment, type, layout, rows.n(), rows.k());

@@ -230,6 +230,18 @@ class GoldenTest {
     assertThat(comparisons).anyMatch(c -> c.maxError() > 1e-4);
   }
 
+  /// A checkpoint that was published in 16 bits gives the same bits whether its weights stay in 16 bits or are widened to float32.
+  @ParameterizedTest
+  @CsvSource({"vit-tiny.f16, F16", "vit-tiny.bf16, BF16"})
+  void halfPrecisionIsRoundedFloat32(String golden, Weight.Type type) throws IOException {
+    Path widened = convert(golden, Weight.Type.F32), narrow = convert(golden, type);
+    assertThat(Files.size(narrow)).isLessThan(Files.size(widened));
+    for (var provider : KernelProvider.values()) {
+      var expected = outputs(widened, golden, provider, 1);
+      outputs(narrow, golden, provider, 1).forEach((name, values) -> assertThat(values).as(provider + " " + name).isEqualTo(expected.get(name)));
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "segformer-tiny", "segformer-tiny-rect"})
   void preprocessedPictures(String golden) {

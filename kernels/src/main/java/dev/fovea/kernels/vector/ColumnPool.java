@@ -2,10 +2,10 @@ package dev.fovea.kernels.vector;
 
 import java.util.ArrayDeque;
 
-/// Arrays that the plain loops borrow. Each column of a matrix has an array of its own and all are read at one index: of such
-/// loops C2 knows that no iteration depends on another one, and makes vector instructions of them.
+/// Arrays for the scalar loops. Each column of a matrix is an array of its own, and all are read at the same index: C2 then knows that no
+/// iteration depends on another, and vectorizes the loop.
 final class ColumnPool {
-  /// Floats of a column: rows that are worked on together.
+  /// Floats of a column: rows that one task computes together.
   static final int LENGTH = 256;
 
   private final ArrayDeque<float[]> idle = new ArrayDeque<>();

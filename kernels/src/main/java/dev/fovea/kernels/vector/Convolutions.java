@@ -1,8 +1,8 @@
 package dev.fovea.kernels.vector;
 
-import dev.fovea.kernels.Activation;
-import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation.Convolve;
+import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
@@ -10,38 +10,41 @@ import org.jetbrains.annotations.Nullable;
 /// Convolutions as products: a group's outputs are its windows times its rows of the weight. [Windows] copies the windows
 /// into the product's tiles, so that they are never all in memory at once.
 final class Convolutions {
-  private final Product product;
+  private final MatrixProduct product;
   private final ScratchPool scratch;
-  private final StandIns standIns;
+  private final boolean vectors;
 
-  Convolutions(Product product, ScratchPool scratch, StandIns standIns) {
+  /// @param vectors whether windows are copied in vectors
+  Convolutions(MatrixProduct product, ScratchPool scratch, boolean vectors) {
     this.product = product;
     this.scratch = scratch;
-    this.standIns = standIns;
+    this.vectors = vectors;
   }
 
-  void run(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,
-      @Nullable MemorySegment residual, MemorySegment out) {
-    int all = weight.n(), windows = g.windows();
-    int groups = Math.max(1, g.groups()), n = all / groups;
+  void run(Convolve o) {
+    if (o.out().byteSize() == 0) return;
+    var g = o.geometry();
+    var weight = o.weight();
+    int all = weight.n(), groups = Math.max(1, g.groups()), n = all / groups;
     for (int group = 0; group < groups; group++) {
       int first = group * n;
       try (var space = scratch.borrow(scratch(weight, first, n))) {
-        product.run(new Windows(x, g, group, standIns.inUse()), windows, rows(weight, first, n, space.segment()), part(bias, first, n), activation,
-            residual, out, window -> (long) window * all + first);
+        product.run(new Windows(o.x(), g, group, vectors), g.windows(), rows(weight, first, n, space.segment()), part(o.bias(), first, n),
+            o.activation(), o.residual(), o.out(), window -> (long) window * all + first);
       }
     }
   }
 
-  /// One product for each place in the window, whose rows go where the place is.
-  void transposed(MemorySegment x, int batch, int height, int width, int kernel, Weight weight, @Nullable MemorySegment bias,
-      Activation activation, MemorySegment out) {
-    int n = weight.n() / (kernel * kernel), samples = batch * height * width;
-    var left = LeftRows.of(Matrices.dense(x, 1, samples, weight.k()), 0, 0);
+  /// One product for each place of the window, whose rows go to that place of the output windows.
+  void run(TransposedConvolution o) {
+    if (o.out().byteSize() == 0) return;
+    var weight = o.weight();
+    int kernel = o.kernel(), width = o.width(), n = o.channels(), samples = o.batch() * o.height() * width;
+    var left = RowReader.of(Matrices.dense(o.x(), 1, samples, weight.k()), 0, 0);
     for (int place = 0; place < kernel * kernel; place++) {
       int dy = place / kernel, dx = place % kernel, first = place * n;
       try (var space = scratch.borrow(scratch(weight, first, n))) {
-        product.run(left, samples, rows(weight, first, n, space.segment()), bias, activation, null, out,
+        product.run(left, samples, rows(weight, first, n, space.segment()), o.bias(), o.activation(), null, o.out(),
             row -> (((long) (row / width) * kernel + dy) * width * kernel + (long) (row % width) * kernel + dx) * n);
       }
     }

@@ -16,7 +16,7 @@ import jdk.incubator.vector.FloatVector;
 final class Elements {
   /// Floats of a block.
   private static final int BLOCK = 2048;
-  /// Floats of the array that the operations, or those that stand in for them, work in.
+  /// Floats of the array in which the operations, and those of [ScalarElements], work.
   static final int ROOM = 2 * BLOCK;
 
   private Elements() {}

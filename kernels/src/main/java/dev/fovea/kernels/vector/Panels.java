@@ -30,7 +30,7 @@ final class Panels {
   private static final float F16_TO_F32 = 0x1p112f;
 
   /// Floats of room for a transposition.
-  static final int ROOM = WIDTH * Squares.STRIDE;
+  static final int ROOM = WIDTH * BlockTranspose.STRIDE;
   /// Columns that are whole tiles and whole panels.
   private static final int WHOLE = Math.max(WIDTH, Weight.PANEL);
 
@@ -167,18 +167,18 @@ final class Panels {
       float[] room) {
     var x = m.segment();
     Simd.expectPlain(x);
-    if (cols < WIDTH) Arrays.fill(room, cols * Squares.STRIDE, WIDTH * Squares.STRIDE, 0);
-    for (int k0 = 0; k0 < m.rows(); k0 += Squares.STRIDE) {
-      int steps = Math.min(Squares.STRIDE, m.rows() - k0);
+    if (cols < WIDTH) Arrays.fill(room, cols * BlockTranspose.STRIDE, WIDTH * BlockTranspose.STRIDE, 0);
+    for (int k0 = 0; k0 < m.rows(); k0 += BlockTranspose.STRIDE) {
+      int steps = Math.min(BlockTranspose.STRIDE, m.rows() - k0);
       for (int c = 0; c < cols; c++) {
         long from = m.index(o, i, k0, col + c);
-        int k = 0, at = c * Squares.STRIDE;
+        int k = 0, at = c * BlockTranspose.STRIDE;
         for (; k + LANES <= steps; k += LANES) FloatVector.fromMemorySegment(F, x, 4 * (from + k), ORDER).intoArray(room, at + k);
         for (; k < steps; k++) room[at + k] = Simd.at(x, from + k);
       }
       long step = (long) k0 * Weight.PANEL;
       transposed(room, 0, steps, panels, first + step);
-      transposed(room, LANES * Squares.STRIDE, steps, panels, second + step);
+      transposed(room, LANES * BlockTranspose.STRIDE, steps, panels, second + step);
     }
   }
 
@@ -186,15 +186,15 @@ final class Panels {
   private static void transposed(float[] room, int from, int steps, MemorySegment panels, long to) {
     Simd.expectPlain(panels);
     for (int k = 0; k < steps; k += LANES) {
-      Squares.transpose(room, from + k);
+      BlockTranspose.transpose(room, from + k);
       long at = 4 * (to + (long) k * Weight.PANEL);
       // A loop of sixteen rounds: without a constant number of them C2 makes three loops of it, which costs more than they do.
       if (k + LANES <= steps)
         for (int j = 0; j < LANES; j++)
-          FloatVector.fromArray(F, room, from + k + j * Squares.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
+          FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
       else
         for (int j = 0; j < steps - k; j++)
-          FloatVector.fromArray(F, room, from + k + j * Squares.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
+          FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
     }
   }
 }

@@ -18,35 +18,27 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A task owns one panel of columns for a block of rows and sums each of its tiles from the first step to the last, so
 /// that the order of additions never depends on the number of threads.
-final class Product {
+final class Product implements MatrixProduct {
   private static final int TILE = MAX_ROWS * WIDTH;
   /// Bytes of the left operand that a block of rows may hold, so that it stays in the second-level cache beside panels.
   private static final long BLOCK_BYTES = CacheSizes.bytes(2) * 3 / 4;
 
   private final Workers workers;
   private final ScratchPool scratch;
-  private final StandIns standIns;
-  private final PlainProduct plain;
-  private final FewRows fewRows;
+  private final SkinnyProduct skinny;
 
-  Product(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
+  Product(Workers workers, ScratchPool scratch) {
     this.workers = workers;
     this.scratch = scratch;
-    this.standIns = standIns;
-    plain = new PlainProduct(workers, scratch, columns);
-    fewRows = new FewRows(workers, scratch);
+    skinny = new SkinnyProduct(workers, scratch);
   }
 
-  /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
-  void run(LeftRows x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  @Override
+  public void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
-    if (standIns.inUse()) {
-      plain.run(x, m, weight, bias, activation, residual, out, rows);
-      return;
-    }
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
-    if (FewRows.are(m)) {
-      fewRows.run(x, m, weight, epilogue);
+    if (SkinnyProduct.suits(m)) {
+      skinny.run(x, m, weight, epilogue);
       return;
     }
     var cut = RowCut.of(m);
@@ -94,7 +86,7 @@ final class Product {
       return (t * pieces + piece - this.piece) * RowTiles.BLOCK;
     }
 
-    void fill(LeftRows x, int t, float[] tiles) {
+    void fill(RowReader x, int t, float[] tiles) {
       for (int p = piece; p < piece + pieces; p++)
         RowTiles.fill(x, cut.start(from + t), cut.rows(from + t), MicroKernel.height(cut.rows(from + t)), steps.start(p), steps.length(p),
             tiles, position(t, p));
@@ -114,7 +106,7 @@ final class Product {
     try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
       var panel = Panels.of(weight, col, k0, k1, space.segment());
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
-      var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
+      var fetch = Prefetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
       for (int t = begin; t < end; t++) {
         var tile = once ? local.floats() : sums;
         int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
@@ -140,7 +132,7 @@ final class Product {
     workers.forEach(a.outer() * a.inner() * panels, task -> {
       int col = task % panels * WIDTH, batch = task / panels;
       int o = batch / a.inner(), i = batch % a.inner();
-      var rows = LeftRows.of(a, o, i);
+      var rows = RowReader.of(a, o, i);
       try (var space = scratch.borrow(Panels.size(WIDTH, b.rows()));
           var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {

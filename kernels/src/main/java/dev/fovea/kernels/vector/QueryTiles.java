@@ -32,7 +32,7 @@ final class QueryTiles {
   private final int firstTile;
   private final int tiles;
   private final int room;
-  private final Attention.HeadPanels head;
+  private final FusedAttention.HeadPanels head;
   private final MemorySegment panels;
   private final AttentionMask mask;
   private final int o;
@@ -42,7 +42,7 @@ final class QueryTiles {
   /// @param room how many tiles `s` has room for
   /// @param firstTile the first tile of `rows`
   /// @param s [#size] floats
-  QueryTiles(int room, RowCut rows, int firstTile, Attention.HeadPanels head, MemorySegment panels, AttentionMask mask,
+  QueryTiles(int room, RowCut rows, int firstTile, FusedAttention.HeadPanels head, MemorySegment panels, AttentionMask mask,
       int o, int i, float[] s) {
     this.room = room;
     this.rows = rows;
@@ -57,7 +57,7 @@ final class QueryTiles {
     outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
   }
 
-  static int size(int room, Attention.HeadPanels head, AttentionMask mask) {
+  static int size(int room, FusedAttention.HeadPanels head, AttentionMask mask) {
     int outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
     return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES + gridSize(mask)) + MAX_ROWS;
   }

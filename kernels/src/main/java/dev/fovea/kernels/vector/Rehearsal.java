@@ -17,16 +17,16 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
-/// Calls the loops that a transformer spends its time in on next to nothing, for [dev.fovea.kernels.WarmUp]. Until that is
-/// over, plain loops stand in for them.
+/// Calls the hot loops of a transformer on tiny operands, for [dev.fovea.kernels.WarmUp], until C2 has compiled them. Until then the
+/// program is cold.
 ///
-/// Every branch must be taken and every kind of memory seen: C2 leaves out what has not happened yet, and throws its work
-/// away when it does. `-Xlog:deoptimization=debug` shows what is missing here.
+/// Every branch must be taken and every kind of memory seen: C2 leaves out branches that have not been taken, and discards its code
+/// when one is. `-Xlog:deoptimization=debug` shows what is missing here.
 public final class Rehearsal {
   /// Calls of each loop: C1 compiles it after 200 of them and begins to count for C2.
   private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
-  private static final int PLAIN_CALLS = 2000;
+  private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
 
   /// Keeps results alive.
@@ -34,43 +34,43 @@ public final class Rehearsal {
 
   private Rehearsal() {}
 
-  /// From now on plain loops stand in for those over vectors, until [#run] is over.
+  /// Makes the program cold until [#run] has ended.
   public static void announce() {
-    StandIns.cold(true);
+    ColdStart.set(true);
   }
 
-  /// Waits until it is worth it, and rehearses in this thread and one more, for C2 may have two.
+  /// Waits until it pays, and then rehearses in this thread and a second one, because C2 may have two.
   public static void run() {
     try {
-      plainLoops();
-      StandIns.awaitMany();
+      scalarLoops();
+      ColdStart.awaitMany();
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      StandIns.cold(false);
+      ColdStart.set(false);
     }
   }
 
   /// Ends the waiting.
   public static void hurry() {
-    StandIns.hurry();
+    ColdStart.hurry();
   }
 
-  /// The plain loops, until a program needs them itself.
-  private static void plainLoops() {
+  /// Has the scalar loops compiled, until the program needs them itself.
+  private static void scalarLoops() {
     int rows = ColumnPool.LENGTH, steps = 64;
     var pool = new ColumnPool();
     float[][] x = pool.borrow(steps), out = pool.borrow(Weight.PANEL);
     float[] w = new float[steps * Weight.PANEL], values = new float[rows];
     // Small and large numbers of both signs, so that C2 sees each branch.
     for (int i = 0; i < rows; i++) values[i] = (i - rows / 2) * 0.25f;
-    for (int i = 0; i < PLAIN_CALLS && !StandIns.areWorking(); i++) {
-      PlainKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
+    for (int i = 0; i < SCALAR_CALLS && ColdStart.counted() == 0; i++) {
+      ScalarMicroKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
       System.arraycopy(values, 0, out[0], 0, rows);
-      PlainMath.activate(Activation.GELU, out[0], 0, rows);
-      PlainRows.layerNorm(w, 128, 256, 512, 1);
-      PlainAttention.weights(out[0], out[1], out[2], rows);
+      ScalarMath.activate(Activation.GELU, out[0], 0, rows);
+      ScalarRowNorms.layerNorm(w, 128, 256, 512, 1);
+      ScalarAttention.weights(out[0], out[1], out[2], rows);
     }
   }
 
@@ -101,13 +101,13 @@ public final class Rehearsal {
     var s = new float[Elements.ROOM];
     for (int i = 0; i < CALLS; i++) {
       int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
-      Rows.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
+      RowNorms.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n);
     }
   }
 
-  /// Whole operations, for what is best reached through them.
+  /// Whole operations, which reach the loops that are inconvenient to call.
   private static void operations(Arena arena, MemorySegment file) {
     int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH;
     int k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
@@ -118,7 +118,7 @@ public final class Rehearsal {
     // Scores that rise with the keys, so that each block rescales what the last one summed.
     for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
     Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
-    try (var kernels = new VectorKernels(Workers.threads(1), StandIns.NEVER)) {
+    try (var kernels = new VectorKernels(Workers.threads(1))) {
       for (int i = 0; i < OPERATIONS; i++) {
         var met = i % 2 == 0 ? few : many;
         kernels.run(new Operation.Attention(few, met, met, AttentionMask.NONE, Matrices.dense(out, 1, m, d), 1));
@@ -129,12 +129,12 @@ public final class Rehearsal {
     }
   }
 
-  /// A piece of any mapped file, for C2 must see that weights are such: a text that every JDK has.
+  /// A piece of a mapped file, because C2 must see that weights are mapped: a text that every JDK has.
   private static MemorySegment mapped(Arena arena) {
     try (var channel = FileChannel.open(Path.of(System.getProperty("java.home"), "release"))) {
       if (channel.size() >= FILE_BYTES) return channel.map(FileChannel.MapMode.READ_ONLY, 0, FILE_BYTES, arena);
     } catch (IOException e) {
-      // A runtime that was put together without it.
+      // A custom runtime may lack the file.
     }
     return arena.allocate(FILE_BYTES, 64);
   }

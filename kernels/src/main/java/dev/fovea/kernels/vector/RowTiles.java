@@ -11,7 +11,7 @@ final class RowTiles {
   private RowTiles() {}
 
   /// Copies columns `from … from + length - 1` of rows `row … row + count - 1` to the tile at `to`, and zeros up to its `height`.
-  static void fill(LeftRows x, int row, int count, int height, int from, int length, float[] tiles, int to) {
+  static void fill(RowReader x, int row, int count, int height, int from, int length, float[] tiles, int to) {
     for (int r = 0; r < count; r++, to += MicroKernel.STRIDE) x.copy(row + r, from, length, tiles, to);
     for (int r = count; r < height; r++, to += MicroKernel.STRIDE) Arrays.fill(tiles, to, to + length, 0);
   }

@@ -11,9 +11,11 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Operation.Activate;
 import dev.fovea.kernels.Operation.Add;
 import dev.fovea.kernels.Operation.Append;
+import dev.fovea.kernels.Operation.Attention;
 import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Operation.Convolve;
 import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.Depthwise;
 import dev.fovea.kernels.Operation.Find;
 import dev.fovea.kernels.Operation.Fourier;
 import dev.fovea.kernels.Operation.Gather;
@@ -21,6 +23,7 @@ import dev.fovea.kernels.Operation.LayerNorm;
 import dev.fovea.kernels.Operation.Linear;
 import dev.fovea.kernels.Operation.Matmul;
 import dev.fovea.kernels.Operation.Multiply;
+import dev.fovea.kernels.Operation.Resize;
 import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
 import dev.fovea.kernels.Operation.Scale;
@@ -36,29 +39,27 @@ import org.jetbrains.annotations.Nullable;
 /// Each result is computed by one task from the first term to the last in an order that depends on sizes alone, never on the
 /// number of threads.
 public final class VectorKernels implements Kernels {
-  /// Floats that are worth handing to another thread; a multiple of every vector's lanes.
-  private static final int CHUNK = 1 << 14;
-
   private final Workers workers;
-  private final StandIns standIns;
-  private final ScratchPool scratch = new ScratchPool();
+  private final ScratchPool scratch;
+  private final Chunks chunks;
   private final Product product;
-  private final Attention attention;
+  private final FusedAttention attention;
   private final Convolutions convolutions;
-  private final Resize resize;
+  private final Resampler resampler;
 
   public VectorKernels(Workers workers) {
-    this(workers, StandIns.WHILE_COLD);
+    this(workers, new ScratchPool());
   }
 
-  VectorKernels(Workers workers, StandIns standIns) {
+  /// @param scratch closed with these kernels
+  VectorKernels(Workers workers, ScratchPool scratch) {
     this.workers = workers;
-    this.standIns = standIns;
-    var columns = new ColumnPool();
-    product = new Product(workers, scratch, standIns, columns);
-    attention = new Attention(workers, scratch, standIns, columns);
-    convolutions = new Convolutions(product, scratch, standIns);
-    resize = new Resize(workers, scratch);
+    this.scratch = scratch;
+    chunks = new Chunks(workers, scratch);
+    product = new Product(workers, scratch);
+    attention = new FusedAttention(workers, scratch);
+    convolutions = new Convolutions(product, scratch, true);
+    resampler = new Resampler(workers, scratch);
   }
 
   /// Width of the vectors in use, in bits.
@@ -81,7 +82,7 @@ public final class VectorKernels implements Kernels {
     switch (operation) {
       case Linear(var x, var weight, var bias, var act, var residual, var out, int m) -> linear(x, weight, bias, act, residual, out, m);
       case Matmul(var a, var b, var to, float scale) -> matmul(a, b, to, scale);
-      case Operation.Attention o -> attention(o.present());
+      case Attention o -> attention(o.present());
       case AttentionMaps(var q, var k, var mask, var out, float scale) -> attentionMaps(q, k, mask, out, scale);
       case Softmax(var x, var out, int rows, int cols) -> softmax(x, out, rows, cols);
       case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) -> layerNorm(x, gamma, beta, eps, out, rows, cols);
@@ -95,10 +96,10 @@ public final class VectorKernels implements Kernels {
       case Gather gather -> gather(gather);
       case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
       case Fourier o -> fourier(o);
-      case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) -> convolve(x, g, weight, bias, act, residual, out);
-      case Operation.Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
-      case TransposedConvolution o -> transposedConvolution(o);
-      case Operation.Resize o -> resize(o);
+      case Convolve o -> convolutions.run(o);
+      case Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
+      case TransposedConvolution o -> convolutions.run(o);
+      case Resize o -> resize(o);
       case ResizeArgmax o -> resizeArgmax(o);
     }
   }
@@ -106,7 +107,7 @@ public final class VectorKernels implements Kernels {
   private void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     if (out.byteSize() == 0) return;
-    var left = LeftRows.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
+    var left = RowReader.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
     product.run(left, m, weight, bias, activation, residual, out, row -> (long) row * weight.n());
   }
 
@@ -114,7 +115,7 @@ public final class VectorKernels implements Kernels {
     if (!out.isEmpty()) product.matmul(a, b, out, scale);
   }
 
-  private void attention(Operation.Attention o) {
+  private void attention(Attention o) {
     if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.mask(), o.to(), o.scale());
   }
 
@@ -123,89 +124,52 @@ public final class VectorKernels implements Kernels {
   }
 
   private void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
-    forEachGroup(rows, cols, (from, to) -> {
-      try (var loan = scratch.borrowArray(Rows.room(cols))) {
-        float[] s = loan.floats();
-        for (int row = from; row < to; row++) {
-          MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-          if (standIns.inUse()) PlainRows.softmax(s, cols, out, (long) row * cols);
-          else Rows.softmax(s, cols, out, (long) row * cols);
-        }
+    chunks.forEachGroup(rows, cols, RowNorms.room(cols), (from, to, s) -> {
+      for (int row = from; row < to; row++) {
+        MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
+        RowNorms.softmax(s, cols, out, (long) row * cols);
       }
     });
   }
 
   private void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
       int rows, int cols) {
-    forEachGroup(rows, cols, (from, to) -> {
-      if (standIns.inUse()) plainLayerNorm(x, gamma, beta, eps, out, from, to, cols);
-      else
-        try (var room = scratch.borrowArray(Rows.ROOM)) {
-          for (int row = from; row < to; row++) Rows.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out, room.floats());
-        }
+    chunks.forEachGroup(rows, cols, RowNorms.ROOM, (from, to, s) -> {
+      for (int row = from; row < to; row++) RowNorms.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out, s);
     });
   }
 
-  private void plainLayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
-      int from, int to, int cols) {
-    int room = Rows.room(cols);
-    try (var loan = scratch.borrowArray(3 * room)) {
-      float[] s = loan.floats();
-      MemorySegment.copy(gamma, FLOAT, 0, s, room, cols);
-      if (beta != null) MemorySegment.copy(beta, FLOAT, 0, s, 2 * room, cols);
-      for (int row = from; row < to; row++) {
-        MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
-        PlainRows.layerNorm(s, cols, room, beta == null ? -1 : 2 * room, eps);
-        MemorySegment.copy(s, 0, out, FLOAT, 4L * row * cols, cols);
-      }
-    }
-  }
-
   private void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
-    forEachGroup(rows, cols, (from, to) -> {
-      try (var room = scratch.borrowArray(Rows.ROOM)) {
-        for (int row = from; row < to; row++) Rows.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, room.floats());
-      }
+    chunks.forEachGroup(rows, cols, RowNorms.ROOM, (from, to, s) -> {
+      for (int row = from; row < to; row++) RowNorms.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, s);
     });
   }
 
   private void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
-    forEachChunk(n, (from, to, s) -> {
-      if (standIns.inUse()) PlainElements.activate(activation, x, out, from, to, s);
-      else Elements.activate(activation, x, out, from, to, s);
-    });
+    chunks.forEachChunk(n, (from, to, s) -> Elements.activate(activation, x, out, from, to, s));
   }
 
   private void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    forEachPeriod(n, period, (from, to, at, s) -> {
-      if (standIns.inUse()) PlainElements.add(a, b, at, out, from, to, s);
-      else Elements.add(a, b, at, out, from, to);
-    });
+    chunks.forEachPeriod(n, period, (from, to, at, s) -> Elements.add(a, b, at, out, from, to));
   }
 
   private void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    forEachPeriod(n, period, (from, to, at, s) -> {
-      if (standIns.inUse()) PlainElements.multiply(a, b, at, out, from, to, s);
-      else Elements.multiply(a, b, at, out, from, to);
-    });
+    chunks.forEachPeriod(n, period, (from, to, at, s) -> Elements.multiply(a, b, at, out, from, to));
   }
 
   private void scale(MemorySegment x, float factor, MemorySegment out, long n) {
-    forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to));
+    chunks.forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to));
   }
 
   private void copy(Matrices from, Matrices to) {
-    if (from.isEmpty()) return;
-    if (Maps.areTransposed(from, to) && !standIns.inUse()) {
-      workers.forEach(from.outer() * from.rows(), task -> {
-        try (var loan = scratch.borrowArray(Maps.ROOM)) {
-          Maps.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
-        }
-      });
+    if (from.isEmpty() || !StridedCopy.areTransposed(from, to)) {
+      StridedCopy.byRows(from, to, workers);
       return;
     }
-    workers.forEach(from.outer() * from.inner(), batch -> {
-      for (int row = 0; row < from.rows(); row++) Maps.copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
+    workers.forEach(from.outer() * from.rows(), task -> {
+      try (var loan = scratch.borrowArray(StridedCopy.ROOM)) {
+        StridedCopy.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
+      }
     });
   }
 
@@ -239,34 +203,24 @@ public final class VectorKernels implements Kernels {
     });
   }
 
-  private void convolve(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias,
-      Activation activation, @Nullable MemorySegment residual, MemorySegment out) {
-    if (out.byteSize() > 0) convolutions.run(x, geometry, weight, bias, activation, residual, out);
-  }
-
   private void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
       Activation activation, MemorySegment out) {
     if (out.byteSize() == 0) return;
-    workers.forEach(Depthwise.tasks(geometry), task -> {
+    workers.forEach(DepthwiseKernel.tasks(geometry), task -> {
       try (var loan = scratch.borrowArray(Elements.ROOM)) {
-        Depthwise.run(x, geometry, weight, bias, activation, out, task, loan.floats());
+        DepthwiseKernel.run(x, geometry, weight, bias, activation, out, task, loan.floats());
       }
     });
   }
 
-  private void transposedConvolution(TransposedConvolution o) {
+  private void resize(Resize o) {
     if (o.out().byteSize() > 0)
-      convolutions.transposed(o.x(), o.batch(), o.height(), o.width(), o.kernel(), o.weight(), o.bias(), o.activation(), o.out());
-  }
-
-  private void resize(Operation.Resize o) {
-    if (o.out().byteSize() > 0)
-      resize.run(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
+      resampler.run(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
   }
 
   private void resizeArgmax(ResizeArgmax o) {
     if (o.out().byteSize() > 0)
-      resize.argmax(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
+      resampler.argmax(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
   }
 
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
@@ -274,44 +228,5 @@ public final class VectorKernels implements Kernels {
   public void close() {
     scratch.close();
     workers.close();
-  }
-
-  private interface Rowwise {
-    void run(int from, int to);
-  }
-
-  private interface Range {
-    void run(long from, long to, float[] s);
-  }
-
-  private interface Repeated {
-    void run(long from, long to, long at, float[] s);
-  }
-
-  /// Chunks of `[0, n)`, each with an array of [Elements#ROOM] floats to work in.
-  private void forEachChunk(long n, Range range) {
-    workers.forEach(Math.toIntExact(Math.ceilDiv(n, (long) CHUNK)), chunk -> {
-      try (var loan = scratch.borrowArray(Elements.ROOM)) {
-        range.run((long) chunk * CHUNK, Math.min(n, (chunk + 1L) * CHUNK), loan.floats());
-      }
-    });
-  }
-
-  private void forEachGroup(int rows, int cols, Rowwise group) {
-    if (cols == 0) return;
-    int together = Math.max(1, CHUNK / cols);
-    workers.forEach(Math.ceilDiv(rows, together), i -> group.run(i * together, Math.min(rows, (i + 1) * together)));
-  }
-
-  /// Chunks of `[0, n)` that do not cross a multiple of `period`, each with its position in the period.
-  private void forEachPeriod(long n, long period, Repeated range) {
-    if (n == 0) return;
-    forEachChunk(n, (begin, end, s) -> {
-      for (long from = begin; from < end; ) {
-        long at = from % period, to = Math.min(end, from + period - at);
-        range.run(from, to, at, s);
-        from = to;
-      }
-    });
   }
 }

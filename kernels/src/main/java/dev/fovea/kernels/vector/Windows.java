@@ -19,7 +19,7 @@ import jdk.incubator.vector.FloatVector;
 /// | planes | a row of the window | `(c, dy)` |
 /// | channels last, one group | a row of the window with all channels | `dy` |
 /// | channels last, several groups | a sample's channels of the group | `(dy, dx)` |
-final class Windows implements LeftRows {
+final class Windows implements RowReader {
   private final MemorySegment x;
   private final Convolution g;
   private final int firstChannel;
@@ -28,11 +28,11 @@ final class Windows implements LeftRows {
   /// Runs to the right in a window.
   private final int across;
   private final int rows, cols;
-  private final boolean plain;
+  private final boolean vectors;
 
-  /// @param plain whether to copy without vectors
-  Windows(MemorySegment x, Convolution g, int group, boolean plain) {
-    this.plain = plain;
+  /// @param vectors whether to copy short runs in vectors
+  Windows(MemorySegment x, Convolution g, int group, boolean vectors) {
+    this.vectors = vectors;
     this.x = x;
     this.g = g;
     firstChannel = group * g.depth();
@@ -52,7 +52,7 @@ final class Windows implements LeftRows {
     int left = row % cols * window.strideX() - window.padX();
     int run = samples * depth, number = from / run, begin = from % run;
     int dx = number % across, dy = number / across % window.height(), c = firstChannel + number / across / window.height();
-    if (!plain && g.layout() == Convolution.Layout.PLANES && begin == 0 && length % run == 0 && run <= LANES) {
+    if (vectors && g.layout() == Convolution.Layout.PLANES && begin == 0 && length % run == 0 && run <= LANES) {
       copyLines(batch, c, dy, top, left, length / run, to, at);
       return;
     }
@@ -101,7 +101,7 @@ final class Windows implements LeftRows {
 
   /// Copies floats. Runs are short, so that a vector or two cost less than a call of [MemorySegment#copy].
   private void copy(MemorySegment x, long from, float[] to, int at, int length) {
-    if (plain || length >= 64) {
+    if (!vectors || length >= 64) {
       MemorySegment.copy(x, Simd.FLOAT, 4 * from, to, at, length);
       return;
     }

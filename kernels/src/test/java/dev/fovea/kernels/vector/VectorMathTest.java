@@ -183,7 +183,7 @@ class VectorMathTest {
     for (float v : x) sum += Math.exp(v - max);
     double m = max, s = sum;
     var out = MemorySegment.ofArray(new float[x.length]);
-    Rows.softmax(Arrays.copyOf(x, Rows.room(x.length)), x.length, out, 0);
+    RowNorms.softmax(Arrays.copyOf(x, RowNorms.room(x.length)), x.length, out, 0);
     within(4, x, floats(out), v -> Math.exp(v - m) / s);
   }
 
@@ -210,7 +210,7 @@ class VectorMathTest {
     var ones = new float[n];
     Arrays.fill(ones, 1);
     var out = MemorySegment.ofArray(new float[n]);
-    Rows.layerNorm(MemorySegment.ofArray(x), 0, n, MemorySegment.ofArray(ones), null, 1e-6f, out, new float[Rows.ROOM]);
+    RowNorms.layerNorm(MemorySegment.ofArray(x), 0, n, MemorySegment.ofArray(ones), null, 1e-6f, out, new float[RowNorms.ROOM]);
     var s = floats(out);
     for (int i = 0; i < n; i++) {
       double y = (x[i] - mean) / deviation;
@@ -223,7 +223,7 @@ class VectorMathTest {
   /// What the interpreter computes first, compiled code computes later: results may not change while a program warms up.
   @Test
   void warmingUpChangesNothing() {
-    int n = 1000, room = Rows.room(n);
+    int n = 1000, room = RowNorms.room(n);
     var random = new Random(10);
     var x = new float[room];
     for (int i = 0; i < x.length; i++) x[i] = (float) random.nextGaussian();
@@ -234,9 +234,9 @@ class VectorMathTest {
   private static float[] rowsAndActivations(float[] x, int n) {
     var all = new float[4 * n];
     var out = MemorySegment.ofArray(all);
-    Rows.softmax(x.clone(), n, out, 0);
+    RowNorms.softmax(x.clone(), n, out, 0);
     var row = MemorySegment.ofArray(x);
-    Rows.layerNorm(row, 0, n, row, row, 1e-6f, out.asSlice(4L * n), new float[Rows.ROOM]);
+    RowNorms.layerNorm(row, 0, n, row, row, 1e-6f, out.asSlice(4L * n), new float[RowNorms.ROOM]);
     var s = x.clone();
     Elements.activate(Activation.GELU, s, 0, n);
     System.arraycopy(s, 0, all, 2 * n, n);

@@ -5,29 +5,24 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// Stands in for [Attention] where nothing is masked. All is transposed: scores, exponentials, sums and outputs are columns
-/// with a number for each query, so that every loop walks along the queries.
-final class PlainAttention {
+/// [FusedAttention] in scalar loops, without a mask. Everything is transposed: scores, exponentials, sums and outputs are columns with a
+/// number for each query, so that every loop runs along the queries.
+final class ScalarAttention {
   private static final int QUERIES = ColumnPool.LENGTH;
 
   private final Workers workers;
   private final ScratchPool scratch;
   private final ColumnPool pool;
 
-  PlainAttention(Workers workers, ScratchPool scratch, ColumnPool pool) {
+  ScalarAttention(Workers workers, ScratchPool scratch, ColumnPool pool) {
     this.workers = workers;
     this.scratch = scratch;
     this.pool = pool;
   }
 
-  /// Whether heads are narrow enough for a score to be summed in one piece.
-  static boolean takes(Matrices k) {
-    return StepCut.of(k.cols()).count() == 1;
-  }
-
   void run(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
     int blocks = Math.ceilDiv(q.rows(), QUERIES);
-    StandIns.count((long) q.outer() * q.inner() * q.rows() * k.rows() * (k.cols() + v.cols()));
+    ColdStart.count((long) q.outer() * q.inner() * q.rows() * k.rows() * (k.cols() + v.cols()));
     workers.forEach(q.outer() * q.inner() * blocks, task -> {
       int block = task % blocks, head = task / blocks, o = head / q.inner(), i = head % q.inner();
       int first = (int) ((long) q.rows() * block / blocks), count = (int) ((long) q.rows() * (block + 1) / blocks) - first;
@@ -79,11 +74,11 @@ final class PlainAttention {
     try (var loan = scratch.borrowArray(keys * Math.max(depth, cols))) {
       float[] rows = loan.floats();
       read(k, o, i, key, keys, rows);
-      PlainKernel.run(queries, 0, rows, 0, 1, depth, depth, scores, 0, keys, count);
+      ScalarMicroKernel.run(queries, 0, rows, 0, 1, depth, depth, scores, 0, keys, count);
       softmax(scores, sums);
       read(v, o, i, key, keys, rows);
-      PlainKernel.run(scores, 0, rows, 0, cols, 1, keys, part, 0, cols, count);
-      PlainKernel.add(part, sums.outputs, 0, cols, count);
+      ScalarMicroKernel.run(scores, 0, rows, 0, cols, 1, keys, part, 0, cols, count);
+      ScalarMicroKernel.add(part, sums.outputs, 0, cols, count);
     }
     pool.giveBack(scores);
     pool.giveBack(part);
@@ -106,9 +101,9 @@ final class PlainAttention {
       keep[q] = before[q] == max[q] ? 1 : before[q] == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(before[q] - max[q]);
     // From here on the maximum to subtract: none where all is -∞ so far.
     for (int q = 0; q < count; q++) before[q] = max[q] == Float.NEGATIVE_INFINITY ? 0 : max[q];
-    PlainKernel.scale(sums.lanes, Simd.LANES, keep, count);
+    ScalarMicroKernel.scale(sums.lanes, Simd.LANES, keep, count);
     exponentials(scores, before, sums.lanes, count);
-    PlainKernel.scale(sums.outputs, sums.outputs.length, keep, count);
+    ScalarMicroKernel.scale(sums.outputs, sums.outputs.length, keep, count);
     pool.giveBack(rescaling);
   }
 
@@ -141,7 +136,7 @@ final class PlainAttention {
 
   static void weights(float[] s, float[] max, float[] sum, int count) {
     for (int q = 0; q < count; q++) {
-      float e = PlainMath.weight(s[q], max[q]);
+      float e = ScalarMath.weight(s[q], max[q]);
       s[q] = e;
       sum[q] += e;
     }
@@ -156,7 +151,7 @@ final class PlainAttention {
       }
     float[] factor = sums.lanes[0];
     for (int q = 0; q < sums.count; q++) factor[q] = factor[q] == 0 ? 0 : 1 / factor[q];
-    PlainKernel.scale(sums.outputs, sums.outputs.length, factor, sums.count);
+    ScalarMicroKernel.scale(sums.outputs, sums.outputs.length, factor, sums.count);
     try (var loan = scratch.borrowArray(out.cols())) {
       float[] line = loan.floats();
       for (int q = 0; q < sums.count; q++) {

@@ -14,17 +14,19 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
-import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// The plain loops and those over vectors make the same bits.
-class StandInsTest {
-  private static final VectorKernels VECTORS = new VectorKernels(Workers.threads(1), StandIns.NEVER);
-  private static final VectorKernels PLAIN = new VectorKernels(Workers.threads(2), StandIns.ALWAYS);
+/// The scalar loops and the vector loops compute the same bits.
+class ScalarKernelsTest {
+  private static final VectorKernels VECTOR = new VectorKernels(Workers.threads(1));
+  private static final Workers TWO = Workers.threads(2);
+  private static final ScratchPool SCRATCH = new ScratchPool();
+  private static final ScalarKernels SCALAR = new ScalarKernels(TWO, SCRATCH);
   private static final float[] SPECIAL = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0f, -0f, Float.MIN_VALUE,
       -Float.MIN_VALUE, Float.MAX_VALUE, -Float.MAX_VALUE};
 
@@ -33,8 +35,9 @@ class StandInsTest {
 
   @AfterAll
   static void close() {
-    VECTORS.close();
-    PLAIN.close();
+    VECTOR.close();
+    SCRATCH.close();
+    TWO.close();
   }
 
   private MemorySegment floats(long n, double deviation) {
@@ -44,10 +47,10 @@ class StandInsTest {
   }
 
   /// Runs both on outputs that hold `n` floats of one and the same content, and compares bits; any NaN equals any other.
-  private void expectSame(long n, BiConsumer<VectorKernels, MemorySegment> operation) {
+  private void expectSame(long n, Function<MemorySegment, Operation> operation) {
     MemorySegment expected = floats(n, 1), actual = arena.allocate(4 * n, 64).copyFrom(expected);
-    operation.accept(VECTORS, expected);
-    operation.accept(PLAIN, actual);
+    VECTOR.run(operation.apply(expected));
+    assertThat(SCALAR.tryRun(operation.apply(actual))).as("there are scalar loops").isTrue();
     for (long i = 0; i < n; i++) {
       float e = expected.getAtIndex(ValueLayout.JAVA_FLOAT, i), a = actual.getAtIndex(ValueLayout.JAVA_FLOAT, i);
       assertThat(Float.floatToIntBits(a)).as("%d: %s, expected %s", i, a, e).isEqualTo(Float.floatToIntBits(e));
@@ -74,8 +77,8 @@ class StandInsTest {
     for (var type : Weight.Type.values())
       for (var layout : Weight.Layout.values()) {
         var weight = weight(type, layout, n, k);
-        expectSame((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, residual, out, m)));
-        expectSame((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, null, Activation.GELU, out, out, m)));
+        expectSame((long) m * n, out -> new Operation.Linear(x, weight, bias, Activation.NONE, residual, out, m));
+        expectSame((long) m * n, out -> new Operation.Linear(x, weight, null, Activation.GELU, out, out, m));
       }
   }
 
@@ -86,11 +89,11 @@ class StandInsTest {
     var x = arena.allocate(4L * n, 64);
     for (int i = 0; i < n; i++)
       x.setAtIndex(ValueLayout.JAVA_FLOAT, i, i < SPECIAL.length ? SPECIAL[i] : Float.intBitsToFloat(random.nextInt()));
-    expectSame(n, (kernels, out) -> kernels.run(new Operation.Activate(activation, x, out, n)));
+    expectSame(n, out -> new Operation.Activate(activation, x, out, n));
     var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 50, 40);
     var left = floats(33 * 40, 1);
     var bias = floats(50, 1);
-    expectSame(33 * 50, (kernels, out) -> kernels.run(new Operation.Linear(left, weight, bias, activation, null, out, 33)));
+    expectSame(33 * 50, out -> new Operation.Linear(left, weight, bias, activation, null, out, 33));
   }
 
   @ParameterizedTest
@@ -101,18 +104,18 @@ class StandInsTest {
     Matrices k = Matrices.dense(floats((long) heads * keys * depth, 3), heads, keys, depth);
     Matrices v = Matrices.dense(floats((long) heads * keys * depth, 1), heads, keys, depth);
     expectSame((long) heads * queries * depth,
-        (kernels, out) -> kernels.run(new Operation.Attention(q, k, v, AttentionMask.NONE, Matrices.dense(out, heads, queries, depth), 0.125f)));
+        out -> new Operation.Attention(q, k, v, AttentionMask.NONE, Matrices.dense(out, heads, queries, depth), 0.125f));
   }
 
   @ParameterizedTest
   @CsvSource({"1,1", "3,7", "5,768", "20,1000", "2,4099"})
   void rows(int rows, int cols) {
     MemorySegment x = floats((long) rows * cols, 5), gamma = floats(cols, 1), beta = floats(cols, 1);
-    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, beta, 1e-6f, out, rows, cols)));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.LayerNorm(x, gamma, null, 1e-6f, out, rows, cols)));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.Softmax(x, out, rows, cols)));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.Add(x, gamma, out, (long) rows * cols, cols)));
-    expectSame((long) rows * cols, (kernels, out) -> kernels.run(new Operation.Multiply(x, gamma, out, (long) rows * cols, cols)));
+    expectSame((long) rows * cols, out -> new Operation.LayerNorm(x, gamma, beta, 1e-6f, out, rows, cols));
+    expectSame((long) rows * cols, out -> new Operation.LayerNorm(x, gamma, null, 1e-6f, out, rows, cols));
+    expectSame((long) rows * cols, out -> new Operation.Softmax(x, out, rows, cols));
+    expectSame((long) rows * cols, out -> new Operation.Add(x, gamma, out, (long) rows * cols, cols));
+    expectSame((long) rows * cols, out -> new Operation.Multiply(x, gamma, out, (long) rows * cols, cols));
   }
 
   @Test
@@ -122,7 +125,8 @@ class StandInsTest {
       var x = floats(2 * 3 * 32 * 32, 1);
       var weight = weight(Weight.Type.F16, Weight.Layout.PANELS, 24, 3 * side * side);
       var bias = floats(24, 1);
-      expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.run(new Operation.Convolve(x, geometry, weight, bias, Activation.NONE, null, out)));
+      expectSame((long) geometry.windows() * 24, out ->
+          new Operation.Convolve(x, geometry, weight, bias, Activation.NONE, null, out));
     }
   }
 
@@ -134,7 +138,50 @@ class StandInsTest {
         var geometry = Convolution.of(2, 9, 7, channels, window);
         var x = floats(2 * 9 * 7 * channels, 1);
         var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 24, window.size() * channels);
-        expectSame((long) geometry.windows() * 24, (kernels, out) -> kernels.run(new Operation.Convolve(x, geometry, weight, null, Activation.GELU, null, out)));
+        expectSame((long) geometry.windows() * 24, out ->
+            new Operation.Convolve(x, geometry, weight, null, Activation.GELU, null, out));
       }
+  }
+
+  @Test
+  void transposedConvolutions() {
+    var x = floats(2 * 5 * 3 * 40, 1);
+    var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 2 * 2 * 24, 40);
+    var bias = floats(24, 1);
+    expectSame(2 * 10 * 6 * 24, out -> new Operation.TransposedConvolution(x, 2, 5, 3, 2, weight, bias, Activation.GELU, out));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "20,3,17", "33,2,40"})
+  void copies(int channels, int rows, int cols) {
+    int size = channels * rows * cols;
+    var channelsLast = new Matrices(floats(size, 1), 1, channels, rows, cols, 0, 1, (long) cols * channels, channels);
+    expectSame(size, out -> new Operation.Copy(channelsLast, new Matrices(out, 1, channels, rows, cols, 0, (long) rows * cols, cols, 1)));
+  }
+
+  /// Over a cache of which a part is in use, and behind that part.
+  @Test
+  void caches() {
+    int heads = 2, capacity = 40, depth = 16;
+    var length = arena.allocate(4, 64);
+    length.set(ValueLayout.JAVA_FLOAT, 0, 23);
+    var q = Matrices.dense(floats(heads * depth, 3), heads, 1, depth);
+    var k = Matrices.dense(floats((long) heads * capacity * depth, 3), heads, capacity, depth);
+    var row = Matrices.dense(floats(heads * depth, 1), heads, 1, depth);
+    var mask = new AttentionMask(false, null, null, null, length);
+    expectSame(heads * depth, out -> new Operation.Attention(q, k, k, mask, Matrices.dense(out, heads, 1, depth), 0.25f));
+    expectSame((long) heads * capacity * depth, out -> new Operation.Append(row, Matrices.dense(out, heads, capacity, depth), length));
+  }
+
+  /// What has no scalar loops runs nothing.
+  @Test
+  void refusals() {
+    var x = floats(64, 1);
+    var out = arena.allocate(256, 64);
+    var m = Matrices.dense(x, 1, 8, 8);
+    assertThat(SCALAR.tryRun(new Operation.Attention(m, m, m, AttentionMask.CAUSAL, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
+    assertThat(SCALAR.tryRun(new Operation.RmsNorm(x, null, 1e-6f, out, 8, 8))).isFalse();
+    assertThat(SCALAR.tryRun(new Operation.Matmul(m, m, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
+    assertThat(out.mismatch(arena.allocate(256, 64))).isEqualTo(-1);
   }
 }

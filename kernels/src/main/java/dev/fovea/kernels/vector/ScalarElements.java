@@ -5,17 +5,17 @@ import static dev.fovea.kernels.vector.Simd.FLOAT;
 import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
 
-/// Stands in for [Elements]; `s` has the same [Elements#ROOM].
-final class PlainElements {
+/// [Elements] in scalar loops; `s` has [Elements#ROOM] floats too.
+final class ScalarElements {
   private static final int BLOCK = Elements.ROOM / 2;
 
-  private PlainElements() {}
+  private ScalarElements() {}
 
   /// `out[i] = activation(x[i])` for `i` in `[from, to)`.
   static void activate(Activation activation, MemorySegment x, MemorySegment out, long from, long to, float[] s) {
     for (long i = from; i < to; i += BLOCK) {
       int n = read(x, i, to, s, 0);
-      if (activation != Activation.NONE) PlainMath.activate(activation, s, -0f, n);
+      if (activation != Activation.NONE) ScalarMath.activate(activation, s, -0f, n);
       MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
   }
@@ -40,7 +40,7 @@ final class PlainElements {
     }
   }
 
-  /// Copies the block that begins at `i`, or what of it lies before `to`.
+  /// Copies the block that begins at `i` and ends at `to` at the latest.
   private static int read(MemorySegment x, long i, long to, float[] s, int at) {
     int n = (int) Math.min(BLOCK, to - i);
     MemorySegment.copy(x, FLOAT, i * 4, s, at, n);

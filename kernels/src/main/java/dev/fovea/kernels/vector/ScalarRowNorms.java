@@ -5,11 +5,11 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// Stands in for [Rows]: the lanes of its vectors are the elements of small arrays here. What is done is said there.
-final class PlainRows {
-  private PlainRows() {}
+/// [RowNorms] in scalar loops: small arrays take the place of its vectors. The formulas are explained there.
+final class ScalarRowNorms {
+  private ScalarRowNorms() {}
 
-  /// Softmax of the first `n` floats of `s`, an array with room for [Rows#room], to `out` from `to` on.
+  /// Softmax of the first `n` floats of `s`, an array with room for [RowNorms#room], to `out` from `to` on.
   static void softmax(float[] s, int n, MemorySegment out, long to) {
     int end = Math.ceilDiv(n, LANES) * LANES;
     Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
@@ -24,11 +24,11 @@ final class PlainRows {
   private static double expOfDifference(float[] s, float max, int end) {
     var sum = new Kahan();
     var part = new float[LANES];
-    for (int from = 0; from < end; from += Rows.BLOCK) {
+    for (int from = 0; from < end; from += RowNorms.BLOCK) {
       Arrays.fill(part, 0);
-      for (int i = from; i < Math.min(end, from + Rows.BLOCK); i += LANES)
+      for (int i = from; i < Math.min(end, from + RowNorms.BLOCK); i += LANES)
         for (int lane = 0; lane < LANES; lane++) {
-          s[i + lane] = PlainMath.exp(s[i + lane], max);
+          s[i + lane] = ScalarMath.exp(s[i + lane], max);
           part[lane] += s[i + lane];
         }
       sum.add(part);
@@ -64,12 +64,12 @@ final class PlainRows {
   private static void normalize(float[] s, int end, int n, float mean, float eps, int gamma, int beta) {
     Kahan sum = new Kahan(), squares = new Kahan();
     float[] evenSum = new float[LANES], oddSum = new float[LANES], evenSquares = new float[LANES], oddSquares = new float[LANES];
-    for (int from = 0; from < end; from += Rows.BLOCK) {
+    for (int from = 0; from < end; from += RowNorms.BLOCK) {
       Arrays.fill(evenSum, 0);
       Arrays.fill(oddSum, 0);
       Arrays.fill(evenSquares, 0);
       Arrays.fill(oddSquares, 0);
-      for (int i = from; i < Math.min(end, from + Rows.BLOCK); i += LANES)
+      for (int i = from; i < Math.min(end, from + RowNorms.BLOCK); i += LANES)
         if (i / LANES % 2 == 0) addDifferences(s, i, mean, evenSum, evenSquares);
         else addDifferences(s, i, mean, oddSum, oddSquares);
       add(evenSum, oddSum);

@@ -15,20 +15,19 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import org.jetbrains.annotations.Nullable;
 
-/// Convolutions of each channel by itself: vectors across the channels, so that nothing is gathered.
+/// Depthwise convolution, vectorized over the channels, so that no load gathers.
 ///
-/// Windows of 3 × 3 at every sample walk along two rows of outputs at once. The nine weights stay in registers, and so do
-/// the six sums that a column of the map takes part in, so that four loads and two stores serve eighteen products. With so
-/// few accesses it hardly matters that C2 checks the bounds of each; a loop over channels that sums four columns of a row at
-/// once has 31 of them and was two to three times as slow.
-final class Depthwise {
+/// A window of 3 × 3 with stride 1 computes two rows of outputs at once. The nine weights stay in registers, as do the six sums that
+/// use one column of the map: four loads and two stores serve eighteen products. With so few accesses, C2's bounds checks hardly
+/// matter. A loop over channels that sums four columns of a row at once has 31 accesses and was two to three times as slow.
+final class DepthwiseKernel {
   private static final Window WALKED = Window.square(3).pad(1);
-  /// What lies above and below a map.
+  /// The padding above and below a map.
   private static final MemorySegment ZEROS = Arena.global().allocate(F.vectorByteSize(), 64);
 
-  private Depthwise() {}
+  private DepthwiseKernel() {}
 
-  /// Pieces of work: pairs of rows.
+  /// Number of tasks: one for each pair of rows.
   static int tasks(Convolution g) {
     return g.batch() * Math.ceilDiv(g.rows(), 2);
   }
@@ -47,10 +46,10 @@ final class Depthwise {
     if (activation != Activation.NONE) Elements.activate(activation, out, out, from, from + (end - row) * line, room);
   }
 
-  /// The outputs of rows `row` and `row + 1`, for as many channels as whole vectors hold. Where there is only one row, the
-  /// second goes to the same place first.
+  /// Computes rows `row` and `row + 1` for all channels that fill whole vectors. A map's single last row is written twice, the second
+  /// time with the result.
   ///
-  /// @return how many channels are done
+  /// @return the number of channels that were computed
   private static int walk(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, MemorySegment out,
       int batch, int row) {
     Simd.expectPlain(out);

@@ -8,8 +8,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
-/// Transposes squares of as many rows as a vector has lanes (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972).
-final class Squares {
+/// Transposes square blocks with one row per lane of a vector (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972).
+final class BlockTranspose {
   /// Floats from one row to the next. A constant, so that C2 proves the bounds of the loops once.
   static final int STRIDE = 64;
 
@@ -18,7 +18,7 @@ final class Squares {
       UP_1 = moved(-1), UP_2 = moved(-2), UP_4 = moved(-4), UP_8 = moved(-8);
   private static final VectorMask<Float> UPPER_1 = upper(1), UPPER_2 = upper(2), UPPER_4 = upper(4), UPPER_8 = upper(8);
 
-  private Squares() {}
+  private BlockTranspose() {}
 
   private static VectorShuffle<Float> moved(int span) {
     return VectorShuffle.fromOp(F, lane -> Math.floorMod(lane + span, LANES));
@@ -28,7 +28,7 @@ final class Squares {
     return VectorMask.fromLong(F, IntStream.range(0, LANES).filter(i -> (i & span) != 0).mapToLong(i -> 1L << i).sum());
   }
 
-  /// Transposes the square at `at` of `s`.
+  /// Transposes the block at `at` of `s` in place.
   static void transpose(float[] s, int at) {
     switch (LANES) {
       case 16 -> {
@@ -43,7 +43,7 @@ final class Squares {
     }
   }
 
-  /// A step: in each square of `2 · span` rows and lanes the upper right quarter and the lower left one change places.
+  /// One step: in each block of `2 · span` rows and lanes, swaps the upper right quarter with the lower left one.
   private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper) {
     for (int i = 0; i < LANES; i += 2 * span)
       for (int a = at + i * STRIDE; a < at + (i + span) * STRIDE; a += STRIDE) {
@@ -54,7 +54,7 @@ final class Squares {
       }
   }
 
-  /// Two such steps, the second with half the span, in one pass over memory.
+  /// Two steps in one pass over memory, the second with half the span.
   private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper,
       VectorShuffle<Float> halfDown, VectorShuffle<Float> halfUp, VectorMask<Float> halfUpper) {
     int half = span / 2 * STRIDE;

@@ -10,24 +10,23 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.jetbrains.annotations.Nullable;
 
-/// Operations that reduce a row.
+/// Normalizations of a row: softmax, layer norm and root-mean-square norm.
 ///
-/// Norms read and write native memory. The exponentials of softmax are made in an array, which has room up to a whole number of
-/// vectors; that is filled with what changes no result, so that there is no tail. Loops call no method of ours, for the reason that
-/// [VectorMath] gives.
+/// Norms read and write native memory. Softmax works in an array that is padded to whole vectors with neutral values, so that it needs
+/// no tail. Loops call no method of this module; [VectorMath] explains why.
 ///
-/// Terms are added up in short blocks, and blocks together with what the last addition lost (Kahan's sum): a long chain of
-/// equal terms rounds the same way every time, and 3,072 of them may be off by ten ulps.
-final class Rows {
+/// Sums are taken over short blocks, and the blocks are added with Kahan's compensation: a long chain of equal terms rounds in the
+/// same direction every time, and a sum of 3,072 terms may be off by ten ulps.
+final class RowNorms {
   /// Floats that are summed before their sum is added to the row's.
   static final int BLOCK = 8 * LANES;
   private static final int PAIR = 2 * LANES;
   /// Floats of room that norms need.
   static final int ROOM = PAIR;
 
-  private Rows() {}
+  private RowNorms() {}
 
-  /// Floats of the array for a row of `n`: whole vectors, and one more for their sum.
+  /// Floats of softmax's array for a row of `n`: whole vectors, and one more for their sum.
   static int room(int n) {
     return end(n) + LANES;
   }
@@ -68,11 +67,11 @@ final class Rows {
     for (; i < n; i++) Simd.put(out, to + i, Math.fma(s[i], high, s[i] * (float) (reciprocal - high)));
   }
 
-  /// Layer norm of the `n` floats from `from` on, in native memory: of its three passes only the last writes.
+  /// Layer norm of the `n` floats from `from` on, in native memory. Of its three passes only the last writes.
   ///
-  /// First a rough mean, then the sums of differences from it and of their squares: these
-  /// correct the mean and give the variance without cancellation, however far the mean is from zero. Before `gamma` and
-  /// `beta`, the error is at most 4 ulps of the row's largest result.
+  /// The first pass finds an approximate mean. The second sums the differences from it and their squares, which corrects the mean and
+  /// gives the variance without cancellation, however far the mean is from zero. Before `gamma` and `beta`, the error is at most
+  /// 4 ulps of the row's largest result.
   ///
   /// @param out where the result goes, from `from` on; may be `x`
   /// @param room [#ROOM] floats
@@ -101,7 +100,7 @@ final class Rows {
     return first + sum(s0.add(s1)) / n;
   }
 
-  /// The `left` numbers that are left, fewer than two vectors, and `filling`.
+  /// Copies the last `left` floats, fewer than two vectors, and pads them with `filling`.
   private static void fillRest(MemorySegment x, long from, int left, float filling, float[] room) {
     Arrays.fill(room, 0, PAIR, filling);
     MemorySegment.copy(x, Simd.FLOAT, 4 * from, room, 0, left);

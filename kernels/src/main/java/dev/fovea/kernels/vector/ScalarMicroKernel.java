@@ -2,13 +2,13 @@ package dev.fovea.kernels.vector;
 
 import java.util.Arrays;
 
-/// Stands in for [MicroKernel]: sums each product from the first step to the last, as that does, in plain loops over the rows
-/// of the left operand. It reads each column of that from an array of its own ([ColumnPool]).
+/// [MicroKernel] in scalar loops over the rows of the left operand, whose columns are arrays of their own ([ColumnPool]). Each product is
+/// summed from the first step to the last, as there.
 ///
-/// Four steps and four columns at once: one load and a quarter for each fma. Measured with 256 rows at 256 bit against the FMA
+/// Four steps and four columns at once need one load and a quarter for each fma. Measured with 256 rows at 256 bit against the FMA
 /// peak (`benchmarks/NOTES.md`): 55 %; two columns at once 40 %, eight steps of one column 40 %.
-final class PlainKernel {
-  private PlainKernel() {}
+final class ScalarMicroKernel {
+  private ScalarMicroKernel() {}
 
   /// `out[out0 + j][i] = Σₖ x[x0 + k][i] · w[w0 + k · step + j · next]` for `i` in `[0, rows)`, `j` in `[0, columns)` and `k` in
   /// `[0, steps)`.

@@ -10,33 +10,25 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 
-/// Attention without the `N × N` matrix: a tile of queries meets the keys block by block, and what was summed before is
+/// Attention without the `N × N` matrix of scores: a tile of queries runs through the keys block by block, and earlier sums are
 /// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",
 /// 2018; Dao et al., "FlashAttention", 2022).
 ///
-/// Keys and values of a few heads at a time are copied into panels, which then stay in the cache while the heads' queries
-/// meet them. Each tile meets the blocks in one order, whatever the number of threads.
-final class Attention {
+/// Keys and values of a few heads at a time are copied into panels, which stay in the cache while those heads' queries use them.
+/// The order of the blocks does not depend on the number of threads.
+final class FusedAttention {
   /// Tiles of queries that one task takes through the keys, so that a block of keys is read from the second-level cache.
   private static final int TILES = Math.ceilDiv(56, MicroKernel.MAX_ROWS);
 
   private final Workers workers;
   private final ScratchPool scratch;
-  private final StandIns standIns;
-  private final PlainAttention plain;
 
-  Attention(Workers workers, ScratchPool scratch, StandIns standIns, ColumnPool columns) {
+  FusedAttention(Workers workers, ScratchPool scratch) {
     this.workers = workers;
     this.scratch = scratch;
-    this.standIns = standIns;
-    plain = new PlainAttention(workers, scratch, columns);
   }
 
   void run(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
-    if (standIns.inUse() && mask.isNone() && PlainAttention.takes(k)) {
-      plain.run(q, k, v, out, scale);
-      return;
-    }
     var rows = RowCut.of(q.rows());
     var sizes = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols(), 0);
     int heads = q.outer() * q.inner(), groups = Math.ceilDiv(rows.count(), TILES);
@@ -66,7 +58,7 @@ final class Attention {
     }
   }
 
-  /// The scores as a product, then the mask and the softmax row by row.
+  /// Computes the scores as a product, then applies the mask and the softmax row by row.
   void maps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale, Product product) {
     int keys = k.rows();
     product.matmul(q, k.transposed(), new Matrices(maps, q.outer(), q.inner(), q.rows(), keys, (long) q.inner() * q.rows() * keys,
@@ -78,11 +70,11 @@ final class Attention {
       if (mask.bias() != null) add(maps, at, mask.bias().segment(), mask.bias().index(o, i, query, 0), visible);
       if (mask.keys() != null) add(maps, at, mask.keys(), (long) o * keys, visible);
       if (mask.grid() != null) add(maps, at, mask.grid(), o, i, query, visible);
-      try (var loan = scratch.borrowArray(Rows.room(keys))) {
+      try (var loan = scratch.borrowArray(RowNorms.room(keys))) {
         float[] s = loan.floats();
         MemorySegment.copy(maps, Simd.FLOAT, 4 * at, s, 0, visible);
-        int seen = Rows.isHidden(s, visible) ? 0 : visible;
-        if (seen > 0) Rows.softmax(s, seen, maps, at);
+        int seen = RowNorms.isHidden(s, visible) ? 0 : visible;
+        if (seen > 0) RowNorms.softmax(s, seen, maps, at);
         maps.asSlice(4 * (at + seen), 4L * (keys - seen)).fill((byte) 0);
       }
     });
@@ -101,12 +93,12 @@ final class Attention {
     }
   }
 
-  /// Where one head's keys and values lie, in panels of [Weight#PANEL] columns.
+  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns.
   ///
-  /// @param keys how many keys there are
-  /// @param depth the steps of a score
+  /// @param keys number of keys
+  /// @param depth steps of a score
   /// @param outCols numbers of a value
-  /// @param at where the head's panels begin: those of the transposed keys, then those of the values
+  /// @param at position of the head's panels: the transposed keys, then the values
   record HeadPanels(int keys, StepCut depth, int outCols, long at) {
     HeadPanels at(long at) {
       return new HeadPanels(keys, depth, outCols, at);

@@ -5,34 +5,34 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 
-/// Products with few rows, which take as long as their weight comes from memory: heads of models, tokens of a decoder, a text.
+/// Products with few rows: a model's head, the tokens of a decoder, a short text. Reading the weight from memory bounds their time.
 ///
-/// A task owns two tiles of columns, and takes all rows through a piece of the steps before the next, so that each byte of the
-/// weight comes from memory once. Sums are added up in the same order as by [Product].
-final class FewRows {
-  /// Tiles of rows that read the weight once more from the second-level cache.
+/// A task owns two tiles of columns. It multiplies all rows by one piece of the steps before it starts the next piece, so that each
+/// byte of the weight is read from memory once. The order of additions is that of [Product].
+final class SkinnyProduct {
+  /// The most tiles of rows: each beyond the first reads the weight again from the second-level cache.
   private static final int MOST_TILES = 3;
 
   private final Workers workers;
   private final ScratchPool scratch;
 
-  FewRows(Workers workers, ScratchPool scratch) {
+  SkinnyProduct(Workers workers, ScratchPool scratch) {
     this.workers = workers;
     this.scratch = scratch;
   }
 
-  /// Whether there are that few rows. Where they just fill one tile of [MicroKernel], that has less to load.
-  static boolean are(int rows) {
-    return rows <= MOST_TILES * WideKernel.MAX_HEIGHT && rows != MicroKernel.MAX_ROWS && rows != MicroKernel.MAX_ROWS - 1;
+  /// Whether this is the faster way for so many rows. [MicroKernel] is, where the rows fill exactly one of its tiles: it loads less.
+  static boolean suits(int rows) {
+    return rows <= MOST_TILES * SkinnyMicroKernel.MAX_HEIGHT && rows != MicroKernel.MAX_ROWS && rows != MicroKernel.MAX_ROWS - 1;
   }
 
-  void run(LeftRows x, int m, Weight weight, Epilogue epilogue) {
+  void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
     var steps = StepCut.of(weight.k());
     int tiles = tiles(m);
     try (var packed = scratch.borrowArray(tiles * steps.count() * RowTiles.BLOCK)) {
       for (int t = 0; t < tiles; t++)
         for (int p = 0; p < steps.count(); p++)
-          RowTiles.fill(x, start(t, m), rows(t, m), WideKernel.height(rows(t, m)), steps.start(p), steps.length(p), packed.floats(),
+          RowTiles.fill(x, start(t, m), rows(t, m), SkinnyMicroKernel.height(rows(t, m)), steps.start(p), steps.length(p), packed.floats(),
               (t * steps.count() + p) * RowTiles.BLOCK);
       workers.forEach(Math.ceilDiv(weight.n(), 2 * WIDTH), task ->
           columns(task * 2 * WIDTH, m, steps, packed.floats(), weight, epilogue));
@@ -40,10 +40,10 @@ final class FewRows {
   }
 
   private static int tiles(int m) {
-    return Math.ceilDiv(m, WideKernel.MAX_HEIGHT);
+    return Math.ceilDiv(m, SkinnyMicroKernel.MAX_HEIGHT);
   }
 
-  /// The first row of tile `t`; they are as equal as can be.
+  /// The first row of tile `t`. Tiles differ by at most one row.
   private static int start(int t, int m) {
     return m * t / tiles(m);
   }
@@ -53,7 +53,7 @@ final class FewRows {
   }
 
   private void columns(int col, int m, StepCut steps, float[] packed, Weight weight, Epilogue epilogue) {
-    int cols = Math.min(2 * WIDTH, weight.n() - col), tiles = tiles(m), bias = 2 * WideKernel.TILE * tiles;
+    int cols = Math.min(2 * WIDTH, weight.n() - col), tiles = tiles(m), bias = 2 * SkinnyMicroKernel.TILE * tiles;
     long half = Panels.scratch(steps.length());
     try (var space = scratch.borrow(2 * half); var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
       float[] s = sums.floats();
@@ -62,14 +62,14 @@ final class FewRows {
         var left = Panels.of(weight, col, from, to, space.segment().asSlice(0, 4 * half));
         var right = cols > WIDTH ? Panels.of(weight, col + WIDTH, from, to, space.segment().asSlice(4 * half)) : left;
         for (int t = 0; t < tiles; t++)
-          WideKernel.run(WideKernel.height(rows(t, m)), packed, (t * steps.count() + p) * RowTiles.BLOCK, left, right, to - from, s,
-              2 * t * WideKernel.TILE, p > 0);
+          SkinnyMicroKernel.run(SkinnyMicroKernel.height(rows(t, m)), packed, (t * steps.count() + p) * RowTiles.BLOCK, left, right, to - from, s,
+              2 * t * SkinnyMicroKernel.TILE, p > 0);
       }
       for (int c = 0; c < cols; c += WIDTH) {
         int some = Math.min(WIDTH, cols - c);
         epilogue.bias(col + c, some, s, bias);
         for (int t = 0; t < tiles; t++)
-          epilogue.finish(s, (2 * t + c / WIDTH) * WideKernel.TILE, s, bias, start(t, m), rows(t, m), col + c, some);
+          epilogue.finish(s, (2 * t + c / WIDTH) * SkinnyMicroKernel.TILE, s, bias, start(t, m), rows(t, m), col + c, some);
       }
     }
   }

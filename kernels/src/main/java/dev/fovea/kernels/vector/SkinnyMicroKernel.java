@@ -11,20 +11,20 @@ import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/// [MicroKernel] for few rows: up to six of them by four vectors, which lie in two tiles side by side.
+/// [MicroKernel] for few rows: up to six rows by four vectors, in two tiles side by side.
 ///
-/// Few rows wait for memory, and a processor fetches more of it at a time where it is read in several places: three to five rows
-/// take a fifth less time with four panels than with two (`benchmarks/NOTES.md`). Six rows need 24 sums, 4 vectors of weights and a
-/// broadcast. Why all is written out, and why `x` has that stride, is said there.
-final class WideKernel {
-  /// Rows of the largest tile. AVX2's registers hold the sums of one row of four vectors and little more.
+/// Few rows wait for memory, and a processor reads memory faster in several streams: three to five rows take a fifth less time with
+/// four panels than with two (`benchmarks/NOTES.md`). Six rows need 24 sums, 4 vectors of weights and a broadcast. [MicroKernel]
+/// explains the unrolled form and the stride of `x`.
+final class SkinnyMicroKernel {
+  /// Rows of the largest tile. AVX2's registers hold the sums of one row of four vectors and little else.
   static final int MAX_HEIGHT = LANES == 8 ? 1 : 6;
   /// Floats of a tile of sums; the second follows the first.
   static final int TILE = MAX_ROWS * WIDTH;
 
   private static final long STEP = 4L * Weight.PANEL;
 
-  private WideKernel() {}
+  private SkinnyMicroKernel() {}
 
   /// The smallest tile with at least `rows` rows.
   static int height(int rows) {

@@ -8,11 +8,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// Stands in for [Product]. The left operand is transposed, a block of rows at a time, and a task multiplies it by the panels
-/// of some columns.
-final class PlainProduct {
+/// [Product] in scalar loops. A block of rows of the left operand is transposed, and each task multiplies it by the panels of some
+/// columns.
+final class ScalarProduct implements MatrixProduct {
   private static final int ROWS = ColumnPool.LENGTH, PANEL = Weight.PANEL;
-  /// Panels whose results are written together: the longer the pieces of a row, the fewer copies.
+  /// Panels whose results are written together: longer runs of a row need fewer copies.
   private static final int PANELS = 4;
   /// Columns of the left operand that one task transposes.
   private static final int TRANSPOSED = 128;
@@ -21,18 +21,18 @@ final class PlainProduct {
   private final ScratchPool scratch;
   private final ColumnPool pool;
 
-  PlainProduct(Workers workers, ScratchPool scratch, ColumnPool pool) {
+  ScalarProduct(Workers workers, ScratchPool scratch, ColumnPool pool) {
     this.workers = workers;
     this.scratch = scratch;
     this.pool = pool;
   }
 
-  /// `out = activation(x · weightᵀ + bias) + residual`, where row `r` of `out` and of `residual` lies at `rows.at(r)`.
-  void run(LeftRows x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+  @Override
+  public void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     int panels = Math.ceilDiv(weight.n(), PANEL), together = Math.clamp(panels / (2 * workers.threads()), 1, PANELS);
     int k = weight.k(), blocks = Math.ceilDiv(m, ROWS);
-    StandIns.count((long) m * weight.n() * k);
+    ColdStart.count((long) m * weight.n() * k);
     var left = pool.borrow(k);
     for (int block = 0; block < blocks; block++) {
       int row = (int) ((long) m * block / blocks), count = (int) ((long) m * (block + 1) / blocks) - row;
@@ -49,7 +49,7 @@ final class PlainProduct {
     pool.giveBack(left);
   }
 
-  private void transpose(LeftRows x, int row, int count, int from, int length, float[][] left) {
+  private void transpose(RowReader x, int row, int count, int from, int length, float[][] left) {
     try (var loan = scratch.borrowArray(TRANSPOSED)) {
       float[] line = loan.floats();
       for (int r = 0; r < count; r++) {
@@ -77,8 +77,8 @@ final class PlainProduct {
           int start = steps.start(piece), length = steps.length(piece);
           panel(weight, col + j, start, length, loan.floats());
           boolean first = piece == 0;
-          PlainKernel.run(left, start, loan.floats(), 0, PANEL, 1, length, first ? sums : part, first ? j : 0, PANEL, count);
-          if (!first) PlainKernel.add(part, sums, j, PANEL, count);
+          ScalarMicroKernel.run(left, start, loan.floats(), 0, PANEL, 1, length, first ? sums : part, first ? j : 0, PANEL, count);
+          if (!first) ScalarMicroKernel.add(part, sums, j, PANEL, count);
         }
     }
     pool.giveBack(part);
@@ -128,8 +128,8 @@ final class PlainProduct {
       if (bias == null) Arrays.fill(b, 0, cols, 0);
       else MemorySegment.copy(bias, Simd.FLOAT, 4L * col, b, 0, cols);
       for (int j = 0; j < cols; j++) {
-        PlainMath.activate(activation, sums[j], b[j], count);
-        if (activation != Activation.NONE) PlainMath.add(sums[j], 0, count);
+        ScalarMath.activate(activation, sums[j], b[j], count);
+        if (activation != Activation.NONE) ScalarMath.add(sums[j], 0, count);
       }
     }
   }

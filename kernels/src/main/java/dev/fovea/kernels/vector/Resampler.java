@@ -11,9 +11,9 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// Resamples maps in two steps: lines of the source are blended into one, whose samples are blended into those of the
-/// result. For a factor `s` that costs `taps · (1 + 1/s)` products an element instead of `taps²`.
-final class Resize {
+/// Separable resampling: lines of the source are interpolated into one, then the samples of that line. For a factor `s` that costs
+/// `taps · (1 + 1/s)` products an element instead of `taps²`.
+final class Resampler {
   /// Floats of the result that make a task.
   private static final int CHUNK = 1 << 14;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
@@ -21,13 +21,13 @@ final class Resize {
   private final Workers workers;
   private final ScratchPool scratch;
 
-  Resize(Workers workers, ScratchPool scratch) {
+  Resampler(Workers workers, ScratchPool scratch) {
     this.workers = workers;
     this.scratch = scratch;
   }
 
-  /// For each output sample of one dimension the source samples it is made of, and how much it takes of each:
-  /// `[count][taps]` indices, then as many coefficients.
+  /// The source samples and their coefficients for each output sample of one dimension: `[count][taps]` indices, then as many
+  /// coefficients.
   private record Taps(MemorySegment segment, int count, int taps) {
     /// 4-byte numbers that the table needs.
     static long size(Interpolation interpolation, int in, int out) {

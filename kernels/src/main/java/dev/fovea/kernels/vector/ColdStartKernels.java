@@ -1,0 +1,47 @@
+package dev.fovea.kernels.vector;
+
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Workers;
+import java.util.function.BooleanSupplier;
+
+/// The vector provider of a program that has just started: while the program is cold, scalar loops run the operations that they know,
+/// and vector loops run the others; afterwards vector loops run all.
+///
+/// Both compute the same bits, so that a result does not depend on when one takes over from the other.
+public final class ColdStartKernels implements Kernels {
+  private final BooleanSupplier isCold;
+  private final VectorKernels vector;
+  private final ScalarKernels scalar;
+
+  public ColdStartKernels(Workers workers) {
+    this(workers, ColdStart::isCold);
+  }
+
+  ColdStartKernels(Workers workers, BooleanSupplier isCold) {
+    this.isCold = isCold;
+    var scratch = new ScratchPool();
+    vector = new VectorKernels(workers, scratch);
+    scalar = new ScalarKernels(workers, scratch);
+  }
+
+  @Override
+  public String name() {
+    return vector.name();
+  }
+
+  @Override
+  public int threads() {
+    return vector.threads();
+  }
+
+  @Override
+  public void run(Operation operation) {
+    if (!isCold.getAsBoolean() || !scalar.tryRun(operation)) vector.run(operation);
+  }
+
+  @Override
+  public void close() {
+    vector.close();
+  }
+}

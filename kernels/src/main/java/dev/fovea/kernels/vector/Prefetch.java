@@ -1,0 +1,40 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
+
+import dev.fovea.kernels.Weight;
+
+/// A prefetch in software: [MicroKernel] touches some bytes of the next panel in every step, so that the panel is in the second-level
+/// cache when its turn comes. Otherwise the first tile of each panel would wait for memory.
+///
+/// @param first position of the next panel in bytes
+/// @param second position of the panel after it; tiles alternate between the two
+/// @param chunk bytes that one tile touches
+/// @param step bytes between two touches
+record Prefetch(long first, long second, long chunk, long step) {
+  /// The fewest tiles of rows for which a prefetch pays.
+  private static final int FEWEST_TILES = 4;
+  private static final int PANELS = Math.max(1, WIDTH / Weight.PANEL);
+
+  /// The prefetch of steps `k0 … k1 - 1` of the columns from `col` on, spread over `tiles` tiles. Columns that do not exist, or that
+  /// the kernel reads from a copy, are not fetched.
+  ///
+  /// @param panel the panel that the kernel reads now; without a prefetch its first bytes are touched in every step
+  static Prefetch of(Weight weight, int col, int k0, int k1, int tiles, Panels.Panel panel) {
+    if (panel.segment() != weight.segment() || col >= weight.n() || k0 == k1 || tiles < FEWEST_TILES) {
+      long idle = 4 * panel.first();
+      return new Prefetch(idle, idle, 0, 0);
+    }
+    // Four bytes are read at a time, also at the very end of a weight.
+    long chunk = ((long) (k1 - k0) * Weight.PANEL * Float.BYTES - Integer.BYTES) / (tiles / PANELS);
+    long first = weight.index(col / Weight.PANEL * Weight.PANEL, k0) * Float.BYTES;
+    boolean hasSecond = PANELS > 1 && col + Weight.PANEL < weight.n();
+    long second = hasSecond ? weight.index(col + Weight.PANEL, k0) * Float.BYTES : first;
+    return new Prefetch(first, second, chunk, chunk / (k1 - k0));
+  }
+
+  /// The byte that tile `t` of `tiles` touches in step `step`.
+  long at(int t, int tiles, int step) {
+    return (t % PANELS == 0 ? first : second) + Math.min(t / PANELS, tiles / PANELS - 1) * chunk + step * this.step;
+  }
+}

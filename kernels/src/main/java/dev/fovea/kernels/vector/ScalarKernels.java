@@ -1,0 +1,115 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.Simd.FLOAT;
+
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Operation.Activate;
+import dev.fovea.kernels.Operation.Add;
+import dev.fovea.kernels.Operation.Append;
+import dev.fovea.kernels.Operation.Attention;
+import dev.fovea.kernels.Operation.AttentionMaps;
+import dev.fovea.kernels.Operation.Convolve;
+import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.Depthwise;
+import dev.fovea.kernels.Operation.Find;
+import dev.fovea.kernels.Operation.Fourier;
+import dev.fovea.kernels.Operation.Gather;
+import dev.fovea.kernels.Operation.LayerNorm;
+import dev.fovea.kernels.Operation.Linear;
+import dev.fovea.kernels.Operation.Matmul;
+import dev.fovea.kernels.Operation.Multiply;
+import dev.fovea.kernels.Operation.Resize;
+import dev.fovea.kernels.Operation.ResizeArgmax;
+import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Scale;
+import dev.fovea.kernels.Operation.Softmax;
+import dev.fovea.kernels.Operation.TransposedConvolution;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.MemorySegment;
+
+/// The operations that dominate a first picture, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum is added
+/// up in the same order, with an fma in the same places.
+final class ScalarKernels {
+  private final Workers workers;
+  private final Chunks chunks;
+  private final ScalarProduct product;
+  private final ScalarAttention attention;
+  private final Convolutions convolutions;
+
+  ScalarKernels(Workers workers, ScratchPool scratch) {
+    this.workers = workers;
+    chunks = new Chunks(workers, scratch);
+    var columns = new ColumnPool();
+    product = new ScalarProduct(workers, scratch, columns);
+    attention = new ScalarAttention(workers, scratch, columns);
+    convolutions = new Convolutions(product, scratch, false);
+  }
+
+  /// Runs an operation if there are scalar loops for it.
+  ///
+  /// @return whether it has run
+  boolean tryRun(Operation operation) {
+    switch (operation) {
+      case Linear o -> linear(o);
+      case Attention o -> {
+        return tryAttention(o.present());
+      }
+      case Softmax o -> softmax(o);
+      case LayerNorm o -> layerNorm(o);
+      case Activate(var activation, var x, var out, long n) ->
+          chunks.forEachChunk(n, (from, to, s) -> ScalarElements.activate(activation, x, out, from, to, s));
+      case Add(var a, var b, var out, long n, long period) ->
+          chunks.forEachPeriod(n, period, (from, to, at, s) -> ScalarElements.add(a, b, at, out, from, to, s));
+      case Multiply(var a, var b, var out, long n, long period) ->
+          chunks.forEachPeriod(n, period, (from, to, at, s) -> ScalarElements.multiply(a, b, at, out, from, to, s));
+      case Copy(var from, var to) -> StridedCopy.byRows(from, to, workers);
+      case Append o -> {
+        return tryRun(o.now());
+      }
+      case Convolve o -> convolutions.run(o);
+      case TransposedConvolution o -> convolutions.run(o);
+      case Matmul _, AttentionMaps _, RmsNorm _, Scale _, Gather _, Find _, Fourier _, Depthwise _, Resize _, ResizeArgmax _ -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void linear(Linear o) {
+    if (o.out().byteSize() == 0) return;
+    int n = o.weight().n();
+    product.run(RowReader.of(Matrices.dense(o.x(), 1, o.m(), o.weight().k()), 0, 0), o.m(), o.weight(), o.bias(), o.activation(),
+        o.residual(), o.out(), row -> (long) row * n);
+  }
+
+  /// Attention without a mask, with heads narrow enough for a score to be summed in one piece.
+  private boolean tryAttention(Attention o) {
+    if (!o.mask().isNone() || StepCut.of(o.k().cols()).count() != 1) return false;
+    if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.to(), o.scale());
+    return true;
+  }
+
+  private void softmax(Softmax o) {
+    int cols = o.cols();
+    chunks.forEachGroup(o.rows(), cols, RowNorms.room(cols), (from, to, s) -> {
+      for (int row = from; row < to; row++) {
+        MemorySegment.copy(o.x(), FLOAT, 4L * row * cols, s, 0, cols);
+        ScalarRowNorms.softmax(s, cols, o.out(), (long) row * cols);
+      }
+    });
+  }
+
+  private void layerNorm(LayerNorm o) {
+    int cols = o.cols(), room = RowNorms.room(cols);
+    chunks.forEachGroup(o.rows(), cols, 3 * room, (from, to, s) -> {
+      MemorySegment.copy(o.gamma(), FLOAT, 0, s, room, cols);
+      if (o.beta() != null) MemorySegment.copy(o.beta(), FLOAT, 0, s, 2 * room, cols);
+      for (int row = from; row < to; row++) {
+        MemorySegment.copy(o.x(), FLOAT, 4L * row * cols, s, 0, cols);
+        ScalarRowNorms.layerNorm(s, cols, room, o.beta() == null ? -1 : 2 * room, o.eps());
+        MemorySegment.copy(s, 0, o.out(), FLOAT, 4L * row * cols, cols);
+      }
+    });
+  }
+}

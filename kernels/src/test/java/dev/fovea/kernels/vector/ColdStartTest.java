@@ -1,0 +1,90 @@
+package dev.fovea.kernels.vector;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+/// A program's first kernels: scalar loops while it is cold, vector loops afterwards, and those at once where there is no other.
+class ColdStartTest {
+  private static final int M = 20, N = 48, K = 40;
+
+  private final Arena arena = Arena.ofAuto();
+  private final Random random = new Random(4);
+  private final MemorySegment x = floats(M * K), w = floats(N * K);
+  private final AtomicBoolean cold = new AtomicBoolean(true);
+  private final AtomicInteger questions = new AtomicInteger();
+
+  private MemorySegment floats(long n) {
+    var segment = arena.allocate(4 * n, 64);
+    for (long i = 0; i < n; i++) segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
+    return segment;
+  }
+
+  private ColdStartKernels open() {
+    return new ColdStartKernels(Workers.threads(1), () -> {
+      questions.incrementAndGet();
+      return cold.get();
+    });
+  }
+
+  private byte[] linear(ColdStartKernels kernels) {
+    var out = arena.allocate(4L * M * N, 64);
+    kernels.run(new Operation.Linear(x, Weight.rows(w, N, K), null, Activation.GELU, null, out, M));
+    return out.toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  @Test
+  void whatRunsChangesAtOnceAndNoBitWithIt() {
+    try (var kernels = open()) {
+      var scalar = linear(kernels);
+      cold.set(false);
+      assertThat(linear(kernels)).isEqualTo(scalar);
+      assertThat(questions).hasValue(2);
+    }
+  }
+
+  /// Scalar loops count what they multiply; vector loops do not.
+  @Test
+  void scalarLoopsRunOnlyWhileCold() {
+    try (var kernels = open()) {
+      cold.set(false);
+      long before = ColdStart.counted();
+      linear(kernels);
+      assertThat(ColdStart.counted()).isEqualTo(before);
+      cold.set(true);
+      linear(kernels);
+      assertThat(ColdStart.counted()).isEqualTo(before + (long) M * N * K);
+    }
+  }
+
+  @Test
+  void operationsWithoutScalarLoopsRunWhileCold() {
+    var out = arena.allocate(4L * M * M, 64);
+    try (var kernels = open()) {
+      kernels.run(new Operation.Matmul(Matrices.dense(x, 1, M, K), Matrices.dense(x, 1, M, K).transposed(), Matrices.dense(out, 1, M, M), 1));
+      assertThat(out.get(ValueLayout.JAVA_FLOAT, 0)).isPositive();
+    }
+  }
+
+  @Test
+  void closedKernelsRefuse() {
+    var kernels = open();
+    kernels.close();
+    kernels.close();
+    assertThatThrownBy(() -> linear(kernels)).isInstanceOf(IllegalStateException.class);
+    cold.set(false);
+    assertThatThrownBy(() -> linear(kernels)).isInstanceOf(IllegalStateException.class);
+  }
+}
