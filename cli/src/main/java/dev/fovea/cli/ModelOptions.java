@@ -5,7 +5,7 @@ import dev.fovea.converter.ConversionCache;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -30,7 +30,7 @@ final class ModelOptions {
   private Path convert(Path model) {
     var cache = noCache ? ConversionCache.refusing("--no-cache") : ConversionCache.ofUser();
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(Weight.Type.F32).withProgress(
+      var conversion = Conversion.to(WeightFormat.F32).withProgress(
           (what, done, all) -> bar.update((double) done / Math.max(1, all), what));
       return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file));
     }

@@ -82,7 +82,7 @@ class KernelsTest {
     var bias = buffers.normal(n);
     var residual = buffers.normal((long) m * n);
     for (var layout : Weight.Layout.values()) {
-      for (var type : Weight.Type.values()) {
+      for (var type : WeightFormat.values()) {
         var weight = Weights.convert(rows, type, layout);
         compare((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, out, m)));
         compare((long) m * n, (kernels, out) -> kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, residual, out, m)));
@@ -207,7 +207,7 @@ class KernelsTest {
     var indices = Buffers.empty(count);
     for (int i = 0; i < count; i++) Buffers.set(indices, i, (i * 17 + 5) % rows);
     for (var layout : Weight.Layout.values())
-      for (var type : Weight.Type.values()) {
+      for (var type : WeightFormat.values()) {
         var weight = Weights.convert(Weight.rows(table, rows, cols), type, layout);
         compare((long) count * cols, (kernels, out) -> kernels.run(new Operation.Gather(weight, indices, out, count)));
       }

@@ -1,27 +1,15 @@
 package dev.fovea.kernels;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-
 import java.lang.foreign.Arena;
 
-/// Stores a weight in another form, element by element.
+/// Stores a weight in another form.
 final class Weights {
   private Weights() {}
 
-  static Weight convert(Weight rows, Weight.Type type, Weight.Layout layout) {
-    var segment = Arena.ofAuto().allocate(Weight.bytes(type, layout, rows.n(), rows.k()), 2);
-    var weight = new Weight(segment, type, layout, rows.n(), rows.k());
-    for (int n = 0; n < rows.n(); n++)
-      for (int k = 0; k < rows.k(); k++) {
-        float value = rows.get(n, k);
-        long index = weight.index(n, k);
-        switch (type) {
-          case F32 -> segment.set(JAVA_FLOAT_UNALIGNED, index * 4, value);
-          case F16 -> segment.set(JAVA_SHORT_UNALIGNED, index * 2, Float.floatToFloat16(value));
-          case BF16 -> segment.set(JAVA_SHORT_UNALIGNED, index * 2, (short) (Float.floatToRawIntBits(value) >>> 16));
-        }
-      }
+  static Weight convert(Weight rows, WeightFormat format, Weight.Layout layout) {
+    var segment = Arena.ofAuto().allocate(Weight.bytes(format, layout, rows.n(), rows.k()), 2);
+    var weight = new Weight(segment, format, layout, rows.n(), rows.k());
+    rows.copyTo(weight);
     return weight;
   }
 }

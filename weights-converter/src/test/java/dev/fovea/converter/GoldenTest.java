@@ -12,7 +12,7 @@ import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
 import dev.fovea.models.Keep;
@@ -43,7 +43,7 @@ class GoldenTest {
   @TempDir
   private Path folder;
 
-  private Path convert(String golden, Weight.Type type) {
+  private Path convert(String golden, WeightFormat type) {
     var file = folder.resolve(golden + "." + type + ".safetensors");
     Converter.convert(FIXTURES.resolve(golden), file, type);
     return file;
@@ -93,7 +93,7 @@ class GoldenTest {
   @ParameterizedTest
   @MethodSource("cases")
   void everyOutput(String golden) {
-    requireGolden(convert(golden, Weight.Type.F32), golden);
+    requireGolden(convert(golden, WeightFormat.F32), golden);
   }
 
   /// Requires that a model gives all outputs of a case, within its tolerance.
@@ -138,7 +138,7 @@ class GoldenTest {
   @ParameterizedTest
   @CsvSource({"vit-tiny.f16, F32, 4e-3", "vit-tiny.f16, F16, 4e-3", "vit-tiny, F16, 4e-3", "vit-tiny.bf16, F32, 4e-2",
       "vit-tiny.bf16, BF16, 4e-2", "vit-tiny, BF16, 4e-2"})
-  void halfPrecision(String golden, Weight.Type type, double tolerance) {
+  void halfPrecision(String golden, WeightFormat type, double tolerance) {
     var comparisons = compare(convert(golden, type), golden, KernelProvider.VECTOR, 2);
     assertThat(comparisons).hasSize(8);
     for (var c : comparisons) assertThat(c.maxError()).as(c.name()).isLessThan(tolerance * Math.max(1, c.maxAbs()));
@@ -149,7 +149,7 @@ class GoldenTest {
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "segformer-tiny", "segformer-tiny-rect"})
   void preprocessedPictures(String golden) {
-    try (var checkpoint = Checkpoint.open(convert(golden, Weight.Type.F32)); var reference = Checkpoint.open(reference(golden))) {
+    try (var checkpoint = Checkpoint.open(convert(golden, WeightFormat.F32)); var reference = Checkpoint.open(reference(golden))) {
       var input = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).apply(Picture.read(FIXTURES.resolve(golden).resolve("image.png")), 1);
       var expected = reference.tensor("input.pixel_values").toFloats();
       // Samples of one 255th are 2/255 apart after the normalisation to [-1, 1].
@@ -159,8 +159,8 @@ class GoldenTest {
 
   @Test
   void deterministicBytes() throws IOException {
-    var first = Files.readAllBytes(convert("vit-tiny", Weight.Type.F32));
-    assertThat(Files.readAllBytes(convert("vit-tiny", Weight.Type.F32))).isEqualTo(first);
+    var first = Files.readAllBytes(convert("vit-tiny", WeightFormat.F32));
+    assertThat(Files.readAllBytes(convert("vit-tiny", WeightFormat.F32))).isEqualTo(first);
   }
 
   @Test
@@ -170,12 +170,12 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json"))
         .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4").replace("\"intermediate_size\": 96", "\"intermediate_size\": 95"));
     var target = folder.resolve("out.safetensors");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("vit.encoder.layer.3.layernorm_before.weight': missing")
         .hasMessageContaining("vit.encoder.layer.0.intermediate.dense.weight': expected mlp.fc1.weight".replace("mlp", "blocks.0.mlp"));
     assertThat(target).doesNotExist();
     Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("16 tensors have no place in the model");
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).hasMessageContaining("16 tensors have no place in the model");
   }
 
   /// A source that is cut in two, and one whose rows and columns are exchanged, which has the right number of elements.
@@ -186,14 +186,14 @@ class GoldenTest {
     var config = Files.readString(FIXTURES.resolve("dinov2-tiny-swiglu/config.json"));
     Files.writeString(source.resolve("config.json"), config.replace("\"mlp_ratio\": 4", "\"mlp_ratio\": 8"));
     var target = folder.resolve("out.safetensors");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("'encoder.layer.0.mlp.weights_in.weight': expected to hold blocks.0.mlp.w1.weight [256, 48], got [256, 48]")
         .hasMessageContaining("'encoder.layer.1.mlp.weights_out.weight': expected blocks.1.mlp.w3.weight [48, 256], got [48, 128]");
     var exchanged = Files.readAllBytes(source.resolve("model.safetensors"));
     var header = new String(exchanged, StandardCharsets.ISO_8859_1).replaceAll("(weights_out.weight\":\\{[^}]*)\\[48,128]", "$1[128,48]");
     Files.write(source.resolve("model.safetensors"), header.getBytes(StandardCharsets.ISO_8859_1));
     Files.writeString(source.resolve("config.json"), config);
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32))
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32))
         .hasMessageContaining("'encoder.layer.0.mlp.weights_out.weight': expected blocks.0.mlp.w3.weight [48, 128], got [128, 48]");
     assertThat(target).doesNotExist();
   }
@@ -205,10 +205,10 @@ class GoldenTest {
     Files.copy(FIXTURES.resolve("vit-tiny/config.json"), source.resolve("config.json"));
     var target = folder.resolve("out.safetensors");
     Files.write(source.resolve("pytorch_model.bin"), "\u0080\2cos\nsystem\nX\4\0\0\0exit\u0085R.".getBytes(StandardCharsets.ISO_8859_1));
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("pytorch_model.bin: ").hasMessageContaining("it uses 'os.system'");
     Files.writeString(source.resolve("model.safetensors.index.json"), "{\"weight_map\": {\"a\": \"model-00001.safetensors\"}}");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("index.json: the shard 'model-00001.safetensors' is missing");
     Files.delete(source.resolve("model.safetensors.index.json"));
     var first = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},";
@@ -218,7 +218,7 @@ class GoldenTest {
       var header = first + second.getKey();
       Files.write(source.resolve("model.safetensors"), ((char) header.length() + "\0".repeat(7) + header + "\0".repeat(12))
           .getBytes(StandardCharsets.ISO_8859_1));
-      assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+      assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
           .hasMessageContaining("model.safetensors: not a valid safetensors file").hasMessageContaining(second.getValue());
     }
     assertThat(target).doesNotExist();
@@ -233,7 +233,7 @@ class GoldenTest {
     var source = Files.createDirectory(folder.resolve("source"));
     for (var file : List.of("config.json", "model.safetensors")) Files.copy(FIXTURES.resolve("vit-tiny").resolve(file), source.resolve(file));
     var target = folder.resolve("out.safetensors");
-    assertThat(Converter.convert(source, target, Weight.Type.F32).nonFinite()).isEmpty();
+    assertThat(Converter.convert(source, target, WeightFormat.F32).nonFinite()).isEmpty();
     try (var channel = FileChannel.open(source.resolve("model.safetensors"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       var bytes = channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size()).order(ByteOrder.LITTLE_ENDIAN);
       var header = JsonParser.parseString(StandardCharsets.UTF_8.decode(bytes.slice(8, (int) bytes.getLong(0))).toString()).getAsJsonObject();
@@ -245,11 +245,11 @@ class GoldenTest {
       bytes.putFloat(weight + 8, 1e6f);
     }
     var counted = Map.of("head.bias", 1L, "head.weight", 2L);
-    assertThat(Converter.convert(source, target, Weight.Type.F16)).returns(counted, Report::nonFinite)
+    assertThat(Converter.convert(source, target, WeightFormat.F16)).returns(counted, Report::nonFinite)
         .returns(Map.of("head.weight", 1L), Report::overflown);
-    assertThat(Converter.convert(source, target, Weight.Type.BF16)).returns(counted, Report::nonFinite).returns(Map.of(),
+    assertThat(Converter.convert(source, target, WeightFormat.BF16)).returns(counted, Report::nonFinite).returns(Map.of(),
         Report::overflown);
-    assertThat(Converter.convert(source, target, Weight.Type.F32)).returns(counted, Report::nonFinite).returns(Map.of(),
+    assertThat(Converter.convert(source, target, WeightFormat.F32)).returns(counted, Report::nonFinite).returns(Map.of(),
         Report::overflown);
     try (var checkpoint = Checkpoint.open(target)) {
       assertThat(checkpoint.tensor("head.bias").floatAt(0)).isNaN();
@@ -262,12 +262,12 @@ class GoldenTest {
     var source = Files.createDirectory(folder.resolve("source"));
     Files.copy(FIXTURES.resolve("vit-tiny.timm/model.safetensors"), source.resolve("model.safetensors"));
     var target = folder.resolve("out.safetensors");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("tensors such as 'blocks.0.attn.qkv.weight' are a vit's but do not tell all sizes");
     var config = golden("vit-tiny.timm", "config.json");
     config.remove("model_args");
     Files.writeString(source.resolve("config.json"), config.toString());
-    Converter.convert(source, target, Weight.Type.F32);
+    Converter.convert(source, target, WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(target)) {
       var header = ModelHeader.of(checkpoint);
       assertThat(header.config().json().toString()).isEqualTo("{\"image_size\":[32,32],\"patch_size\":8,\"num_channels\":3,\"hidden_size\":48,"
@@ -279,17 +279,17 @@ class GoldenTest {
     }
     config.getAsJsonObject("pretrained_cfg").addProperty("crop_pct", 0.9);
     Files.writeString(source.resolve("config.json"), config.toString());
-    Converter.convert(source, target, Weight.Type.F32);
+    Converter.convert(source, target, WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(target)) {
       assertThat(Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).resize().shortestEdge()).isEqualTo(35);
     }
     config.addProperty("architecture", "eva02_tiny");
     Files.writeString(source.resolve("config.json"), config.toString());
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("architecture 'eva02_tiny' is not known");
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).hasMessageContaining("architecture 'eva02_tiny' is not known");
     config = golden("vit-tiny.timm", "config.json");
     config.getAsJsonObject("model_args").addProperty("qk_norm", true);
     Files.writeString(source.resolve("config.json"), config.toString());
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("model_args: 'qk_norm' is not supported");
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).hasMessageContaining("model_args: 'qk_norm' is not supported");
   }
 
   @Test
@@ -297,7 +297,7 @@ class GoldenTest {
     var source = Files.createDirectory(folder.resolve("source"));
     Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
-    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, "
             + "clip_vision_model, siglip, siglip_vision_model, bert, segformer, sam");
   }

@@ -9,6 +9,7 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -40,13 +41,13 @@ class TruncationTest {
 
     private void run(Kernels kernels, MemorySegment mapped, Arena arena) {
       switch (this) {
-        case LINEAR_F32 -> linear(kernels, Weight.Type.F32, mapped, arena);
-        case LINEAR_F16 -> linear(kernels, Weight.Type.F16, mapped, arena);
-        case LINEAR_BF16 -> linear(kernels, Weight.Type.BF16, mapped, arena);
+        case LINEAR_F32 -> linear(kernels, WeightFormat.F32, mapped, arena);
+        case LINEAR_F16 -> linear(kernels, WeightFormat.F16, mapped, arena);
+        case LINEAR_BF16 -> linear(kernels, WeightFormat.BF16, mapped, arena);
       }
     }
 
-    private static void linear(Kernels kernels, Weight.Type type, MemorySegment mapped, Arena arena) {
+    private static void linear(Kernels kernels, WeightFormat type, MemorySegment mapped, Arena arena) {
       kernels.run(new Operation.Linear(floats(arena, M * K), new Weight(mapped, type, Weight.Layout.PANELS, N, K), null, Activation.NONE, null, floats(arena, M * N), M));
     }
 
