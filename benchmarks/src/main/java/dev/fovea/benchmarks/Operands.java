@@ -29,7 +29,8 @@ final class Operands {
 
   /// A random weight in panels, as the converter stores it.
   static Weight weight(Arena arena, WeightFormat format, int n, int k) {
-    var weight = new Weight(arena.allocate(Weight.bytes(format, Weight.Layout.PANELS, n, k), 64), format, Weight.Layout.PANELS, n, k);
+    var layout = Weight.Layout.PANELS;
+    var weight = new Weight(arena.allocate(Weight.bytes(format, layout, n, k), 64), format, layout, n, k);
     try (var own = Arena.ofConfined()) {
       Weight.rows(random(own, (long) n * k, 0.5), n, k).copyTo(weight);
     }

@@ -21,8 +21,8 @@ final class ModelOptions {
   private boolean noCache;
 
   @Option(names = "--weights", paramLabel = "WHERE",
-      description = "mapped: leave them in the file, which starts soonest; loaded: read them into memory, for many passes (default: "
-          + "mapped; bench: loaded).")
+      description = "mapped: leave them in the file, which starts soonest; loaded: read them into memory, for many passes "
+          + "(default: mapped; of bench loaded).")
   private @Nullable Residency weights;
 
   /// Opens a model file, or what a published checkpoint was or is now converted to. Error messages call it what the user does.

@@ -19,8 +19,8 @@ class WeightFormatTest {
   /// Sizes about a panel's rows and a block's length, and more steps than a product takes at once.
   private static final int[][] SIZES = {{1, 1}, {15, 7}, {16, 32}, {17, 33}, {33, 64}, {3, 1100}, {40, 512}, {0, 5}, {5, 0}};
   /// Signs, ties between neighbours of the 16-bit formats, their smallest and largest numbers, and what is beyond.
-  private static final float[] SPECIAL = {0f, -0f, 1f, -1f, 1 + 0x1p-11f, 1 + 0x3p-11f, 1 + 0x1p-8f, 1 + 0x3p-8f, 0x1p-24f, 0x1p-25f,
-      0x1.8p-25f, 0x1p-14f, 65504f, 65519f, 65520f, -1e30f, Float.MIN_VALUE, Float.MAX_VALUE, Float.NEGATIVE_INFINITY,
+  private static final float[] SPECIAL = {0f, -0f, 1f, -1f, 1 + 0x1p-11f, 1 + 0x3p-11f, 1 + 0x1p-8f, 1 + 0x3p-8f, 0x1p-24f,
+      0x1p-25f, 0x1.8p-25f, 0x1p-14f, 65504f, 65519f, 65520f, -1e30f, Float.MIN_VALUE, Float.MAX_VALUE, Float.NEGATIVE_INFINITY,
       Float.POSITIVE_INFINITY, Float.NaN};
 
   static Stream<Arguments> forms() {

@@ -61,8 +61,8 @@ public final class TextClassifier implements AutoCloseable {
   /// Opens a model file with the fastest kernels and a thread a processor.
   ///
   /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model that classifies texts, or holds no tokenizer, or does not
-  ///     fit in memory
+  /// @throws CheckpointException if there is no such file, or it is not a model that classifies texts, or holds no
+  ///     tokenizer, or does not fit in memory
   public static TextClassifier open(Path file, Residency residency) {
     return new TextClassifier(OpenModel.open(file, residency));
   }

@@ -8,6 +8,7 @@ import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Workspace;
@@ -123,9 +124,29 @@ class GoldenTest {
     }
   }
 
+  /// Weights in memory and in the mapped file give the same bits.
+  @ParameterizedTest
+  @MethodSource("cases")
+  void loadedAndMapped(String golden) {
+    var formats = golden.equals("vit-tiny") ? WeightFormat.values() : new WeightFormat[] {WeightFormat.F32};
+    for (var format : formats) {
+      var model = convert(golden, format);
+      for (var provider : KernelProvider.values()) {
+        var mapped = outputs(model, golden, provider, 2, Residency.MAPPED);
+        outputs(model, golden, provider, 2, Residency.LOADED)
+            .forEach((name, values) -> assertThat(values).as(format + " " + provider + " " + name).isEqualTo(mapped.get(name)));
+      }
+    }
+  }
+
   private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads) {
-    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
-        var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
+    return outputs(model, golden, provider, threads, Residency.MAPPED);
+  }
+
+  private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads,
+      Residency residency) {
+    try (var checkpoint = Checkpoint.open(model, residency); var reference = Checkpoint.open(reference(golden));
+        var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
       var outputs = new TreeMap<String, float[]>();
       run.run(workspace, run.inputs(reference, arena), Keep.ALL).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));

@@ -11,9 +11,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/// The parameters of a checkpoint. Matrices in panels, nearly all of a model, stay where the checkpoint has them ([Residency]). The rest
-/// is copied once: so every kernel but the product sees plain memory alone, and a mapped file that is truncated meets only the
-/// product, which is guarded.
+/// The parameters of a checkpoint. Matrices in panels, nearly all of a model, stay where the checkpoint has them ([Residency]).
+/// The rest is copied once: so every kernel but the product sees plain memory alone, and a mapped file that is truncated meets
+/// only the product, which is guarded.
 public final class CheckpointWeights implements WeightSource {
   private final Checkpoint checkpoint;
   private final Arena arena;

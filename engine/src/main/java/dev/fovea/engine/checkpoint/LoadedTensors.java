@@ -16,8 +16,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// Reads the tensors of a file into native memory on all processors: most of the time goes into memory that is new to the process.
 final class LoadedTensors {
   private static final long ALIGNMENT = 64;
-  /// Bytes of neighbouring tensors that are allocated together. What `malloc` gets from the system in pieces of 32 MiB and more goes
-  /// back when it is freed.
+  /// Bytes of neighbouring tensors that are allocated together. What `malloc` gets from the system in pieces of 32 MiB and more
+  /// goes back when it is freed.
   private static final long PIECE = 32 << 20;
   /// A buffer has at most 2³¹ bytes.
   private static final long CHUNK = 1 << 30;

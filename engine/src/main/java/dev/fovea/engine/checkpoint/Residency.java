@@ -6,7 +6,7 @@ package dev.fovea.engine.checkpoint;
 /// |---|---|---|
 /// | opening | reads the whole file | reads the header; the rest comes when it is first used |
 /// | a forward pass | reads weights where they lie | copies each piece of a weight before it uses it: some 5 % of ViT-B |
-/// | memory | the process's own, as much as the file has | the system's cache of files: shared by processes, given up under pressure |
+/// | memory | the process's own, as much as the file has | the system's cache of files: shared, and given up under pressure |
 /// | limit | `-XX:MaxDirectMemorySize`, a quarter of the machine's memory unless it is set | the address space |
 /// | another program truncates the file | nothing happens | a [CheckpointException] |
 ///

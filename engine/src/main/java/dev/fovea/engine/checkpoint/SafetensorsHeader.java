@@ -53,12 +53,13 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
   static SafetensorsHeader read(String file, FileChannel channel) throws IOException {
     long fileBytes = channel.size();
     var begin = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    WholeFile.readFully(file, channel, begin.limit((int) Math.min(fileBytes, LENGTH_BYTES)), 0);
+    if (fileBytes >= LENGTH_BYTES) WholeFile.readFully(file, channel, begin, 0);
     long length = begin.getLong(0);
-    // A length that breaks a rule is the parser's affair.
-    if (length < 0 || length > Math.min(MAX_BYTES, fileBytes - LENGTH_BYTES)) length = 0;
+    // What breaks a rule is the parser's affair.
+    if (length < 0 || length > Math.min(MAX_BYTES, fileBytes - LENGTH_BYTES))
+      return parse(file, MemorySegment.ofArray(begin.array()), fileBytes);
     var header = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
-    WholeFile.readFully(file, channel, header.limit((int) Math.min(fileBytes, header.capacity())), 0);
+    WholeFile.readFully(file, channel, header, 0);
     return parse(file, MemorySegment.ofArray(header.array()), fileBytes);
   }
 

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// How a weight in panels is a tensor of a file: `[⌈N/16⌉, blocks, elements of sixteen rows' blocks]`, so `[⌈N/16⌉, K, 16]` where each
-/// number stands by itself. This is the one place that says which element type a [WeightFormat] has in a file.
+/// How a weight in panels is a tensor of a file: `[⌈N/16⌉, blocks, elements of sixteen rows' blocks]`, so `[⌈N/16⌉, K, 16]` where
+/// each number stands by itself. This is the one place that says which element type a [WeightFormat] has in a file.
 public final class StoredPanels {
   private StoredPanels() {}
 
@@ -22,7 +22,8 @@ public final class StoredPanels {
 
   /// The shape of the tensor for a weight `[n, k]`.
   public static List<Long> shape(WeightFormat format, int n, int k) {
-    return List.of((long) Weight.panels(n), (long) format.blocks(k), (long) Weight.PANEL * format.blockBytes() / dtype(format).bytes());
+    long panels = Weight.panels(n), blocks = format.blocks(k);
+    return List.of(panels, blocks, (long) Weight.PANEL * format.blockBytes() / dtype(format).bytes());
   }
 
   /// The format in which a tensor holds a weight `[n, k]` in panels.
@@ -34,8 +35,12 @@ public final class StoredPanels {
       if (stored.dtype() == dtype(format) && stored.shape().equals(shape(format, n, k))) return format;
     for (var format : WeightFormat.values())
       if (stored.shape().equals(shape(format, n, k)))
-        throw new WeightSource.MismatchException("'" + stored.name() + "': expected one of "
-            + Arrays.stream(WeightFormat.values()).map(StoredPanels::dtype).distinct().toList() + " in panels, got " + stored.dtype());
+        throw new WeightSource.MismatchException("'" + stored.name() + "': expected one of " + dtypes() + " in panels, got "
+            + stored.dtype());
     return null;
+  }
+
+  private static List<DType> dtypes() {
+    return Arrays.stream(WeightFormat.values()).map(StoredPanels::dtype).distinct().toList();
   }
 }

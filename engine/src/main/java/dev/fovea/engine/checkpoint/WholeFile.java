@@ -97,7 +97,8 @@ public final class WholeFile {
 
   /// Why a file cannot be written or read, in words.
   public static String reason(IOException e) {
-    return e instanceof ClosedByInterruptException ? "the thread was interrupted" : e instanceof AccessDeniedException ? "access denied"
+    return e instanceof ClosedByInterruptException ? "the thread was interrupted"
+        : e instanceof AccessDeniedException ? "access denied"
         : e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
   }
 }

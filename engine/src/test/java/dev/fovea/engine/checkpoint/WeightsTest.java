@@ -108,10 +108,26 @@ class WeightsTest {
       var matrix = w.matrix("w", n, k);
       assertThat(matrix.format()).isEqualTo(WeightFormat.valueOf(dtype.name()));
       assertThat(matrix.segment().isMapped()).isTrue();
+      assertThat(StoredPanels.dtype(matrix.format())).isEqualTo(dtype);
       for (int row = 0; row < n; row++)
         for (int col = 0; col < k; col++) assertThat(matrix.get(row, col)).isEqualTo(value(row * k + col));
       return matrix;
     });
+  }
+
+  /// What a format's tensors look like tells it from every other.
+  @Test
+  void formatsInAFile() {
+    for (var format : WeightFormat.values())
+      for (int[] size : new int[][] {{1, 1}, {21, 5}, {16, 64}}) {
+        int n = size[0], k = size[1];
+        var shape = StoredPanels.shape(format, n, k);
+        var bytes = Arena.ofAuto().allocate(Weight.bytes(format, Weight.Layout.PANELS, n, k));
+        var stored = new StoredTensor("w", StoredPanels.dtype(format), shape, bytes);
+        assertThat(StoredPanels.format(stored, n, k)).isEqualTo(format);
+        assertThat(stored.size()).isEqualTo(shape.stream().reduce(1L, Math::multiplyExact));
+        assertThat(StoredPanels.format(stored, n + 16, k)).isNull();
+      }
   }
 
   @ParameterizedTest

@@ -111,7 +111,8 @@ final class Product {
     int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);
     int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
     boolean once = part.pieces == part.steps.count();
-    try (var space = scratch.borrow(Panels.scratch(weight.format(), k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
+    try (var space = scratch.borrow(Panels.scratch(weight.format(), k1 - k0));
+        var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
       var panel = Panels.of(weight, col, k0, k1, space.segment());
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
       var fetch = Fetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
