@@ -4,6 +4,7 @@ module dev.fovea.engine {
   requires transitive dev.fovea.kernels;
   requires transitive com.google.gson;
   requires java.desktop;
+  requires jdk.management;
   requires com.twelvemonkeys.imageio.metadata;
 
   exports dev.fovea.engine.checkpoint;

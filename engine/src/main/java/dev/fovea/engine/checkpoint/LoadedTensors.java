@@ -1,17 +1,20 @@
 package dev.fovea.engine.checkpoint;
 
+import com.sun.management.OperatingSystemMXBean;
 import dev.fovea.engine.checkpoint.SafetensorsHeader.Entry;
 import dev.fovea.kernels.Workers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jetbrains.annotations.Nullable;
 
 /// Reads the tensors of a file into native memory on all processors: most of the time goes into memory that is new to the process.
 final class LoadedTensors {
@@ -40,6 +43,9 @@ final class LoadedTensors {
   ///
   /// @throws CheckpointException if the file is shorter than its header says by now, or there is not enough memory
   Map<String, MemorySegment> read() throws IOException {
+    long bytes = header.end();
+    // What fits in Java's heap is no more than the machine has; asking for that takes some milliseconds.
+    if (bytes > Runtime.getRuntime().maxMemory()) requireRoom(bytes, machineMemory());
     var pieces = pieces();
     var tensors = new ConcurrentHashMap<String, MemorySegment>();
     try (var workers = Workers.threads(Math.clamp(pieces.size(), 1, Runtime.getRuntime().availableProcessors()))) {
@@ -47,10 +53,27 @@ final class LoadedTensors {
     } catch (UncheckedIOException e) {
       throw e.getCause();
     } catch (OutOfMemoryError e) {
-      throw new CheckpointException(String.format(Locale.ROOT, "%s: expected room for its %,d bytes in native memory (%s); "
-          + "--weights mapped, in Java Residency.MAPPED, leaves them in the file", name, header.end(), e.getMessage()), e);
+      throw noRoom(bytes, e.getMessage(), e);
     }
     return tensors;
+  }
+
+  /// Most systems hand out memory that they do not have, and end the process when it is used.
+  ///
+  /// @param machine bytes of memory that the machine, or the container, has in all
+  /// @throws CheckpointException if that is too little
+  void requireRoom(long bytes, long machine) {
+    if (bytes > machine) throw noRoom(bytes, String.format(Locale.ROOT, "got %,d", machine), null);
+  }
+
+  private static long machineMemory() {
+    return ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system ? system.getTotalMemorySize()
+        : Long.MAX_VALUE;
+  }
+
+  private CheckpointException noRoom(long bytes, String why, @Nullable Throwable cause) {
+    return new CheckpointException(String.format(Locale.ROOT, "%s: expected room for its %,d bytes in memory, %s; --weights mapped, "
+        + "in Java Residency.MAPPED, leaves them in the file", name, bytes, why), cause);
   }
 
   private List<List<Entry>> pieces() {

@@ -7,7 +7,7 @@ package dev.fovea.engine.checkpoint;
 /// | opening | reads the whole file | reads the header; the rest comes when it is first used |
 /// | a forward pass | reads weights where they lie | copies each piece of a weight before it uses it: some 5 % of ViT-B |
 /// | memory | the process's own, as much as the file has | the system's cache of files: shared, and given up under pressure |
-/// | limit | `-XX:MaxDirectMemorySize`, a quarter of the machine's memory unless it is set | the address space |
+/// | limit | the machine's memory; Java's heap and its options do not count | the address space |
 /// | another program truncates the file | nothing happens | a [CheckpointException] |
 ///
 /// Results are the same bits. Load what runs often; map for a single pass, for several processes with the same model, or a model

@@ -4,17 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -156,24 +157,57 @@ class ResidencyTest {
     }
   }
 
-  /// A sparse file of a tebibyte: more than Java gives away.
+  /// More than any machine has.
   @Test
   void noMemory() throws IOException {
-    long bytes = 1L << 40;
-    var header = "{\"big\":{\"dtype\":\"U8\",\"shape\":[" + bytes + "],\"data_offsets\":[0," + bytes + "]}}";
-    var path = folder.resolve("big.st");
-    try (var file = new RandomAccessFile(path.toFile(), "rw")) {
-      file.write(Bytes.file(header));
-      file.setLength(8 + header.getBytes(StandardCharsets.UTF_8).length + bytes);
+    long bytes = 1L << 60;
+    var path = write("m.st", contents(10));
+    try (var channel = FileChannel.open(path); var arena = Arena.ofShared()) {
+      var big = new SafetensorsHeader.Entry("big", DType.U8, List.of(bytes), 0, bytes);
+      var header = new SafetensorsHeader(List.of(big), Map.of(), 8, bytes);
+      requireNoRoom("1,152,921,504,606,846,976", () -> new LoadedTensors("m.st", channel, header, arena).read());
+      requireNoRoom("200", () -> new LoadedTensors("m.st", channel, header, arena).requireRoom(200, 199));
+      new LoadedTensors("m.st", channel, header, arena).requireRoom(200, 200);
     }
-    assertThatThrownBy(() -> Checkpoint.open(path, Residency.LOADED)).isInstanceOf(CheckpointException.class)
-        .hasMessageStartingWith(path + ": expected room for its 1,099,511,62")
-        .hasMessageContaining("bytes in native memory")
-        .hasMessageEndingWith("--weights mapped, in Java Residency.MAPPED, leaves them in the file")
-        .satisfies(e -> assertThat(e.getMessage().lines().count()).isEqualTo(1));
-    try (var checkpoint = Checkpoint.open(path, Residency.MAPPED)) {
-      assertThat(checkpoint.tensor("big").longAt(bytes - 1)).isZero();
+  }
+
+  private static void requireNoRoom(String bytes, ThrowingCallable load) {
+    assertThatThrownBy(load).isInstanceOf(CheckpointException.class)
+        .hasMessageMatching("m.st: expected room for its " + bytes + " bytes in memory, got [0-9,]+; --weights mapped, in Java "
+            + "Residency.MAPPED, leaves them in the file");
+  }
+
+  /// What Java says where a system does not hand out what it has.
+  @Test
+  void refusedBySystem() throws IOException {
+    var path = write("m.st", contents(10));
+    try (var channel = FileChannel.open(path); var arena = refusing()) {
+      var header = SafetensorsHeader.read("m.st", channel);
+      assertThatThrownBy(() -> new LoadedTensors("m.st", channel, header, arena).read()).isInstanceOf(CheckpointException.class)
+          .hasMessageStartingWith("m.st: expected room for its ").hasMessageContaining(" bytes in memory, refused; --weights mapped")
+          .hasCauseInstanceOf(OutOfMemoryError.class);
     }
+  }
+
+  /// An arena that has nothing to give.
+  private static Arena refusing() {
+    var arena = Arena.ofShared();
+    return new Arena() {
+      @Override
+      public MemorySegment allocate(long bytes, long alignment) {
+        throw new OutOfMemoryError("refused");
+      }
+
+      @Override
+      public MemorySegment.Scope scope() {
+        return arena.scope();
+      }
+
+      @Override
+      public void close() {
+        arena.close();
+      }
+    };
   }
 
   @ParameterizedTest
