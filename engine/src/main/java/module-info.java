@@ -5,6 +5,7 @@ module dev.fovea.engine {
   requires transitive com.google.gson;
   requires com.google.common;
   requires java.desktop;
+  requires jdk.management;
   requires com.twelvemonkeys.imageio.metadata;
 
   exports dev.fovea.engine.checkpoint;

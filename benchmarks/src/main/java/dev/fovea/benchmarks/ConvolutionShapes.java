@@ -4,7 +4,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Window;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +33,7 @@ final class ConvolutionShapes {
   private static Shape convolution(String what, Convolution g, int outputs) {
     var name = name("convolution", g.window().height(), g.window().strideY(), g.height(), g.channels(), outputs, what);
     return shape(name, Limit.FMA, 2.0 * g.windows() * outputs * g.k(), g, outputs, arena -> {
-      var weight = Operands.weight(arena, Weight.Type.F32, outputs, g.k());
+      var weight = Operands.weight(arena, WeightFormat.F32, outputs, g.k());
       return (kernels, x, part, out) -> kernels.run(new Operation.Convolve(x, part, weight, null, Activation.NONE, null, out));
     });
   }
@@ -53,7 +53,7 @@ final class ConvolutionShapes {
     int area = kernel * kernel;
     var name = name("transposed", kernel, kernel, size, channels, outputs, what);
     return new Shape(name, Limit.FMA, 2.0 * size * size * area * outputs * channels, Shapes.NONE, arena -> {
-      var weight = Operands.weight(arena, Weight.Type.F32, area * outputs, channels);
+      var weight = Operands.weight(arena, WeightFormat.F32, area * outputs, channels);
       return Case.of(arena, (long) size * size * channels, size, size * area * outputs, (kernels, x, from, count, out) ->
           kernels.run(new Operation.TransposedConvolution(Operands.rows(x, from, count, size * channels), 1, count, size, kernel, weight, null,
               Activation.NONE, out)));

@@ -1,9 +1,9 @@
 package dev.fovea.benchmarks;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -28,20 +28,11 @@ final class Operands {
   }
 
   /// A random weight in panels, as the converter stores it.
-  static Weight weight(Arena arena, Weight.Type type, int n, int k) {
-    var weight = new Weight(arena.allocate(Weight.bytes(type, Weight.Layout.PANELS, n, k), 64), type, Weight.Layout.PANELS, n, k);
+  static Weight weight(Arena arena, WeightFormat format, int n, int k) {
+    var layout = Weight.Layout.PANELS;
+    var weight = new Weight(arena.allocate(Weight.bytes(format, layout, n, k), 64), format, layout, n, k);
     try (var own = Arena.ofConfined()) {
-      var values = random(own, (long) n * k, 0.5);
-      for (int row = 0; row < n; row++)
-        for (int column = 0; column < k; column++) {
-          float value = values.getAtIndex(JAVA_FLOAT, (long) row * k + column);
-          long at = weight.index(row, column);
-          switch (type) {
-            case F32 -> weight.segment().setAtIndex(JAVA_FLOAT, at, value);
-            case F16 -> weight.segment().setAtIndex(JAVA_SHORT, at, Float.floatToFloat16(value));
-            case BF16 -> weight.segment().setAtIndex(JAVA_SHORT, at, (short) (Float.floatToRawIntBits(value) >>> 16));
-          }
-        }
+      Weight.rows(random(own, (long) n * k, 0.5), n, k).copyTo(weight);
     }
     return weight;
   }

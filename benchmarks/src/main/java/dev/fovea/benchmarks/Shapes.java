@@ -14,15 +14,16 @@ import static dev.fovea.benchmarks.ConvolutionShapes.planes;
 import static dev.fovea.benchmarks.ConvolutionShapes.transposed;
 import static dev.fovea.benchmarks.Operands.rows;
 import static dev.fovea.benchmarks.Operands.weight;
-import static dev.fovea.kernels.Weight.Type.BF16;
-import static dev.fovea.kernels.Weight.Type.F16;
-import static dev.fovea.kernels.Weight.Type.F32;
+import static dev.fovea.kernels.WeightFormat.BF16;
+import static dev.fovea.kernels.WeightFormat.F16;
+import static dev.fovea.kernels.WeightFormat.F32;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Window;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -119,7 +120,7 @@ final class Shapes {
         .orElseThrow(() -> new IllegalArgumentException("there is no shape '" + name + "'"));
   }
 
-  static Shape product(String what, int m, int n, int k, Weight.Type type, double reach) {
+  static Shape product(String what, int m, int n, int k, WeightFormat type, double reach) {
     return new Shape(linearName(what, m, n, k, type), Limit.FMA, 2.0 * m * n * k, reach, arena -> {
       var weight = weight(arena, type, n, k);
       return Case.of(arena, (long) m * k, m, n, (kernels, x, from, count, out) ->
@@ -128,7 +129,7 @@ final class Shapes {
   }
 
   /// Each run takes the next of so many copies of the weight that none is still in a cache when its turn comes again.
-  private static Shape streamed(String what, int m, int n, int k, Weight.Type type, double reach) {
+  private static Shape streamed(String what, int m, int n, int k, WeightFormat type, double reach) {
     long bytes = Weight.bytes(type, Weight.Layout.PANELS, n, k);
     return new Shape(linearName(what, m, n, k, type), Limit.READ, bytes, reach, arena -> {
       var weights = new Weight[(int) Math.ceilDiv(BEYOND_CACHES, bytes)];
@@ -145,7 +146,7 @@ final class Shapes {
     });
   }
 
-  private static String linearName(String what, int m, int n, int k, Weight.Type type) {
+  private static String linearName(String what, int m, int n, int k, WeightFormat type) {
     return "linear " + m + "x" + n + "x" + k + " " + type.name().toLowerCase(Locale.ROOT) + ", " + what;
   }
 

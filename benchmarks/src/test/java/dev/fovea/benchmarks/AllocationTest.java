@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.benchmarks.Allocations.Allocated;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -36,9 +36,9 @@ class AllocationTest {
 
   /// Paths of kernels that the quick ones of [Shapes] do not take: a few tokens, a long sum, a bias.
   private static final List<Shape> MORE = List.of(
-      Shapes.product("a token", 1, 768, 768, Weight.Type.F32, Shapes.NONE),
-      Shapes.product("tokens", 16, 768, 768, Weight.Type.F32, Shapes.NONE),
-      Shapes.product("a long sum", 40, 768, 3072, Weight.Type.F32, Shapes.NONE),
+      Shapes.product("a token", 1, 768, 768, WeightFormat.F32, Shapes.NONE),
+      Shapes.product("tokens", 16, 768, 768, WeightFormat.F32, Shapes.NONE),
+      Shapes.product("a long sum", 40, 768, 3072, WeightFormat.F32, Shapes.NONE),
       AttentionShapes.biased("vit-base", 197));
 
   private static Stream<Shape> quick() {
@@ -73,8 +73,8 @@ class AllocationTest {
 
   static Stream<Arguments> growing() {
     return Stream.of(
-        Arguments.of(Shapes.product("", 197, 768, 768, Weight.Type.F32, Shapes.NONE),
-            Shapes.product("", 4 * 197, 768, 768, Weight.Type.F32, Shapes.NONE)),
+        Arguments.of(Shapes.product("", 197, 768, 768, WeightFormat.F32, Shapes.NONE),
+            Shapes.product("", 4 * 197, 768, 768, WeightFormat.F32, Shapes.NONE)),
         Arguments.of(AttentionShapes.attention("", 197, Shapes.NONE), AttentionShapes.attention("", 4 * 197, Shapes.NONE)),
         Arguments.of(Shapes.softmax(197, 768, Shapes.NONE), Shapes.softmax(4 * 197, 768, Shapes.NONE)),
         Arguments.of(Shapes.layerNorm(197, 768, Shapes.NONE), Shapes.layerNorm(4 * 197, 768, Shapes.NONE)));

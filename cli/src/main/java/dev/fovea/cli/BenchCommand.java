@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
@@ -69,7 +70,8 @@ final class BenchCommand implements Callable<Integer> {
     if (point && batch != 1) throw new Fovea.UsageException("--batch: expected 1 beside --point, got " + batch);
     if (size < 0 || size > MAX_SIZE) throw new Fovea.UsageException("--size: expected 1 to " + MAX_SIZE + ", got " + size);
     if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
-    try (var arena = Arena.ofShared(); var checkpoint = subject.model == null ? null : modelOptions.open(subject.model)) {
+    try (var arena = Arena.ofShared();
+        var checkpoint = subject.model == null ? null : modelOptions.open(subject.model, Residency.LOADED)) {
       var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
       var report = measure(point ? ofPoint(model) : model, arena);
       Output.write(json ? Output.json(report) : text(report), null);

@@ -5,7 +5,7 @@ import dev.fovea.converter.Converter;
 import dev.fovea.converter.HuggingFaceExport;
 import dev.fovea.converter.Report;
 import dev.fovea.engine.checkpoint.WholeFile;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -44,7 +44,7 @@ final class ConvertCommand implements Callable<Integer> {
   private Form to;
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
-  private Weight.Type dtype;
+  private WeightFormat dtype;
 
   @Option(names = "--config", paramLabel = "FILE",
       description = "What tells the model's sizes, instead of the config.json beside the weights.")
@@ -94,14 +94,14 @@ final class ConvertCommand implements Callable<Integer> {
   }
 
   /// A conversion that draws a bar.
-  static Conversion conversion(Weight.Type dtype, Terminal.ProgressBar bar) {
+  static Conversion conversion(WeightFormat dtype, Terminal.ProgressBar bar) {
     return Conversion.to(dtype).withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
   }
 
   /// What a conversion did to a file.
   ///
   /// @param but what is to be said of it beside that; empty for nothing
-  static String text(Path file, String but, Report report, Weight.Type dtype, boolean verbose) {
+  static String text(Path file, String but, Report report, WeightFormat dtype, boolean verbose) {
     var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", file, report.family(), report.parameters(),
         report.bytes(), but));
     text.append(String.format("config       %s%n", report.configFrom()));

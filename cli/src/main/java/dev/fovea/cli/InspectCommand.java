@@ -6,7 +6,7 @@ import dev.fovea.converter.Converter;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.StoredTensor;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.ModelRun;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -52,7 +52,7 @@ final class InspectCommand implements Callable<Integer> {
 
   /// Nothing is converted to say what would be.
   private String published() {
-    var report = PublishedReport.of(Converter.inspect(model, Conversion.to(Weight.Type.F32)));
+    var report = PublishedReport.of(Converter.inspect(model, Conversion.to(WeightFormat.F32)));
     return json ? Output.json(report) : report.text();
   }
 

@@ -5,11 +5,13 @@ import dev.fovea.converter.ConversionCache;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
-import dev.fovea.kernels.Weight;
+import dev.fovea.engine.checkpoint.Residency;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
+import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/// How a command opens its MODEL, with `--no-cache`.
+/// How a command opens its MODEL, with `--no-cache` and `--weights`.
 final class ModelOptions {
   static final String MODEL = "A model file, or the folder or weights of a published checkpoint.";
 
@@ -18,19 +20,33 @@ final class ModelOptions {
           + "the user's cache.")
   private boolean noCache;
 
+  @Option(names = "--weights", paramLabel = "WHERE",
+      description = "mapped: leave them in the file, which starts soonest; loaded: read them into memory, for many passes "
+          + "(default: mapped; of bench loaded).")
+  private @Nullable Residency weights;
+
   /// Opens a model file, or what a published checkpoint was or is now converted to. Error messages call it what the user does.
   ///
-  /// @throws CheckpointException if it is neither
+  /// @param otherwise where its weights are unless `--weights` says it
+  /// @throws CheckpointException if it is neither, or does not fit in memory
+  Checkpoint open(Path model, Residency otherwise) {
+    var residency = weights == null ? otherwise : weights;
+    var mapped = ModelHeader.open(model);
+    if (mapped != null && residency == Residency.MAPPED) return mapped;
+    if (mapped != null) mapped.close();
+    return Checkpoint.open(mapped != null ? model : convert(model), model.toString(), residency);
+  }
+
+  /// The same for a command that may end after one pass: mapping starts sooner.
   Checkpoint open(Path model) {
-    var converted = ModelHeader.open(model);
-    return converted != null ? converted : Checkpoint.open(convert(model), model.toString());
+    return open(model, Residency.MAPPED);
   }
 
   /// A conversion is told in one line, for it takes time and room; a result that is there already is nothing to tell.
   private Path convert(Path model) {
     var cache = noCache ? ConversionCache.refusing("--no-cache") : ConversionCache.ofUser();
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(Weight.Type.F32).withProgress(
+      var conversion = Conversion.to(WeightFormat.F32).withProgress(
           (what, done, all) -> bar.update((double) done / Math.max(1, all), what));
       return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file));
     }

@@ -6,7 +6,7 @@ import dev.fovea.converter.hub.Hub;
 import dev.fovea.converter.hub.HubSettings;
 import dev.fovea.converter.hub.Repository;
 import dev.fovea.engine.checkpoint.WholeFile;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -31,7 +31,7 @@ final class PullCommand implements Callable<Integer> {
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32",
       description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
-  private Weight.Type dtype;
+  private WeightFormat dtype;
 
   @Option(names = "--file", paramLabel = "FILE", defaultValue = "",
       description = "The weights' file or index in the repository, where there are several.")

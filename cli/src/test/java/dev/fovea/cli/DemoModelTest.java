@@ -7,21 +7,28 @@ import static org.assertj.core.api.Assertions.within;
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.models.ModelRun;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -29,6 +36,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The embedded ViT on the pictures that came with it, and the classifier as programs use it.
 @Timeout(120)
@@ -132,18 +141,57 @@ class DemoModelTest {
   }
 
   @Test
-  void useAfterCloseAndTruncation() throws IOException {
-    var file = Files.write(folder.resolve("demo.safetensors"), model());
+  void useAfterClose() throws IOException {
     var picture = Picture.read(SINGLES.resolve("single-00.png"));
-    var classifier = ImageClassifier.open(file);
-    classifier.classify(picture, 1, Progress.NONE);
-    try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      channel.truncate(100_000);
+    for (var residency : Residency.values()) {
+      var classifier = ImageClassifier.open(file("vit"), residency);
+      classifier.classify(picture, 1, Progress.NONE);
+      classifier.close();
+      classifier.close();
+      assertThatThrownBy(() -> classifier.classify(picture, 1, Progress.NONE)).isInstanceOf(IllegalStateException.class);
     }
-    assertThatThrownBy(() -> classifier.classify(picture, 1, Progress.NONE)).isInstanceOf(CheckpointException.class)
-        .hasMessageContaining("demo.safetensors: was truncated while in use: expected 1541264 bytes, got 100000");
-    classifier.close();
-    classifier.close();
-    assertThatThrownBy(() -> classifier.classify(picture, 1, Progress.NONE)).isInstanceOf(IllegalStateException.class);
+  }
+
+  /// Weights are loaded unless the caller says otherwise, and then stay whatever becomes of the file.
+  @Test
+  void aTruncatedFile() throws IOException {
+    var picture = Picture.read(SINGLES.resolve("single-00.png"));
+    Path loadedFile = file("vit"), mappedFile = file("vit");
+    try (var loaded = ImageClassifier.open(loadedFile); var mapped = ImageClassifier.open(mappedFile, Residency.MAPPED)) {
+      var expected = loaded.classify(picture, 3, Progress.NONE);
+      assertThat(mapped.classify(picture, 3, Progress.NONE)).isEqualTo(expected);
+      for (var file : List.of(loadedFile, mappedFile))
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+          channel.truncate(100_000);
+        }
+      assertThat(loaded.classify(picture, 3, Progress.NONE)).isEqualTo(expected);
+      assertThatThrownBy(() -> mapped.classify(picture, 1, Progress.NONE)).isInstanceOf(CheckpointException.class)
+          .hasMessage(mappedFile + ": was truncated while in use: expected 1541264 bytes, got 100000");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"vit", "segformer", "sam"})
+  void loadedAndMappedGiveTheSameBits(String name) throws IOException {
+    var file = file(name);
+    var outputs = new ArrayList<Map<String, float[]>>();
+    for (var residency : Residency.values())
+      try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var checkpoint = Checkpoint.open(file, residency);
+          var arena = Arena.ofShared(); var workspace = new Workspace(kernels)) {
+        var model = ModelRun.of(checkpoint, arena);
+        var values = new TreeMap<String, float[]>();
+        model.run(workspace, model.randomInputs(1, 0, arena), Probe.NONE)
+            .forEach((output, tensor) -> values.put(output, tensor.toArray()));
+        outputs.add(values);
+      }
+    assertThat(outputs.getFirst()).isNotEmpty();
+    assertThat(outputs.getLast()).usingRecursiveComparison().isEqualTo(outputs.getFirst());
+  }
+
+  /// A copy of an embedded model.
+  private Path file(String name) throws IOException {
+    try (var in = DemoCommand.class.getResourceAsStream("demo/" + name + ".safetensors")) {
+      return Files.write(Files.createTempFile(folder, name, ".safetensors"), in.readAllBytes());
+    }
   }
 }

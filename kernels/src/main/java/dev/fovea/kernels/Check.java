@@ -37,8 +37,8 @@ final class Check {
 
     @Override
     public MemorySegment weight(Weight w) {
-      segment(WEIGHT, w.segment(), Weight.bytes(w.type(), w.layout(), w.n(), w.k()),
-          Arrays.toString(new int[] {w.n(), w.k()}) + " " + w.type() + " in " + w.layout());
+      segment(WEIGHT, w.segment(), Weight.bytes(w.format(), w.layout(), w.n(), w.k()),
+          Arrays.toString(new int[] {w.n(), w.k()}) + " " + w.format() + " in " + w.layout());
       return checked(WEIGHT, w.segment(), w.segment());
     }
 

@@ -51,6 +51,6 @@ public final class Placement implements BufferVisitor {
 
   @Override
   public MemorySegment weight(Weight weight) {
-    return at(weight.segment(), Weight.bytes(weight.type(), weight.layout(), weight.n(), weight.k()));
+    return at(weight.segment(), Weight.bytes(weight.format(), weight.layout(), weight.n(), weight.k()));
   }
 }

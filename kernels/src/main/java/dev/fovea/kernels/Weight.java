@@ -1,46 +1,44 @@
 package dev.fovea.kernels;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-
 import java.lang.foreign.MemorySegment;
 
-/// The matrix `[N, K]` of a linear map `x · Wᵀ`, as it lies in native memory: element type and layout.
+/// The matrix `[N, K]` of a linear map `x · Wᵀ`, as it lies in native memory: format and layout.
 ///
-/// | layout | memory | made by |
+/// | layout | memory, in a format whose blocks are single numbers | made by |
 /// |---|---|---|
 /// | [Layout#ROWS] | `[N][K]`, as PyTorch's `Linear.weight` | published checkpoints |
 /// | [Layout#PANELS] | `[⌈N/16⌉][K][16]`, the last panel filled up with zeros | the converter, so that kernels stream it |
 ///
-/// It may lie in a mapped file, which no other buffer may: a file that another program truncates then ends in an
-/// [InternalError] and not in a crash of Java.
+/// In other formats the blocks take the numbers' places: `[N][⌈K/L⌉]` and `[⌈N/16⌉][⌈K/L⌉]` of sixteen each, where `L` is the
+/// block's length.
 ///
-/// @param segment native memory of exactly [#bytes(Type, Layout, int, int)] bytes
+/// A weight may lie in a mapped file, which no other buffer may. Another program may truncate that file; kernels copy what they
+/// use before vectors touch it, and end in an [InternalError] instead of a crash. A weight in plain memory is used where it lies.
+///
+/// @param segment native memory of exactly [#bytes(WeightFormat, Layout, int, int)] bytes
 /// @param n output features
 /// @param k input features
-public record Weight(MemorySegment segment, Type type, Layout layout, int n, int k) {
+public record Weight(MemorySegment segment, WeightFormat format, Layout layout, int n, int k) {
   /// Output features in a panel: the most lanes that a vector of floats has today.
   public static final int PANEL = 16;
 
-  /// How an element is stored. Products always compute in float32.
-  public enum Type {
-    F32(4), F16(2), BF16(2);
-
-    private final int bytes;
-
-    Type(int bytes) {
-      this.bytes = bytes;
-    }
-
-    /// Size of an element.
-    public int bytes() {
-      return bytes;
-    }
-  }
-
-  /// The order of elements.
+  /// The order of blocks.
   public enum Layout {
-    ROWS, PANELS
+    /// A row's blocks, one behind the other.
+    ROWS(1),
+    /// The blocks of sixteen rows side by side.
+    PANELS(PANEL);
+
+    private final int across;
+
+    Layout(int across) {
+      this.across = across;
+    }
+
+    /// Rows whose blocks lie side by side.
+    public int across() {
+      return across;
+    }
   }
 
   /// @throws IllegalArgumentException if a size is negative; the memory is checked where it is used
@@ -51,18 +49,17 @@ public record Weight(MemorySegment segment, Type type, Layout layout, int n, int
 
   /// Float32 rows, as PyTorch keeps them.
   public static Weight rows(MemorySegment segment, int n, int k) {
-    return new Weight(segment, Type.F32, Layout.ROWS, n, k);
+    return new Weight(segment, WeightFormat.F32, Layout.ROWS, n, k);
   }
 
   /// The same form in another segment.
   public Weight in(MemorySegment segment) {
-    return new Weight(segment, type, layout, n, k);
+    return new Weight(segment, format, layout, n, k);
   }
 
   /// Bytes that a weight of this form occupies.
-  public static long bytes(Type type, Layout layout, int n, int k) {
-    long rows = layout == Layout.ROWS ? n : (long) panels(n) * PANEL;
-    return Math.multiplyExact(Math.multiplyExact(rows, (long) k), type.bytes());
+  public static long bytes(WeightFormat format, Layout layout, int n, int k) {
+    return format.bytes(layout == Layout.ROWS ? n : (long) panels(n) * PANEL, k);
   }
 
   /// Panels that `n` output features fill.
@@ -70,32 +67,44 @@ public record Weight(MemorySegment segment, Type type, Layout layout, int n, int
     return Math.ceilDiv(n, PANEL);
   }
 
-  /// Position of element `(row, column)`, in elements.
-  public long index(int row, int column) {
+  /// Byte where the block begins that holds `(row, column)`, with the blocks that lie side by side with it.
+  public long offset(int row, int column) {
+    int length = format.blockLength(), block = length == 1 ? column : column / length;
     return switch (layout) {
-      case ROWS -> (long) row * k + column;
-      case PANELS -> ((long) (row / PANEL) * k + column) * PANEL + row % PANEL;
+      case ROWS -> ((long) row * format.blocks(k) + block) * format.blockBytes();
+      case PANELS -> ((long) (row / PANEL) * format.blocks(k) + block) * PANEL * format.blockBytes();
     };
   }
 
-  /// One element, widened.
+  /// One number, widened.
   public float get(int row, int column) {
-    long index = index(row, column);
-    return switch (type) {
-      case F32 -> segment.get(JAVA_FLOAT_UNALIGNED, index * 4);
-      case F16 -> Float.float16ToFloat(segment.get(JAVA_SHORT_UNALIGNED, index * 2));
-      case BF16 -> Float.intBitsToFloat(segment.get(JAVA_SHORT_UNALIGNED, index * 2) << 16);
+    int length = format.blockLength(), step = length == 1 ? 0 : column % length;
+    return switch (layout) {
+      case ROWS -> format.get(segment, offset(row, column), 1, step, 0);
+      case PANELS -> format.get(segment, offset(row, column), PANEL, step, row % PANEL);
     };
+  }
+
+  /// Stores all numbers in the form of another weight, rounded to the nearest that it has. What fills up its last panel and its
+  /// last blocks becomes zeros.
+  ///
+  /// @throws IllegalArgumentException if its size is another
+  public void copyTo(Weight to) {
+    if (to.n != n || to.k != k)
+      throw new IllegalArgumentException("weight: expected [" + n + ", " + k + "], got [" + to.n + ", " + to.k + "]");
+    int across = to.layout.across;
+    var group = new float[Math.multiplyExact(k, across)];
+    for (int row = 0; row < n; row += across) {
+      for (int r = 0; r < across; r++)
+        for (int column = 0; column < k; column++) group[column * across + r] = row + r < n ? get(row + r, column) : 0;
+      to.format.encode(group, 0, across, k, to.segment, to.offset(row, 0));
+    }
   }
 
   /// Copies `rows`, float32 `[N, K]`, into `panels`, float32 `[⌈N/16⌉][K][16]`.
   ///
   /// @throws IllegalArgumentException if a size is wrong
   public static void pack(MemorySegment rows, MemorySegment panels, int n, int k) {
-    var from = rows(rows, n, k);
-    var to = new Weight(panels, Type.F32, Layout.PANELS, n, k);
-    for (int row = 0; row < panels(n) * PANEL; row++)
-      for (int column = 0; column < k; column++)
-        panels.set(JAVA_FLOAT_UNALIGNED, to.index(row, column) * 4, row < n ? from.get(row, column) : 0);
+    rows(rows, n, k).copyTo(new Weight(panels, WeightFormat.F32, Layout.PANELS, n, k));
   }
 }

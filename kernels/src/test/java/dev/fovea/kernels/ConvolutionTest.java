@@ -171,7 +171,7 @@ class ConvolutionTest {
     for (var layout : Convolution.Layout.values()) {
       var x = c.map(layout);
       var rows = c.rows(layout);
-      var panels = Weights.convert(rows, Weight.Type.F32, Weight.Layout.PANELS);
+      var panels = Weights.convert(rows, WeightFormat.F32, Weight.Layout.PANELS);
       var g = c.geometry(layout);
       check(sums, Activation.NONE, null, withReference, (kernels, out) -> kernels.run(new Operation.Convolve(x, g, panels, bias, Activation.NONE, null, out)));
       check(sums, Activation.SILU, c.residual, false, (kernels, out) ->
@@ -219,7 +219,7 @@ class ConvolutionTest {
       var sums = c.sums();
       var x = c.map(Convolution.Layout.CHANNELS_LAST);
       var bias = Buffers.of(c.bias);
-      for (var type : Weight.Type.values())
+      for (var type : WeightFormat.values())
         for (var layout : Weight.Layout.values()) {
           var weight = Weights.convert(c.rows(Convolution.Layout.CHANNELS_LAST), type, layout);
           check(sums, Activation.NONE, null, true, (kernels, out) ->
@@ -293,7 +293,7 @@ class ConvolutionTest {
           var bias = normal(random, n);
           var rows = Weight.rows(transposedRows(weight, c, n, kernel), kernel * kernel * n, c);
           for (var layout : Weight.Layout.values()) {
-            var stored = Weights.convert(rows, Weight.Type.F32, layout);
+            var stored = Weights.convert(rows, WeightFormat.F32, layout);
             var sums = transposed(x, weight, bias, batch, h, w, c, n, kernel);
             check(sums, Activation.NONE, null, true, (kernels, out) -> kernels.run(new Operation.TransposedConvolution(Buffers.of(x), batch, h, w, kernel,
                 stored, Buffers.of(bias), Activation.NONE, out)));

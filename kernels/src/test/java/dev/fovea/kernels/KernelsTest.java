@@ -91,7 +91,7 @@ class KernelsTest {
     var bias = buffers.normal(n);
     var residual = buffers.normal((long) m * n);
     for (var layout : Weight.Layout.values()) {
-      for (var type : Weight.Type.values()) {
+      for (var type : WeightFormat.values()) {
         var weight = Weights.convert(rows, type, layout);
         compare((long) m * n, k, (kernels, out) ->
             kernels.run(new Operation.Linear(x, weight, null, Activation.NONE, null, out, m)));
@@ -110,7 +110,7 @@ class KernelsTest {
     var x = buffers.normal((long) m * k);
     var rows = Weight.rows(buffers.normal((long) n * k), n, k);
     var bias = buffers.normal(n);
-    for (var type : Weight.Type.values()) {
+    for (var type : WeightFormat.values()) {
       var rounded = Weights.rounded(rows, type);
       for (var kernels : List.of(reference, one)) {
         var expected = linear(kernels, x, rounded, bias, m);
@@ -139,7 +139,7 @@ class KernelsTest {
       Buffers.set(other, i, Float.intBitsToFloat(bits + 0x8000 & 0xffff0000));
     }
     assertThat(linear(one, x, Weight.rows(other, n, k), bias, 5)
-        .mismatch(linear(one, x, Weights.convert(rows, Weight.Type.BF16, Weight.Layout.PANELS), bias, 5))).isNotEqualTo(-1);
+        .mismatch(linear(one, x, Weights.convert(rows, WeightFormat.BF16, Weight.Layout.PANELS), bias, 5))).isNotEqualTo(-1);
   }
 
   @ParameterizedTest
@@ -267,7 +267,7 @@ class KernelsTest {
     var indices = Buffers.empty(count);
     for (int i = 0; i < count; i++) Buffers.set(indices, i, (i * 17 + 5) % rows);
     for (var layout : Weight.Layout.values())
-      for (var type : Weight.Type.values()) {
+      for (var type : WeightFormat.values()) {
         var weight = Weights.convert(Weight.rows(table, rows, cols), type, layout);
         compare((long) count * cols, (kernels, out) -> kernels.run(new Operation.Gather(weight, indices, out, count)));
         MemorySegment exact = empty((long) count * cols), found = empty((long) count * cols);

@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -40,11 +41,21 @@ public final class ImageClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
   ///
   /// @throws CheckpointException if there is no such file, or it is not a model that classifies pictures
+  /// @see #open(Path, Residency)
   public static ImageClassifier open(Path file) {
-    return new ImageClassifier(OpenModel.open(file));
+    return open(file, Residency.LOADED);
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
+  /// @throws CheckpointException if there is no such file, or it is not a model that classifies pictures, or does not
+  ///     fit in memory
+  public static ImageClassifier open(Path file, Residency residency) {
+    return new ImageClassifier(OpenModel.open(file, residency));
   }
 
   /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.

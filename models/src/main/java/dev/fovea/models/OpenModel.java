@@ -3,6 +3,7 @@ package dev.fovea.models;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
@@ -59,9 +60,9 @@ final class OpenModel implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels and a thread a processor.
   ///
-  /// @throws CheckpointException if there is no such file, or it is no model that is known
-  static OpenModel open(Path file) {
-    var checkpoint = Checkpoint.open(file);
+  /// @throws CheckpointException if there is no such file, it is no model that is known, or it does not fit in memory
+  static OpenModel open(Path file, Residency residency) {
+    var checkpoint = Checkpoint.open(file, residency);
     return new OpenModel(checkpoint, KernelProvider.auto(Workers.all()), true);
   }
 

@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.feature.PatchFeatures;
 import dev.fovea.engine.feature.Vectors;
 import dev.fovea.engine.image.ImageException;
@@ -50,11 +51,21 @@ public final class PictureEmbedder implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
   ///
   /// @throws CheckpointException if there is no such file, or it is not a model that gives features of pictures
+  /// @see #open(Path, Residency)
   public static PictureEmbedder open(Path file) {
-    return new PictureEmbedder(OpenModel.open(file));
+    return open(file, Residency.LOADED);
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
+  /// @throws CheckpointException if there is no such file, or it is not a model that gives features of pictures, or does not
+  ///     fit in memory
+  public static PictureEmbedder open(Path file, Residency residency) {
+    return new PictureEmbedder(OpenModel.open(file, residency));
   }
 
   /// An embedder over an open checkpoint, which it closes, and kernels, which it leaves open.

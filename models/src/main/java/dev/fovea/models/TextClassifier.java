@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
@@ -49,11 +50,21 @@ public final class TextClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
   ///
   /// @throws CheckpointException if there is no such file, or it is not a model that classifies texts, or holds no tokenizer
+  /// @see #open(Path, Residency)
   public static TextClassifier open(Path file) {
-    return new TextClassifier(OpenModel.open(file));
+    return open(file, Residency.LOADED);
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
+  /// @throws CheckpointException if there is no such file, or it is not a model that classifies texts, or holds no
+  ///     tokenizer, or does not fit in memory
+  public static TextClassifier open(Path file, Residency residency) {
+    return new TextClassifier(OpenModel.open(file, residency));
   }
 
   /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.

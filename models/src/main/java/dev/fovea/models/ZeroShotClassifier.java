@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -44,11 +45,21 @@ public final class ZeroShotClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
   ///
   /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no tokenizer
+  /// @see #open(Path, Residency)
   public static ZeroShotClassifier open(Path file) {
-    return new ZeroShotClassifier(OpenModel.open(file));
+    return open(file, Residency.LOADED);
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
+  /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no
+  ///     tokenizer, or does not fit in memory
+  public static ZeroShotClassifier open(Path file, Residency residency) {
+    return new ZeroShotClassifier(OpenModel.open(file, residency));
   }
 
   /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.

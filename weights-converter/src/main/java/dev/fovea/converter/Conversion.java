@@ -1,16 +1,16 @@
 package dev.fovea.converter;
 
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
 /// What a conversion is asked for.
 ///
-/// @param type element type of the matrices; everything else is stored as float32
+/// @param format element format of the matrices; everything else is stored as float32
 /// @param config the file that tells what the model is; null for the one beside the weights
 /// @param preset name of the published model whose sizes these are, instead of a config; null for none
 /// @param progress hears how far the writing has come
-public record Conversion(Weight.Type type, @Nullable Path config, @Nullable String preset, Progress progress) {
+public record Conversion(WeightFormat format, @Nullable Path config, @Nullable String preset, Progress progress) {
   /// Hears how far a conversion has come.
   @FunctionalInterface
   public interface Progress {
@@ -23,22 +23,22 @@ public record Conversion(Weight.Type type, @Nullable Path config, @Nullable Stri
   }
 
   /// Of a model that its folder describes, heard by nobody.
-  public static Conversion to(Weight.Type type) {
-    return new Conversion(type, null, null, (_, _, _) -> {});
+  public static Conversion to(WeightFormat format) {
+    return new Conversion(format, null, null, (_, _, _) -> {});
   }
 
   /// The same with the config of another file.
   public Conversion withConfig(@Nullable Path file) {
-    return new Conversion(type, file, preset, progress);
+    return new Conversion(format, file, preset, progress);
   }
 
   /// The same with the sizes of a published model.
   public Conversion withPreset(@Nullable String name) {
-    return new Conversion(type, config, name, progress);
+    return new Conversion(format, config, name, progress);
   }
 
   /// The same, heard by `listener`.
   public Conversion withProgress(Progress listener) {
-    return new Conversion(type, config, preset, listener);
+    return new Conversion(format, config, preset, listener);
   }
 }

@@ -5,7 +5,7 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -87,7 +87,7 @@ public final class ConversionCache {
   ///
   /// @see #resolve(Path, Conversion, Consumer)
   public Path resolve(Path model) {
-    return resolve(model, Conversion.to(Weight.Type.F32), _ -> {});
+    return resolve(model, Conversion.to(WeightFormat.F32), _ -> {});
   }
 
   /// The model file for a checkpoint, converted now where it never was.
@@ -112,7 +112,7 @@ public final class ConversionCache {
     if (known == null) Converter.plan(model, conversion);   // What cannot be converted is not worth reading.
     var place = place();
     var hash = known == null ? hash(files, stamps, note, conversion) : known;
-    var key = Sha256.ofText(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.type().name(),
+    var key = Sha256.ofText(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.format().name(),
         String.valueOf(conversion.preset()), hash));
     var entry = place.resolve(key + ".safetensors");
     if (isWhole(entry)) return entry;

@@ -11,7 +11,7 @@ import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Tokenizer;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -57,7 +57,7 @@ public final class Converter {
   ///
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
-  public static Report convert(Path source, Path target, Weight.Type type) {
+  public static Report convert(Path source, Path target, WeightFormat type) {
     return convert(source, target, Conversion.to(type));
   }
 

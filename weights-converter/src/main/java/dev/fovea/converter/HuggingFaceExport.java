@@ -13,7 +13,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.text.Tokenizer;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.Family;
 import dev.fovea.models.ModelConfig;
 import java.lang.foreign.ValueLayout;
@@ -110,7 +110,7 @@ public final class HuggingFaceExport {
   /// @throws CheckpointException if the folder would be read as another model
   private static void requireSame(String model, ModelConfig config, Path folder) {
     var lost = new ArrayList<String>();
-    addDifferences("", config.toJson(), Converter.plan(folder, Conversion.to(Weight.Type.F32)).config(), lost);
+    addDifferences("", config.toJson(), Converter.plan(folder, Conversion.to(WeightFormat.F32)).config(), lost);
     if (!lost.isEmpty())
       throw new CheckpointException(model + ": Hugging Face's form has no place for " + String.join(", ", lost));
   }

@@ -3,12 +3,13 @@ package dev.fovea.converter;
 import dev.fovea.converter.source.Source;
 import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.CheckpointWeights;
+import dev.fovea.engine.checkpoint.StoredPanels;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -32,7 +33,7 @@ final class MappedSource implements WeightSource {
 
   private final Source checkpoint;
   private final NameMap names;
-  private final Weight.Type type;
+  private final WeightFormat format;
   private final CheckpointWriter writer;
   private final Conversion.Progress progress;
   private final Set<String> used = new TreeSet<>();
@@ -45,7 +46,7 @@ final class MappedSource implements WeightSource {
   MappedSource(Source checkpoint, NameMap names, Conversion conversion, CheckpointWriter writer) {
     this.checkpoint = checkpoint;
     this.names = names;
-    type = conversion.type();
+    format = conversion.format();
     progress = conversion.progress();
     this.writer = writer;
   }
@@ -152,11 +153,11 @@ final class MappedSource implements WeightSource {
     var shapeText = "[" + n + ", " + k + "]";
     var parts = find(name, (long) n * k, shapeText);
     if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
-    var dtype = DType.valueOf(type.name());
+    var dtype = StoredPanels.dtype(format);
     report(name, dtype, parts, n, k);
-    var shape = CheckpointWeights.panelShape(n, k).stream().mapToLong(i -> i).toArray();
-    schedule(name, dtype, parts, shape, sink -> elements.writePanels(parts, n, k, type, sink));
-    return new Weight(MemorySegment.NULL, type, Weight.Layout.PANELS, n, k);
+    var shape = StoredPanels.shape(format, n, k).stream().mapToLong(i -> i).toArray();
+    schedule(name, dtype, parts, shape, sink -> elements.writePanels(parts, n, k, format, sink));
+    return new Weight(MemorySegment.NULL, format, Weight.Layout.PANELS, n, k);
   }
 
   private List<Part> find(String name, long size, String shape) {

@@ -5,9 +5,11 @@ import dev.fovea.engine.checkpoint.CheckpointWeights;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.StoredPanels;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -78,11 +80,17 @@ final class UnmappedSource implements WeightSource {
     check(weights -> weights.matrix(name, n, k));
     var stored = model.tensor(name);
     matrixTypes.add(stored.dtype());
-    boolean panels = stored.shape().equals(CheckpointWeights.panelShape(n, k));
-    // Of the weight only its order counts, whatever the type of its elements.
-    var weight = new Weight(stored.data(), Weight.Type.F32, panels ? Weight.Layout.PANELS : Weight.Layout.ROWS, n, k);
-    place(name, i -> weight.index((int) (i / k), (int) (i % k)), n, k);
-    return new Weight(MemorySegment.NULL, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+    boolean panels = switch (StoredPanels.format(stored, n, k)) {
+      case null -> false;
+      case F32, F16, BF16 -> true;   // Elements that can be copied one by one.
+    };
+    place(name, panels ? i -> inPanels(i / k, i % k, k) : i -> i, n, k);
+    return new Weight(MemorySegment.NULL, WeightFormat.F32, Weight.Layout.PANELS, n, k);
+  }
+
+  /// Where element `(row, column)` is stored in panels of single elements.
+  private static long inPanels(long row, long column, int k) {
+    return (row / Weight.PANEL * k + column) * Weight.PANEL + row % Weight.PANEL;
   }
 
   /// Reads a parameter as a model does, which refuses what does not fit.

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Sha256;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ConversionCacheTest {
   private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
-  private static final Conversion F32 = Conversion.to(Weight.Type.F32);
+  private static final Conversion F32 = Conversion.to(WeightFormat.F32);
 
   @TempDir
   private Path folder;
@@ -130,7 +130,7 @@ class ConversionCacheTest {
   @Test
   void elementTypesHaveTheirEntries() {
     var source = FIXTURES.resolve("vit-tiny");
-    var half = cache.resolve(source, Conversion.to(Weight.Type.F16), conversions::add);
+    var half = cache.resolve(source, Conversion.to(WeightFormat.F16), conversions::add);
     assertThat(resolve(source)).isNotEqualTo(half);
     assertThat(half.toFile().length()).isLessThan(resolve(source).toFile().length());
     assertThat(conversions).hasSize(2);

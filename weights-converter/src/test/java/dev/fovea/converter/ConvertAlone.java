@@ -1,6 +1,6 @@
 package dev.fovea.converter;
 
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,7 +15,7 @@ final class ConvertAlone {
 
   public static void main(String[] arguments) {
     var paused = new AtomicBoolean(arguments.length < 4);
-    var conversion = Conversion.to(Weight.Type.valueOf(arguments[2])).withProgress((_, done, total) -> {
+    var conversion = Conversion.to(WeightFormat.valueOf(arguments[2])).withProgress((_, done, total) -> {
       if (done < total / 2 || paused.getAndSet(true)) return;
       System.out.println("halfway");
       try {

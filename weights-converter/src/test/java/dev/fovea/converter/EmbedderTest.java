@@ -13,7 +13,7 @@ import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.Model;
@@ -42,7 +42,7 @@ class EmbedderTest {
 
   private Path convert(String golden) {
     var file = folder.resolve(golden + ".safetensors");
-    Converter.convert(FIXTURES.resolve(golden), file, Weight.Type.F32);
+    Converter.convert(FIXTURES.resolve(golden), file, WeightFormat.F32);
     return file;
   }
 

@@ -8,6 +8,7 @@ import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.nn.Probe;
@@ -17,7 +18,7 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
 import dev.fovea.models.ModelRun;
@@ -48,7 +49,7 @@ class GoldenTest {
   @TempDir
   private Path folder;
 
-  private Path convert(String golden, Weight.Type type) {
+  private Path convert(String golden, WeightFormat type) {
     var file = folder.resolve(golden + "." + type + ".safetensors");
     Converter.convert(FIXTURES.resolve(golden), file, type);
     return file;
@@ -98,7 +99,7 @@ class GoldenTest {
   @ParameterizedTest
   @MethodSource("cases")
   void everyOutput(String golden) {
-    requireGolden(convert(golden, Weight.Type.F32), golden);
+    requireGolden(convert(golden, WeightFormat.F32), golden);
   }
 
   /// Requires that a model gives all outputs of a case, within its tolerance.
@@ -128,9 +129,29 @@ class GoldenTest {
     }
   }
 
+  /// Weights in memory and in the mapped file give the same bits.
+  @ParameterizedTest
+  @MethodSource("cases")
+  void loadedAndMapped(String golden) {
+    var formats = golden.equals("vit-tiny") ? WeightFormat.values() : new WeightFormat[] {WeightFormat.F32};
+    for (var format : formats) {
+      var model = convert(golden, format);
+      for (var provider : KernelProvider.values()) {
+        var mapped = outputs(model, golden, provider, 2, Residency.MAPPED);
+        outputs(model, golden, provider, 2, Residency.LOADED)
+            .forEach((name, values) -> assertThat(values).as(format + " " + provider + " " + name).isEqualTo(mapped.get(name)));
+      }
+    }
+  }
+
   private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads) {
-    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
-        var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
+    return outputs(model, golden, provider, threads, Residency.MAPPED);
+  }
+
+  private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads,
+      Residency residency) {
+    try (var checkpoint = Checkpoint.open(model, residency); var reference = Checkpoint.open(reference(golden));
+        var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
       var outputs = new TreeMap<String, float[]>();
       run.run(workspace, run.inputs(reference, arena), Probe.all()).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
@@ -142,7 +163,7 @@ class GoldenTest {
   @ParameterizedTest
   @MethodSource("cases")
   void replayedWithoutTheModel(String golden) {
-    var model = convert(golden, Weight.Type.F32);
+    var model = convert(golden, WeightFormat.F32);
     for (var provider : KernelProvider.values()) {
       var expected = outputs(model, golden, provider, 1);
       replayed(model, golden, provider).forEach((name, values) -> assertThat(values).as(provider + " " + name).isEqualTo(expected.get(name)));
@@ -189,7 +210,7 @@ class GoldenTest {
       "sam-tiny; vision_attentions.1 PATCH64->PATCH64",
       "sam-tiny; point.multi.mask_decoder.0.layers.0.token_to_image QUERY5+PROMPT2->PATCH64"})
   void everyAttentionHandsOutItsMap(String golden, String expected) {
-    var model = convert(golden, Weight.Type.F32);
+    var model = convert(golden, WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
         var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       var run = ModelRun.of(checkpoint, arena);
@@ -222,7 +243,7 @@ class GoldenTest {
   @ParameterizedTest
   @CsvSource({"vit-tiny.f16, F32, 4e-3", "vit-tiny.f16, F16, 4e-3", "vit-tiny, F16, 4e-3", "vit-tiny.bf16, F32, 4e-2",
       "vit-tiny.bf16, BF16, 4e-2", "vit-tiny, BF16, 4e-2"})
-  void halfPrecision(String golden, Weight.Type type, double tolerance) {
+  void halfPrecision(String golden, WeightFormat type, double tolerance) {
     var comparisons = compare(convert(golden, type), golden, KernelProvider.VECTOR, 2);
     assertThat(comparisons).hasSize(8);
     for (var c : comparisons) assertThat(c.maxError()).as(c.name()).isLessThan(tolerance * Math.max(1, c.maxAbs()));
@@ -233,8 +254,8 @@ class GoldenTest {
   /// A checkpoint that was published in 16 bits gives the same bits whether its weights stay in 16 bits or are widened to float32.
   @ParameterizedTest
   @CsvSource({"vit-tiny.f16, F16", "vit-tiny.bf16, BF16"})
-  void halfPrecisionIsRoundedFloat32(String golden, Weight.Type type) throws IOException {
-    Path widened = convert(golden, Weight.Type.F32), narrow = convert(golden, type);
+  void halfPrecisionIsRoundedFloat32(String golden, WeightFormat type) throws IOException {
+    Path widened = convert(golden, WeightFormat.F32), narrow = convert(golden, type);
     assertThat(Files.size(narrow)).isLessThan(Files.size(widened));
     for (var provider : KernelProvider.values()) {
       var expected = outputs(widened, golden, provider, 1);
@@ -245,7 +266,7 @@ class GoldenTest {
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "segformer-tiny", "segformer-tiny-rect"})
   void preprocessedPictures(String golden) {
-    try (var checkpoint = Checkpoint.open(convert(golden, Weight.Type.F32)); var reference = Checkpoint.open(reference(golden))) {
+    try (var checkpoint = Checkpoint.open(convert(golden, WeightFormat.F32)); var reference = Checkpoint.open(reference(golden))) {
       var input = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).apply(Picture.read(FIXTURES.resolve(golden).resolve("image.png")), 1);
       var expected = reference.tensor("input.pixel_values").toFloats();
       // Samples of one 255th are 2/255 apart after the normalisation to [-1, 1].
@@ -255,8 +276,8 @@ class GoldenTest {
 
   @Test
   void deterministicBytes() throws IOException {
-    var first = Files.readAllBytes(convert("vit-tiny", Weight.Type.F32));
-    assertThat(Files.readAllBytes(convert("vit-tiny", Weight.Type.F32))).isEqualTo(first);
+    var first = Files.readAllBytes(convert("vit-tiny", WeightFormat.F32));
+    assertThat(Files.readAllBytes(convert("vit-tiny", WeightFormat.F32))).isEqualTo(first);
   }
 
   @Test
@@ -266,12 +287,12 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json"))
         .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4").replace("\"intermediate_size\": 96", "\"intermediate_size\": 95"));
     var target = folder.resolve("out.safetensors");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("vit.encoder.layer.3.layernorm_before.weight': missing")
         .hasMessageContaining("vit.encoder.layer.0.intermediate.dense.weight': expected mlp.fc1.weight".replace("mlp", "blocks.0.mlp"));
     assertThat(target).doesNotExist();
     Files.writeString(source.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2"));
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("16 tensors have no place in the model");
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).hasMessageContaining("16 tensors have no place in the model");
   }
 
   /// A source that is cut in two, and one whose rows and columns are exchanged, which has the right number of elements.
@@ -282,14 +303,14 @@ class GoldenTest {
     var config = Files.readString(FIXTURES.resolve("dinov2-tiny-swiglu/config.json"));
     Files.writeString(source.resolve("config.json"), config.replace("\"mlp_ratio\": 4", "\"mlp_ratio\": 8"));
     var target = folder.resolve("out.safetensors");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("'encoder.layer.0.mlp.weights_in.weight': expected to hold blocks.0.mlp.w1.weight [256, 48], got [256, 48]")
         .hasMessageContaining("'encoder.layer.1.mlp.weights_out.weight': expected blocks.1.mlp.w3.weight [48, 256], got [48, 128]");
     var exchanged = Files.readAllBytes(source.resolve("model.safetensors"));
     var header = new String(exchanged, StandardCharsets.ISO_8859_1).replaceAll("(weights_out.weight\":\\{[^}]*)\\[48,128]", "$1[128,48]");
     Files.write(source.resolve("model.safetensors"), header.getBytes(StandardCharsets.ISO_8859_1));
     Files.writeString(source.resolve("config.json"), config);
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32))
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32))
         .hasMessageContaining("'encoder.layer.0.mlp.weights_out.weight': expected blocks.0.mlp.w3.weight [48, 128], got [128, 48]");
     assertThat(target).doesNotExist();
   }
@@ -301,10 +322,10 @@ class GoldenTest {
     Files.copy(FIXTURES.resolve("vit-tiny/config.json"), source.resolve("config.json"));
     var target = folder.resolve("out.safetensors");
     Files.write(source.resolve("pytorch_model.bin"), "\u0080\2cos\nsystem\nX\4\0\0\0exit\u0085R.".getBytes(StandardCharsets.ISO_8859_1));
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("pytorch_model.bin: ").hasMessageContaining("it uses 'os.system'");
     Files.writeString(source.resolve("model.safetensors.index.json"), "{\"weight_map\": {\"a\": \"model-00001.safetensors\"}}");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("index.json: the shard 'model-00001.safetensors' is missing");
     Files.delete(source.resolve("model.safetensors.index.json"));
     var first = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},";
@@ -314,7 +335,7 @@ class GoldenTest {
       var header = first + second.getKey();
       Files.write(source.resolve("model.safetensors"), ((char) header.length() + "\0".repeat(7) + header + "\0".repeat(12))
           .getBytes(StandardCharsets.ISO_8859_1));
-      assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+      assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
           .hasMessageContaining("model.safetensors: not a valid safetensors file").hasMessageContaining(second.getValue());
     }
     assertThat(target).doesNotExist();
@@ -329,7 +350,7 @@ class GoldenTest {
     var source = Files.createDirectory(folder.resolve("source"));
     for (var file : List.of("config.json", "model.safetensors")) Files.copy(FIXTURES.resolve("vit-tiny").resolve(file), source.resolve(file));
     var target = folder.resolve("out.safetensors");
-    assertThat(Converter.convert(source, target, Weight.Type.F32).nonFinite()).isEmpty();
+    assertThat(Converter.convert(source, target, WeightFormat.F32).nonFinite()).isEmpty();
     try (var channel = FileChannel.open(source.resolve("model.safetensors"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
       var bytes = channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size()).order(ByteOrder.LITTLE_ENDIAN);
       var header = JsonParser.parseString(StandardCharsets.UTF_8.decode(bytes.slice(8, (int) bytes.getLong(0))).toString()).getAsJsonObject();
@@ -341,11 +362,11 @@ class GoldenTest {
       bytes.putFloat(weight + 8, 1e6f);
     }
     var counted = Map.of("head.bias", 1L, "head.weight", 2L);
-    assertThat(Converter.convert(source, target, Weight.Type.F16)).returns(counted, Report::nonFinite)
+    assertThat(Converter.convert(source, target, WeightFormat.F16)).returns(counted, Report::nonFinite)
         .returns(Map.of("head.weight", 1L), Report::overflown);
-    assertThat(Converter.convert(source, target, Weight.Type.BF16)).returns(counted, Report::nonFinite).returns(Map.of(),
+    assertThat(Converter.convert(source, target, WeightFormat.BF16)).returns(counted, Report::nonFinite).returns(Map.of(),
         Report::overflown);
-    assertThat(Converter.convert(source, target, Weight.Type.F32)).returns(counted, Report::nonFinite).returns(Map.of(),
+    assertThat(Converter.convert(source, target, WeightFormat.F32)).returns(counted, Report::nonFinite).returns(Map.of(),
         Report::overflown);
     try (var checkpoint = Checkpoint.open(target)) {
       assertThat(checkpoint.tensor("head.bias").floatAt(0)).isNaN();
@@ -358,12 +379,12 @@ class GoldenTest {
     var source = Files.createDirectory(folder.resolve("source"));
     Files.copy(FIXTURES.resolve("vit-tiny.timm/model.safetensors"), source.resolve("model.safetensors"));
     var target = folder.resolve("out.safetensors");
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("tensors such as 'blocks.0.attn.qkv.weight' are a vit's but do not tell all sizes");
     var config = golden("vit-tiny.timm", "config.json");
     config.remove("model_args");
     Files.writeString(source.resolve("config.json"), config.toString());
-    Converter.convert(source, target, Weight.Type.F32);
+    Converter.convert(source, target, WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(target)) {
       var header = ModelHeader.of(checkpoint);
       assertThat(header.config().json().toString()).isEqualTo("{\"image_size\":[32,32],\"patch_size\":8,\"num_channels\":3,\"hidden_size\":48,"
@@ -375,17 +396,17 @@ class GoldenTest {
     }
     config.getAsJsonObject("pretrained_cfg").addProperty("crop_pct", 0.9);
     Files.writeString(source.resolve("config.json"), config.toString());
-    Converter.convert(source, target, Weight.Type.F32);
+    Converter.convert(source, target, WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(target)) {
       assertThat(Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).resize().shortestEdge()).isEqualTo(35);
     }
     config.addProperty("architecture", "eva02_tiny");
     Files.writeString(source.resolve("config.json"), config.toString());
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("architecture 'eva02_tiny' is not known");
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).hasMessageContaining("architecture 'eva02_tiny' is not known");
     config = golden("vit-tiny.timm", "config.json");
     config.getAsJsonObject("model_args").addProperty("qk_norm", true);
     Files.writeString(source.resolve("config.json"), config.toString());
-    assertThatThrownBy(() -> Converter.convert(source, target, Weight.Type.F32)).hasMessageContaining("model_args: 'qk_norm' is not supported");
+    assertThatThrownBy(() -> Converter.convert(source, target, WeightFormat.F32)).hasMessageContaining("model_args: 'qk_norm' is not supported");
   }
 
   @Test
@@ -393,7 +414,7 @@ class GoldenTest {
     var source = Files.createDirectory(folder.resolve("source"));
     Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), source.resolve("model.safetensors"));
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
-    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, "
             + "clip_vision_model, siglip, siglip_vision_model, bert, segformer, sam");
   }

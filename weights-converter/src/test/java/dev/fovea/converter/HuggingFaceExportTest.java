@@ -11,7 +11,7 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.StoredTensor;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -50,7 +50,7 @@ class HuggingFaceExportTest {
   @TempDir
   private Path folder;
 
-  private Path fovea(Path source, Weight.Type type) {
+  private Path fovea(Path source, WeightFormat type) {
     var file = folder.resolve(source.getFileName() + "." + type + "." + System.nanoTime() + ".safetensors");
     Converter.convert(source, file, type);
     return file;
@@ -108,7 +108,7 @@ class HuggingFaceExportTest {
   }
 
   /// What is in a folder is in another one too, after a second round.
-  private void requireFixedPoint(Path model, Path published, Weight.Type type) throws IOException {
+  private void requireFixedPoint(Path model, Path published, WeightFormat type) throws IOException {
     var again = fovea(published, type);
     assertThat(tensors(again)).isEqualTo(tensors(model));
     try (var first = Checkpoint.open(model); var second = Checkpoint.open(again)) {
@@ -134,7 +134,7 @@ class HuggingFaceExportTest {
       "segformer-tiny-rect", "sam-tiny"})
   void thereAndBack(String golden) throws IOException {
     var source = FIXTURES.resolve(golden);
-    var model = fovea(source, Weight.Type.F32);
+    var model = fovea(source, WeightFormat.F32);
     var published = folder.resolve("published");
     var report = HuggingFaceExport.write(model, published);
     var before = tensors(source.resolve(MODEL));
@@ -160,7 +160,7 @@ class HuggingFaceExportTest {
     requireSaid("", json(source.resolve("config.json")), json(published.resolve("config.json")));
     for (var file : List.of("preprocessor_config.json", "tokenizer.json"))
       if (Files.exists(source.resolve(file))) assertThat(json(published.resolve(file))).isEqualTo(json(source.resolve(file)));
-    requireFixedPoint(model, published, Weight.Type.F32);
+    requireFixedPoint(model, published, WeightFormat.F32);
   }
 
   /// Every field of a fixture's config says the same in the exported one.
@@ -189,7 +189,7 @@ class HuggingFaceExportTest {
   /// Elements keep their type and bits: matrices are those that were published.
   @ParameterizedTest
   @CsvSource({"vit-tiny.f16, F16, float16", "vit-tiny.bf16, BF16, bfloat16"})
-  void halfPrecision(String golden, Weight.Type type, String torch) throws IOException {
+  void halfPrecision(String golden, WeightFormat type, String torch) throws IOException {
     var model = fovea(FIXTURES.resolve(golden), type);
     var published = published(model);
     var before = tensors(FIXTURES.resolve(golden).resolve(MODEL));
@@ -207,7 +207,7 @@ class HuggingFaceExportTest {
   @CsvSource({"vit-tiny.timm, vit-tiny", "vit-tiny.sharded, vit-tiny", "dinov2-tiny.facebook, dinov2-tiny",
       "dinov2-tiny-swiglu.facebook, dinov2-tiny-swiglu", "sam-tiny.facebook, sam-tiny"})
   void otherNames(String golden, String same) {
-    var after = tensors(published(fovea(FIXTURES.resolve(golden), Weight.Type.F32)).resolve(MODEL));
+    var after = tensors(published(fovea(FIXTURES.resolve(golden), WeightFormat.F32)).resolve(MODEL));
     var before = tensors(FIXTURES.resolve(same).resolve(MODEL));
     for (var tensors : List.of(before, after)) tensors.remove("embeddings.mask_token");
     assertThat(after).isEqualTo(before);
@@ -219,13 +219,13 @@ class HuggingFaceExportTest {
 
   /// There and back with all tensors.
   private JsonObject requireSame(Path source, String architecture) throws IOException {
-    var model = fovea(source, Weight.Type.F32);
+    var model = fovea(source, WeightFormat.F32);
     var published = published(model);
     assertThat(tensors(published.resolve(MODEL))).isEqualTo(tensors(source.resolve(MODEL)));
     var said = json(published.resolve("config.json"));
     assertThat(said.get("architectures").toString()).isEqualTo("[\"" + architecture + "\"]");
     requireSaid("", json(source.resolve("config.json")), said);
-    requireFixedPoint(model, published, Weight.Type.F32);
+    requireFixedPoint(model, published, WeightFormat.F32);
     return said;
   }
 
@@ -258,12 +258,12 @@ class HuggingFaceExportTest {
   /// Only the kind with registers resamples positions with antialiasing, and it may have none.
   @Test
   void dinov2WithAntialiasingAndWithoutRegisters() throws IOException {
-    var model = changed(fovea(FIXTURES.resolve("dinov2-tiny"), Weight.Type.F32), "antialias",
+    var model = changed(fovea(FIXTURES.resolve("dinov2-tiny"), WeightFormat.F32), "antialias",
         config -> config.replace("\"interpolate_antialias\":false", "\"interpolate_antialias\":true"), tensor -> tensor);
     var published = published(model);
     assertThat(json(published.resolve("config.json")).get("model_type").getAsString()).isEqualTo("dinov2_with_registers");
     assertThat(tensors(published.resolve(MODEL)).get("embeddings.register_tokens").shape).containsExactly(1L, 0L, 48L);
-    requireFixedPoint(model, published, Weight.Type.F32);
+    requireFixedPoint(model, published, WeightFormat.F32);
   }
 
   /// Matrices that are stored row by row are read as well.
@@ -273,7 +273,7 @@ class HuggingFaceExportTest {
     try (var source = Checkpoint.open(FIXTURES.resolve("vit-tiny").resolve(MODEL))) {
       var stored = source.tensor("classifier.weight");
       var rows = new StoredTensor("head.weight", DType.F32, stored.shape(), stored.data());
-      var model = changed(fovea(FIXTURES.resolve("vit-tiny"), Weight.Type.F32), "rows", config -> config,
+      var model = changed(fovea(FIXTURES.resolve("vit-tiny"), WeightFormat.F32), "rows", config -> config,
           tensor -> tensor.name().equals("head.weight") ? rows : tensor);
       assertThat(tensors(published(model).resolve(MODEL)).get("classifier.weight")).isEqualTo(head);
     }
@@ -283,22 +283,22 @@ class HuggingFaceExportTest {
   void preprocessingThatWasNotPublishedNamesWhatDoesIt() throws IOException {
     var types = new HashMap<String, String>();
     for (var golden : List.of("dinov2-tiny", "sam-tiny", "siglip-tiny")) {
-      var preprocessing = json(published(fovea(FIXTURES.resolve(golden), Weight.Type.F32)).resolve("preprocessor_config.json"));
+      var preprocessing = json(published(fovea(FIXTURES.resolve(golden), WeightFormat.F32)).resolve("preprocessor_config.json"));
       types.put(golden, preprocessing.get("image_processor_type").getAsString());
       assertThat(preprocessing.get("do_center_crop").getAsBoolean()).isFalse();
     }
     assertThat(types).isEqualTo(
         Map.of("dinov2-tiny", "ViTImageProcessor", "sam-tiny", "SamImageProcessor", "siglip-tiny", "ViTImageProcessor"));
-    assertThat(json(published(fovea(FIXTURES.resolve("vit-tiny.timm"), Weight.Type.F32)).resolve("preprocessor_config.json"))
+    assertThat(json(published(fovea(FIXTURES.resolve("vit-tiny.timm"), WeightFormat.F32)).resolve("preprocessor_config.json"))
         .get("image_processor_type").getAsString()).isEqualTo("CLIPImageProcessor");
-    assertThat(published(fovea(FIXTURES.resolve("bert-tiny-classifier"), Weight.Type.F32)).resolve("preprocessor_config.json"))
+    assertThat(published(fovea(FIXTURES.resolve("bert-tiny-classifier"), WeightFormat.F32)).resolve("preprocessor_config.json"))
         .doesNotExist();
   }
 
   /// What the form has no place for is an error, and nothing is left of the folder.
   @Test
   void whatCannotBeSaid() throws IOException {
-    var segformer = fovea(FIXTURES.resolve("segformer-tiny"), Weight.Type.F32);
+    var segformer = fovea(FIXTURES.resolve("segformer-tiny"), WeightFormat.F32);
     requireRefused(changed(segformer, "eps", config -> config.replace("1.0E-5", "1.0E-6"), tensor -> tensor),
         "eps.safetensors: Hugging Face's form has no place for 'layer_norm_eps' 1.0E-6, which would be read as 1.0E-5");
     requireRefused(changed(segformer, "unknown", (key, value) -> key.equals("family") ? "vgg" : value, tensor -> tensor),
@@ -308,7 +308,7 @@ class HuggingFaceExportTest {
         "missing.safetensors: weight 'head.linear_pred.bias': missing, expected [9]");
     requireRefused(changed(segformer, "more", config -> config, tensor -> tensor.name().equals(bias)
         ? new StoredTensor("extra", tensor.dtype(), tensor.shape(), tensor.data()) : tensor), "'extra': not used by the model");
-    requireRefused(changed(fovea(FIXTURES.resolve("vit-tiny"), Weight.Type.F32), "norm",
+    requireRefused(changed(fovea(FIXTURES.resolve("vit-tiny"), WeightFormat.F32), "norm",
         config -> config.replace("\"qkv_bias\":true", "\"qkv_bias\":true,\"pre_norm\":true"), tensor -> tensor.name().equals("norm.weight")
             ? new StoredTensor("norm_pre.weight", tensor.dtype(), tensor.shape(), tensor.data()) : tensor),
         "'norm_pre.weight': has no place in the published form");
@@ -330,7 +330,7 @@ class HuggingFaceExportTest {
 
   @Test
   void folders() throws IOException {
-    var model = fovea(FIXTURES.resolve("vit-tiny"), Weight.Type.F32);
+    var model = fovea(FIXTURES.resolve("vit-tiny"), WeightFormat.F32);
     var full = Files.createDirectory(folder.resolve("full"));
     Files.writeString(full.resolve("mine.txt"), "mine");
     assertThatThrownBy(() -> HuggingFaceExport.write(model, full)).isInstanceOf(CheckpointException.class)

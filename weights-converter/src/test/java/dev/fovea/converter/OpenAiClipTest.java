@@ -11,7 +11,7 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.Preprocessing;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,7 +58,7 @@ class OpenAiClipTest {
 
   private Path convert(Path source) {
     var target = folder.resolve("out.safetensors");
-    Converter.convert(source, target, Weight.Type.F32);
+    Converter.convert(source, target, WeightFormat.F32);
     return target;
   }
 
@@ -80,7 +80,7 @@ class OpenAiClipTest {
     tensors.put("input_resolution", Array.of(new int[0], 32)).put("context_length", Array.of(new int[0], 40))
         .put("vocab_size", Array.of(new int[0], 580)).put("transformer.resblocks.1.attn_mask", Array.zeros(40, 40));
     var script = tensors.writeTorch(source().resolve("model.pt"), true);
-    var dropped = Converter.convert(script, folder.resolve("out.safetensors"), Weight.Type.F32).dropped();
+    var dropped = Converter.convert(script, folder.resolve("out.safetensors"), WeightFormat.F32).dropped();
     assertThat(dropped).containsOnlyKeys("input_resolution", "context_length", "vocab_size", "transformer.resblocks.1.attn_mask");
     assertThat(checksums(folder.resolve("out.safetensors"))).isEqualTo(sums);
     requireGolden(folder.resolve("out.safetensors"), "clip-tiny");
@@ -106,7 +106,7 @@ class OpenAiClipTest {
       assertThat(header.preprocessing().integer("resample")).isEqualTo(2);
       assertThat(preprocessing.resize()).isEqualTo(new Preprocessing.Resize(32, 32, 0));
       var target = folder.resolve("hf.safetensors");
-      Converter.convert(source(), target, Weight.Type.F32);
+      Converter.convert(source(), target, WeightFormat.F32);
       try (var other = Checkpoint.open(target)) {
         assertThat(header.config().json()).isEqualTo(ModelHeader.of(other).config().json());
       }
@@ -120,15 +120,15 @@ class OpenAiClipTest {
     Files.copy(FIXTURES.resolve("clip-tiny/config.json"), source().resolve("config.json"));
     golden().write(source(), "open_clip_config.json", OPEN_CLIP);
     var target = folder.resolve("out.safetensors");
-    assertThat(Converter.convert(source(), target, Weight.Type.F32).configFrom()).endsWith("open_clip_config.json");
+    assertThat(Converter.convert(source(), target, WeightFormat.F32).configFrom()).endsWith("open_clip_config.json");
     Files.copy(FIXTURES.resolve("clip-tiny/model.safetensors"), source().resolve("model.safetensors"), StandardCopyOption.REPLACE_EXISTING);
-    assertThat(Converter.convert(source(), target, Weight.Type.F32).configFrom()).endsWith(source().getFileSystem().getSeparator() + "config.json");
+    assertThat(Converter.convert(source(), target, WeightFormat.F32).configFrom()).endsWith(source().getFileSystem().getSeparator() + "config.json");
     Files.delete(source().resolve("config.json"));
-    assertThatThrownBy(() -> Converter.convert(source(), target, Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source(), target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageContaining("there are no visual.conv1.weight, token_embedding.weight, text_projection: of open_clip's models");
     Files.delete(source().resolve("open_clip_config.json"));
     var tensors = small().write(source().resolve("model.safetensors"));
-    assertThat(Converter.convert(tensors, target, Weight.Type.F32).configFrom()).isEqualTo("the tensors' names and shapes");
+    assertThat(Converter.convert(tensors, target, WeightFormat.F32).configFrom()).isEqualTo("the tensors' names and shapes");
   }
 
   @Test

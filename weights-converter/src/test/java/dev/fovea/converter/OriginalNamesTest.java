@@ -12,7 +12,7 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.models.ModelRun;
@@ -112,7 +112,7 @@ class OriginalNamesTest {
     var npz = google(prefix);
     if (!prefix.isEmpty()) npz.put("opt/state/step", Array.of(new int[] {1}, 7));
     var source = source("ViT-Ti_8.npz", Foreign.npz(npz), "vit-tiny", "config.json");
-    var report = Converter.convert(source, target(), Weight.Type.F32);
+    var report = Converter.convert(source, target(), WeightFormat.F32);
     assertThat(report.configFrom()).endsWith("config.json");
     assertThat(report.dropped()).isEqualTo(prefix.isEmpty() ? Map.of() : Map.of("opt/state/step", "used in training only"));
     GoldenTest.requireGolden(target(), "vit-tiny");
@@ -122,7 +122,7 @@ class OriginalNamesTest {
   @Test
   void googlesViTWithoutAConfig() throws IOException {
     var source = source("ViT-Ti_8.npz", Foreign.npz(google("")), "vit-tiny");
-    var report = Converter.convert(source, target(), Weight.Type.F32);
+    var report = Converter.convert(source, target(), WeightFormat.F32);
     assertThat(report.configFrom()).isEqualTo("the tensors' names and shapes");
     assertThat(report.config().toString()).isEqualTo("{\"image_size\":[32,32],\"patch_size\":8,\"num_channels\":3,\"hidden_size\":48,"
         + "\"num_hidden_layers\":3,\"num_attention_heads\":3,\"intermediate_size\":96,\"qkv_bias\":true,\"layer_norm_eps\":1.0E-6,"
@@ -145,7 +145,7 @@ class OriginalNamesTest {
     for (int i = 0; i < features; i++) head.values()[i * features + i] = 1;
     npz.put("head/kernel", head);
     npz.put("head/bias", Array.zeros(features));
-    var report = Converter.convert(source("b.npz", Foreign.npz(npz), "vit-tiny"), target(), Weight.Type.F32);
+    var report = Converter.convert(source("b.npz", Foreign.npz(npz), "vit-tiny"), target(), WeightFormat.F32);
     assertThat(report.config().get("representation_size").getAsInt()).isEqualTo(features);
     var logits = logits("vit-tiny", KernelProvider.VECTOR);
     // The same model with a head that only picks features.
@@ -155,7 +155,7 @@ class OriginalNamesTest {
     for (int i = 0; i < features; i++) pick.values()[i * features + i] = 1;
     npz.put("head/kernel", pick);
     Files.delete(folder.resolve("source/b.npz"));
-    Converter.convert(source("c.npz", Foreign.npz(npz), "vit-tiny"), target(), Weight.Type.F32);
+    Converter.convert(source("c.npz", Foreign.npz(npz), "vit-tiny"), target(), WeightFormat.F32);
     var picked = logits("vit-tiny", KernelProvider.VECTOR);
     assertThat(logits).hasSize(picked.length).hasSizeGreaterThan(0);
     for (int i = 0; i < logits.length; i++) assertThat(logits[i]).isCloseTo((float) Math.tanh(2 * picked[i]), within(1e-5f));
@@ -176,22 +176,22 @@ class OriginalNamesTest {
     var npz = google("");
     npz.put("conv_root/kernel", Array.zeros(7, 7, 3, 64));
     var hybrid = source("R50.npz", Foreign.npz(npz), "vit-tiny");
-    assertThatThrownBy(() -> Converter.convert(hybrid, target(), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(hybrid, target(), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("R50.npz: a hybrid, whose patches a ResNet makes ('conv_root/kernel'), is not supported; expected a "
             + "ViT on plain patches");
     npz.remove("conv_root/kernel");
     var kernel = npz.remove("head/kernel");
     Files.write(hybrid.resolve("R50.npz"), Foreign.npz(npz));
-    assertThatThrownBy(() -> Converter.convert(hybrid, target(), Weight.Type.F32)).hasMessageEndingWith(
+    assertThatThrownBy(() -> Converter.convert(hybrid, target(), WeightFormat.F32)).hasMessageEndingWith(
         "there is no 'head/kernel': only ViTs that classify by their class token are supported");
     npz.put("head/kernel", kernel);
     npz.put("Transformer/posembed_input/pos_embedding", Array.zeros(1, 16, 48));
     Files.write(hybrid.resolve("R50.npz"), Foreign.npz(npz));
-    assertThatThrownBy(() -> Converter.convert(hybrid, target(), Weight.Type.F32)).hasMessageContaining(
+    assertThatThrownBy(() -> Converter.convert(hybrid, target(), WeightFormat.F32)).hasMessageContaining(
         "16 positions are not a class token's and a square's");
     Files.writeString(hybrid.resolve("config.json"), Files.readString(FIXTURES.resolve("vit-tiny/config.json")).replace(
         "\"num_attention_heads\": 3", "\"num_attention_heads\": 4"));
-    assertThatThrownBy(() -> Converter.convert(hybrid, target(), Weight.Type.F32)).hasMessageContaining(
+    assertThatThrownBy(() -> Converter.convert(hybrid, target(), WeightFormat.F32)).hasMessageContaining(
         "config.json: 'num_attention_heads': expected 3, as ");
     assertThat(target()).doesNotExist();
   }
@@ -238,7 +238,7 @@ class OriginalNamesTest {
     var config = JsonParser.parseString(Files.readString(FIXTURES.resolve("segformer-tiny/config.json"))).getAsJsonObject();
     config.remove("id2label");
     Files.writeString(folder.resolve("sizes.json"), config.toString());
-    var report = Converter.convert(source, target(), Conversion.to(Weight.Type.F32).withConfig(folder.resolve("sizes.json")));
+    var report = Converter.convert(source, target(), Conversion.to(WeightFormat.F32).withConfig(folder.resolve("sizes.json")));
     assertThat(report.configFrom()).isEqualTo(folder.resolve("sizes.json").toString());
     assertThat(report.dropped()).containsOnlyKeys("decode_head.conv_seg.weight", "decode_head.conv_seg.bias",
         "decode_head.linear_fuse.bn.num_batches_tracked");
@@ -253,20 +253,20 @@ class OriginalNamesTest {
   @Test
   void labelsOfTheCheckpoint() throws IOException {
     var source = source("segformer.pth", Foreign.openMmlab(nvlabs(), CLASSES, palette(3)), "segformer-tiny", "config.json");
-    Converter.convert(source, target(), Weight.Type.F32);
+    Converter.convert(source, target(), WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(target())) {
       assertThat(ModelHeader.of(checkpoint).labels()).startsWith("LABEL_0", "LABEL_1");
     }
     var config = JsonParser.parseString(Files.readString(source.resolve("config.json"))).getAsJsonObject();
     config.remove("id2label");
     Files.writeString(source.resolve("config.json"), config.toString());
-    Converter.convert(source, target(), Weight.Type.F32);
+    Converter.convert(source, target(), WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(target())) {
       assertThat(ModelHeader.of(checkpoint).labels()).containsExactly(CLASSES);
       assertThat(ModelHeader.of(checkpoint).palette()).as("a palette of other classes").isEqualTo(Palette.of(List.of(CLASSES)));
     }
     Files.write(source.resolve("segformer.pth"), Foreign.openMmlab(nvlabs(), new String[] {"one", "two"}));
-    assertThatThrownBy(() -> Converter.convert(source, target(), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.convert(source, target(), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("segformer.pth: expected names of 9 classes, as its head has, got 2; give --config FILE with an "
             + "id2label");
   }
@@ -370,7 +370,7 @@ class OriginalNamesTest {
     var tensors = mmsegmentation(new Random(6));
     var weights = Foreign.openMmlab(tensors, CLASSES, palette(9));
     var source = source("mmseg.pth", weights, "segformer-tiny", "config.json", "preprocessor_config.json");
-    var report = Converter.convert(source, target(), Weight.Type.F32);
+    var report = Converter.convert(source, target(), WeightFormat.F32);
     assertThat(report.config().get("mmseg_head").getAsBoolean()).isTrue();
     assertThat(report.dropped()).hasSize(5);
     var maps = new double[STAGES][];

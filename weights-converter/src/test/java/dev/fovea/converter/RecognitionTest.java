@@ -8,7 +8,7 @@ import com.google.gson.JsonParser;
 import dev.fovea.converter.Foreign.Array;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
 import dev.fovea.models.sam.SamConfig;
@@ -117,7 +117,7 @@ class RecognitionTest {
   @Test
   void segformerOfOtherSizes() throws IOException {
     Files.copy(FIXTURES.resolve("segformer-tiny/model.safetensors"), folder.resolve("model.safetensors"));
-    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(Weight.Type.F32))).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(WeightFormat.F32))).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("model.safetensors: there is no config.json beside it, and its tensors are a SegFormer under Hugging Face's names with stages of "
             + "[16, 24, 40, 48] channels and [1, 2, 1, 1] blocks and a head of 32 channels, which is none of segformer-b0, segformer-b1, "
             + "segformer-b2, segformer-b3, segformer-b4, segformer-b5: give --config FILE");
@@ -126,14 +126,14 @@ class RecognitionTest {
   @Test
   void presets() throws IOException {
     var source = FIXTURES.resolve("vit-tiny");
-    var preset = Conversion.to(Weight.Type.F32).withPreset("vit-base-patch16-224");
+    var preset = Conversion.to(WeightFormat.F32).withPreset("vit-base-patch16-224");
     assertThatThrownBy(() -> Converter.plan(source, preset)).isInstanceOf(CheckpointException.class).hasMessageContaining(
         "'vit.embeddings.cls_token': expected cls_token [1, 768], got [1, 1, 48]");
     assertThatThrownBy(() -> Converter.plan(source, preset.withPreset("vit-enormous"))).isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith("--preset 'vit-enormous': expected one of bert-base-uncased, ");
     assertThatThrownBy(() -> Converter.plan(source, preset.withConfig(source.resolve("config.json")))).hasMessage(
         "--config and --preset: expected one of them, got both");
-    var none = Conversion.to(Weight.Type.F32).withConfig(folder.resolve("none.json"));
+    var none = Conversion.to(WeightFormat.F32).withConfig(folder.resolve("none.json"));
     assertThatThrownBy(() -> Converter.plan(source, none)).hasMessageEndingWith("none.json: no such file");
     var names = new LinkedHashMap<String, Array>();
     names.put("vit.embeddings.cls_token", Array.zeros(1, 1, 192));
@@ -152,7 +152,7 @@ class RecognitionTest {
     var names = new LinkedHashMap<String, Array>();
     names.put("blocks.0.attn.qkv.weight", Array.zeros(1));
     names.put("head.weight", Array.zeros(5, 192));
-    var vit = Conversion.to(Weight.Type.F32).withPreset("vit-tiny-patch16-224");
+    var vit = Conversion.to(WeightFormat.F32).withPreset("vit-tiny-patch16-224");
     try (var checkpoint = Source.open(weights(names))) {
       var told = Recognition.of(checkpoint, folder, null, vit).published();
       assertThat(told.names()).isEqualTo(TimmNames.VIT);
@@ -171,32 +171,32 @@ class RecognitionTest {
   void aConfigElsewhere() throws IOException {
     var beside = folder.resolve("beside.safetensors");
     Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), folder.resolve("model.safetensors"));
-    Converter.convert(folder, beside, Conversion.to(Weight.Type.F32).withConfig(FIXTURES.resolve("vit-tiny/config.json")));
+    Converter.convert(folder, beside, Conversion.to(WeightFormat.F32).withConfig(FIXTURES.resolve("vit-tiny/config.json")));
     var whole = folder.resolve("whole.safetensors");
     Files.createDirectory(folder.resolve("whole"));
     for (var file : new String[] {"config.json", "model.safetensors"})
       Files.copy(FIXTURES.resolve("vit-tiny").resolve(file), folder.resolve("whole").resolve(file));
-    Converter.convert(folder.resolve("whole"), whole, Weight.Type.F32);
+    Converter.convert(folder.resolve("whole"), whole, WeightFormat.F32);
     assertThat(Files.mismatch(beside, whole)).isEqualTo(-1);
     // What asks for it wins over what is there.
     var config = JsonParser.parseString(Files.readString(FIXTURES.resolve("vit-tiny/config.json"))).getAsJsonObject();
     config.addProperty("layer_norm_eps", 0.5);
     Files.writeString(folder.resolve("other.json"), config.toString());
-    var report = Converter.plan(folder.resolve("whole"), Conversion.to(Weight.Type.F32).withConfig(folder.resolve("other.json")));
+    var report = Converter.plan(folder.resolve("whole"), Conversion.to(WeightFormat.F32).withConfig(folder.resolve("other.json")));
     assertThat(report.config().get("layer_norm_eps").getAsFloat()).isEqualTo(0.5f);
   }
 
   @Test
   void nothingTells() throws IOException {
     Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), folder.resolve("model.safetensors"));
-    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(Weight.Type.F32))).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(WeightFormat.F32))).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("model.safetensors: there is no config.json beside it, and tensors such as 'vit.embeddings.cls_token' are a vit's but do not tell all "
             + "sizes; give --config FILE, or --preset NAME, one of vit-base-patch16-224, vit-base-patch16-384, vit-large-patch16-224, "
             + "vit-small-patch16-224, vit-tiny-patch16-224");
     Files.delete(folder.resolve("model.safetensors"));
     var other = new LinkedHashMap<String, Array>();
     for (int i = 0; i < 6; i++) other.put("layer" + i, Array.zeros(1));
-    assertThatThrownBy(() -> Converter.plan(weights(other), Conversion.to(Weight.Type.F32))).hasMessageEndingWith("weights.npz: there is no "
+    assertThatThrownBy(() -> Converter.plan(weights(other), Conversion.to(WeightFormat.F32))).hasMessageEndingWith("weights.npz: there is no "
         + "config.json beside it, and the names of its tensors are of no family known here: layer0, layer1, layer2, layer3, …; give "
         + "--config FILE, or --preset NAME");
   }
@@ -207,11 +207,11 @@ class RecognitionTest {
     for (var file : new String[] {"config.json", "model.safetensors"})
       Files.copy(FIXTURES.resolve("bert-tiny-classifier").resolve(file), folder.resolve(file));
     Files.writeString(folder.resolve("tokenizer.json"), "{\"model\": {\"type\": \"Foo\"}}");
-    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(Weight.Type.F32))).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(WeightFormat.F32))).isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith(folder.resolve("tokenizer.json") + ": model: type 'Foo' is not known");
     Files.delete(folder.resolve("tokenizer.json"));
     Files.writeString(folder.resolve("vocab.txt"), "[CLS]\n[SEP]\n");
-    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(Weight.Type.F32))).isInstanceOf(CheckpointException.class)
+    assertThatThrownBy(() -> Converter.plan(folder, Conversion.to(WeightFormat.F32))).isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith(folder.resolve("vocab.txt").toString());
   }
 }

@@ -3,7 +3,7 @@ package dev.fovea.converter;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.engine.checkpoint.DType;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class ReportTest {
   private static final Path FIXTURES = Path.of("src/test/resources/fixtures");
 
-  private static Report plan(String golden, Weight.Type type) {
+  private static Report plan(String golden, WeightFormat type) {
     return Converter.plan(FIXTURES.resolve(golden), Conversion.to(type));
   }
 
@@ -28,7 +28,7 @@ class ReportTest {
 
   @Test
   void fusedAndCast() {
-    var report = plan("vit-tiny", Weight.Type.F16);
+    var report = plan("vit-tiny", WeightFormat.F16);
     assertThat(report.family()).isEqualTo("vit");
     assertThat(report.parameters()).isEqualTo(67_643);
     assertThat(report.config().get("hidden_size").getAsInt()).isEqualTo(48);
@@ -44,9 +44,9 @@ class ReportTest {
     // Matrices alone; a convolution's weight is one.
     assertThat(names(report, Report.Parameter::cast)).hasSize(14).contains("patch_embed.proj.weight", "head.weight")
         .doesNotContain("norm.weight");
-    assertThat(names(plan("vit-tiny", Weight.Type.F32), Report.Parameter::cast)).isEmpty();
+    assertThat(names(plan("vit-tiny", WeightFormat.F32), Report.Parameter::cast)).isEmpty();
     // What was published in 16 bits is widened where it is no matrix.
-    assertThat(names(plan("vit-tiny.f16", Weight.Type.F16), Report.Parameter::cast)).contains("norm.weight")
+    assertThat(names(plan("vit-tiny.f16", WeightFormat.F16), Report.Parameter::cast)).contains("norm.weight")
         .doesNotContain("head.weight");
     assertThat(names(report, Report.Parameter::folded)).isEmpty();
     assertThat(names(report, Report.Parameter::reordered)).isEmpty();
@@ -54,7 +54,7 @@ class ReportTest {
 
   @Test
   void foldedAndReordered() {
-    var report = plan("segformer-tiny", Weight.Type.F32);
+    var report = plan("segformer-tiny", WeightFormat.F32);
     assertThat(names(report, Report.Parameter::folded)).containsExactly("head.linear_fuse.bias", "head.linear_fuse.weight");
     var bias = parameter(report, "head.linear_fuse.bias").origins().getFirst();
     assertThat(bias.name()).isEqualTo("decode_head.batch_norm.bias");
@@ -67,7 +67,7 @@ class ReportTest {
 
   @Test
   void cutAndDropped() {
-    var report = plan("dinov2-tiny-swiglu", Weight.Type.F32);
+    var report = plan("dinov2-tiny-swiglu", WeightFormat.F32);
     var half = parameter(report, "blocks.0.mlp.w2.weight").origins().getFirst();
     assertThat(half).returns("encoder.layer.0.mlp.weights_in.weight", Report.Origin::name).returns(1, Report.Origin::part)
         .returns(2, Report.Origin::parts);

@@ -7,7 +7,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.Sha256;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -152,7 +152,7 @@ class StreamingTest {
     asked.waitFor();
     assertThat(names(folder)).hasSize(2);
 
-    var sha256 = Converter.convert(source, target, Weight.Type.F32).sha256();
+    var sha256 = Converter.convert(source, target, WeightFormat.F32).sha256();
     assertThat(names(folder)).hasSize(2).contains("model.safetensors");
     assertThat(sha256(target)).isEqualTo(sha256);
     try (var answer = working.getOutputStream()) {
@@ -188,7 +188,7 @@ class StreamingTest {
     var metadata = new TreeMap<String, Map<String, String>>();
     for (var golden : List.of("vit-tiny", "vit-tiny.sharded", "vit-tiny.legacy_pth", "vit-tiny.pytorch_bin")) {
       var target = folder.resolve(golden);
-      var report = Converter.convert(FIXTURES.resolve(golden), target, Weight.Type.F16);
+      var report = Converter.convert(FIXTURES.resolve(golden), target, WeightFormat.F16);
       assertThat(Files.size(target)).isEqualTo(report.bytes());
       assertThat(report.sha256()).isEqualTo(sha256(target));
       try (var checkpoint = Checkpoint.open(target)) {
@@ -207,7 +207,7 @@ class StreamingTest {
     assertThat(metadata.get("vit-tiny").get("sha256")).isEqualTo(metadata.get("vit-tiny.sharded").get("sha256"));
     assertThat(metadata.get("vit-tiny.legacy_pth")).isEqualTo(metadata.get("vit-tiny.sharded"));
     assertThat(metadata.get("vit-tiny.pytorch_bin")).isEqualTo(metadata.get("vit-tiny.sharded"));
-    assertThat(Converter.plan(FIXTURES.resolve("vit-tiny.sharded"), Conversion.to(Weight.Type.F32)).sources()).isEmpty();
+    assertThat(Converter.plan(FIXTURES.resolve("vit-tiny.sharded"), Conversion.to(WeightFormat.F32)).sources()).isEmpty();
     try (var checkpoint = Checkpoint.open(folder.resolve("vit-tiny.sharded"))) {
       assertThat(JsonParser.parseString(checkpoint.metadata().get("source")).getAsJsonObject().keySet())
           .containsExactly("model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
@@ -219,7 +219,7 @@ class StreamingTest {
   @Test
   void withoutWriting() throws IOException {
     var source = FIXTURES.resolve("vit-tiny");
-    var conversion = Conversion.to(Weight.Type.BF16);
+    var conversion = Conversion.to(WeightFormat.BF16);
     var report = Converter.convert(source, folder.resolve("model.safetensors"), conversion);
     assertThat(Converter.rehearse(source, conversion)).isEqualTo(report);
     var plan = Converter.plan(source, conversion);
@@ -231,7 +231,7 @@ class StreamingTest {
   @Test
   void everyBlockIsHeard() {
     var heard = new long[3];
-    Converter.convert(FIXTURES.resolve("vit-tiny"), folder.resolve("model.safetensors"), Conversion.to(Weight.Type.F32)
+    Converter.convert(FIXTURES.resolve("vit-tiny"), folder.resolve("model.safetensors"), Conversion.to(WeightFormat.F32)
         .withProgress(
         (tensor, done, total) -> {
           assertThat(tensor).isNotEmpty();
@@ -247,7 +247,7 @@ class StreamingTest {
   /// Whoever listens may end it: nothing is left.
   @Test
   void endedByTheListener() throws IOException {
-    var conversion = Conversion.to(Weight.Type.F32).withProgress((_, _, _) -> {
+    var conversion = Conversion.to(WeightFormat.F32).withProgress((_, _, _) -> {
       throw new IllegalStateException("enough");
     });
     assertThatThrownBy(() -> Converter.convert(FIXTURES.resolve("vit-tiny"), folder.resolve("model.safetensors"), conversion))

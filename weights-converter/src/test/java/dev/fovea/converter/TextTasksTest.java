@@ -10,7 +10,7 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.Classification;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.TextClassifier;
@@ -36,7 +36,7 @@ class TextTasksTest {
 
   private Path convert(Path source) {
     var file = folder.resolve(source.getFileName() + ".safetensors");
-    Converter.convert(source, file, Weight.Type.F32);
+    Converter.convert(source, file, WeightFormat.F32);
     return file;
   }
 

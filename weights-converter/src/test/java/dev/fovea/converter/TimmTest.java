@@ -16,7 +16,7 @@ import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
 import dev.fovea.engine.nn.Probe;
@@ -41,7 +41,7 @@ class TimmTest {
     var source = folder.resolve("timm");
     tensors.write(source, "config.json", config);
     var target = folder.resolve("out.safetensors");
-    Converter.convert(source, target, Weight.Type.F32);
+    Converter.convert(source, target, WeightFormat.F32);
     return target;
   }
 
@@ -231,11 +231,11 @@ class TimmTest {
   @Test
   void siglipPreset() {
     siglip().write(folder.resolve("model.safetensors"));
-    var conversion = Conversion.to(Weight.Type.F32).withPreset("siglip-base-patch16-224");
+    var conversion = Conversion.to(WeightFormat.F32).withPreset("siglip-base-patch16-224");
     assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), conversion))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("'pos_embed': expected visual.pos_embed [196, 768], got [1, 16, 48]");
-    assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), Weight.Type.F32))
+    assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), WeightFormat.F32))
         .hasMessageContaining("tensors such as 'attn_pool.latent' are a siglip's but do not tell all sizes; give --config FILE");
   }
 

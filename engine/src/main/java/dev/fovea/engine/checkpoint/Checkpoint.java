@@ -7,55 +7,73 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
-/// An open safetensors file: named tensors over mapped memory, and metadata.
+/// An open safetensors file: named tensors in memory or in the mapped file ([Residency]), and metadata.
 ///
-/// Opening reads the header alone; tensors are views of the mapped file. They may be used by any number of threads, until
-/// [#close()]; using one later throws [IllegalStateException].
+/// Tensors may be used by any number of threads, until [#close()]; using one later throws [IllegalStateException].
 public final class Checkpoint implements AutoCloseable {
   private final String name;
   private final @Nullable Path path;
+  private final Residency residency;
+  private final @Nullable Object fileKey;
   private final Arena arena;
   private final long size;
   private final Map<String, StoredTensor> tensors;
   private final Map<String, String> metadata;
 
-  private Checkpoint(String name, @Nullable Path path, Arena arena, MemorySegment file) {
+  /// @param fileKey tells the mapped file from another that takes its path; null where the system has none
+  private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable Object fileKey, Arena arena,
+      SafetensorsHeader header, Function<SafetensorsHeader.Entry, MemorySegment> memory) {
     this.name = name;
     this.path = path;
+    this.residency = residency;
+    this.fileKey = fileKey;
     this.arena = arena;
-    size = file.byteSize();
-    var header = SafetensorsHeader.parse(name, file);
-    tensors = header.tensors();
+    size = header.end();
+    tensors = header.tensors(memory);
     metadata = header.metadata();
   }
 
-  /// Maps a file.
+  /// Maps a file. Opening reads the header alone.
   ///
   /// @throws CheckpointException if there is no such file, it cannot be read, or it breaks a rule of the format
   public static Checkpoint open(Path path) {
-    return open(path, path.toString());
+    return open(path, Residency.MAPPED);
   }
 
-  /// Maps a file.
+  /// Opens a file.
+  ///
+  /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it does not fit in
+  ///     memory where it is loaded
+  public static Checkpoint open(Path path, Residency residency) {
+    return open(path, path.toString(), residency);
+  }
+
+  /// Opens a file.
   ///
   /// @param name what error messages call it
-  /// @throws CheckpointException if there is no such file, it cannot be read, or it breaks a rule of the format
-  public static Checkpoint open(Path path, String name) {
+  /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it does not fit in
+  ///     memory where it is loaded
+  public static Checkpoint open(Path path, String name, Residency residency) {
     if (Files.isDirectory(path)) throw new CheckpointException(name + ": expected a safetensors file, got a directory");
     var arena = Arena.ofShared();
     try (var channel = FileChannel.open(path)) {
-      var file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-      return new Checkpoint(name, path, arena, file);
+      return switch (residency) {
+        case LOADED -> load(channel, path, name, arena);
+        case MAPPED -> map(channel, path, name, arena);
+      };
     } catch (NoSuchFileException e) {
       arena.close();
       throw new CheckpointException(name + ": no such file", e);
     } catch (IOException e) {
       arena.close();
-      throw new CheckpointException(name + ": cannot be read: " + e.getMessage(), e);
+      throw new CheckpointException(name + ": cannot be read: " + WholeFile.reason(e), e);
     } catch (InternalError e) {
       arena.close();
       throw new CheckpointException(name + ": was truncated while it was being opened", e);
@@ -63,6 +81,22 @@ public final class Checkpoint implements AutoCloseable {
       arena.close();
       throw e;
     }
+  }
+
+  private static Checkpoint map(FileChannel channel, Path path, String name, Arena arena) throws IOException {
+    var file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+    var header = SafetensorsHeader.parse(name, file, file.byteSize());
+    return new Checkpoint(name, path, Residency.MAPPED, attributes(path).fileKey(), arena, header, header.in(file));
+  }
+
+  private static BasicFileAttributes attributes(Path path) throws IOException {
+    return Files.readAttributes(path, BasicFileAttributes.class);
+  }
+
+  private static Checkpoint load(FileChannel channel, Path path, String name, Arena arena) throws IOException {
+    var header = SafetensorsHeader.read(name, channel);
+    var memory = new LoadedTensors(name, channel, header, arena).read();
+    return new Checkpoint(name, path, Residency.LOADED, null, arena, header, entry -> memory.get(entry.name()));
   }
 
   /// Reads a file that is in memory, such as a resource.
@@ -74,7 +108,8 @@ public final class Checkpoint implements AutoCloseable {
     try {
       var file = arena.allocate(bytes.length, 64);
       MemorySegment.copy(MemorySegment.ofArray(bytes), 0, file, 0, bytes.length);
-      return new Checkpoint(name, null, arena, file.asReadOnly());
+      var header = SafetensorsHeader.parse(name, file, bytes.length);
+      return new Checkpoint(name, null, Residency.LOADED, null, arena, header, header.in(file.asReadOnly()));
     } catch (RuntimeException e) {
       arena.close();
       throw e;
@@ -86,9 +121,14 @@ public final class Checkpoint implements AutoCloseable {
     return name;
   }
 
-  /// The file that is mapped; null for one in memory.
+  /// The file that was opened; null for bytes.
   public @Nullable Path path() {
     return path;
+  }
+
+  /// Where the tensors are.
+  public Residency residency() {
+    return residency;
   }
 
   /// Bytes of the file.
@@ -115,9 +155,10 @@ public final class Checkpoint implements AutoCloseable {
     return metadata;
   }
 
-  /// Runs what reads the mapped tensors, and says clearly when another program truncates the file meanwhile.
+  /// Runs what reads tensors, and says clearly when another program truncates the mapped file meanwhile. A file that was loaded, or
+  /// that another one has taken the place of, may change as it likes.
   ///
-  /// @throws CheckpointException if the file has become shorter
+  /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {
     checkLength(null);
     try {
@@ -129,16 +170,17 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private void checkLength(@Nullable InternalError cause) {
-    if (path == null) return;
+    if (residency == Residency.LOADED) return;
     try {
-      long now = Files.size(path);
-      if (now < size) throw new CheckpointException(name + ": was truncated while in use: expected " + size + " bytes, got " + now, cause);
+      var now = attributes(path);
+      if (now.size() < size && Objects.equals(now.fileKey(), fileKey))
+        throw new CheckpointException(name + ": was truncated while in use: expected " + size + " bytes, got " + now.size(), cause);
     } catch (IOException e) {
       // A file that was deleted or moved stays mapped whole: nothing is wrong with the memory.
     }
   }
 
-  /// Unmaps the file; closing twice is harmless.
+  /// Frees the memory, or unmaps the file; closing twice is harmless.
   @Override
   public void close() {
     if (arena.scope().isAlive()) arena.close();

@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -10,9 +11,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/// The parameters of a checkpoint. Matrices in panels, nearly all of a model, stay in the mapped file. The rest is copied
-/// once: so every kernel but the product sees one kind of memory, and a file that is truncated meanwhile meets only the
-/// product, which is guarded.
+/// The parameters of a checkpoint. Matrices in panels, nearly all of a model, stay where the checkpoint has them ([Residency]).
+/// The rest is copied once: so every kernel but the product sees plain memory alone, and a mapped file that is truncated meets
+/// only the product, which is guarded.
 public final class CheckpointWeights implements WeightSource {
   private final Checkpoint checkpoint;
   private final Arena arena;
@@ -21,11 +22,6 @@ public final class CheckpointWeights implements WeightSource {
   public CheckpointWeights(Checkpoint checkpoint, Arena arena) {
     this.checkpoint = checkpoint;
     this.arena = arena;
-  }
-
-  /// The shape in which a matrix `[n, k]` is stored in panels.
-  public static List<Long> panelShape(int n, int k) {
-    return List.of((long) Weight.panels(n), (long) k, (long) Weight.PANEL);
   }
 
   @Override
@@ -51,25 +47,15 @@ public final class CheckpointWeights implements WeightSource {
   @Override
   public Weight matrix(String name, int n, int k) {
     var stored = find(name, "[" + n + ", " + k + "]");
-    if (stored.shape().equals(panelShape(n, k))) return panels(name, stored, n, k);
+    var format = StoredPanels.format(stored, n, k);
+    if (format != null) return new Weight(stored.data(), format, Weight.Layout.PANELS, n, k);
     if (!stored.shape().equals(List.of((long) n, (long) k)))
       throw new MismatchException("'" + name + "': expected [" + n + ", " + k + "], got " + stored.shape());
-    var packed = arena.allocate(Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k), 64);
+    var packed = arena.allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k), 64);
     try (var temporary = Arena.ofConfined()) {
       Weight.pack(widened(stored, temporary), packed, n, k);
     }
-    return new Weight(packed, Weight.Type.F32, Weight.Layout.PANELS, n, k);
-  }
-
-  private static Weight panels(String name, StoredTensor stored, int n, int k) {
-    var type = switch (stored.dtype()) {
-      case F32 -> Weight.Type.F32;
-      case F16 -> Weight.Type.F16;
-      case BF16 -> Weight.Type.BF16;
-      case F64, I64, I32, I16, I8, U8, BOOL ->
-          throw new MismatchException("'" + name + "': expected F32, F16 or BF16 in panels, got " + stored.dtype());
-    };
-    return new Weight(stored.data(), type, Weight.Layout.PANELS, n, k);
+    return new Weight(packed, WeightFormat.F32, Weight.Layout.PANELS, n, k);
   }
 
   private StoredTensor find(String name, String shape) {

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
@@ -46,9 +47,9 @@ public final class RandomWeights implements WeightSource {
 
   @Override
   public Weight matrix(String name, int n, int k) {
-    var segment = arena.allocate(Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k), 64);
+    var segment = arena.allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k), 64);
     fill(segment);
-    return new Weight(segment, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+    return new Weight(segment, WeightFormat.F32, Weight.Layout.PANELS, n, k);
   }
 
   /// A linear congruential generator (Knuth's MMIX constants): a billion parameters in a second or two.

@@ -9,19 +9,24 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /// The header of a safetensors file, with every rule of the format checked: eight bytes of length, JSON, then the tensors'
 /// bytes without holes (`docs/source/index.mdx` and `safetensors/src/tensor.rs` of the safetensors project).
 ///
-/// @param tensors by name, in the order of their bytes
-record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> metadata) {
+/// @param entries the tensors, in the order of their bytes
+/// @param data byte of the file where they begin
+/// @param end byte where the last one ends, and with it the file
+record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long data, long end) {
   static final String METADATA = "__metadata__";
   static final int LENGTH_BYTES = 8;
   /// The format's own limit, which keeps a hostile header from taking all memory.
@@ -29,24 +34,61 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
 
   private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  /// An entry of the header; offsets count from the end of the header.
-  private record Entry(String name, DType dtype, List<Long> shape, long begin, long end) {}
+  /// A tensor; offsets count from the end of the header.
+  record Entry(String name, DType dtype, List<Long> shape, long begin, long end) {
+    long size() {
+      return end - begin;
+    }
+  }
 
+  /// @param bytes the file's beginning, at least up to the end of the header where a file of `fileBytes` can hold it
   /// @throws CheckpointException if a rule is broken
-  static SafetensorsHeader parse(String file, MemorySegment bytes) {
-    return new Parser(file, bytes).parse();
+  static SafetensorsHeader parse(String file, MemorySegment bytes, long fileBytes) {
+    return new Parser(file, bytes, fileBytes).parse();
+  }
+
+  /// Reads the header alone.
+  ///
+  /// @throws CheckpointException if a rule is broken, or the file is truncated meanwhile
+  static SafetensorsHeader read(String file, FileChannel channel) throws IOException {
+    long fileBytes = channel.size();
+    var begin = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    if (fileBytes >= LENGTH_BYTES) WholeFile.readFully(file, channel, begin, 0);
+    long length = begin.getLong(0);
+    // What breaks a rule is the parser's affair.
+    if (length < 0 || length > Math.min(MAX_BYTES, fileBytes - LENGTH_BYTES))
+      return parse(file, MemorySegment.ofArray(begin.array()), fileBytes);
+    var header = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
+    WholeFile.readFully(file, channel, header, 0);
+    return parse(file, MemorySegment.ofArray(header.array()), fileBytes);
+  }
+
+  /// Where a tensor's bytes are in the whole file.
+  Function<Entry, MemorySegment> in(MemorySegment file) {
+    return entry -> file.asSlice(data + entry.begin, entry.size());
+  }
+
+  /// The tensors by name, in the order of their bytes.
+  ///
+  /// @param memory holds a tensor's bytes
+  Map<String, StoredTensor> tensors(Function<Entry, MemorySegment> memory) {
+    var tensors = new LinkedHashMap<String, StoredTensor>();
+    for (var entry : entries) tensors.put(entry.name, new StoredTensor(entry.name, entry.dtype, entry.shape, memory.apply(entry)));
+    return Collections.unmodifiableMap(tensors);
   }
 
   private static final class Parser {
     private final String file;
     private final MemorySegment bytes;
+    private final long fileBytes;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
     private boolean metadataSeen;
 
-    Parser(String file, MemorySegment bytes) {
+    Parser(String file, MemorySegment bytes, long fileBytes) {
       this.file = file;
       this.bytes = bytes;
+      this.fileBytes = fileBytes;
     }
 
     private CheckpointException broken(String why) {
@@ -55,15 +97,15 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
     }
 
     SafetensorsHeader parse() {
-      if (bytes.byteSize() < LENGTH_BYTES)
-        throw broken(bytes.byteSize() == 0 ? "it is empty" : "it has " + bytes.byteSize() + " bytes, fewer than the 8 of the header's length");
+      if (fileBytes < LENGTH_BYTES)
+        throw broken(fileBytes == 0 ? "it is empty" : "it has " + fileBytes + " bytes, fewer than the 8 of the header's length");
       long length = bytes.get(LENGTH, 0);
       if (length < 0 || length > MAX_BYTES)
         throw broken("its first 8 bytes give a header of " + Long.toUnsignedString(length) + " bytes, more than " + MAX_BYTES);
-      if (length > bytes.byteSize() - LENGTH_BYTES)
-        throw broken("the header has " + length + " bytes, the file only " + (bytes.byteSize() - LENGTH_BYTES) + " more");
+      long rest = fileBytes - LENGTH_BYTES;
+      if (length > rest) throw broken("the header has " + length + " bytes, the file only " + rest + " more");
       readJson(text(bytes.asSlice(LENGTH_BYTES, length)));
-      return new SafetensorsHeader(tensors(bytes.asSlice(LENGTH_BYTES + length)), Map.copyOf(metadata));
+      return new SafetensorsHeader(ordered(rest - length), Map.copyOf(metadata), LENGTH_BYTES + length, fileBytes);
     }
 
     private String text(MemorySegment header) {
@@ -155,10 +197,10 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
       return List.copyOf(numbers);
     }
 
-    private Map<String, StoredTensor> tensors(MemorySegment buffer) {
+    /// @param bytes behind the header
+    private List<Entry> ordered(long bytes) {
       var ordered = new ArrayList<>(entries.values());
       ordered.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
-      var tensors = new LinkedHashMap<String, StoredTensor>();
       long end = 0;
       for (var entry : ordered) {
         if (entry.begin < end) throw broken("tensor '" + entry.name + "' overlaps the one before it at byte " + entry.begin);
@@ -167,13 +209,12 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
         long size = size(entry);
         if (entry.end - entry.begin != size)
           throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " needs " + size + " bytes, data_offsets give " + (entry.end - entry.begin));
-        if (entry.end > buffer.byteSize())
-          throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + " of " + buffer.byteSize() + "; is the file truncated?");
+        if (entry.end > bytes)
+          throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + " of " + bytes + "; is the file truncated?");
         end = entry.end;
-        tensors.put(entry.name, new StoredTensor(entry.name, entry.dtype, entry.shape, buffer.asSlice(entry.begin, size)));
       }
-      if (end != buffer.byteSize()) throw broken((buffer.byteSize() - end) + " bytes follow the last tensor");
-      return java.util.Collections.unmodifiableMap(tensors);
+      if (end != bytes) throw broken((bytes - end) + " bytes follow the last tensor");
+      return List.copyOf(ordered);
     }
 
     private long size(Entry entry) {

@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -85,13 +86,9 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
   /// segment's elements one by one are slow until C2 has compiled the loop.
   public void read(long from, float[] to, int at, int n) {
     switch (dtype) {
-      case F32 -> MemorySegment.copy(data, F32, 4 * from, to, at, n);
-      case F16, BF16 -> {
-        var narrow = new short[n];
-        MemorySegment.copy(data, I16, 2 * from, narrow, 0, n);
-        if (dtype == DType.F16) for (int i = 0; i < n; i++) to[at + i] = Float.float16ToFloat(narrow[i]);
-        else for (int i = 0; i < n; i++) to[at + i] = Float.intBitsToFloat(narrow[i] << 16);
-      }
+      case F32 -> WeightFormat.F32.decode(data, 4 * from, 1, n, to, at);
+      case F16 -> WeightFormat.F16.decode(data, 2 * from, 1, n, to, at);
+      case BF16 -> WeightFormat.BF16.decode(data, 2 * from, 1, n, to, at);
       case F64, I64, I32, I16, I8, U8, BOOL -> { for (int i = 0; i < n; i++) to[at + i] = floatAt(from + i); }
     }
   }

@@ -2,6 +2,7 @@ package dev.fovea.engine.checkpoint;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.util.Set;
 
 /// Where a model's parameters come from: a file, or a generator of parameters of any shape.
@@ -56,7 +57,7 @@ public interface WeightSource {
 
       @Override
       public Weight matrix(String name, int n, int k) {
-        return new Weight(java.lang.foreign.MemorySegment.NULL, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+        return new Weight(java.lang.foreign.MemorySegment.NULL, WeightFormat.F32, Weight.Layout.PANELS, n, k);
       }
     };
   }

@@ -10,6 +10,7 @@ import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Window;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -108,7 +109,7 @@ public final class Weights {
       return ledger.source.matrix(scope + name, n, k);
     } catch (WeightSource.MismatchException e) {
       ledger.problems.add(e.getMessage());
-      return new Weight(MemorySegment.NULL, Weight.Type.F32, Weight.Layout.PANELS, n, k);
+      return new Weight(MemorySegment.NULL, WeightFormat.F32, Weight.Layout.PANELS, n, k);
     }
   }
 

@@ -2,6 +2,7 @@ package dev.fovea.engine.checkpoint;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileStore;
@@ -10,7 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/// Writes files that appear under their name when they are complete, or not at all.
+/// Reads all that is asked for, and writes files that appear under their name when they are complete, or not at all.
 public final class WholeFile {
   private WholeFile() {}
 
@@ -79,9 +80,25 @@ public final class WholeFile {
     while (buffer.hasRemaining()) channel.write(buffer);
   }
 
+  /// Fills what remains of a buffer from byte `from` of a file on.
+  ///
+  /// @param name what error messages call the file
+  /// @throws CheckpointException if the file ends before
+  static void readFully(String name, FileChannel channel, ByteBuffer buffer, long from) throws IOException {
+    long end = from + buffer.remaining();
+    for (long at = from; buffer.hasRemaining(); ) {
+      int read = channel.read(buffer, at);
+      if (read < 0)
+        throw new CheckpointException(name + ": was truncated while it was being read: expected bytes up to " + end + ", got "
+            + channel.size());
+      at += read;
+    }
+  }
+
   /// Why a file cannot be written or read, in words.
   public static String reason(IOException e) {
-    return e instanceof AccessDeniedException ? "access denied"
+    return e instanceof ClosedByInterruptException ? "the thread was interrupted"
+        : e instanceof AccessDeniedException ? "access denied"
         : e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
   }
 }

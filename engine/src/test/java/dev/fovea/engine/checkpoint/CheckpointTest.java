@@ -12,13 +12,28 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// One test a rule of the safetensors format, with the bytes inline.
 class CheckpointTest {
+  @TempDir
+  private static Path shared;
+
   private static void broken(String why, byte[] file) {
-    assertThatThrownBy(() -> Checkpoint.read("x.st", file)).isInstanceOf(CheckpointException.class)
+    broken(why, () -> Checkpoint.read("x.st", file));
+    var path = shared.resolve("x.st");
+    for (var residency : Residency.values()) {
+      // A new file each time: one that is mapped must not be overwritten.
+      assertThatCode(() -> Files.deleteIfExists(path)).doesNotThrowAnyException();
+      assertThatCode(() -> Files.write(path, file)).doesNotThrowAnyException();
+      broken(why, () -> Checkpoint.open(path, "x.st", residency));
+    }
+  }
+
+  private static void broken(String why, ThrowingCallable open) {
+    assertThatThrownBy(open).isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith("x.st: not a valid safetensors file: ").hasMessageContaining(why)
         .satisfies(e -> assertThat(e.getMessage().lines().count()).isEqualTo(1));
   }

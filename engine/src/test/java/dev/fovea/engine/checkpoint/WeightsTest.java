@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -79,7 +80,7 @@ class WeightsTest {
     assertThatThrownBy(() -> bind(f32(new CheckpointWriter(), "a", 6), w -> w.tensor("a", 2, 3)))
         .isInstanceOf(CheckpointException.class).hasMessageContaining("'a': expected [2, 3], got [6]");
     assertThatThrownBy(() -> bind(new CheckpointWriter().tensor("a", DType.I32, new long[] {1, 2, 16}, () -> floats(32)), w -> w.matrix("a", 16, 2)))
-        .isInstanceOf(CheckpointException.class).hasMessageContaining("'a': expected F32, F16 or BF16 in panels, got I32");
+        .isInstanceOf(CheckpointException.class).hasMessageContaining("'a': expected one of [F32, F16, BF16] in panels, got I32");
   }
 
   @ParameterizedTest
@@ -99,18 +100,34 @@ class WeightsTest {
   @EnumSource(names = {"F32", "F16", "BF16"})
   void panels(DType dtype) {
     int n = 21, k = 5;
-    var packed = Arena.ofAuto().allocate(Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k));
+    var packed = Arena.ofAuto().allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k));
     Weight.pack(floats(n * k), packed, n, k);
     var writer = new CheckpointWriter()
         .tensor("w", dtype, new long[] {2, k, 16}, () -> stored(dtype, Weight.rows(packed, 32, k)));
     bind(writer, w -> {
       var matrix = w.matrix("w", n, k);
-      assertThat(matrix.type()).isEqualTo(Weight.Type.valueOf(dtype.name()));
+      assertThat(matrix.format()).isEqualTo(WeightFormat.valueOf(dtype.name()));
       assertThat(matrix.segment().isMapped()).isTrue();
+      assertThat(StoredPanels.dtype(matrix.format())).isEqualTo(dtype);
       for (int row = 0; row < n; row++)
         for (int col = 0; col < k; col++) assertThat(matrix.get(row, col)).isEqualTo(value(row * k + col));
       return matrix;
     });
+  }
+
+  /// What a format's tensors look like tells it from every other.
+  @Test
+  void formatsInAFile() {
+    for (var format : WeightFormat.values())
+      for (int[] size : new int[][] {{1, 1}, {21, 5}, {16, 64}}) {
+        int n = size[0], k = size[1];
+        var shape = StoredPanels.shape(format, n, k);
+        var bytes = Arena.ofAuto().allocate(Weight.bytes(format, Weight.Layout.PANELS, n, k));
+        var stored = new StoredTensor("w", StoredPanels.dtype(format), shape, bytes);
+        assertThat(StoredPanels.format(stored, n, k)).isEqualTo(format);
+        assertThat(stored.size()).isEqualTo(shape.stream().reduce(1L, Math::multiplyExact));
+        assertThat(StoredPanels.format(stored, n + 16, k)).isNull();
+      }
   }
 
   @ParameterizedTest

@@ -70,9 +70,9 @@ final class Convolutions {
     if (first == 0 && n == weight.n()) return weight;
     int k = weight.k();
     if (isPart(weight, first, n)) {
-      var segment = weight.segment().asSlice(weight.index(first, 0) * weight.type().bytes(),
-          Weight.bytes(weight.type(), weight.layout(), n, k));
-      return new Weight(segment, weight.type(), weight.layout(), n, k);
+      var segment = weight.segment().asSlice(weight.offset(first, 0),
+          Weight.bytes(weight.format(), weight.layout(), n, k));
+      return new Weight(segment, weight.format(), weight.layout(), n, k);
     }
     for (int row = 0; row < n; row++)
       for (int column = 0; column < k; column++) Simd.put(space, (long) row * k + column, weight.get(first + row, column));

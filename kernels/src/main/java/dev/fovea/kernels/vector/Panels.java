@@ -2,33 +2,20 @@ package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.F;
-import static dev.fovea.kernels.vector.Simd.I;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
 /// Puts columns of a right operand side by side, in panels `[K][16]`, as [MicroKernel] reads them; columns that do not exist
 /// become zeros.
 final class Panels {
-  /// As many shorts as a vector has floats.
-  private static final VectorSpecies<Short> HALF =
-      VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, Simd.F.vectorBitSize() / 2)));
-
-  private static final int SIGN = 1 << 31;
-  private static final int F16_MAGNITUDE = 0x7fff << 13, F16_EXPONENT = 0x7c00 << 13, F32_EXPONENT = 0xff << 23;
-  private static final float F16_TO_F32 = 0x1p112f;
-
   /// Floats of room for a transposition.
   static final int ROOM = WIDTH * BlockTranspose.STRIDE;
   /// Columns that are whole tiles and whole panels.
@@ -51,8 +38,8 @@ final class Panels {
   }
 
   /// Floats of scratch memory that [#of] needs for `steps` steps.
-  static long scratch(int steps) {
-    return 2L * steps * Math.max(WIDTH, 2 * Weight.PANEL);
+  static long scratch(WeightFormat format, int steps) {
+    return 2L * format.blocks(steps) * format.blockLength() * Math.max(WIDTH, 2 * Weight.PANEL);
   }
 
   /// Steps `k0 … k1 - 1` of columns `col … col + WIDTH - 1` of `weightᵀ`: where they lie, if that is float32 in panels in
@@ -60,36 +47,36 @@ final class Panels {
   ///
   /// What lies in a mapped file is copied before a vector touches it. Another program may truncate the file; HotSpot turns
   /// the fault of a copy into an exception, and that of a vector load into a crash.
+  ///
+  /// @param k0 where a block of the weight's format begins
   static Panel of(Weight weight, int col, int k0, int k1, MemorySegment scratch) {
     int steps = k1 - k0;
     if (weight.layout() == Weight.Layout.ROWS) {
       pack(weight, col, k0, steps, scratch);
       return new Panel(scratch, 0, position(LANES, steps));
     }
-    boolean hasSecond = col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
-    long first = weight.index(col, k0), second = hasSecond ? weight.index(col + LANES, k0) : first;
+    int inPanel = col % Weight.PANEL, beside = inPanel + LANES < Weight.PANEL ? LANES : 0;
+    boolean two = beside == 0 && col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
     var source = weight.segment();
+    long first = weight.offset(col, k0), second = two ? weight.offset(col + LANES, k0) : first;
     if (source.isMapped()) {
       var copy = scratch.asSlice(scratch.byteSize() / 2);
-      long length = (long) steps * Weight.PANEL, inPanel = col % Weight.PANEL;
-      boolean samePanel = second - first < Weight.PANEL;
-      copy(weight, first - inPanel, copy, 0, length);
-      if (!samePanel) copy(weight, second, copy, length, length);
+      long bytes = weight.format().bytes(Weight.PANEL, steps);
+      MemorySegment.copy(source, first, copy, 0, bytes);
+      if (two) MemorySegment.copy(source, second, copy, bytes, bytes);
       source = copy;
-      second = samePanel ? inPanel + second - first : length;
-      first = inPanel;
+      first = 0;
+      second = two ? bytes : 0;
     }
-    if (weight.type() == Weight.Type.F32) return new Panel(source, first, second);
-    int size = steps * Weight.PANEL, inPanel = col % Weight.PANEL;
-    widen(source, first - inPanel, weight.type(), size, scratch, 0);
-    if (second - first < Weight.PANEL) return new Panel(scratch, inPanel, inPanel + second - first);
-    widen(source, second, weight.type(), size, scratch, size);
-    return new Panel(scratch, 0, size);
-  }
-
-  private static void copy(Weight weight, long from, MemorySegment to, long at, long length) {
-    int bytes = weight.type().bytes();
-    MemorySegment.copy(weight.segment(), from * bytes, to, at * bytes, length * bytes);
+    if (weight.format() != WeightFormat.F32) {
+      long size = Float.BYTES * (long) steps * Weight.PANEL;
+      Widening.panel(weight.format(), source, first, steps, scratch, 0);
+      if (two) Widening.panel(weight.format(), source, second, steps, scratch, size);
+      source = scratch;
+      first = 0;
+      second = two ? size : 0;
+    }
+    return new Panel(source, first / Float.BYTES + inPanel, second / Float.BYTES + inPanel + beside);
   }
 
   /// Transposes rows of a weight that nobody has packed before.
@@ -98,30 +85,6 @@ final class Panels {
     for (int c = 0; c < WIDTH; c++)
       for (int k = 0; k < steps; k++)
         Simd.put(panel, position(c, steps) + (long) k * Weight.PANEL, c < cols ? weight.get(col + c, k0 + k) : 0);
-  }
-
-  /// Widens `n` 16-bit floats from `from` on; a panel's steps lie side by side, so that `n` is a multiple of [Weight#PANEL].
-  private static void widen(MemorySegment shorts, long from, Weight.Type type, int n, MemorySegment floats, int to) {
-    Simd.expectPlain(shorts);
-    Simd.expectPlain(floats);
-    if (type == Weight.Type.BF16)
-      for (int i = 0; i < n; i += LANES) {
-        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER)
-            .convertShape(VectorOperators.S2I, I, 0);
-        bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoMemorySegment(floats, (to + i) * 4L, ORDER);
-      }
-    else
-      for (int i = 0; i < n; i += LANES) {
-        var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, (from + i) * 2, ORDER)
-            .convertShape(VectorOperators.S2I, I, 0);
-        // Sign, exponent and mantissa into place; a product with a power of two then corrects the exponent's bias, exactly,
-        // for subnormal numbers too. Infinity and NaN have an exponent that it does not reach.
-        var placed = bits.lanewise(VectorOperators.LSHL, 13).and(SIGN | F16_MAGNITUDE);
-        var special = placed.and(F16_EXPONENT).compare(VectorOperators.EQ, F16_EXPONENT);
-        var value = placed.reinterpretAsFloats().mul(F16_TO_F32);
-        value.reinterpretAsInts().lanewise(VectorOperators.OR, F32_EXPONENT, special).reinterpretAsFloats()
-            .intoMemorySegment(floats, (to + i) * 4L, ORDER);
-      }
   }
 
   /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`: the first vector of them in panels at float `first`, the second at

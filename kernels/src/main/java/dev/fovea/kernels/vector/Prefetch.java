@@ -27,9 +27,9 @@ record Prefetch(long first, long second, long chunk, long step) {
     }
     // Four bytes are read at a time, also at the very end of a weight.
     long chunk = ((long) (k1 - k0) * Weight.PANEL * Float.BYTES - Integer.BYTES) / (tiles / PANELS);
-    long first = weight.index(col / Weight.PANEL * Weight.PANEL, k0) * Float.BYTES;
+    long first = weight.offset(col, k0);
     boolean hasSecond = PANELS > 1 && col + Weight.PANEL < weight.n();
-    long second = hasSecond ? weight.index(col + Weight.PANEL, k0) * Float.BYTES : first;
+    long second = hasSecond ? weight.offset(col + Weight.PANEL, k0) : first;
     return new Prefetch(first, second, chunk, chunk / (k1 - k0));
   }
 

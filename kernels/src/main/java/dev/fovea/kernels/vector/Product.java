@@ -42,7 +42,7 @@ final class Product implements MatrixProduct {
       return;
     }
     var cut = RowCut.of(m);
-    var steps = StepCut.of(weight.k());
+    var steps = StepCut.of(weight);
     // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.
     int together = steps.count() <= 2 ? steps.count() : 1, rounds = steps.count() / together;
     int panels = Math.ceilDiv(weight.n(), WIDTH);
@@ -103,7 +103,8 @@ final class Product implements MatrixProduct {
     int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);
     int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
     boolean once = part.pieces == part.steps.count();
-    try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
+    try (var space = scratch.borrow(Panels.scratch(weight.format(), k1 - k0));
+        var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
       var panel = Panels.of(weight, col, k0, k1, space.segment());
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
       var fetch = Prefetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);

@@ -10,6 +10,7 @@ import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -113,14 +114,16 @@ public final class Rehearsal {
     int k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
     MemorySegment heads = arena.allocate(4L * keys * d, 64), out = arena.allocate(4L * m * d, 64);
     MemorySegment x = arena.allocate(4L * m * k, 64), bias = arena.allocate(4L * n, 64), y = arena.allocate(4L * m * n, 64);
-    var weight = new Weight(file.asSlice(0, Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, n, k)),
-        Weight.Type.F32, Weight.Layout.PANELS, n, k);
+    var mapped = new Weight(file.asSlice(0, Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k)),
+        WeightFormat.F32, Weight.Layout.PANELS, n, k);
+    var loaded = mapped.in(arena.allocate(mapped.segment().byteSize(), 64));
     // Scores that rise with the keys, so that each block rescales what the last one summed.
     for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
     Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
     try (var kernels = new VectorKernels(Workers.threads(1))) {
       for (int i = 0; i < OPERATIONS; i++) {
         var met = i % 2 == 0 ? few : many;
+        var weight = i % 2 == 0 ? mapped : loaded;
         kernels.run(new Operation.Attention(few, met, met, AttentionMask.NONE, Matrices.dense(out, 1, m, d), 1));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, null, y, m));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, null, y, m));

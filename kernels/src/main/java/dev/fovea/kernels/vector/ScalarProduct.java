@@ -4,7 +4,6 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
@@ -69,7 +68,7 @@ final class ScalarProduct implements MatrixProduct {
 
   /// `sums[j] = left · weight[col + j]`, piece by piece as [Product] does it.
   private void sum(float[][] left, int count, Weight weight, int col, float[][] sums) {
-    var steps = StepCut.of(weight.k());
+    var steps = StepCut.of(weight);
     var part = pool.borrow(PANEL);
     try (var loan = scratch.borrowArray(steps.length(0) * PANEL)) {
       for (int j = 0; j < sums.length; j += PANEL)
@@ -87,7 +86,7 @@ final class ScalarProduct implements MatrixProduct {
   /// Steps `k0 … k0 + steps - 1` of columns `col … col + PANEL - 1` of `weightᵀ`, `[steps][PANEL]`; zeros where there is no column.
   private void panel(Weight weight, int col, int k0, int steps, float[] to) {
     if (weight.layout() == Weight.Layout.PANELS) {
-      read(weight, weight.index(col, k0), steps * PANEL, to);
+      weight.format().decode(weight.segment(), weight.offset(col, k0), PANEL, steps, to, 0);
       return;
     }
     int cols = Math.min(PANEL, weight.n() - col);
@@ -95,30 +94,10 @@ final class ScalarProduct implements MatrixProduct {
     try (var loan = scratch.borrowArray(steps)) {
       float[] line = loan.floats();
       for (int c = 0; c < cols; c++) {
-        read(weight, weight.index(col + c, k0), steps, line);
+        weight.format().decode(weight.segment(), weight.offset(col + c, k0), 1, steps, line, 0);
         for (int k = 0; k < steps; k++) to[k * PANEL + c] = line[k];
       }
     }
-  }
-
-  /// Copies `n` numbers from number `from` on, widened.
-  private static void read(Weight weight, long from, int n, float[] to) {
-    if (weight.type() == Weight.Type.F32) {
-      MemorySegment.copy(weight.segment(), Simd.FLOAT, 4 * from, to, 0, n);
-      return;
-    }
-    var narrow = new short[n];
-    MemorySegment.copy(weight.segment(), ValueLayout.JAVA_SHORT_UNALIGNED, 2 * from, narrow, 0, n);
-    if (weight.type() == Weight.Type.F16) widenF16(narrow, n, to);
-    else widenBf16(narrow, n, to);
-  }
-
-  private static void widenF16(short[] narrow, int n, float[] to) {
-    for (int i = 0; i < n; i++) to[i] = Float.float16ToFloat(narrow[i]);
-  }
-
-  private static void widenBf16(short[] narrow, int n, float[] to) {
-    for (int i = 0; i < n; i++) to[i] = Float.intBitsToFloat(narrow[i] << 16);
   }
 
   /// Bias and activation. [Epilogue] adds zeros where there is no bias, and after an activation.

@@ -27,7 +27,7 @@ final class SkinnyProduct {
   }
 
   void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
-    var steps = StepCut.of(weight.k());
+    var steps = StepCut.of(weight);
     int tiles = tiles(m);
     try (var packed = scratch.borrowArray(tiles * steps.count() * RowTiles.BLOCK)) {
       for (int t = 0; t < tiles; t++)
@@ -54,7 +54,7 @@ final class SkinnyProduct {
 
   private void columns(int col, int m, StepCut steps, float[] packed, Weight weight, Epilogue epilogue) {
     int cols = Math.min(2 * WIDTH, weight.n() - col), tiles = tiles(m), bias = 2 * SkinnyMicroKernel.TILE * tiles;
-    long half = Panels.scratch(steps.length());
+    long half = Panels.scratch(weight.format(), steps.length());
     try (var space = scratch.borrow(2 * half); var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
       float[] s = sums.floats();
       for (int p = 0; p < steps.count(); p++) {

@@ -8,6 +8,7 @@ import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Window;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
@@ -57,24 +58,17 @@ class ScalarKernelsTest {
     }
   }
 
-  private Weight weight(Weight.Type type, Weight.Layout layout, int n, int k) {
-    var segment = arena.allocate(Math.max(1, Weight.bytes(type, layout, n, k)), 64).asSlice(0, Weight.bytes(type, layout, n, k));
-    for (long i = 0; i < segment.byteSize() / type.bytes(); i++) {
-      float value = (float) random.nextGaussian();
-      switch (type) {
-        case F32 -> segment.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-        case F16 -> segment.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(value));
-        case BF16 -> segment.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(value) >>> 16));
-      }
-    }
-    return new Weight(segment, type, layout, n, k);
+  private Weight weight(WeightFormat format, Weight.Layout layout, int n, int k) {
+    var weight = new Weight(arena.allocate(Weight.bytes(format, layout, n, k), 64), format, layout, n, k);
+    Weight.rows(floats((long) n * k, 1), n, k).copyTo(weight);
+    return weight;
   }
 
   @ParameterizedTest
   @CsvSource({"1,1000,768", "197,64,64", "257,130,1100", "600,17,515", "5,3,2", "14,96,513", "3,40,0", "30,256,1024"})
   void products(int m, int n, int k) {
     MemorySegment x = floats((long) m * k, 1), bias = floats(n, 1), residual = floats((long) m * n, 1);
-    for (var type : Weight.Type.values())
+    for (var type : WeightFormat.values())
       for (var layout : Weight.Layout.values()) {
         var weight = weight(type, layout, n, k);
         expectSame((long) m * n, out -> new Operation.Linear(x, weight, bias, Activation.NONE, residual, out, m));
@@ -90,7 +84,7 @@ class ScalarKernelsTest {
     for (int i = 0; i < n; i++)
       x.setAtIndex(ValueLayout.JAVA_FLOAT, i, i < SPECIAL.length ? SPECIAL[i] : Float.intBitsToFloat(random.nextInt()));
     expectSame(n, out -> new Operation.Activate(activation, x, out, n));
-    var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 50, 40);
+    var weight = weight(WeightFormat.F32, Weight.Layout.PANELS, 50, 40);
     var left = floats(33 * 40, 1);
     var bias = floats(50, 1);
     expectSame(33 * 50, out -> new Operation.Linear(left, weight, bias, activation, null, out, 33));
@@ -123,7 +117,7 @@ class ScalarKernelsTest {
     for (int side : new int[] {2, 4, 16}) {
       var geometry = Convolution.ofPlanes(2, 3, 32, 32, Window.patch(side).pad(side == 4 ? 2 : 0));
       var x = floats(2 * 3 * 32 * 32, 1);
-      var weight = weight(Weight.Type.F16, Weight.Layout.PANELS, 24, 3 * side * side);
+      var weight = weight(WeightFormat.F16, Weight.Layout.PANELS, 24, 3 * side * side);
       var bias = floats(24, 1);
       expectSame((long) geometry.windows() * 24, out ->
           new Operation.Convolve(x, geometry, weight, bias, Activation.NONE, null, out));
@@ -137,7 +131,7 @@ class ScalarKernelsTest {
       for (var window : new Window[] {Window.square(3).stride(2).pad(1), Window.square(7).stride(4).pad(3), Window.square(5).pad(2)}) {
         var geometry = Convolution.of(2, 9, 7, channels, window);
         var x = floats(2 * 9 * 7 * channels, 1);
-        var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 24, window.size() * channels);
+        var weight = weight(WeightFormat.F32, Weight.Layout.PANELS, 24, window.size() * channels);
         expectSame((long) geometry.windows() * 24, out ->
             new Operation.Convolve(x, geometry, weight, null, Activation.GELU, null, out));
       }
@@ -146,7 +140,7 @@ class ScalarKernelsTest {
   @Test
   void transposedConvolutions() {
     var x = floats(2 * 5 * 3 * 40, 1);
-    var weight = weight(Weight.Type.F32, Weight.Layout.PANELS, 2 * 2 * 24, 40);
+    var weight = weight(WeightFormat.F32, Weight.Layout.PANELS, 2 * 2 * 24, 40);
     var bias = floats(24, 1);
     expectSame(2 * 10 * 6 * 24, out -> new Operation.TransposedConvolution(x, 2, 5, 3, 2, weight, bias, Activation.GELU, out));
   }

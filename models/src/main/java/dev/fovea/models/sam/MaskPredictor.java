@@ -3,6 +3,7 @@ package dev.fovea.models.sam;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Constants;
 import dev.fovea.kernels.KernelProvider;
@@ -48,11 +49,21 @@ public final class MaskPredictor implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
   ///
   /// @throws CheckpointException if there is no such file, or it is no Segment Anything model
+  /// @see #open(Path, Residency)
   public static MaskPredictor open(Path file) {
-    var checkpoint = Checkpoint.open(file);
+    return open(file, Residency.LOADED);
+  }
+
+  /// Opens a model file with the fastest kernels and a thread a processor.
+  ///
+  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
+  /// @throws CheckpointException if there is no such file, or it is no Segment Anything model, or does not
+  ///     fit in memory
+  public static MaskPredictor open(Path file, Residency residency) {
+    var checkpoint = Checkpoint.open(file, residency);
     return new MaskPredictor(checkpoint, KernelProvider.auto(Workers.all()), true);
   }
 

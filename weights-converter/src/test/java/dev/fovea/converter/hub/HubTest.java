@@ -7,7 +7,7 @@ import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
 import dev.fovea.converter.hub.TestHub.Answer;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -48,8 +48,8 @@ class HubTest extends HubCase {
       assertThat(files.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder(names.split(" "));
     }
     Path pulled = folder.resolve("pulled.safetensors"), local = folder.resolve("local.safetensors");
-    Converter.convert(snapshot.weights(), pulled, Conversion.to(Weight.Type.F16));
-    Converter.convert(FIXTURES.resolve(fixture), local, Conversion.to(Weight.Type.F16));
+    Converter.convert(snapshot.weights(), pulled, Conversion.to(WeightFormat.F16));
+    Converter.convert(FIXTURES.resolve(fixture), local, Conversion.to(WeightFormat.F16));
     assertThat(pulled).hasSameBinaryContentAs(local);
   }
 

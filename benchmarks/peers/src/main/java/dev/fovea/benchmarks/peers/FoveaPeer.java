@@ -8,6 +8,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -20,9 +21,9 @@ final class FoveaPeer {
     var arena = Arena.ofShared();
     var kernels = KernelProvider.VECTOR.open(Workers.threads(threads));
     var x = arena.allocateFrom(JAVA_FLOAT, p.x());
-    var panels = arena.allocate(Weight.bytes(Weight.Type.F32, Weight.Layout.PANELS, p.n(), p.k()), 64);
+    var panels = arena.allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, p.n(), p.k()), 64);
     Weight.pack(arena.allocateFrom(JAVA_FLOAT, p.w()), panels, p.n(), p.k());
-    var weight = new Weight(panels, Weight.Type.F32, Weight.Layout.PANELS, p.n(), p.k());
+    var weight = new Weight(panels, WeightFormat.F32, Weight.Layout.PANELS, p.n(), p.k());
     var out = arena.allocate(4L * p.m() * p.n(), 64);
     return new Computation() {
       @Override

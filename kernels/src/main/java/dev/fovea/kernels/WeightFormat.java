@@ -1,0 +1,152 @@
+package dev.fovea.kernels;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// How the numbers of a [Weight] are stored. Products always compute in float32.
+///
+/// | format | block | bytes of a block |
+/// |---|---|---|
+/// | [#F32] | 1 number | 4 |
+/// | [#F16] | 1 number | 2 |
+/// | [#BF16] | 1 number | 2 |
+///
+/// A block is [#blockLength()] numbers of a row, one behind the other along K, that share what it takes to widen them, such as a
+/// scale. Blocks begin at column 0; the last one of a row is filled up. A layout puts the same block of several rows together:
+/// `across` rows, 16 in panels and one in rows. Such a group takes `across · blockBytes()` bytes, and how they are arranged is the
+/// format's affair.
+///
+/// The constants' methods are the definition, in plain loops. Everything that depends on a format is here, or in an exhaustive
+/// switch without `default`, so that a new format does not compile until every place knows it.
+public enum WeightFormat {
+  /// IEEE 754 binary32.
+  F32(1, 4) {
+    @Override
+    float get(MemorySegment from, long group, int across, int step, int lane) {
+      return from.get(FLOAT, group + 4L * lane);
+    }
+
+    @Override
+    public void decode(MemorySegment from, long group, int across, int steps, float[] to, int at) {
+      MemorySegment.copy(from, FLOAT, group, to, at, across * steps);
+    }
+
+    @Override
+    public void encode(float[] from, int at, int across, int steps, MemorySegment to, long group) {
+      MemorySegment.copy(from, at, to, FLOAT, group, across * steps);
+    }
+  },
+
+  /// IEEE 754 binary16: 10 bits of mantissa, largest number 65504.
+  F16(1, 2) {
+    @Override
+    float get(MemorySegment from, long group, int across, int step, int lane) {
+      return Float.float16ToFloat(from.get(SHORT, group + 2L * lane));
+    }
+
+    @Override
+    public void decode(MemorySegment from, long group, int across, int steps, float[] to, int at) {
+      short[] narrow = shorts(from, group, across * steps);
+      for (int i = 0; i < narrow.length; i++) to[at + i] = Float.float16ToFloat(narrow[i]);
+    }
+
+    @Override
+    public void encode(float[] from, int at, int across, int steps, MemorySegment to, long group) {
+      for (int i = 0; i < across * steps; i++) to.set(SHORT, group + 2L * i, Float.floatToFloat16(from[at + i]));
+    }
+  },
+
+  /// The upper half of a binary32: 7 bits of mantissa, its range.
+  BF16(1, 2) {
+    @Override
+    float get(MemorySegment from, long group, int across, int step, int lane) {
+      return widen(from.get(SHORT, group + 2L * lane));
+    }
+
+    @Override
+    public void decode(MemorySegment from, long group, int across, int steps, float[] to, int at) {
+      short[] narrow = shorts(from, group, across * steps);
+      for (int i = 0; i < narrow.length; i++) to[at + i] = widen(narrow[i]);
+    }
+
+    @Override
+    public void encode(float[] from, int at, int across, int steps, MemorySegment to, long group) {
+      for (int i = 0; i < across * steps; i++) to.set(SHORT, group + 2L * i, narrow(from[at + i]));
+    }
+
+    private static float widen(short bits) {
+      return Float.intBitsToFloat(bits << 16);
+    }
+
+    /// To the nearest, ties to even; NaN stays NaN.
+    private static short narrow(float value) {
+      int bits = Float.floatToIntBits(value);
+      return (short) (Float.isNaN(value) ? bits >>> 16 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
+    }
+  };
+
+  private static final ValueLayout.OfFloat FLOAT = JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfShort SHORT = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
+  private final int blockLength;
+  private final int blockBytes;
+
+  WeightFormat(int blockLength, int blockBytes) {
+    this.blockLength = blockLength;
+    this.blockBytes = blockBytes;
+  }
+
+  /// Numbers of a row in a block, a power of two that is at most 512: 1 where each number stands by itself.
+  public int blockLength() {
+    return blockLength;
+  }
+
+  /// Bytes of a row's block, with what its numbers share.
+  public int blockBytes() {
+    return blockBytes;
+  }
+
+  /// Blocks that `steps` numbers of a row need.
+  public int blocks(int steps) {
+    return blockLength == 1 ? steps : Math.ceilDiv(steps, blockLength);
+  }
+
+  /// Bytes that the blocks of `steps` numbers of each of `rows` rows take.
+  ///
+  /// @throws ArithmeticException if they do not fit in 64 bits
+  public long bytes(long rows, int steps) {
+    return Math.multiplyExact(Math.multiplyExact(rows, (long) blocks(steps)), blockBytes);
+  }
+
+  /// One number, widened.
+  ///
+  /// @param group byte where its group of blocks begins
+  /// @param across rows of the group
+  /// @param step which number of the block
+  /// @param lane which row of the group
+  abstract float get(MemorySegment from, long group, int across, int step, int lane);
+
+  /// Widens numbers to `to`, `[steps][across]`, from place `at` on.
+  ///
+  /// @param group byte where their first group of blocks begins
+  /// @param across rows of a group
+  /// @param steps numbers of each row
+  public abstract void decode(MemorySegment from, long group, int across, int steps, float[] to, int at);
+
+  /// Stores numbers of `from`, `[steps][across]`, from place `at` on: the nearest that the format has, ties to even.
+  ///
+  /// @param across rows of a group
+  /// @param steps numbers of each row; no multiple of [#blockLength()] only at the end of the rows
+  /// @param group byte where their first group of blocks begins
+  public abstract void encode(float[] from, int at, int across, int steps, MemorySegment to, long group);
+
+  private static short[] shorts(MemorySegment from, long at, int n) {
+    var shorts = new short[n];
+    MemorySegment.copy(from, SHORT, at, shorts, 0, n);
+    return shorts;
+  }
+}

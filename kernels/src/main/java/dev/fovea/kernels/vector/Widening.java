@@ -1,0 +1,68 @@
+package dev.fovea.kernels.vector;
+
+import static dev.fovea.kernels.vector.Simd.I;
+import static dev.fovea.kernels.vector.Simd.LANES;
+import static dev.fovea.kernels.vector.Simd.ORDER;
+
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Widens panels of a weight to floats, a loop of its own for each [WeightFormat], with the bits of [WeightFormat#decode].
+///
+/// The format is chosen once for a panel's piece of hundreds of steps, never within a loop.
+final class Widening {
+  /// As many shorts as a vector has floats.
+  private static final VectorSpecies<Short> HALF =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, Simd.F.vectorBitSize() / 2)));
+
+  private static final int SIGN = 1 << 31;
+  private static final int F16_MAGNITUDE = 0x7fff << 13, F16_EXPONENT = 0x7c00 << 13, F32_EXPONENT = 0xff << 23;
+  private static final float F16_TO_F32 = 0x1p112f;
+
+  private Widening() {}
+
+  /// Widens `steps` steps of a panel to `[steps][PANEL]`.
+  ///
+  /// @param at byte where their first block begins, in plain memory
+  /// @param to byte of `floats` where they go
+  static void panel(WeightFormat format, MemorySegment from, long at, int steps, MemorySegment floats, long to) {
+    int n = steps * Weight.PANEL;
+    switch (format) {
+      case F32 -> MemorySegment.copy(from, at, floats, to, Float.BYTES * (long) n);
+      case F16 -> f16(from, at, n, floats, to);
+      case BF16 -> bf16(from, at, n, floats, to);
+    }
+  }
+
+  private static void f16(MemorySegment shorts, long at, int n, MemorySegment floats, long to) {
+    Simd.expectPlain(shorts);
+    Simd.expectPlain(floats);
+    for (int i = 0; i < n; i += LANES) {
+      var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, at + 2L * i, ORDER)
+          .convertShape(VectorOperators.S2I, I, 0);
+      // Sign, exponent and mantissa into place; a product with a power of two then corrects the exponent's bias, exactly,
+      // for subnormal numbers too. Infinity and NaN have an exponent that it does not reach.
+      var placed = bits.lanewise(VectorOperators.LSHL, 13).and(SIGN | F16_MAGNITUDE);
+      var special = placed.and(F16_EXPONENT).compare(VectorOperators.EQ, F16_EXPONENT);
+      var value = placed.reinterpretAsFloats().mul(F16_TO_F32);
+      value.reinterpretAsInts().lanewise(VectorOperators.OR, F32_EXPONENT, special).reinterpretAsFloats()
+          .intoMemorySegment(floats, to + 4L * i, ORDER);
+    }
+  }
+
+  private static void bf16(MemorySegment shorts, long at, int n, MemorySegment floats, long to) {
+    Simd.expectPlain(shorts);
+    Simd.expectPlain(floats);
+    for (int i = 0; i < n; i += LANES) {
+      var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, at + 2L * i, ORDER)
+          .convertShape(VectorOperators.S2I, I, 0);
+      bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoMemorySegment(floats, to + 4L * i, ORDER);
+    }
+  }
+}
