@@ -192,14 +192,15 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public Input apply(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
-      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO + " : 1");
+      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
+          + " : 1");
     requireShorterSide(picture, resize == null ? 0 : resize.shortestEdge);
     var frame = frame(picture);
     requireFewPixels(picture, frame.resizedWidth, frame.resizedHeight);
     if (Math.min(frame.resizedWidth, frame.resizedHeight) < minSide)
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h
-          + (resize == null ? "" : ", resized to " + frame.resizedWidth + "x" + frame.resizedHeight) + ", expected at least " + minSide + "x"
-          + minSide);
+          + (resize == null ? "" : ", resized to " + frame.resizedWidth + "x" + frame.resizedHeight)
+          + ", expected at least " + minSide + "x" + minSide);
     int height = pad == null ? frame.height : pad[0], width = pad == null ? frame.width : pad[1];
     requireFewPixels(picture, width, height);
     if (frame.height > height || frame.width > width)
@@ -256,8 +257,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public Frame frame(Picture picture) {
     var size = resizedSize(picture.width(), picture.height());
     int height = crop == null ? size.height : crop[0], width = crop == null ? size.width : crop[1];
-    return new Frame(size.width, size.height, cropRounding.before(size.width, width), cropRounding.before(size.height, height), width,
-        height);
+    return new Frame(size.width, size.height, cropRounding.before(size.width, width), cropRounding.before(size.height, height),
+        width, height);
   }
 
   /// What a picture of this size is resized to, before cropping and padding. A shorter side's partner is rounded down, a longer
@@ -283,8 +284,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     long longer = longerEdge(picture.width(), picture.height(), side);
     long pixels = longer > Integer.MAX_VALUE ? Long.MAX_VALUE : longer * side;
     if (pixels > ImageDecoder.MAX_PIXELS)
-      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side "
-          + "of " + side + " it would have " + pixels + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height()
+          + ", with a shorter side of " + side + " it would have " + pixels + " pixels, more than " + ImageDecoder.MAX_PIXELS);
   }
 
   /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole

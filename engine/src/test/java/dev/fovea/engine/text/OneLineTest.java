@@ -35,7 +35,8 @@ class OneLineTest {
   void everyExceptionOfOurs() {
     var cause = new IllegalStateException("cause");
     for (var e : List.of(new CheckpointException("a\nb"), new CheckpointException("a\nb", cause), new ImageException("a\nb"),
-        new ImageException("a\nb", cause), new TokenizerException("a\nb"), new TokenizerException("a\nb", cause), new InputException("a\nb")))
+        new ImageException("a\nb", cause), new TokenizerException("a\nb"), new TokenizerException("a\nb", cause),
+        new InputException("a\nb")))
       assertThat(e).hasMessage("a b");
   }
 }
