@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.kernels.op.Weight;
+import dev.fovea.kernels.Weight;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
