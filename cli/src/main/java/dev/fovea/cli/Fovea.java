@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.text.OneLine;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.WarmUp;
 import java.io.FileOutputStream;
@@ -106,7 +107,7 @@ public final class Fovea implements Callable<Integer> {
 
   /// Says on stderr, in one line, what is wrong.
   static void complain(String message) {
-    System.err.println("fovea: " + message.lines().map(String::strip).reduce((a, b) -> a + " " + b).orElse(""));
+    System.err.println("fovea: " + OneLine.of(message));
   }
 
   /// The launcher filters the virtual machine's own messages on descriptor 2 (the Vector API announces itself at every start)

@@ -27,7 +27,7 @@ import org.jetbrains.annotations.Nullable;
 /// timm's and, where there is one, `preprocessor_config.json`.
 public final class Converter {
   /// Counts up when a conversion gives other bytes than before, so that [ConversionCache] keeps none of the earlier ones.
-  public static final int VERSION = 1;
+  public static final int VERSION = 2;
 
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(

@@ -155,8 +155,10 @@ final class OpenAiClip {
     return config;
   }
 
+  /// The centre is cut by torchvision, in OpenAI's code and in open_clip's.
   private JsonObject preprocessing(int height, int width) {
     var json = Preprocessing.clip(height, width);
+    json.addProperty("crop_rounding", "half_even");
     if (openClip == null || !openClip.has("preprocess_cfg")) return json;
     var config = openClip.object("preprocess_cfg");
     for (var field : new String[] {"mean", "std"}) if (config.has(field)) json.add("image_" + field, config.json().get(field));

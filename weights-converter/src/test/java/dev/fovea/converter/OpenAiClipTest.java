@@ -105,6 +105,7 @@ class OpenAiClipTest {
       assertThat(preprocessing.std()).containsExactly(0.4f, 0.5f, 0.6f);
       assertThat(header.preprocessing().integer("resample")).isEqualTo(2);
       assertThat(preprocessing.resize()).isEqualTo(new Preprocessing.Resize(32, 32, 0));
+      assertThat(preprocessing.cropRounding()).isEqualTo(Preprocessing.CropRounding.HALF_EVEN);
       var target = folder.resolve("hf.safetensors");
       Converter.convert(source(), target, Weight.Type.F32);
       try (var other = Checkpoint.open(target)) {
