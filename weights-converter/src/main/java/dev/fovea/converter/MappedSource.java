@@ -191,6 +191,7 @@ final class MappedSource implements WeightSource {
     var tensor = checkpoint.tensors().get(name);
     if (tensor == null) throw new MismatchException("'" + name + "': missing, expected for " + what);
     used.add(name);
+    if (!tensor.dtype().readable()) throw new MismatchException(tensor.dtype().unreadable(name) + " for " + what);
     return tensor;
   }
 
