@@ -41,10 +41,10 @@ record TokenizerConfig(JsonFields fields, boolean exists, JsonFields special) {
     return name.endsWith(FAST) ? name.substring(0, name.length() - FAST.length()) : name;
   }
 
-  /// Whether it is a SigLIP's, whose published folders name the tokenizer of another model.
+  /// Whether it is a SigLIP's. Those of SigLIP 2 name Gemma's tokenizer, which has no option for lower case itself.
   boolean isSiglip() {
     var name = tokenizerClass();
-    return name != null && name.startsWith("Siglip")
+    return name != null && name.startsWith("Siglip") || "GemmaTokenizer".equals(name) && fields.has("do_lower_case")
         || fields.has("processor_class") && fields.string("processor_class").startsWith("Siglip");
   }
 
