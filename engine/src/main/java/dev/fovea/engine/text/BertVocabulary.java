@@ -52,7 +52,8 @@ final class BertVocabulary {
 
   /// Whether the folder names a tokenizer that is read as BERT's.
   static boolean reads(TokenizerConfig config) {
-    return CLASSES.contains(config.tokenizerClass());
+    var name = config.tokenizerClass();
+    return name != null && CLASSES.contains(name);
   }
 
   /// A `tokenizer.json` of BERT's with what its config says of the text: where the two differ, the reference goes by the config.
