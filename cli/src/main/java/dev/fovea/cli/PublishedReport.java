@@ -27,14 +27,17 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   /// @param how what is done to them on the way
   /// @param left_out why it has no place; absent where it has one
   record Row(String name, String dtype, List<Long> shape, List<String> becomes, List<String> how, @Nullable String left_out) {
+    /// A tensor may have an empty name.
+    private String shown() {
+      return name.isEmpty() ? "''" : name;
+    }
+
     private String text(int width) {
       var fate = new StringBuilder();
       if (!becomes.isEmpty()) fate.append("-> ").append(String.join(", ", becomes));
       if (!how.isEmpty()) fate.append(" (").append(String.join(", ", how)).append(")");
       if (left_out != null) fate.append("left out: ").append(left_out);
-      // Names come from the file, and may hold anything.
-      var shown = name.replaceAll("\\p{Cntrl}", "?");
-      return String.format("%-" + width + "s %-5s %-18s %s", shown, dtype, shape, fate).stripTrailing();
+      return String.format("%-" + width + "s %-5s %-18s %s", shown(), dtype, shape, fate).stripTrailing();
     }
   }
 
@@ -80,7 +83,7 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
         : String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
             parameters, bytes, config, config_from));
     for (var line : assumed) text.append(String.format("assumed      %s%n", line));
-    int width = Math.max(1, tensors.stream().mapToInt(row -> row.name.length()).max().orElse(1));
+    int width = tensors.stream().mapToInt(row -> row.shown().length()).max().orElse(1);
     for (var row : tensors) text.append(row.text(width)).append(System.lineSeparator());
     return text.toString();
   }
