@@ -29,7 +29,8 @@ final class InspectCommand implements Callable<Integer> {
 
   private record TensorRow(String name, String dtype, List<Long> shape) {}
 
-  private record Report(String family, JsonObject config, JsonObject preprocessing, int labels, List<String> assumed, long parameters, long macs,
+  private record Report(String family, JsonObject config, JsonObject preprocessing, int labels, List<String> assumed,
+      long parameters, long macs,
       long computedMacs, List<TensorRow> tensors) {}
 
   @Override
@@ -46,7 +47,8 @@ final class InspectCommand implements Callable<Integer> {
       var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
       long computed = run.dryRun(1, 0).macs();
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
-          assumed(checkpoint), run.parameters(), computed + run.model().savedMacs(1, 0), computed, rows(checkpoint.tensors().values()));
+          assumed(checkpoint), run.parameters(), computed + run.model().savedMacs(1, 0), computed,
+              rows(checkpoint.tensors().values()));
       return json ? Output.json(report) : text(report);
     }
   }
@@ -59,7 +61,8 @@ final class InspectCommand implements Callable<Integer> {
 
   /// What the published folder left out when it was converted.
   private static List<String> assumed(Checkpoint checkpoint) {
-    return JsonFields.strings(checkpoint.name() + ": " + Converter.ASSUMED, checkpoint.metadata().getOrDefault(Converter.ASSUMED, "[]"));
+    return JsonFields.strings(checkpoint.name() + ": " + Converter.ASSUMED, checkpoint.metadata()
+        .getOrDefault(Converter.ASSUMED, "[]"));
   }
 
   private static List<TensorRow> rows(Collection<StoredTensor> tensors) {

@@ -15,14 +15,16 @@ final class Json {
   /// In one line.
   static final Gson LINE = builder().create();
   /// Over several lines, names in lower case with underscores.
-  static final Gson PRETTY = builder().setPrettyPrinting().setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES).create();
+  static final Gson PRETTY = builder().setPrettyPrinting().setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+      .create();
 
   private Json() {}
 
   private static GsonBuilder builder() {
     var doubles = new Numbers<>(Double::valueOf);
     var floats = new Numbers<>(Float::valueOf);
-    return new GsonBuilder().disableHtmlEscaping().registerTypeAdapter(double.class, doubles).registerTypeAdapter(Double.class, doubles)
+    return new GsonBuilder().disableHtmlEscaping().registerTypeAdapter(double.class, doubles)
+        .registerTypeAdapter(Double.class, doubles)
         .registerTypeAdapter(float.class, floats).registerTypeAdapter(Float.class, floats);
   }
 

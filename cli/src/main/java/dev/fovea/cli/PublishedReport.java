@@ -45,7 +45,8 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
     var plan = found.plan();
     var rows = found.tensors().stream().map(tensor -> row(tensor, plan)).toList();
     if (plan == null) return new PublishedReport(found.family(), null, null, List.of(), 0, 0, found.problem(), rows);
-    return new PublishedReport(found.family(), plan.config(), plan.configFrom(), plan.assumed(), plan.parameters(), plan.bytes(), null, rows);
+    return new PublishedReport(found.family(), plan.config(), plan.configFrom(), plan.assumed(), plan.parameters(), plan.bytes(),
+        null, rows);
   }
 
   private static Row row(Inspection.Tensor tensor, @Nullable Report plan) {

@@ -67,7 +67,8 @@ class NotANumberTest {
         if (each.name().equals(tensor)) Arrays.fill(floats, value);
         var bytes = ByteBuffer.allocate(4 * floats.length).order(ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(floats);
-        writer.tensor(each.name(), DType.F32, each.shape().stream().mapToLong(Long::longValue).toArray(), sink -> sink.write(bytes.duplicate()));
+        writer.tensor(each.name(), DType.F32, each.shape().stream().mapToLong(Long::longValue).toArray(),
+            sink -> sink.write(bytes.duplicate()));
       });
       writer.write(copy.resolve("model.safetensors"));
     }
@@ -119,7 +120,8 @@ class NotANumberTest {
   private Path file(String header, int bytes) throws IOException {
     var text = header.replace('\'', '"').getBytes();
     var file = folder.resolve("model.safetensors");
-    Files.write(file, ByteBuffer.allocate(8 + text.length + bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text).array());
+    Files.write(file, ByteBuffer.allocate(8 + text.length + bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text)
+        .array());
     return file;
   }
 
@@ -139,22 +141,26 @@ class NotANumberTest {
     assertThat(run).as(run.err()).returns(0, Run::status);
     assertThat(run.out().lines().skip(2)).containsExactly("'' F32   [1]");
     var json = strictly(fovea("inspect", file.toString(), "--json").out()).getAsJsonObject();
-    assertThat(json.getAsJsonArray("tensors").get(0).getAsJsonObject()).returns("", (JsonObject row) -> row.get("name").getAsString());
+    assertThat(json.getAsJsonArray("tensors").get(0).getAsJsonObject())
+        .returns("", (JsonObject row) -> row.get("name").getAsString());
     assertThat(fovea("convert", file.toString(), "--dry-run")).returns(2, Run::status)
-        .returns("fovea: " + file + ": there is no config.json beside it, and the names of its tensors are of no family known here: ''; give "
+        .returns("fovea: " + file
+            + ": there is no config.json beside it, and the names of its tensors are of no family known here: ''; give "
             + "--config FILE, or --preset NAME", converted -> converted.err().strip());
   }
 
   @Test
   void whatWasAssumedIsShown() throws IOException {
     var model = filled("none", 0);
-    Files.writeString(model.resolve("preprocessor_config.json"), Files.readString(model.resolve("preprocessor_config.json")).replace("\"resample\": 2,", ""));
+    Files.writeString(model.resolve("preprocessor_config.json"), Files.readString(model.resolve("preprocessor_config.json"))
+        .replace("\"resample\": 2,", ""));
     var line = "preprocessor_config.json: resample: 2, the default of ViTImageProcessor";
     var file = folder.resolve("vit.safetensors").toString();
     assertThat(fovea("inspect", model.toString()).out()).contains("assumed      " + line + System.lineSeparator());
     assertThat(fovea("convert", model.toString(), "-o", file).out()).contains("assumed      " + line + System.lineSeparator());
     assertThat(fovea("inspect", file).out()).contains("assumed      " + line + System.lineSeparator());
     for (var json : List.of(fovea("inspect", model.toString(), "--json"), fovea("inspect", file, "--json")))
-      assertThat(strictly(json.out()).getAsJsonObject().getAsJsonArray("assumed")).singleElement().extracting(JsonElement::getAsString).isEqualTo(line);
+      assertThat(strictly(json.out()).getAsJsonObject().getAsJsonArray("assumed")).singleElement()
+          .extracting(JsonElement::getAsString).isEqualTo(line);
   }
 }

@@ -161,7 +161,8 @@ public record ModelRun(String name, Model model, long parameters) {
       if (!given) Arrays.fill(values, input.otherwise());
       check(reference.name() + ": '" + INPUT + name + "'", input, values);
       if (input.kind() == ModelInput.Kind.TOKENS && model instanceof JoinsPicturesAndText joins && joins.endOfText() >= 0)
-        requireEnds(reference.name() + ": '" + INPUT + name + "'", values, Math.toIntExact(stored.shape().getLast()), joins.endOfText());
+        requireEnds(reference.name() + ": '" + INPUT + name + "'", values, Math.toIntExact(stored.shape().getLast()),
+            joins.endOfText());
       inputs.put(name, Tensor.of(arena, values, stored.shape().stream().mapToInt(Math::toIntExact).toArray()));
     });
     return inputs;
@@ -173,7 +174,8 @@ public record ModelRun(String name, Model model, long parameters) {
       boolean ends = false;
       for (int i = text; i < text + tokens; i++) ends |= values[i] == end;
       if (!ends)
-        throw new CheckpointException(where + ": expected token " + end + ", the model's eos_token_id, in each text, got none in text "
+        throw new CheckpointException(where + ": expected token " + end
+            + ", the model's eos_token_id, in each text, got none in text "
             + text / tokens);
     }
   }

@@ -50,7 +50,8 @@ final class ConfigDefaults {
         Map.entry("vit", new Class("ViTConfig", "{" + blocks + picture + "'intermediate_size': 3072, 'patch_size': 16, "
             + "'hidden_act': 'gelu', 'layer_norm_eps': 1e-12, 'qkv_bias': true}")),
         Map.entry("dinov2", new Class("Dinov2Config", dinov2 + "'patch_size': 14}")),
-        Map.entry("dinov2_with_registers", new Class("Dinov2WithRegistersConfig", dinov2 + "'patch_size': 16, 'num_register_tokens': 4}")),
+        Map.entry("dinov2_with_registers", new Class("Dinov2WithRegistersConfig", dinov2
+            + "'patch_size': 16, 'num_register_tokens': 4}")),
         Map.entry("clip", new Class("CLIPConfig", "{'projection_dim': 512}",
             Map.of(TEXT, clipText, "vision_config", new Class("CLIPVisionConfig", clipVision + "}")))),
         Map.entry("clip_vision_model", new Class("CLIPVisionConfig", clipVision + ", 'projection_dim': 512}")),
@@ -58,9 +59,11 @@ final class ConfigDefaults {
         Map.entry("siglip_vision_model", siglipVision),
         Map.entry("bert", new Class("BertConfig", "{" + blocks + "'vocab_size': 30522, 'intermediate_size': 3072, "
             + "'max_position_embeddings': 512, 'type_vocab_size': 2, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-12}")),
-        Map.entry("segformer", new Class("SegformerConfig", "{'num_channels': 3, 'depths': [2, 2, 2, 2], 'sr_ratios': [8, 4, 2, 1], "
+        Map.entry("segformer", new Class("SegformerConfig",
+            "{'num_channels': 3, 'depths': [2, 2, 2, 2], 'sr_ratios': [8, 4, 2, 1], "
             + "'hidden_sizes': [32, 64, 160, 256], 'patch_sizes': [7, 3, 3, 3], 'strides': [4, 2, 2, 2], "
-            + "'num_attention_heads': [1, 2, 5, 8], 'mlp_ratios': [4, 4, 4, 4], 'hidden_act': 'gelu', 'decoder_hidden_size': 256}")),
+            + "'num_attention_heads': [1, 2, 5, 8], 'mlp_ratios': [4, 4, 4, 4], 'hidden_act': 'gelu', 'decoder_hidden_size': "
+                + "256}")),
         Map.entry("sam", sam()));
   }
 
@@ -70,10 +73,12 @@ final class ConfigDefaults {
         + "'layer_norm_eps': 1e-6, 'qkv_bias': true, 'mlp_ratio': 4, 'window_size': 14, 'global_attn_indexes': [2, 5, 8, 11]}");
     var prompts = new Class("SamPromptEncoderConfig", "{'hidden_size': 256, 'mask_input_channels': 16, 'hidden_act': 'gelu', "
         + "'layer_norm_eps': 1e-6}");
-    var masks = new Class("SamMaskDecoderConfig", "{'hidden_size': 256, 'hidden_act': 'relu', 'mlp_dim': 2048, 'num_hidden_layers': 2, "
+    var masks = new Class("SamMaskDecoderConfig",
+        "{'hidden_size': 256, 'hidden_act': 'relu', 'mlp_dim': 2048, 'num_hidden_layers': 2, "
         + "'num_attention_heads': 8, 'attention_downsample_rate': 2, 'num_multimask_outputs': 3, 'iou_head_hidden_dim': 256, "
         + "'layer_norm_eps': 1e-6}");
-    return new Class("SamConfig", "{}", Map.of("vision_config", vision, "prompt_encoder_config", prompts, "mask_decoder_config", masks));
+    return new Class("SamConfig", "{}", Map.of("vision_config", vision, "prompt_encoder_config", prompts, "mask_decoder_config",
+        masks));
   }
 
   /// A complete config.
@@ -129,6 +134,7 @@ final class ConfigDefaults {
   }
 
   private static boolean hasWords(Source checkpoint) {
-    return checkpoint.tensors().keySet().stream().anyMatch(name -> name.startsWith("text_model.") || name.equals("token_embedding.weight"));
+    return checkpoint.tensors().keySet().stream().anyMatch(name -> name.startsWith("text_model.")
+        || name.equals("token_embedding.weight"));
   }
 }

@@ -32,7 +32,8 @@ public final class Converter {
 
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
-      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"), Tokenizer.FILES.stream()).toList();
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"),
+          Tokenizer.FILES.stream()).toList();
 
   /// The name in a file's metadata of what the published folder left out, as JSON.
   public static final String ASSUMED = "assumed";
@@ -190,7 +191,8 @@ public final class Converter {
     var usual = new JsonFields("preprocessing", model.published().preprocessing());
     if (usual.json().isEmpty()) return usual;
     if (published == null) {
-      if (!model.tellsPreprocessing()) assumed.add("there is no " + PREPROCESSOR + ": pictures are prepared as is usual for this model: " + usual.json());
+      if (!model.tellsPreprocessing())
+        assumed.add("there is no " + PREPROCESSOR + ": pictures are prepared as is usual for this model: " + usual.json());
       return usual;
     }
     var told = ImageProcessor.complete(published, model.published().config().family());

@@ -153,7 +153,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// Hugging Face's code has, whosever names the tensors have.
   private static HuggingFace segformer(JsonFields config, Source checkpoint, @Nullable JsonFields preprocessor) {
     var json = config.json().deepCopy();
-    var resize = preprocessor == null ? null : Preprocessing.of(ImageProcessor.complete(preprocessor, Family.SEGFORMER).config()).resize();
+    var resize = preprocessor == null ? null : Preprocessing.of(ImageProcessor.complete(preprocessor, Family.SEGFORMER).config())
+        .resize();
     json.add("image_size", JsonFields.array(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height(),
         resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width()));
     json.addProperty("layer_norm_eps", SegformerNames.HUGGING_FACE.layerNormEps());

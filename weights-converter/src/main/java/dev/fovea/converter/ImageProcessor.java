@@ -98,7 +98,8 @@ enum ImageProcessor {
   }
 
   private static @Nullable String type(JsonFields published) {
-    for (var field : new String[] {"image_processor_type", "feature_extractor_type"}) if (published.has(field)) return published.string(field);
+    for (var field : new String[] {"image_processor_type", "feature_extractor_type"})
+      if (published.has(field)) return published.string(field);
     return null;
   }
 
@@ -127,7 +128,8 @@ enum ImageProcessor {
       otherwise(fields, "size", sizes(edge, size), assumed);
       otherwise(fields, "resample", new JsonPrimitive(resample), assumed);
     }
-    if (decides(fields, "do_center_crop", crop > 0, assumed)) otherwise(fields, "crop_size", sizes(Edge.BOTH, crop > 0 ? crop : size), assumed);
+    if (decides(fields, "do_center_crop", crop > 0, assumed))
+      otherwise(fields, "crop_size", sizes(Edge.BOTH, crop > 0 ? crop : size), assumed);
     if (decides(fields, "do_rescale", true, assumed)) otherwise(fields, "rescale_factor", new JsonPrimitive(1 / 255.0), assumed);
     if (decides(fields, "do_normalize", true, assumed)) {
       otherwise(fields, "image_mean", numbers(statistics.mean), assumed);

@@ -51,7 +51,8 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
       var config = ConfigDefaults.complete(json(file), checkpoint, folder);
       boolean tellsPreprocessing = !config.config().has("model_type")
           && (config.config().has("architecture") || config.config().has("preprocess_cfg"));
-      return new Recognition(HuggingFace.read(config.config(), preprocessor, checkpoint), file.toString(), config.assumed(), tellsPreprocessing);
+      return new Recognition(HuggingFace.read(config.config(), preprocessor, checkpoint), file.toString(), config.assumed(),
+          tellsPreprocessing);
     }
     var told = Shapes.read(checkpoint);
     if (told == null) throw untold(checkpoint);

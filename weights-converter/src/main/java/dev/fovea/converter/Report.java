@@ -22,7 +22,8 @@ import org.jetbrains.annotations.Nullable;
 /// plan
 /// @param sources SHA-256 of the files that were read, by name, in hexadecimal; empty of a plan
 /// @param sha256 of the result's tensors, in hexadecimal; empty of a plan
-public record Report(String family, JsonObject config, String configFrom, List<String> assumed, long parameters, long bytes, List<Parameter> mapped,
+public record Report(String family, JsonObject config, String configFrom, List<String> assumed, long parameters, long bytes,
+    List<Parameter> mapped,
     Map<String, String> dropped, Map<String, Long> nonFinite, Map<String, Long> overflown, Map<String, String> sources,
     String sha256) {
   /// A parameter of the result.

@@ -27,7 +27,8 @@ class ElementTypesTest {
       checkpoint.tensors().values().forEach(each -> {
         var type = types.getOrDefault(each.name(), each.dtype());
         var bytes = type == each.dtype() ? each.data().asByteBuffer() : ByteBuffer.allocate((int) each.size() * type.bytes());
-        writer.tensor(each.name(), type, each.shape().stream().mapToLong(Long::longValue).toArray(), sink -> sink.write(bytes.duplicate()));
+        writer.tensor(each.name(), type, each.shape().stream().mapToLong(Long::longValue).toArray(),
+            sink -> sink.write(bytes.duplicate()));
       });
       writer.write(folder.resolve("model.safetensors"));
     }
@@ -38,8 +39,10 @@ class ElementTypesTest {
   void aConversionSaysWhichCannotBeTaken() {
     var folder = folder("vit-tiny", Map.of("classifier.weight", DType.F8_E4M3, "vit.layernorm.bias", DType.U32));
     var inspected = Converter.inspect(folder, Conversion.to(Weight.Type.F32));
-    assertThat(inspected.tensors()).anyMatch(tensor -> tensor.name().equals("classifier.weight") && tensor.dtype() == DType.F8_E4M3);
-    assertThatThrownBy(() -> Converter.convert(folder, place.resolve("out.safetensors"), Weight.Type.F32)).isInstanceOf(CheckpointException.class)
+    assertThat(inspected.tensors()).anyMatch(tensor -> tensor.name().equals("classifier.weight")
+        && tensor.dtype() == DType.F8_E4M3);
+    assertThatThrownBy(() -> Converter.convert(folder, place.resolve("out.safetensors"), Weight.Type.F32))
+        .isInstanceOf(CheckpointException.class)
         .hasMessage(inspected.problem())
         .hasMessageContaining("'classifier.weight': elements of type F8_E4M3 are not supported; expected one of [F64, F32, ")
         .hasMessageContaining("'vit.layernorm.bias': elements of type U32 are not supported");

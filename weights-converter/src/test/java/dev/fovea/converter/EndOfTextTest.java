@@ -53,7 +53,8 @@ class EndOfTextTest {
         for (int i = 1; i < length; i++) if (tokens[t * length + i] > tokens[t * length + at]) at = i;
         double squares = 0;
         for (int d = 0; d < DIM; d++) {
-          for (int c = 0; c < CHANNELS; c++) vectors[t][d] += projection[d * CHANNELS + c] * hidden[(t * length + at) * CHANNELS + c];
+          for (int c = 0; c < CHANNELS; c++)
+            vectors[t][d] += projection[d * CHANNELS + c] * hidden[(t * length + at) * CHANNELS + c];
           squares += vectors[t][d] * vectors[t][d];
         }
         for (int d = 0; d < DIM; d++) vectors[t][d] /= Math.sqrt(squares);
@@ -66,7 +67,8 @@ class EndOfTextTest {
     var expected = atTheLargest();
     for (int t = 0; t < expected.length; t++) {
       var vector = embed(file, TEXTS.get(t));
-      for (int d = 0; d < DIM; d++) assertThat((double) vector[d]).as(TEXTS.get(t) + " " + d).isCloseTo(expected[t][d], within(3e-6));
+      for (int d = 0; d < DIM; d++)
+        assertThat((double) vector[d]).as(TEXTS.get(t) + " " + d).isCloseTo(expected[t][d], within(3e-6));
     }
   }
 
@@ -98,13 +100,15 @@ class EndOfTextTest {
   @Test
   void aTokenThatIsNotThereIsAnError() {
     var file = convert(PublishedFolder.of("clip-tiny", place).with(CONFIG, "text_config.eos_token_id", "579"));
-    assertThatThrownBy(() -> embed(file, "two dogs run")).isInstanceOf(TokenizerException.class).hasMessage("text 'two dogs run': expected token 579, "
+    assertThatThrownBy(() -> embed(file, "two dogs run")).isInstanceOf(TokenizerException.class)
+        .hasMessage("text 'two dogs run': expected token 579, "
         + "which the model takes for a text's end, and the tokenizer gives none; is the model's eos_token_id the tokenizer's?");
     var golden = Renamed.FIXTURES.resolve("clip-tiny/reference.safetensors");
     try (var model = Checkpoint.open(file); var reference = Checkpoint.open(golden); var arena = Arena.ofShared();
         var kernels = KernelProvider.auto(Workers.all())) {
       assertThatThrownBy(() -> ModelRun.of(model, arena).compare(reference, kernels)).isInstanceOf(CheckpointException.class)
-          .hasMessage(golden + ": 'input.input_ids': expected token 579, the model's eos_token_id, in each text, got none in text 0");
+          .hasMessage(golden + ": 'input.input_ids': expected token 579, the model's eos_token_id, in each text, got none in "
+              + "text 0");
     }
   }
 }

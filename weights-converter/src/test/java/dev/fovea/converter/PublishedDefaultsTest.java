@@ -22,7 +22,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// What the reference takes for what a published folder does not say.
 class PublishedDefaultsTest {
   private static final String PREPROCESSOR = "preprocessor_config.json", CONFIG = "config.json";
-  private static final float[] HALF = {0.5f, 0.5f, 0.5f}, IMAGE_NET_MEAN = {0.485f, 0.456f, 0.406f}, IMAGE_NET_STD = {0.229f, 0.224f, 0.225f},
+  private static final float[] HALF = {0.5f, 0.5f, 0.5f}, IMAGE_NET_MEAN = {0.485f, 0.456f, 0.406f},
+      IMAGE_NET_STD = {0.229f, 0.224f, 0.225f},
       CLIP_MEAN = {0.48145466f, 0.4578275f, 0.40821073f}, CLIP_STD = {0.26862954f, 0.26130258f, 0.27577711f};
 
   @TempDir
@@ -54,11 +55,15 @@ class PublishedDefaultsTest {
       require(preprocessing(form.formatted("ViT"), Family.CLIP), new Resize(224, 224, 0), Resample.BILINEAR, 0, HALF, HALF, 0);
       require(preprocessing(form.formatted("DeiT"), Family.VIT), new Resize(256, 256, 0), Resample.BICUBIC, 224, HALF, HALF, 0);
       require(preprocessing(form.formatted("Beit"), Family.VIT), new Resize(256, 256, 0), Resample.BICUBIC, 224, HALF, HALF, 0);
-      require(preprocessing(form.formatted("Bit"), Family.DINOV2), new Resize(0, 0, 224), Resample.BICUBIC, 224, CLIP_MEAN, CLIP_STD, 0);
-      require(preprocessing(form.formatted("CLIP"), Family.VIT), new Resize(0, 0, 224), Resample.BICUBIC, 224, CLIP_MEAN, CLIP_STD, 0);
+      require(preprocessing(form.formatted("Bit"), Family.DINOV2), new Resize(0, 0, 224), Resample.BICUBIC, 224, CLIP_MEAN,
+          CLIP_STD, 0);
+      require(preprocessing(form.formatted("CLIP"), Family.VIT), new Resize(0, 0, 224), Resample.BICUBIC, 224, CLIP_MEAN,
+          CLIP_STD, 0);
       require(preprocessing(form.formatted("Siglip"), Family.VIT), new Resize(224, 224, 0), Resample.BICUBIC, 0, HALF, HALF, 0);
-      require(preprocessing(form.formatted("Segformer"), Family.VIT), new Resize(512, 512, 0), Resample.BILINEAR, 0, IMAGE_NET_MEAN, IMAGE_NET_STD, 0);
-      require(preprocessing(form.formatted("Sam"), Family.VIT), new Resize(0, 0, 0, 1024), Resample.BILINEAR, 0, IMAGE_NET_MEAN, IMAGE_NET_STD, 1024);
+      require(preprocessing(form.formatted("Segformer"), Family.VIT), new Resize(512, 512, 0), Resample.BILINEAR, 0,
+          IMAGE_NET_MEAN, IMAGE_NET_STD, 0);
+      require(preprocessing(form.formatted("Sam"), Family.VIT), new Resize(0, 0, 0, 1024), Resample.BILINEAR, 0, IMAGE_NET_MEAN,
+          IMAGE_NET_STD, 1024);
     }
   }
 
@@ -69,7 +74,8 @@ class PublishedDefaultsTest {
     for (var file : List.of("{}", "{'processor_class': 'SomeProcessor'}")) {
       var told = ImageProcessor.complete(JsonFields.parse("p", file.replace('\'', '"')), family);
       assertThat(told.config().string("image_processor_type")).isEqualTo(name + "ImageProcessor");
-      assertThat(told.assumed()).contains("preprocessor_config.json: image_processor_type: " + name + "ImageProcessor, that of the family " + family.id());
+      assertThat(told.assumed()).contains("preprocessor_config.json: image_processor_type: " + name
+          + "ImageProcessor, that of the family " + family.id());
     }
   }
 
@@ -98,8 +104,10 @@ class PublishedDefaultsTest {
          "do_rescale": false}"""), Family.CLIP);
     assertThat(said.assumed()).isEmpty();
     assertThat(said.config().json().keySet()).hasSize(5);
-    assertThatThrownBy(() -> preprocessing("{'image_processor_type': 'ConvNextImageProcessor'}", Family.VIT)).isInstanceOf(CheckpointException.class)
-        .hasMessage("p: 'ConvNextImageProcessor' is not supported; expected one of ViTImageProcessor, DeiTImageProcessor, BeitImageProcessor, "
+    assertThatThrownBy(() -> preprocessing("{'image_processor_type': 'ConvNextImageProcessor'}", Family.VIT))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessage("p: 'ConvNextImageProcessor' is not supported; expected one of ViTImageProcessor, DeiTImageProcessor, "
+            + "BeitImageProcessor, "
             + "BitImageProcessor, CLIPImageProcessor, SiglipImageProcessor, SegformerImageProcessor, SamImageProcessor");
   }
 
@@ -115,7 +123,8 @@ class PublishedDefaultsTest {
     assertThat(Converter.convert(folder.path(), file, Weight.Type.F32).assumed()).isEqualTo(lines);
     try (var converted = Checkpoint.open(file)) {
       assertThat(JsonFields.strings("a", converted.metadata().get(Converter.ASSUMED))).isEqualTo(lines);
-      require(Preprocessing.of(ModelHeader.of(converted).preprocessing()), new Resize(0, 0, 32), Resample.BICUBIC, 32, CLIP_MEAN, CLIP_STD, 0);
+      require(Preprocessing.of(ModelHeader.of(converted).preprocessing()), new Resize(0, 0, 32), Resample.BICUBIC, 32, CLIP_MEAN,
+          CLIP_STD, 0);
     }
   }
 
@@ -123,8 +132,10 @@ class PublishedDefaultsTest {
   void aFolderWithoutPreprocessing() {
     var folder = PublishedFolder.of("vit-tiny", place).delete(PREPROCESSOR);
     assertThat(plan(folder).assumed()).singleElement().asString()
-        .startsWith("there is no preprocessor_config.json: pictures are prepared as is usual for this model: {\"size\":{\"height\":32,");
-    folder.put("processor_config.json", "{'processor_class': 'X', 'image_processor': {'image_processor_type': 'ViTImageProcessor', 'size': 40, "
+        .startsWith("there is no preprocessor_config.json: pictures are prepared as is usual for this model: "
+            + "{\"size\":{\"height\":32,");
+    folder.put("processor_config.json",
+        "{'processor_class': 'X', 'image_processor': {'image_processor_type': 'ViTImageProcessor', 'size': 40, "
         + "'resample': 3, 'do_resize': true, 'do_rescale': true, 'rescale_factor': 0.5, 'do_normalize': false}}");
     var file = place.resolve("vit.safetensors");
     assertThat(Converter.convert(folder.path(), file, Weight.Type.F32).assumed()).isEmpty();
@@ -147,11 +158,15 @@ class PublishedDefaultsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"vit-tiny,hidden_act,gelu,ViTConfig", "vit-tiny,layer_norm_eps,1.0E-12,ViTConfig", "dinov2-tiny,hidden_act,gelu,Dinov2Config",
+  @CsvSource({"vit-tiny,hidden_act,gelu,ViTConfig", "vit-tiny,layer_norm_eps,1.0E-12,ViTConfig",
+      "dinov2-tiny,hidden_act,gelu,Dinov2Config",
       "segformer-tiny,hidden_act,gelu,SegformerConfig", "bert-tiny-classifier,hidden_act,gelu,BertConfig",
-      "clip-tiny,text_config.hidden_act,quick_gelu,CLIPTextConfig", "clip-tiny,vision_config.layer_norm_eps,1.0E-5,CLIPVisionConfig",
-      "siglip-tiny,vision_config.hidden_act,gelu_pytorch_tanh,SiglipVisionConfig", "sam-tiny,mask_decoder_config.hidden_act,relu,SamMaskDecoderConfig",
-      "siglip-tiny,text_config.layer_norm_eps,1.0E-6,SiglipTextConfig", "dinov2-tiny-registers,num_register_tokens,4,Dinov2WithRegistersConfig"})
+      "clip-tiny,text_config.hidden_act,quick_gelu,CLIPTextConfig",
+          "clip-tiny,vision_config.layer_norm_eps,1.0E-5,CLIPVisionConfig",
+      "siglip-tiny,vision_config.hidden_act,gelu_pytorch_tanh,SiglipVisionConfig",
+          "sam-tiny,mask_decoder_config.hidden_act,relu,SamMaskDecoderConfig",
+      "siglip-tiny,text_config.layer_norm_eps,1.0E-6,SiglipTextConfig",
+          "dinov2-tiny-registers,num_register_tokens,4,Dinov2WithRegistersConfig"})
   void fieldsOfTheConfig(String golden, String field, String value, String name) {
     var folder = PublishedFolder.of(golden, place);
     var before = plan(folder).config();

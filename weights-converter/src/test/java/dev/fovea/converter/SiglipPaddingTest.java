@@ -32,7 +32,8 @@ class SiglipPaddingTest {
   void theTokenizersWhereTheConfigIsSilent() {
     var folder = silent();
     requirePadding(folder, 1, "the default of SiglipTextConfig");
-    folder.with("tokenizer.json", "padding", "{'strategy': 'BatchLongest', 'direction': 'Right', 'pad_to_multiple_of': null, 'pad_id': 2, "
+    folder.with("tokenizer.json", "padding",
+        "{'strategy': 'BatchLongest', 'direction': 'Right', 'pad_to_multiple_of': null, 'pad_id': 2, "
         + "'pad_type_id': 0, 'pad_token': '<unk>'}");
     requirePadding(folder, 2, "the tokenizer's");
     folder.put("special_tokens_map.json", "{'pad_token': {'content': '</s>', 'lstrip': false}}");

@@ -3,10 +3,11 @@ package dev.fovea.engine.checkpoint;
 import java.util.Arrays;
 import java.util.List;
 
-/// How an element of a stored tensor is written, little-endian; the names are the safetensors format's (`safetensors/src/tensor.rs`,
-/// `Dtype`). Of all of them the size is known; of some a float can be made.
+/// How an element of a stored tensor is written, little-endian; the names are the safetensors format's (ref:
+/// `safetensors/src/tensor.rs`, `Dtype`). Of all of them the size is known; of some a float can be made.
 public enum DType {
-  F64(64, true), F32(32, true), F16(16, true), BF16(16, true), I64(64, true), I32(32, true), I16(16, true), I8(8, true), U8(8, true),
+  F64(64, true), F32(32, true), F16(16, true), BF16(16, true), I64(64, true), I32(32, true), I16(16, true), I8(8, true),
+      U8(8, true),
   BOOL(8, true),
   U64(64, false), U32(32, false), U16(16, false), C64(64, false), F8_E4M3(8, false), F8_E5M2(8, false), F8_E8M0(8, false),
   F8_E4M3FNUZ(8, false), F8_E5M2FNUZ(8, false), F6_E2M3(6, false), F6_E3M2(6, false), F4(4, false);

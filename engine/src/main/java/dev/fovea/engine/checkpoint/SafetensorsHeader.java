@@ -184,7 +184,8 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
         long size = whole ? bits / Byte.SIZE : bits;
         for (long d : entry.shape) size = Math.multiplyExact(size, d);
         if (!whole && size % Byte.SIZE != 0)
-          throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " are " + size + " bits, no whole bytes");
+          throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " are " + size
+              + " bits, no whole bytes");
         return whole ? size : size / Byte.SIZE;
       } catch (ArithmeticException e) {
         throw broken("tensor '" + entry.name + "': the size of " + entry.shape + " does not fit in 64 bits");

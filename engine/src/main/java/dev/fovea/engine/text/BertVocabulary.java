@@ -15,8 +15,10 @@ import java.util.TreeMap;
 /// bert/tokenization.py, FullTokenizer; transformers, BertTokenizer). What is said and not known here is refused by name.
 final class BertVocabulary {
   /// Those that read a `vocab.txt` as BERT's does.
-  private static final List<String> CLASSES = List.of("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer");
-  private static final List<String> JAPANESE = List.of("word_tokenizer_type", "subword_tokenizer_type", "do_word_tokenize", "do_subword_tokenize");
+  private static final List<String> CLASSES = List.of("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
+      "MobileBertTokenizer");
+  private static final List<String> JAPANESE = List.of("word_tokenizer_type", "subword_tokenizer_type", "do_word_tokenize",
+      "do_subword_tokenize");
   private static final List<String> FLAGS = List.of("content", "single_word", "lstrip", "rstrip", "normalized", "special");
 
   private static final JsonPrimitive BERT = new JsonPrimitive("BertNormalizer");

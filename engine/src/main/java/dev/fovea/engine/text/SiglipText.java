@@ -24,7 +24,8 @@ final class SiglipText {
     var normalizer = file.get("normalizer") instanceof JsonObject given ? given : null;
     var known = normalizer == null ? null : Normalizer.of(JsonPart.of(where + ": normalizer", normalizer));
     if (!lower && !rewritten(known, "A").contains("A"))
-      throw new CheckpointException(config.fields().where() + ": do_lower_case false is not supported: tokenizer.json puts texts in lower case");
+      throw new CheckpointException(config.fields().where()
+          + ": do_lower_case false is not supported: tokenizer.json puts texts in lower case");
     var before = new JsonArray();
     if (lower && rewritten(known, "A").contains("A")) before.add(TokenizerFiles.object("{'type': 'Lowercase'}"));
     if (canonical && rewritten(known, "a!b").contains("!")) {

@@ -24,7 +24,8 @@ public final class Tokenizer {
   /// The tensor, of bytes, in which a model file holds its `tokenizer.json`.
   public static final String TENSOR = "tokenizer.json";
   /// The files of a published folder that may tell its tokenizer.
-  public static final List<String> FILES = List.of("tokenizer.json", "vocab.txt", "tokenizer_config.json", "vocab.json", "merges.txt",
+  public static final List<String> FILES = List.of("tokenizer.json", "vocab.txt", "tokenizer_config.json", "vocab.json",
+      "merges.txt",
       "special_tokens_map.json");
 
   private final AddedTokens added;

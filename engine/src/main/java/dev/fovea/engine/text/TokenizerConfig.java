@@ -31,7 +31,8 @@ record TokenizerConfig(JsonFields fields, boolean exists, JsonFields special) {
   }
 
   private static JsonFields json(Path file) {
-    return Files.exists(file) ? JsonFields.parse(file.toString(), TokenizerFiles.text(file)) : new JsonFields(file.toString(), new JsonObject());
+    return Files.exists(file) ? JsonFields.parse(file.toString(), TokenizerFiles.text(file))
+        : new JsonFields(file.toString(), new JsonObject());
   }
 
   /// The class that the tokenizer is read with, whichever implementation of it; null where nothing tells.
@@ -68,7 +69,8 @@ record TokenizerConfig(JsonFields fields, boolean exists, JsonFields special) {
   List<String> tokens(String list) {
     for (var each : List.of(fields, special)) {
       if (!each.has(list)) continue;
-      if (!(each.json().get(list) instanceof JsonArray array)) throw new CheckpointException(each.where() + ": '" + list + "': expected an array");
+      if (!(each.json().get(list) instanceof JsonArray array))
+        throw new CheckpointException(each.where() + ": '" + list + "': expected an array");
       var tokens = new ArrayList<String>();
       for (var element : array) tokens.add(content(each, list, element));
       return tokens;

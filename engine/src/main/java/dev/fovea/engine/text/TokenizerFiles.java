@@ -34,7 +34,8 @@ final class TokenizerFiles {
     if (Files.exists(path) && WEIGHTS.matcher(path.toString()).find()) return openFolder(path.toAbsolutePath().getParent());
     if (path.endsWith(JSON)) return TokenizerJson.read(path.toString(), jsonOf(path));
     if (path.toString().endsWith(".json")) return TokenizerJson.read(path.toString(), text(path));
-    if (path.toString().endsWith(".txt")) return TokenizerJson.of(JsonPart.of(path.toString(), BertVocabulary.json(path, TokenizerConfig.beside(path))));
+    if (path.toString().endsWith(".txt"))
+      return TokenizerJson.of(JsonPart.of(path.toString(), BertVocabulary.json(path, TokenizerConfig.beside(path))));
     try (var checkpoint = Checkpoint.open(path)) {
       boolean isPublished = !checkpoint.tensors().containsKey(Tokenizer.TENSOR) && !ModelHeader.isIn(checkpoint);
       return isPublished ? openFolder(path.toAbsolutePath().getParent()) : Tokenizer.of(checkpoint);
@@ -66,7 +67,8 @@ final class TokenizerFiles {
   private static String withOptions(Path file, String json, TokenizerConfig config) {
     if (!config.exists() || !config.isSiglip() && !BertVocabulary.reads(config)) return json;
     var fields = JsonFields.parse(file.toString(), json).json();
-    return (config.isSiglip() ? SiglipText.withOptions(file.toString(), fields, config) : BertVocabulary.withOptions(fields, config)).toString();
+    return (config.isSiglip() ? SiglipText.withOptions(file.toString(), fields, config)
+        : BertVocabulary.withOptions(fields, config)).toString();
   }
 
   static Tokenizer clip(Path vocab, Path merges) {
@@ -76,7 +78,8 @@ final class TokenizerFiles {
   static Tokenizer bert(Path vocab, boolean lowercase) {
     var fields = new JsonObject();
     fields.addProperty("do_lower_case", lowercase);
-    var config = new TokenizerConfig(new JsonFields(vocab.toString(), fields), true, new JsonFields(vocab.toString(), new JsonObject()));
+    var config = new TokenizerConfig(new JsonFields(vocab.toString(), fields), true,
+        new JsonFields(vocab.toString(), new JsonObject()));
     return TokenizerJson.of(JsonPart.of(vocab.toString(), BertVocabulary.json(vocab, config)));
   }
 

@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// What `tokenizer_config.json` says beside a vocabulary: honoured, or refused by name.
 class TokenizerConfigTest {
   private static final String CONFIG = "tokenizer_config.json";
-  private static final List<String> VOCABULARY = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "café", "Café", "cafe", "Cafe",
+  private static final List<String> VOCABULARY = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "café", "Café", "cafe",
+      "Cafe",
       "模", "型", "模型", "##型", "<s>", "</s>", "[", "]", "e1");
 
   @TempDir
@@ -39,7 +40,8 @@ class TokenizerConfigTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {"{} | cafe", "{'do_lower_case': false} | Café", "{'strip_accents': false} | café",
+  @CsvSource(delimiter = '|', quoteCharacter = '`', value = {"{} | cafe", "{'do_lower_case': false} | Café",
+      "{'strip_accents': false} | café",
       "{'do_lower_case': false, 'strip_accents': true} | Cafe", "{'do_lower_case': true, 'strip_accents': null} | cafe",
       "{'tokenizer_class': 'DistilBertTokenizerFast', 'strip_accents': false, 'never_split': []} | café"})
   void caseAndAccents(String config, String token) throws IOException {
@@ -59,7 +61,8 @@ class TokenizerConfigTest {
     Files.writeString(folder.resolve("special_tokens_map.json"), "{\"cls_token\": \"</s>\"}");
     assertThat(with("{}").encode("cafe").tokens()).containsExactly("</s>", "cafe", "[SEP]");
     assertThat(tokens(with("{}"), "[e1]")).containsExactly("[", "e1", "]");
-    var added = with("{'additional_special_tokens': ['e1'], 'never_split': ['e1', '[MASK]'], 'added_tokens_decoder': {'18': {'content': '[e2]', "
+    var added = with("{'additional_special_tokens': ['e1'], 'never_split': ['e1', '[MASK]'], 'added_tokens_decoder': {'18': "
+        + "{'content': '[e2]', "
         + "'lstrip': true, 'normalized': false, 'rstrip': false, 'single_word': false, 'special': true}}}");
     assertThat(added.encode("cafe [e2]cafe").ids()).containsExactly(14, 7, 18, 7, 3);
     assertThat(added.addedTokens()).contains(new AddedToken(18, "[e2]", false, true, false, false, true),
@@ -68,13 +71,15 @@ class TokenizerConfigTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
-      "{'tokenizer_class': 'RobertaTokenizerFast'} | tokenizer_class 'RobertaTokenizerFast' is not supported with a vocab.txt; expected one of "
+      "{'tokenizer_class': 'RobertaTokenizerFast'} | tokenizer_class 'RobertaTokenizerFast' is not supported with a vocab.txt; "
+          + "expected one of "
           + "BertTokenizer, DistilBertTokenizer, ElectraTokenizer, MobileBertTokenizer",
       "{'never_split': ['cafe']} | never_split: 'cafe' is not supported; expected special tokens alone",
       "{'never_split': 'cafe'} | 'never_split': expected an array",
       "{'do_basic_tokenize': false} | do_basic_tokenize false is not supported; expected true",
       "{'word_tokenizer_type': 'mecab'} | 'word_tokenizer_type' is not supported",
-      "{'additional_special_tokens': ['[e2]']} | additional_special_tokens: '[e2]' is neither in vocab.txt nor in added_tokens_decoder",
+      "{'additional_special_tokens': ['[e2]']} | additional_special_tokens: '[e2]' is neither in vocab.txt nor in "
+          + "added_tokens_decoder",
       "{'do_lower_case': 'yes'} | 'do_lower_case': expected true or false, got \"yes\"",
       "{'cls_token': 7} | 'cls_token': expected a token's text, or an object with its content"})
   void refusedByName(String config, String why) {
@@ -93,7 +98,8 @@ class TokenizerConfigTest {
     assertThat(Tokenizer.assumedOf(vocabulary))
         .containsExactly("there is no tokenizer_config.json: vocab.txt is read in lower case, the default of BertTokenizer");
     with("{}");
-    assertThat(Tokenizer.assumedOf(vocabulary)).containsExactly("tokenizer_config.json: do_lower_case: true, the default of BertTokenizer");
+    assertThat(Tokenizer.assumedOf(vocabulary))
+        .containsExactly("tokenizer_config.json: do_lower_case: true, the default of BertTokenizer");
     with("{'do_lower_case': false}");
     assertThat(Tokenizer.assumedOf(vocabulary)).isEmpty();
   }
@@ -103,9 +109,11 @@ class TokenizerConfigTest {
   void besideATokenizerJson() throws IOException {
     Files.writeString(folder.resolve("tokenizer.json"), Tokenizer.jsonOf(folder.resolve("vocab.txt")));
     assertThat(tokens(Tokenizer.open(folder), "Café")).containsExactly("cafe");
-    assertThat(tokens(with("{'tokenizer_class': 'BertTokenizer', 'do_lower_case': false, 'strip_accents': false}"), "Café")).containsExactly("Café");
+    assertThat(tokens(with("{'tokenizer_class': 'BertTokenizer', 'do_lower_case': false, 'strip_accents': false}"), "Café"))
+        .containsExactly("Café");
     assertThat(tokens(with("{'tokenizer_class': 'BertTokenizer', 'tokenize_chinese_chars': false}"), "模型")).containsExactly("模型");
     // Another class's options are its own.
-    assertThat(tokens(with("{'tokenizer_class': 'PreTrainedTokenizerFast', 'do_lower_case': false}"), "Café")).containsExactly("cafe");
+    assertThat(tokens(with("{'tokenizer_class': 'PreTrainedTokenizerFast', 'do_lower_case': false}"), "Café"))
+        .containsExactly("cafe");
   }
 }
