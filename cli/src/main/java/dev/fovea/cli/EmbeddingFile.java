@@ -1,7 +1,5 @@
 package dev.fovea.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
@@ -27,7 +25,6 @@ enum EmbeddingFile {
   /// A tensor `embeddings` `[pictures, D]`, and in the metadata the pictures' names, in the order of the rows, as JSON.
   SAFETENSORS(".safetensors");
 
-  private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final String ending;
@@ -52,8 +49,8 @@ enum EmbeddingFile {
   private static String jsonLine(List<Embedding> embeddings, int i, String what) {
     var object = new JsonObject();
     object.addProperty(what, embeddings.get(i).name());
-    object.add("embedding", GSON.toJsonTree(embeddings.get(i).embedding()));
-    return (i == 0 ? "[" : " ") + GSON.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
+    object.add("embedding", Json.LINE.toJsonTree(embeddings.get(i).embedding()));
+    return (i == 0 ? "[" : " ") + Json.LINE.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
   }
 
   /// Writes a file, all of it or nothing.
@@ -63,7 +60,7 @@ enum EmbeddingFile {
   /// @param metadata for where the form has a place for it
   void write(Path file, List<Embedding> embeddings, String what, Map<String, String> metadata) {
     int dim = embeddings.getFirst().embedding().length;
-    var names = GSON.toJson(embeddings.stream().map(Embedding::name).toList());
+    var names = Json.LINE.toJson(embeddings.stream().map(Embedding::name).toList());
     switch (this) {
       case JSON -> WholeFile.write(file, channel -> {
         for (int i = 0; i < embeddings.size(); i++)

@@ -1,8 +1,5 @@
 package dev.fovea.cli;
 
-import com.google.gson.FieldNamingPolicy;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -10,14 +7,10 @@ import org.jetbrains.annotations.Nullable;
 
 /// Where results go: stdout, or a file that appears when it is complete.
 final class Output {
-  private static final Gson JSON = new GsonBuilder().setPrettyPrinting()
-      .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-      .disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
-
   private Output() {}
 
   static String json(Object value) {
-    return JSON.toJson(value) + System.lineSeparator();
+    return Json.PRETTY.toJson(value) + System.lineSeparator();
   }
 
   static void write(String text, @Nullable Path file) {

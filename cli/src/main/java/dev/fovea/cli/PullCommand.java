@@ -47,6 +47,7 @@ final class PullCommand implements Callable<Integer> {
     var settings = HubSettings.of(System.getenv());
     var snapshot = download(model, offline ? settings.withoutNetwork() : settings);
     var report = convert(snapshot.weights(), target);
+    ConvertCommand.complain(model, report, dtype, Fovea::complain);
     System.out.printf("%s: commit %s, kept in %s%n", model, snapshot.commit(), snapshot.weights().getParent());
     Output.write(ConvertCommand.text(target, "", report, dtype, false), null);
     return Fovea.GOOD;

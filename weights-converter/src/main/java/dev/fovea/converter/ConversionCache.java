@@ -97,8 +97,16 @@ public final class ConversionCache {
   /// @param converting hears where the result will be, before a conversion
   /// @throws CheckpointException if it cannot be converted, or not be kept, or this cache converts nothing
   public Path resolve(Path model, Conversion conversion, Consumer<Path> converting) {
-    try (var converted = ModelHeader.open(model)) {
-      if (converted != null) return model;
+    return resolve(model, conversion, converting, _ -> {});
+  }
+
+  /// The model file for a checkpoint, converted now where it never was.
+  ///
+  /// @param converted hears what a conversion did
+  /// @see #resolve(Path, Conversion, Consumer)
+  public Path resolve(Path model, Conversion conversion, Consumer<Path> converting, Consumer<Report> converted) {
+    try (var already = ModelHeader.open(model)) {
+      if (already != null) return model;
     }
     if (folder == null) {
       Converter.plan(model, conversion);   // What is no checkpoint at all has an error of its own.
@@ -119,8 +127,11 @@ public final class ConversionCache {
     synchronized (BUSY.computeIfAbsent(entry, _ -> new Object())) {
       return underLock(entry, () -> {
         converting.accept(entry);
-        Converter.convert(model, entry, conversion);
-        if (files.stamps().equals(stamps)) return;
+        var report = Converter.convert(model, entry, conversion);
+        if (files.stamps().equals(stamps)) {
+          converted.accept(report);
+          return;
+        }
         delete(entry);
         throw new CheckpointException(model + ": was changed while it was being converted");
       });
