@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,9 +50,21 @@ final class PictureInputs {
   ///
   /// @throws ImageException if it is no readable picture
   Picture read(String name) {
-    if (!name.equals(STDIN)) return Picture.read(Path.of(name));
+    if (!name.equals(STDIN)) return Picture.read(path(name));
     if (stdin == null) stdin = readStdin();
     return stdin;
+  }
+
+  /// A folder may hold names that are not text in the locale's charset. Java shows them with U+FFFD in the place of bytes, and
+  /// there is no way back.
+  private static Path path(String name) {
+    try {
+      var path = Path.of(name);
+      if (name.indexOf('\uFFFD') < 0 || Files.exists(path, LinkOption.NOFOLLOW_LINKS)) return path;
+    } catch (InvalidPathException _) {
+      // Not to be written in the charset either.
+    }
+    throw new ImageException(name + ": its name is not text in " + System.getProperty("sun.jnu.encoding"));
   }
 
   private static Picture readStdin() {
