@@ -63,6 +63,7 @@ public final class Fovea implements Callable<Integer> {
     // Before all else: compiling the kernels takes longer than what is done here meanwhile.
     if (Boolean.getBoolean("fovea.warmUp") && arguments.length > 0 && COMPUTING.contains(arguments[0])) WarmUp.start();
     useRealStderr();
+    Stdout.install();
     if (System.getProperty("picocli.ansi") == null)
       System.setProperty("picocli.ansi", Boolean.toString(Terminal.isStdout() && System.getenv("NO_COLOR") == null));
     System.exit(run(arguments));
@@ -75,10 +76,18 @@ public final class Fovea implements Callable<Integer> {
         .setParameterExceptionHandler((e, _) -> fovea.fail(e))
         .setExecutionExceptionHandler((e, _, _) -> fovea.fail(e));
     try {
-      return commandLine.execute(arguments);
+      return afterOutput(commandLine.execute(arguments));
     } catch (OutOfMemoryError | StackOverflowError e) {
       return fovea.fail(e);
     }
+  }
+
+  /// The status of a run, unless what it printed is lost.
+  private static int afterOutput(int status) {
+    var failure = Stdout.failure();
+    if (failure == null) return status;
+    complain("stdout: cannot be written: " + failure);
+    return WRONG_USE;
   }
 
   /// Adds the command that is called, for each costs some milliseconds; all where it is none, or one that is about all.
