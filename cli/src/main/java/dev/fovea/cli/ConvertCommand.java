@@ -4,7 +4,6 @@ import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
 import dev.fovea.converter.HuggingFaceExport;
 import dev.fovea.converter.Report;
-import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -68,10 +67,11 @@ final class ConvertCommand implements Callable<Integer> {
   public Integer call() {
     if (to == Form.HF) return export();
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
-    if (output != null) WholeFile.requirePlace(output);
+    var outputs = Outputs.of(output);
     var report = converted();
     complain(source, report, dtype, Fovea::complain);
-    Output.write(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose), null);
+    Output.report(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose),
+        dryRun ? Outputs.of() : outputs);
     return Fovea.GOOD;
   }
 

@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.NpyFile;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.lang.foreign.Arena;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// A file of vectors, in the form that the end of its name says.
 enum EmbeddingFile {
@@ -33,9 +35,12 @@ enum EmbeddingFile {
     this.ending = ending;
   }
 
+  /// A device or a pipe need not have an ending: it takes JSON.
+  ///
   /// @throws Fovea.UsageException if the name has another ending
   static EmbeddingFile of(Path file) {
     for (var form : values()) if (file.toString().toLowerCase(Locale.ROOT).endsWith(form.ending)) return form;
+    if (Destination.of(file).isStream()) return JSON;
     throw new Fovea.UsageException("--output: expected a file name that ends in .json, .npy or .safetensors, got " + file);
   }
 
@@ -53,6 +58,11 @@ enum EmbeddingFile {
     return (i == 0 ? "[" : " ") + Json.LINE.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
   }
 
+  /// The file beside this one that holds the names; null where the file itself does.
+  @Nullable Path names(Path file) {
+    return this == NPY ? Path.of(file + ".names.json") : null;
+  }
+
   /// Writes a file, all of it or nothing.
   ///
   /// @param embeddings at least one, all of one dimension
@@ -67,7 +77,7 @@ enum EmbeddingFile {
           WholeFile.writeFully(channel, ByteBuffer.wrap(jsonLine(embeddings, i, what).getBytes(StandardCharsets.UTF_8)));
       });
       case NPY -> {
-        WholeFile.write(Path.of(file + ".names.json"), (names + "\n").getBytes(StandardCharsets.UTF_8));
+        WholeFile.write(names(file), (names + "\n").getBytes(StandardCharsets.UTF_8));
         NpyFile.write(file, embeddings.stream().map(Embedding::embedding)::iterator, embeddings.size(), dim);
       }
       case SAFETENSORS -> {

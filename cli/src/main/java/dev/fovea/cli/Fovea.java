@@ -74,7 +74,7 @@ public final class Fovea implements Callable<Integer> {
       // Before all else: compiling the kernels takes longer than what is done here meanwhile.
       if (Boolean.getBoolean("fovea.warmUp") && arguments.length > 0 && COMPUTING.contains(arguments[0])) WarmUp.start();
       RealStderr.use();
-      useUtf8();
+      Stdout.install();
       Thread.setDefaultUncaughtExceptionHandler((thread, e) -> complain(thread.getName() + " has ended: " + e));
       if (System.getProperty("picocli.ansi") == null)
         System.setProperty("picocli.ansi", Boolean.toString(Terminal.isStdout() && System.getenv("NO_COLOR") == null));
@@ -82,12 +82,6 @@ public final class Fovea implements Callable<Integer> {
     } catch (Throwable e) {
       return lastWords();
     }
-  }
-
-  /// What is printed is UTF-8 in any locale, as what is read is. Only Windows' consoles have charsets of their own.
-  private static void useUtf8() {
-    if (File.separatorChar == '/' && !StandardCharsets.UTF_8.equals(System.out.charset()))
-      System.setOut(new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8));
   }
 
   /// What can still be said where the line for an error could not be made.
@@ -109,10 +103,18 @@ public final class Fovea implements Callable<Integer> {
         .setExecutionExceptionHandler((e, _, _) -> fovea.fail(e));
     try {
       ArgumentCheck.requireReadable(arguments);
-      return commandLine.execute(arguments);
+      return afterOutput(commandLine.execute(arguments));
     } catch (UsageException | Error e) {
       return fovea.fail(e);
     }
+  }
+
+  /// The status of a run, unless what it printed is lost.
+  private static int afterOutput(int status) {
+    var failure = Stdout.failure();
+    if (failure == null) return status;
+    complain("stdout: cannot be written: " + failure);
+    return WRONG_USE;
   }
 
   /// Adds the command that is called, for each costs some milliseconds; all where it is none, or one that is about all.

@@ -162,7 +162,7 @@ class CommandsTest {
     assertThat(runs.getAsJsonArray("size").toString()).isEqualTo("[41,53]");
     assertThat(RunLengths.ofCompressed(53, 41, runs.get("counts").getAsString()).area()).isEqualTo(first.get("area").getAsLong());
     assertThat(Picture.read(picture).width()).isEqualTo(53);
-    // The picture is not seen again: another one of its size gives the same masks.
+    // The picture is not seen again.
     var same = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json",
         "--embedding", embedding.toString());
     assertThat(same.json()).isEqualTo(all);

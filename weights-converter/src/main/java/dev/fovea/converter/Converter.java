@@ -9,6 +9,7 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
@@ -54,9 +55,21 @@ public final class Converter {
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
   /// @param source the folder, or the file or index of the weights in it
-  /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
+  /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written, is one of the files
+  /// that are read, or lies in the folder `source`
   public static Report convert(Path source, Path target, Conversion conversion) {
-    return with(source, conversion, prepared -> prepared.run(writer -> writer.write(target)));
+    SourceFiles.of(source, conversion).requireApart(source, target);
+    return with(source, conversion, prepared -> {
+      WholeFile.requirePlace(target);
+      return prepared.run(writer -> writer.write(target));
+    });
+  }
+
+  /// The files that a conversion of `source` reads.
+  ///
+  /// @throws CheckpointException if there are no weights
+  public static List<Path> files(Path source) {
+    return SourceFiles.of(source, Conversion.to(Weight.Type.F32)).files();
   }
 
   /// Writes the model in `source` to `target`, as its folder describes it.

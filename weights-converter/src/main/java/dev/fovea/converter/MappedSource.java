@@ -109,7 +109,7 @@ final class MappedSource implements WeightSource {
     writer.tensor(name, dtype, shape, sink -> {
       var found = writing.to(bytes -> {
         if (written / UNLOADED < (written += bytes.remaining()) / UNLOADED) unload(parts);
-        progress.advanced(name, written, writer.bytes());
+        progress.advanced(name, Math.min(written, writer.bytes()), writer.bytes());
         sink.write(bytes);
       });
       unload(parts);

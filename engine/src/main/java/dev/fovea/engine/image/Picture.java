@@ -1,5 +1,6 @@
 package dev.fovea.engine.image;
 
+import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -31,7 +32,7 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     } catch (NoSuchFileException e) {
       throw new ImageException(file + ": no such file", e);
     } catch (IOException e) {
-      throw new ImageException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new ImageException(file + ": cannot be read: " + WholeFile.reason(e), e);
     }
   }
 
