@@ -6,7 +6,6 @@ module dev.fovea.engine {
   requires com.google.common;
   requires java.desktop;
   requires jdk.management;
-  requires com.twelvemonkeys.imageio.metadata;
 
   exports dev.fovea.engine.checkpoint;
   exports dev.fovea.engine.feature;

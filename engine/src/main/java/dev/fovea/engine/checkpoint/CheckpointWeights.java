@@ -61,6 +61,7 @@ public final class CheckpointWeights implements WeightSource {
   private StoredTensor find(String name, String shape) {
     var stored = checkpoint.tensors().get(name);
     if (stored == null) throw new MismatchException("'" + name + "': missing, expected " + shape);
+    if (!stored.dtype().readable()) throw new MismatchException(stored.dtype().unreadable(name));
     return stored;
   }
 

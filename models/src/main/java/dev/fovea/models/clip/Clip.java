@@ -20,6 +20,7 @@ import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.PictureFeatures;
 import dev.fovea.models.Pooling;
+import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -90,8 +91,24 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     Encoded forward(Tensor ids, Tensor mask, Probe probe) {
       var x = tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1)));         // [T, N, C]
       x = norm.forward(EncoderBlock.forward(blocks, x, Attention.causal(mask), Tokens.of(Tokens.Kind.TEXT, ids.dim(1)), probe));
-      var pooled = x.rows(ids.find(eosTokenId));                                      // [T, C]
+      var pooled = x.rows(ends(ids));                                                 // [T, C]
       return new Encoded(x, pooled, proj.forward(pooled));
+    }
+
+    /// Where each text ends, counted over all tokens: `[T, N]` → `[T]`. For [ClipConfig#LARGEST_TOKEN] that is the first of the
+    /// largest tokens of a text.
+    private Tensor ends(Tensor ids) {
+      if (eosTokenId != ClipConfig.LARGEST_TOKEN) return ids.find(eosTokenId);
+      int texts = ids.dim(0);
+      var inText = ids.reshape(texts, 1, 1, ids.dim(1)).argmax(1, 1, Interpolation.BILINEAR).reshape(texts);
+      return inText.plus(starts(texts, ids.dim(1)));
+    }
+
+    /// The number of each text's first token, counted over all tokens: `[T]`.
+    private static Tensor starts(int texts, int tokens) {
+      var starts = new float[texts];
+      for (int t = 0; t < texts; t++) starts[t] = t * tokens;
+      return Tensor.of(Arena.ofAuto(), starts, texts);
     }
   }
 
@@ -124,7 +141,8 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     return visual.forward(image, probe);
   }
 
-  /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding.
+  /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding. Each text holds the token of
+  /// [#endOfText()], where there is one.
   ///
   /// @throws InputException if there are more tokens than positions
   /// @throws IllegalStateException if there is no encoder of words
@@ -185,6 +203,11 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   @Override
   public int maxTokens() {
     return config.text() == null ? 0 : config.text().maxTokens();
+  }
+
+  @Override
+  public int endOfText() {
+    return config.eosTokenId() == ClipConfig.LARGEST_TOKEN ? -1 : config.eosTokenId();
   }
 
   @Override
