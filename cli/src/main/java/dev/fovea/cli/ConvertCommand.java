@@ -67,8 +67,9 @@ final class ConvertCommand implements Callable<Integer> {
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
     var outputs = Outputs.of(output);
     var report = converted();
-    Output.report(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose),
-        dryRun ? Outputs.of() : outputs);
+    var text = json ? Output.json(report)
+        : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose);
+    Output.report(text, dryRun ? Outputs.of() : outputs);
     return Fovea.GOOD;
   }
 
