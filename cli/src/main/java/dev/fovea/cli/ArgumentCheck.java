@@ -34,8 +34,8 @@ final class ArgumentCheck {
   /// @param commandLine the arguments' bytes with a zero after each, and others before them; null if they are not known
   static void requireReadable(String[] arguments, int suspect, String charset, byte @Nullable [] commandLine) {
     if (!charset.equalsIgnoreCase("UTF-8"))
-      throw new Fovea.UsageException("argument " + (suspect + 1) + ", '" + arguments[suspect] + "': cannot be read in this locale's charset "
-          + charset + ": set LC_ALL=C.UTF-8");
+      throw new Fovea.UsageException("argument " + (suspect + 1) + ", '" + arguments[suspect]
+          + "': cannot be read in this locale's charset " + charset + ": set LC_ALL=C.UTF-8");
     var given = commandLine == null ? List.<byte[]>of() : split(commandLine);
     int others = given.size() - arguments.length;
     for (int i = suspect; others >= 0 && i < arguments.length; i++)

@@ -70,8 +70,9 @@ final class ConvertCommand implements Callable<Integer> {
     var outputs = Outputs.of(output);
     var report = converted();
     complain(source, report, dtype, Fovea::complain);
-    Output.report(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose),
-        dryRun ? Outputs.of() : outputs);
+    var text = json ? Output.json(report)
+        : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose);
+    Output.report(text, dryRun ? Outputs.of() : outputs);
     return Fovea.GOOD;
   }
 

@@ -113,7 +113,8 @@ final class EmbedCommand implements Callable<Integer> {
   private int embedPictures(@Nullable EmbeddingFile form) {
     var pictures = PictureInputs.of(images);
     var similarPictures = PictureInputs.of(similar);
-    List<String> names = pictures.names().stream().distinct().toList(), queries = similarPictures.names().stream().distinct().toList();
+    var names = pictures.names().stream().distinct().toList();
+    var queries = similarPictures.names().stream().distinct().toList();
     outputs(form).reading(pictures).reading(similarPictures).require();
     try (var kernels = kernelOptions.open(); var checkpoint = modelOptions.open(model);
         var embedder = PictureEmbedder.of(checkpoint, kernels); var bar = new Terminal.ProgressBar()) {
@@ -145,7 +146,8 @@ final class EmbedCommand implements Callable<Integer> {
     Outputs.requirePng("--pca", pca);
     if (output == null) return null;
     var form = EmbeddingFile.of(output);
-    if (resume && isStream()) throw new Fovea.UsageException("--resume: expected a file as output, got a device or a pipe, " + output);
+    if (resume && isStream())
+      throw new Fovea.UsageException("--resume: expected a file as output, got a device or a pipe, " + output);
     return form;
   }
 

@@ -240,7 +240,8 @@ final class MaskCommand implements Callable<Integer> {
     }
     session.load(embedding, picture);
     if (!session.knowsPicture())
-      bar.complain(embedding + ": does not tell of which picture it is, for it is of an earlier version; taken for that of " + image);
+      bar.complain(embedding + ": does not tell of which picture it is, for it is of an earlier version; taken for that of "
+          + image);
   }
 
   private void everything(MaskPredictor predictor, AutomaticMasks.Settings settings, Picture picture, Terminal.ProgressBar bar) {
@@ -262,7 +263,8 @@ final class MaskCommand implements Callable<Integer> {
 
   /// One file, or for several masks one each: `out-1.png`, `out-2.png` ….
   private void each(List<Mask> masks, Function<Mask, byte[]> painter) {
-    for (int i = 0; i < masks.size(); i++) Output.write(painter.apply(masks.get(i)), isNumbered() ? numbered().number(i + 1) : output);
+    for (int i = 0; i < masks.size(); i++)
+      Output.write(painter.apply(masks.get(i)), isNumbered() ? numbered().number(i + 1) : output);
   }
 
   private static Answer toAnswer(MaskPrediction prediction) {

@@ -19,7 +19,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "segment", description = "Say which class each pixel of a picture shows.",
-    footer = {"", "Prints the classes' shares. What -o writes has the classes' colours over the picture, or with --map their numbers.",
+    footer = {"",
+        "Prints the classes' shares. What -o writes has the classes' colours over the picture, or with --map their numbers.",
         PictureInputs.FOOTER})
 final class SegmentCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)

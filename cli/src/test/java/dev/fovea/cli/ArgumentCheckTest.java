@@ -30,8 +30,8 @@ class ArgumentCheckTest {
   @Test
   void aReplacementCharacterOfTheUsers() {
     String[] arguments = {"tokenize", "a\uFFFD", "größe"};
-    assertThatCode(() -> ArgumentCheck.requireReadable(arguments, 1, "UTF-8", commandLine(utf8("tokenize"), utf8("a\uFFFD"), utf8("größe"))))
-        .doesNotThrowAnyException();
+    var given = commandLine(utf8("tokenize"), utf8("a\uFFFD"), utf8("größe"));
+    assertThatCode(() -> ArgumentCheck.requireReadable(arguments, 1, "UTF-8", given)).doesNotThrowAnyException();
     assertThatCode(() -> ArgumentCheck.requireReadable(arguments, 1, "UTF-8", null)).doesNotThrowAnyException();
     assertThatCode(() -> ArgumentCheck.requireReadable("classify", "größe", "模型")).doesNotThrowAnyException();
   }
@@ -39,14 +39,16 @@ class ArgumentCheckTest {
   @Test
   void bytesThatAreNoText() {
     String[] arguments = {"tokenize", "\uFFFD", "a\uFFFD"};
-    assertThatThrownBy(() -> ArgumentCheck.requireReadable(arguments, 1, "UTF-8", commandLine(utf8("tokenize"), utf8("\uFFFD"), BROKEN)))
+    var given = commandLine(utf8("tokenize"), utf8("\uFFFD"), BROKEN);
+    assertThatThrownBy(() -> ArgumentCheck.requireReadable(arguments, 1, "UTF-8", given))
         .isInstanceOf(Fovea.UsageException.class).hasMessage("argument 3, 'a\uFFFD': expected UTF-8, got other bytes");
   }
 
   @Test
   void aCharsetThatCannotSayIt() {
     String[] arguments = {"classify", "gr\uFFFD\uFFFDe"};
-    assertThatThrownBy(() -> ArgumentCheck.requireReadable(arguments, 1, "ANSI_X3.4-1968", null)).isInstanceOf(Fovea.UsageException.class)
+    assertThatThrownBy(() -> ArgumentCheck.requireReadable(arguments, 1, "ANSI_X3.4-1968", null))
+        .isInstanceOf(Fovea.UsageException.class)
         .hasMessage("argument 2, 'gr\uFFFD\uFFFDe': cannot be read in this locale's charset ANSI_X3.4-1968: set LC_ALL=C.UTF-8");
   }
 }

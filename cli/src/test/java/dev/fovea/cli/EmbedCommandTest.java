@@ -253,7 +253,8 @@ class EmbedCommandTest {
     Files.createSymbolicLink(folder.resolve("pictures/below/loop"), folder.resolve("pictures"));
     var spoilt = fovea("embed", model, linked.toString(), "--json");
     assertThat(spoilt).returns(2, Run::status)
-        .returns("fovea: " + linked.resolve("below/loop") + ": cannot be read: a link that leads back to a folder above it\n", Run::err);
+        .returns("fovea: " + linked.resolve("below/loop")
+            + ": cannot be read: a link that leads back to a folder above it\n", Run::err);
     assertThat(JsonParser.parseString(spoilt.out()).getAsJsonArray()).hasSize(4);
   }
 

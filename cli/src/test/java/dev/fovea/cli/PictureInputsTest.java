@@ -98,7 +98,8 @@ class PictureInputsTest {
       assertThatThrownBy(() -> Outputs.of(file).reading(inputs).require()).isInstanceOf(Fovea.UsageException.class)
           .hasMessageStartingWith(file + ": expected a place outside the folder ");
     for (var file : List.of(pictures.resolve("b.png"), link.resolve("below/a.PNG")))
-      assertThatThrownBy(() -> Outputs.of(file).reading(inputs).require()).hasMessageStartingWith(file + ": would overwrite the input");
+      assertThatThrownBy(() -> Outputs.of(file).reading(inputs).require())
+          .hasMessageStartingWith(file + ": would overwrite the input");
     Outputs.of(pictures.resolve("vectors.npy"), folder.resolve("new.png")).reading(inputs).require();
     assertThatThrownBy(() -> Outputs.of(folder.resolve("new.png"), folder.resolve("./new.png")).require())
         .hasMessageEndingWith("expected two files to write, got the same twice");
@@ -115,7 +116,8 @@ class PictureInputsTest {
     for (var source : List.of(checkpoint, checkpoint.resolve("model.safetensors"))) {
       assertThat(CommandsTest.fovea("convert", source.toString(), "-o", blob.toString()).err())
           .startsWith("fovea: " + blob + ": would overwrite the input " + checkpoint);
-      assertThatThrownBy(() -> Outputs.of(blob).readingModel(source).require()).hasMessageStartingWith(blob + ": would overwrite the input");
+      assertThatThrownBy(() -> Outputs.of(blob).readingModel(source).require())
+          .hasMessageStartingWith(blob + ": would overwrite the input");
       assertThatThrownBy(() -> Outputs.of(config).readingModel(source).require()).hasMessageStartingWith(config.toString());
     }
     assertThatThrownBy(() -> Outputs.of(checkpoint.resolve("new")).readingModel(checkpoint).require())
@@ -128,7 +130,8 @@ class PictureInputsTest {
   @Test
   void numberedMasks() throws IOException {
     var numbered = new NumberedFiles(folder.resolve("out.b.png"));
-    for (var name : List.of("out.b-2.png", "out.b-17.png", "out.b-x.png", "out.b.png", "out.b-3.jpg")) Files.createFile(folder.resolve(name));
+    for (var name : List.of("out.b-2.png", "out.b-17.png", "out.b-x.png", "out.b.png", "out.b-3.jpg"))
+      Files.createFile(folder.resolve(name));
     assertThat(numbered.known()).containsExactlyInAnyOrder(folder.resolve("out.b-1.png"), folder.resolve("out.b-2.png"),
         folder.resolve("out.b-17.png"));
     assertThat(numbered.number(4)).isEqualTo(folder.resolve("out.b-4.png"));
@@ -156,7 +159,8 @@ class PictureInputsTest {
     var other = folder.resolve("other.png");
     Files.write(other, PictureWriter.png(new Picture("other", original.width(), original.height(), rgb)));
     assertThat(CommandsTest.fovea("mask", sam, other.toString(), "--point", "20,20", "--embedding", embedding.toString()))
-        .isEqualTo(new CommandsTest.Run(2, "", "fovea: " + embedding + ": the embedding is of another picture than " + other + "\n"));
+        .isEqualTo(new CommandsTest.Run(2, "",
+            "fovea: " + embedding + ": the embedding is of another picture than " + other + "\n"));
 
     try (var saved = Checkpoint.open(embedding)) {
       var writer = new CheckpointWriter();

@@ -53,7 +53,8 @@ class StdoutTest {
   @Test
   void lostOnAStreamOfAnotherKind() {
     var out = new PrintStream(new Failing("No space left on device", 0), true, StandardCharsets.UTF_8);
-    assertThat(run(out, "--version")).isEqualTo(new CommandsTest.Run(2, "", "fovea: stdout: cannot be written: it takes no more\n"));
+    assertThat(run(out, "--version")).isEqualTo(
+        new CommandsTest.Run(2, "", "fovea: stdout: cannot be written: it takes no more\n"));
   }
 
   /// A reader such as `head` ends when it has had enough; one that ends before has got nothing.

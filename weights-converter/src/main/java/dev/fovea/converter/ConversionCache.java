@@ -56,7 +56,8 @@ public final class ConversionCache {
   }
 
   /// The user's: in the folder that the property `fovea.cache` or else the variable `FOVEA_CACHE` names, or in `fovea` where
-  /// the system keeps caches: `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`; `~` is [UserHome].
+  /// the system keeps caches: `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`;
+  /// `~` is [UserHome].
   /// Where the name is `off`, nothing is converted.
   public static ConversionCache ofUser() {
     var given = System.getProperty(PROPERTY, Objects.requireNonNullElse(System.getenv(VARIABLE), ""));

@@ -319,7 +319,8 @@ class ConversionCacheTest {
 
   @Test
   void aUserWithoutAHomeFolder() {
-    for (var system : List.of("Linux", "Mac OS X", "Windows 11")) assertThat(ConversionCache.usual(system, null, _ -> null)).isNull();
+    for (var system : List.of("Linux", "Mac OS X", "Windows 11"))
+      assertThat(ConversionCache.usual(system, null, _ -> null)).isNull();
     assertThat(ConversionCache.usual("Linux", null, _ -> "/fast")).isEqualTo(Path.of("/fast/fovea"));
   }
 }

@@ -41,7 +41,8 @@ class OutputTest {
         assertThatThrownBy(() -> Converter.convert(from, target, WeightFormat.F32)).isInstanceOf(CheckpointException.class)
             .hasMessageStartingWith(target + ": would overwrite the input");
     assertThatThrownBy(() -> Converter.convert(source, source.resolve("new.safetensors"), WeightFormat.F32))
-        .isInstanceOf(CheckpointException.class).hasMessageEndingWith("expected a place outside the folder " + source + ", whose files are read");
+        .isInstanceOf(CheckpointException.class)
+        .hasMessageEndingWith("expected a place outside the folder " + source + ", whose files are read");
     var other = Files.copy(config, folder.resolve("other.json"));
     assertThatThrownBy(() -> Converter.convert(source, other, Conversion.to(WeightFormat.F32).withConfig(other)))
         .hasMessageStartingWith(other + ": would overwrite the input");

@@ -64,7 +64,8 @@ class DestinationTest {
     assertThatThrownBy(() -> WholeFile.write(lost, bytes("x"))).isInstanceOf(CheckpointException.class)
         .hasMessageStartingWith(lost + ": there is no folder ").hasMessageEndingWith("/no");
     var toFolder = Files.createSymbolicLink(folder.resolve("to-folder"), Path.of("below"));
-    assertThatThrownBy(() -> WholeFile.write(toFolder, bytes("x"))).hasMessage(toFolder + ": expected a file to write, got a directory");
+    assertThatThrownBy(() -> WholeFile.write(toFolder, bytes("x")))
+        .hasMessage(toFolder + ": expected a file to write, got a directory");
   }
 
   /// A new file has the mode of any new file, one that is replaced keeps its own.

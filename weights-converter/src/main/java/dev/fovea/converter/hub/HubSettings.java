@@ -77,7 +77,8 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
       var value = text(name, "");
       if (value.isEmpty()) return otherwise;
       if (!value.equals("~") && !value.startsWith("~/")) return Path.of(value);
-      if (home() == null) throw new CheckpointException(name + ": expected a folder without ~, for this user has no home folder, got " + value);
+      if (home() == null)
+        throw new CheckpointException(name + ": expected a folder without ~, for this user has no home folder, got " + value);
       return Path.of(home() + value.substring(1));
     }
 
