@@ -38,6 +38,11 @@ public enum Limit {
     };
   }
 
+  /// The same from one short measurement, to be repeated beside something else.
+  double quickSeconds(double amount) {
+    return this == FMA ? amount / (1e9 * MachineProbe.peakGflops(1)) : seconds(amount);
+  }
+
   /// How a time compares with the limit: a share of the peak or the bandwidth, or a multiple of a copy.
   ///
   /// @param share the limit's time over the measured one

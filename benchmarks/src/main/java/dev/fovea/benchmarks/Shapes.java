@@ -196,7 +196,7 @@ final class Shapes {
     });
   }
 
-  private static Shape activation(Activation activation, int rows, int cols, double reach) {
+  static Shape activation(Activation activation, int rows, int cols, double reach) {
     var name = activation.name().toLowerCase(Locale.ROOT).replace('_', ' ');
     return inPlace(name, rows, cols, reach, arena -> (kernels, x, from, count, out) ->
         kernels.run(new Operation.Activate(activation, rows(x, from, count, cols), out, (long) count * cols)));

@@ -7,25 +7,26 @@ import jdk.incubator.vector.FloatVector;
 
 /// The machine's best: a loop of nothing but fused multiply-adds, in enough chains to hide their latency.
 public final class FmaPeak {
-  private static final int STEPS = 2_000_000, CHAINS = 12;
+  /// Steps of a run, which takes less than a scheduler's time slice, so that a busy machine leaves some runs undisturbed.
+  private static final int STEPS = 200_000, CHAINS = 12, RUNS = 10;
 
   /// Keeps the result alive.
   private static volatile float sink;
 
   private FmaPeak() {}
 
-  /// The best of some rounds of some milliseconds, in GFLOP/s. The first few ever are spent before C2 has compiled the loop.
+  /// The best run of some rounds of some milliseconds, in GFLOP/s. The first few rounds ever end before C2 has compiled the loop.
   public static double gflops(int rounds) {
     double best = 0;
-    for (int i = 0; i < rounds; i++) {
+    for (int i = 0; i < RUNS * rounds; i++) {
       long start = System.nanoTime();
-      sink = round();
+      sink = run();
       best = Math.max(best, 2.0 * CHAINS * LANES * STEPS / (System.nanoTime() - start));
     }
     return best;
   }
 
-  private static float round() {
+  private static float run() {
     FloatVector x = all(0.99999f), y = all(1e-5f);
     FloatVector a = y, b = y, c = y, d = y, e = y, f = y, g = y, h = y, i = y, j = y, k = y, l = y;
     for (int n = 0; n < STEPS; n++) {
