@@ -86,9 +86,12 @@ final class Case {
 
   private void compare(int row, MemorySegment expected) {
     double largest = 0;
-    for (int i = 0; i < outSize; i++) largest = Math.max(largest, Math.abs(expected.getAtIndex(JAVA_FLOAT, i)));
+    for (int i = 0; i < outSize; i++)
+      if (!Float.isNaN(expected.getAtIndex(JAVA_FLOAT, i))) largest = Math.max(largest, Math.abs(expected.getAtIndex(JAVA_FLOAT, i)));
     for (int i = 0; i < outSize; i++) {
       float actual = out.getAtIndex(JAVA_FLOAT, (long) row * outSize + i), right = expected.getAtIndex(JAVA_FLOAT, i);
+      // The NaN that means "none" has other bits than the one that means "not written".
+      if (Float.floatToRawIntBits(actual) == Float.floatToRawIntBits(right)) continue;
       if (!(Math.abs((double) actual - right) <= BOUND * largest))
         throw new IllegalStateException("row " + row + ", column " + i + ": expected " + right + ", got " + actual);
     }
