@@ -3,9 +3,10 @@ package dev.fovea.kernels.vector;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.LANES;
 
-import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation.Attention;
+import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +29,10 @@ final class FusedAttention {
     this.scratch = scratch;
   }
 
-  void run(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
+  /// @param op its mask has no length
+  void run(Attention op) {
+    Matrices q = op.q(), k = op.k(), v = op.v();
+    var mask = op.mask();
     var rows = RowCut.of(q.rows());
     var sizes = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols(), 0);
     int heads = q.outer() * q.inner(), groups = Math.ceilDiv(rows.count(), TILES);
@@ -49,9 +53,9 @@ final class FusedAttention {
           var panels = sizes.at(task / groups * sizes.size());
           try (var space = scratch.borrowArray(QueryTiles.size(TILES, panels, mask))) {
             var tiles = new QueryTiles(TILES, rows, tile, panels, packed.segment(), mask, o, i, space.floats());
-            tiles.load(q, scale);
+            tiles.load(q, op.scale());
             tiles.meetKeys();
-            tiles.write(out);
+            tiles.write(op.to());
           }
         });
       }
@@ -59,10 +63,13 @@ final class FusedAttention {
   }
 
   /// Computes the scores as a product, then applies the mask and the softmax row by row.
-  void maps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale, Product product) {
+  void maps(AttentionMaps op, Product product) {
+    Matrices q = op.q(), k = op.k();
+    var mask = op.mask();
+    var maps = op.out();
     int keys = k.rows();
     product.matmul(q, k.transposed(), new Matrices(maps, q.outer(), q.inner(), q.rows(), keys, (long) q.inner() * q.rows() * keys,
-        (long) q.rows() * keys, keys, 1), scale);
+        (long) q.rows() * keys, keys, 1), op.scale());
     workers.forEach(q.outer() * q.inner() * q.rows(), row -> {
       int query = row % q.rows(), head = row / q.rows(), o = head / q.inner(), i = head % q.inner();
       long at = (long) row * keys;

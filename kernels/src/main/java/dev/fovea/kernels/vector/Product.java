@@ -36,11 +36,18 @@ final class Product implements MatrixProduct {
   @Override
   public void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+    bind(x, m, weight, bias, activation, residual, out, rows).run();
+  }
+
+  /// The same, to be run any number of times by one thread at a time. With few rows that allocates nothing.
+  Runnable bind(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
-    if (SkinnyProduct.suits(m)) {
-      skinny.run(x, m, weight, epilogue);
-      return;
-    }
+    if (SkinnyProduct.suits(m)) return skinny.bind(x, m, weight, epilogue);
+    return () -> run(x, m, weight, epilogue);
+  }
+
+  private void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
     var cut = RowCut.of(m);
     var steps = StepCut.of(weight.k());
     // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.
