@@ -37,8 +37,30 @@ final class Panels {
   private Panels() {}
 
   /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · PANEL` and one at
-  /// `second + i · PANEL`.
-  record Panel(MemorySegment segment, long first, long second) {}
+  /// `second + i · PANEL`. Each scratch has one that is used again and again, so that a product allocates none.
+  static final class Panel {
+    private MemorySegment segment = MemorySegment.NULL;
+    private long first, second;
+
+    private Panel set(MemorySegment segment, long first, long second) {
+      this.segment = segment;
+      this.first = first;
+      this.second = second;
+      return this;
+    }
+
+    MemorySegment segment() {
+      return segment;
+    }
+
+    long first() {
+      return first;
+    }
+
+    long second() {
+      return second;
+    }
+  }
 
   /// Floats that panels of `cols` columns take, tiles of [MicroKernel#WIDTH] columns without a gap.
   static long size(int cols, int steps) {
@@ -60,11 +82,15 @@ final class Panels {
   ///
   /// What lies in a mapped file is copied before a vector touches it. Another program may truncate the file; HotSpot turns
   /// the fault of a copy into an exception, and that of a vector load into a crash.
-  static Panel of(Weight weight, int col, int k0, int k1, MemorySegment scratch) {
+  ///
+  /// @return the scratch's own panel
+  static Panel of(Weight weight, int col, int k0, int k1, ScratchPool.Scratch space) {
+    var scratch = space.segment();
+    var panel = space.panel();
     int steps = k1 - k0;
     if (weight.layout() == Weight.Layout.ROWS) {
       pack(weight, col, k0, steps, scratch);
-      return new Panel(scratch, 0, position(LANES, steps));
+      return panel.set(scratch, 0, position(LANES, steps));
     }
     boolean hasSecond = col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
     long first = weight.index(col, k0), second = hasSecond ? weight.index(col + LANES, k0) : first;
@@ -79,12 +105,12 @@ final class Panels {
       second = samePanel ? inPanel + second - first : length;
       first = inPanel;
     }
-    if (weight.type() == Weight.Type.F32) return new Panel(source, first, second);
+    if (weight.type() == Weight.Type.F32) return panel.set(source, first, second);
     int size = steps * Weight.PANEL, inPanel = col % Weight.PANEL;
     widen(source, first - inPanel, weight.type(), size, scratch, 0);
-    if (second - first < Weight.PANEL) return new Panel(scratch, inPanel, inPanel + second - first);
+    if (second - first < Weight.PANEL) return panel.set(scratch, inPanel, inPanel + second - first);
     widen(source, second, weight.type(), size, scratch, size);
-    return new Panel(scratch, 0, size);
+    return panel.set(scratch, 0, size);
   }
 
   private static void copy(Weight weight, long from, MemorySegment to, long at, long length) {

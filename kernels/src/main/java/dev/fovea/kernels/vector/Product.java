@@ -111,7 +111,7 @@ final class Product implements MatrixProduct {
     int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
     boolean once = part.pieces == part.steps.count();
     try (var space = scratch.borrow(Panels.scratch(k1 - k0)); var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
-      var panel = Panels.of(weight, col, k0, k1, space.segment());
+      var panel = Panels.of(weight, col, k0, k1, space);
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
       var fetch = Prefetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
       for (int t = begin; t < end; t++) {

@@ -92,8 +92,8 @@ final class SkinnyProduct {
         float[] s = sums.floats();
         for (int p = 0; p < steps.count(); p++) {
           int from = steps.start(p), to = steps.start(p + 1);
-          var left = Panels.of(weight, col, from, to, space.segment());
-          var right = cols > WIDTH ? Panels.of(weight, col + WIDTH, from, to, more.segment()) : left;
+          var left = Panels.of(weight, col, from, to, space);
+          var right = cols > WIDTH ? Panels.of(weight, col + WIDTH, from, to, more) : left;
           for (int t = 0; t < tiles; t++)
             SkinnyMicroKernel.run(height(t), packed, tile(t, p), left, right, to - from, s, 2 * t * SkinnyMicroKernel.TILE, p > 0);
         }
