@@ -65,13 +65,21 @@ class AllocationTest {
         .flatMap(o -> Stream.of(1, 2).map(threads -> Arguments.of(Named.of(o.name(), o), threads)));
   }
 
+  /// No object of this project and no slice of memory. Vectors that C2 has not compiled yet are objects of the JDK's.
   @ParameterizedTest
   @MethodSource("ofAToken")
   void boundOperationsAllocateNothing(Operation operation, int threads) {
     try (var kernels = KernelProvider.VECTOR.open(Workers.threads(threads))) {
       var step = kernels.bind(operation);
-      assertThat(Allocations.of(step, a -> a.bytes() == 0).objects()).filteredOn(o -> !o.isVector()).isEmpty();
+      // Threads borrow arrays, and may meet in a later run for the first time.
+      for (int i = 0; i < 20; i++) step.run();
+      assertThat(Allocations.once(step).objects()).filteredOn(AllocationTest::isOurs).isEmpty();
     }
+  }
+
+  private static boolean isOurs(Allocated object) {
+    return object.type().startsWith("dev.fovea.") || object.type().equals("jdk.internal.foreign.NativeMemorySegmentImpl")
+        || object.type().startsWith("[Ldev.fovea.") || object.isArray() && object.bytes() > 80;
   }
 
   private static Stream<Shape> quick() {
