@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.benchmarks.Allocations.Allocated;
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
@@ -61,6 +62,8 @@ class AllocationTest {
         new Operation.RmsNorm(x, y, 1e-6f, z, 1, n), new Operation.LayerNorm(x, y, y, 1e-6f, z, 1, n), new Operation.Softmax(x, z, 1, n),
         new Operation.Add(x, y, z, n, n), new Operation.Multiply(x, y, z, n, n), new Operation.Scale(x, 2, z, n),
         new Operation.Activate(Activation.SILU, x, z, n), new Operation.Gather(weight, length, z, 1),
+        new Operation.Attention(row, cache, cache, AttentionMask.cached(length), new Matrices(z, 1, heads, 1, size, 0, size, n, 1), 0.125f),
+        new Operation.Attention(row, cache, cache, AttentionMask.NONE, new Matrices(z, 1, heads, 1, size, 0, size, n, 1), 0.125f),
         new Operation.Copy(row, new Matrices(z, 1, heads, 1, size, 0, size, n, 1)), new Operation.Append(row, cache, length))
         .flatMap(o -> Stream.of(1, 2).map(threads -> Arguments.of(Named.of(o.name(), o), threads)));
   }

@@ -144,7 +144,7 @@ final class Product implements MatrixProduct {
           var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {
         long first = 0, second = Panels.position(LANES, b.rows());
-        Panels.fill(b, o, i, col, space.segment(), first, second, left.floats());
+        Panels.fill(b, b.rows(), o, i, col, space.segment(), first, second, left.floats());
         for (int t = 0; t < cut.count(); t++) {
           for (int p = 0; p < steps.count(); p++) {
             long start = (long) steps.start(p) * Weight.PANEL;

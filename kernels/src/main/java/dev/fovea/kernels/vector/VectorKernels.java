@@ -82,7 +82,7 @@ public final class VectorKernels implements Kernels {
     return switch (operation) {
       case Linear o -> linear(o);
       case Matmul o -> unless(o.to().isEmpty(), () -> product.matmul(o.a(), o.b(), o.to(), o.scale()));
-      case Attention o -> unless(o.to().isEmpty(), () -> attention.run(o.present()));
+      case Attention o -> unless(o.to().isEmpty(), attention.bind(o));
       case AttentionMaps o -> unless(isEmpty(o), () -> attention.maps(o, product));
       case Softmax o -> softmax(o);
       case LayerNorm o -> layerNorm(o);
