@@ -3,10 +3,16 @@ package dev.fovea.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.benchmarks.Allocations.Allocated;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,6 +46,44 @@ class AllocationTest {
       Shapes.product("tokens", 16, 768, 768, WeightFormat.F32, Shapes.NONE),
       Shapes.product("a long sum", 40, 768, 3072, WeightFormat.F32, Shapes.NONE),
       AttentionShapes.biased("vit-base", 197));
+
+  /// A step of a language model: operations on one token.
+  static Stream<Arguments> ofAToken() {
+    int n = 768, heads = 12, size = n / heads, capacity = 64;
+    var arena = Arena.ofAuto();
+    MemorySegment x = Operands.random(arena, n, 1), y = Operands.random(arena, n, 1), z = Operands.random(arena, n, 1);
+    var length = arena.allocate(4, 64);
+    length.set(ValueLayout.JAVA_FLOAT, 0, 20);
+    var row = new Matrices(x, 1, heads, 1, size, 0, size, n, 1);
+    var cache = Matrices.dense(Operands.random(arena, (long) heads * capacity * size, 1), heads, capacity, size);
+    var weight = Operands.weight(arena, WeightFormat.F32, n, n);
+    return Stream.of(new Operation.Linear(x, weight, y, Activation.SILU, z, z, 1),
+        new Operation.Linear(x, Operands.weight(arena, WeightFormat.BF16, n, n), null, Activation.NONE, null, z, 1),
+        new Operation.RmsNorm(x, y, 1e-6f, z, 1, n), new Operation.LayerNorm(x, y, y, 1e-6f, z, 1, n), new Operation.Softmax(x, z, 1, n),
+        new Operation.Add(x, y, z, n, n), new Operation.Multiply(x, y, z, n, n), new Operation.Scale(x, 2, z, n),
+        new Operation.Activate(Activation.SILU, x, z, n), new Operation.Gather(weight, length, z, 1),
+        new Operation.Attention(row, cache, cache, AttentionMask.cached(length), new Matrices(z, 1, heads, 1, size, 0, size, n, 1), 0.125f),
+        new Operation.Attention(row, cache, cache, AttentionMask.NONE, new Matrices(z, 1, heads, 1, size, 0, size, n, 1), 0.125f),
+        new Operation.Copy(row, new Matrices(z, 1, heads, 1, size, 0, size, n, 1)), new Operation.Append(row, cache, length))
+        .flatMap(o -> Stream.of(1, 2).map(threads -> Arguments.of(Named.of(o.name(), o), threads)));
+  }
+
+  /// No object of this project and no slice of memory. Vectors that C2 has not compiled yet are objects of the JDK's.
+  @ParameterizedTest
+  @MethodSource("ofAToken")
+  void boundOperationsAllocateNothing(Operation operation, int threads) {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(threads))) {
+      var step = kernels.bind(operation);
+      // Threads borrow arrays, and may meet in a later run for the first time.
+      for (int i = 0; i < 20; i++) step.run();
+      assertThat(Allocations.once(step).objects()).filteredOn(AllocationTest::isOurs).isEmpty();
+    }
+  }
+
+  private static boolean isOurs(Allocated object) {
+    return object.type().startsWith("dev.fovea.") || object.type().equals("jdk.internal.foreign.NativeMemorySegmentImpl")
+        || object.type().startsWith("[Ldev.fovea.") || object.isArray() && object.bytes() > 80;
+  }
 
   private static Stream<Shape> quick() {
     return Stream.concat(MORE.stream(), Shapes.ALL.stream().filter(s -> switch (s.limit()) {

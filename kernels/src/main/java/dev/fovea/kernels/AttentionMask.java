@@ -56,7 +56,7 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
   }
 
   /// The same mask where all keys are there.
-  AttentionMask withoutLength() {
+  public AttentionMask withoutLength() {
     return new AttentionMask(causal, keys, bias, grid, null);
   }
 

@@ -22,6 +22,12 @@ record Door(Kernels provider) implements Kernels {
     provider.run(operation);
   }
 
+  @Override
+  public Runnable bind(Operation operation) {
+    Check.operation(operation);
+    return provider.bind(operation);
+  }
+
   /// A recording's operations are checked when it gets its memory.
   @Override
   public Program prepare(Recording recording, Map<String, MemorySegment> given) {

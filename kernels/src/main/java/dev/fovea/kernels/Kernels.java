@@ -25,6 +25,14 @@ public interface Kernels extends AutoCloseable {
   /// @throws IllegalStateException if a buffer's arena or these kernels are closed
   void run(Operation operation);
 
+  /// Makes an operation ready to run any number of times on the same buffers: this is where a provider may prepare what depends on
+  /// the operation alone, so that a run allocates nothing. One thread runs it at a time.
+  ///
+  /// @throws IllegalArgumentException as [#run] does; running it throws what [#run] throws besides
+  default Runnable bind(Operation operation) {
+    return () -> run(operation);
+  }
+
   /// Makes a recorded pass ready to run any number of times: this is where a provider may take the pass as a whole. Unless it does,
   /// operations run one after the other.
   ///

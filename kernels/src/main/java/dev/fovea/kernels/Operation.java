@@ -323,9 +323,14 @@ public sealed interface Operation {
       return new Append(b.of("an input", from), b.of("out", to), b.dense("length", length, 1));
     }
 
+    /// The first row that is written, for the length of this moment.
+    public int start() {
+      return Check.count(length, to.rows());
+    }
+
     /// The copy that this is for the length of this moment.
     public Copy now() {
-      int start = Check.count(length, to.rows()), rows = Math.min(from.rows(), to.rows() - start);
+      int start = start(), rows = Math.min(from.rows(), to.rows() - start);
       var place = to.firstRows(rows);
       long from = Math.min(4 * start * to.rowStride(), to.segment().byteSize());
       return new Copy(this.from.firstRows(rows), place.in(to.segment().asSlice(from)));

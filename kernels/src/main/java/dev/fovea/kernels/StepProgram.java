@@ -5,21 +5,22 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /// Runs a recording one operation after the other.
 final class StepProgram implements Program {
-  private final Kernels kernels;
   private final Arena arena = Arena.ofShared();
   private final Placement placement;
   private final Operation[] operations;
+  private final Runnable[] steps;
   private boolean closed;
 
   StepProgram(Kernels kernels, Recording recording, Map<String, MemorySegment> given) {
-    this.kernels = kernels;
     try {
       placement = new Placement(recording, arena, given);
       for (var operation : placed(recording.constants().operations())) kernels.run(operation);
       operations = placed(recording.operations());
+      steps = Stream.of(operations).map(kernels::bind).toArray(Runnable[]::new);
     } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
@@ -35,9 +36,9 @@ final class StepProgram implements Program {
   @Override
   public void run(Consumer<Operation> before) {
     if (closed) throw new IllegalStateException("the program is closed");
-    for (var operation : operations) {
-      before.accept(operation);
-      kernels.run(operation);
+    for (int i = 0; i < steps.length; i++) {
+      before.accept(operations[i]);
+      steps[i].run();
     }
   }
 

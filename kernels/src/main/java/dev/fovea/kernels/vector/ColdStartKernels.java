@@ -41,6 +41,14 @@ public final class ColdStartKernels implements Kernels {
   }
 
   @Override
+  public Runnable bind(Operation operation) {
+    var step = vector.bind(operation);
+    return () -> {
+      if (!isCold.getAsBoolean() || !scalar.tryRun(operation)) step.run();
+    };
+  }
+
+  @Override
   public void close() {
     vector.close();
   }

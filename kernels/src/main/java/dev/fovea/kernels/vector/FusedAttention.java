@@ -6,9 +6,12 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation.Attention;
+import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 
 /// Attention without the `N × N` matrix of scores: a tile of queries runs through the keys block by block, and earlier sums are
 /// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",
@@ -28,41 +31,99 @@ final class FusedAttention {
     this.scratch = scratch;
   }
 
-  void run(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices out, float scale) {
-    var rows = RowCut.of(q.rows());
-    var sizes = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols(), 0);
-    int heads = q.outer() * q.inner(), groups = Math.ceilDiv(rows.count(), TILES);
-    int atOnce = Math.min(heads, 2 * workers.threads());
-    try (var packed = scratch.borrow(atOnce * sizes.size())) {
-      for (int first = 0; first < heads; first += atOnce) {
-        int head0 = first, count = Math.min(atOnce, heads - first);
-        workers.forEach(2 * count, task -> {
-          int head = head0 + task / 2, o = head / q.inner(), i = head % q.inner();
-          var panels = sizes.at(task / 2 * sizes.size());
-          try (var room = scratch.borrowArray(Panels.ROOM)) {
-            if (task % 2 == 0) panels.fillKeys(k, o, i, packed.segment(), room.floats());
-            else panels.fillValues(v, o, i, packed.segment(), room.floats());
-          }
-        });
-        workers.forEach(count * groups, task -> {
-          int head = head0 + task / groups, o = head / q.inner(), i = head % q.inner(), tile = task % groups * TILES;
-          var panels = sizes.at(task / groups * sizes.size());
-          try (var space = scratch.borrowArray(QueryTiles.size(TILES, panels, mask))) {
-            var tiles = new QueryTiles(TILES, rows, tile, panels, packed.segment(), mask, o, i, space.floats());
-            tiles.load(q, scale);
-            tiles.meetKeys();
-            tiles.write(out);
-          }
-        });
+  /// The attention, to be run any number of times by one thread at a time. A run allocates nothing.
+  Runnable bind(Attention op) {
+    return new Step(op);
+  }
+
+  /// One attention. Where the mask has a length, the layout of the panels is that of all keys, and a run fills and reads the first.
+  private final class Step implements Runnable {
+    private final Matrices q, k, kt, v, to;
+    private final AttentionMask mask, mine;
+    private final float scale;
+    private final RowCut rows;
+    private final HeadPanels layout;
+    private final int heads, groups, headsAtOnce;
+    private final Workers.Task pack = this::pack, attend = this::attend;
+    private final ArrayDeque<QueryTiles> idle = new ArrayDeque<>();
+    /// Of a run: its keys, the first of the heads that are computed together, and their panels.
+    private int keys, firstHead;
+    private MemorySegment panels;
+
+    Step(Attention op) {
+      q = op.q();
+      k = op.k();
+      kt = k.transposed();
+      v = op.v();
+      to = op.to();
+      mask = op.mask();
+      mine = mask.withoutLength();
+      scale = op.scale();
+      rows = RowCut.of(q.rows());
+      layout = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols());
+      heads = q.outer() * q.inner();
+      groups = Math.ceilDiv(rows.count(), TILES);
+      headsAtOnce = Math.min(heads, 2 * workers.threads());
+    }
+
+    @Override
+    public void run() {
+      keys = mask.present(k.rows());
+      try (var space = scratch.borrow(headsAtOnce * layout.size())) {
+        panels = space.segment();
+        for (firstHead = 0; firstHead < heads; firstHead += headsAtOnce) {
+          int count = Math.min(headsAtOnce, heads - firstHead);
+          workers.forEach(2 * count, pack);
+          workers.forEach(count * groups, attend);
+        }
+      }
+    }
+
+    /// Copies the keys or the values of a head into panels.
+    private void pack(int task) {
+      int head = firstHead + task / 2, o = head / q.inner(), i = head % q.inner();
+      long at = task / 2 * layout.size();
+      try (var room = scratch.borrowArray(Panels.ROOM)) {
+        if (task % 2 == 0) layout.fillKeys(kt, o, i, keys, panels, at, room.floats());
+        else layout.fillValues(v, o, i, keys, panels, at, room.floats());
+      }
+    }
+
+    /// Some tiles of queries of a head.
+    private void attend(int task) {
+      int head = firstHead + task / groups;
+      var tiles = borrowTiles();
+      try (var space = scratch.borrowArray(QueryTiles.size(TILES, layout, mine))) {
+        tiles.begin(space.floats(), task % groups * TILES, head / q.inner(), head % q.inner(), keys, panels, task / groups * layout.size());
+        tiles.load(q, scale);
+        tiles.meetKeys();
+        tiles.write(to);
+      }
+      giveBack(tiles);
+    }
+
+    private QueryTiles borrowTiles() {
+      synchronized (idle) {
+        var tiles = idle.pollLast();
+        return tiles == null ? new QueryTiles(TILES, rows, layout, mine) : tiles;
+      }
+    }
+
+    private void giveBack(QueryTiles tiles) {
+      synchronized (idle) {
+        idle.addLast(tiles);
       }
     }
   }
 
   /// Computes the scores as a product, then applies the mask and the softmax row by row.
-  void maps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale, Product product) {
+  void maps(AttentionMaps op, Product product) {
+    Matrices q = op.q(), k = op.k();
+    var mask = op.mask();
+    var maps = op.out();
     int keys = k.rows();
     product.matmul(q, k.transposed(), new Matrices(maps, q.outer(), q.inner(), q.rows(), keys, (long) q.inner() * q.rows() * keys,
-        (long) q.rows() * keys, keys, 1), scale);
+        (long) q.rows() * keys, keys, 1), op.scale());
     workers.forEach(q.outer() * q.inner() * q.rows(), row -> {
       int query = row % q.rows(), head = row / q.rows(), o = head / q.inner(), i = head % q.inner();
       long at = (long) row * keys;
@@ -93,41 +154,38 @@ final class FusedAttention {
     }
   }
 
-  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns.
+  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns: the transposed keys, then the values. Each head's
+  /// panels begin at a position `at`.
   ///
   /// @param keys number of keys
   /// @param depth steps of a score
   /// @param outCols numbers of a value
-  /// @param at position of the head's panels: the transposed keys, then the values
-  record HeadPanels(int keys, StepCut depth, int outCols, long at) {
-    HeadPanels at(long at) {
-      return new HeadPanels(keys, depth, outCols, at);
-    }
-
+  record HeadPanels(int keys, StepCut depth, int outCols) {
     /// Floats that the panels take.
     long size() {
       return Panels.size(keys, depth.steps()) + Panels.size(outCols, keys);
     }
 
     /// Where the keys from `key` on lie, up to the panel's last, from step `step` on.
-    long keys(int key, int step) {
+    long keys(long at, int key, int step) {
       return at + Panels.position(key, depth.steps()) + (long) step * Weight.PANEL;
     }
 
     /// Where the values' columns from `col` on lie, up to the panel's last, from key `key` on.
-    long values(int col, int key) {
+    long values(long at, int col, int key) {
       return at + Panels.size(keys, depth.steps()) + Panels.position(col, keys) + (long) key * Weight.PANEL;
     }
 
-    void fillKeys(Matrices k, int o, int i, MemorySegment panels, float[] room) {
-      var transposed = k.transposed();
-      for (int key = 0; key < keys; key += WIDTH)
-        Panels.fill(transposed, o, i, key, panels, keys(key, 0), keys(key + LANES, 0), room);
+    /// Fills in the first `count` keys.
+    void fillKeys(Matrices transposed, int o, int i, int count, MemorySegment panels, long at, float[] room) {
+      for (int key = 0; key < count; key += WIDTH)
+        Panels.fill(transposed, transposed.rows(), o, i, key, panels, keys(at, key, 0), keys(at, key + LANES, 0), room);
     }
 
-    void fillValues(Matrices v, int o, int i, MemorySegment panels, float[] room) {
+    /// Fills in the first `count` values.
+    void fillValues(Matrices v, int o, int i, int count, MemorySegment panels, long at, float[] room) {
       for (int col = 0; col < outCols; col += WIDTH)
-        Panels.fill(v, o, i, col, panels, values(col, 0), values(col + LANES, 0), room);
+        Panels.fill(v, count, o, i, col, panels, values(at, col, 0), values(at, col + LANES, 0), room);
     }
   }
 }

@@ -24,8 +24,30 @@ final class Panels {
   private Panels() {}
 
   /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · PANEL` and one at
-  /// `second + i · PANEL`.
-  record Panel(MemorySegment segment, long first, long second) {}
+  /// `second + i · PANEL`. Each scratch has one that is used again and again, so that a product allocates none.
+  static final class Panel {
+    private MemorySegment segment = MemorySegment.NULL;
+    private long first, second;
+
+    private Panel set(MemorySegment segment, long first, long second) {
+      this.segment = segment;
+      this.first = first;
+      this.second = second;
+      return this;
+    }
+
+    MemorySegment segment() {
+      return segment;
+    }
+
+    long first() {
+      return first;
+    }
+
+    long second() {
+      return second;
+    }
+  }
 
   /// Floats that panels of `cols` columns take, tiles of [MicroKernel#WIDTH] columns without a gap.
   static long size(int cols, int steps) {
@@ -49,11 +71,14 @@ final class Panels {
   /// the fault of a copy into an exception, and that of a vector load into a crash.
   ///
   /// @param k0 where a block of the weight's format begins
-  static Panel of(Weight weight, int col, int k0, int k1, MemorySegment scratch) {
+  /// @return the scratch's own panel
+  static Panel of(Weight weight, int col, int k0, int k1, ScratchPool.Scratch space) {
+    var scratch = space.segment();
+    var panel = space.panel();
     int steps = k1 - k0;
     if (weight.layout() == Weight.Layout.ROWS) {
       pack(weight, col, k0, steps, scratch);
-      return new Panel(scratch, 0, position(LANES, steps));
+      return panel.set(scratch, 0, position(LANES, steps));
     }
     int inPanel = col % Weight.PANEL, beside = inPanel + LANES < Weight.PANEL ? LANES : 0;
     boolean two = beside == 0 && col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
@@ -76,7 +101,7 @@ final class Panels {
       first = 0;
       second = two ? size : 0;
     }
-    return new Panel(source, first / Float.BYTES + inPanel, second / Float.BYTES + inPanel + beside);
+    return panel.set(source, first / Float.BYTES + inPanel, second / Float.BYTES + inPanel + beside);
   }
 
   /// Transposes rows of a weight that nobody has packed before.
@@ -87,27 +112,27 @@ final class Panels {
         Simd.put(panel, position(c, steps) + (long) k * Weight.PANEL, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
-  /// Columns `col … col + WIDTH - 1` of matrix `(o, i)`: the first vector of them in panels at float `first`, the second at
+  /// Columns `col … col + WIDTH - 1` of the first `rows` rows of matrix `(o, i)`: the first vector of them in panels at float `first`, the second at
   /// `second`.
   ///
   /// @param room [#ROOM] floats for what has to be transposed
-  static void fill(Matrices m, int o, int i, int col, MemorySegment panels, long first, long second, float[] room) {
+  static void fill(Matrices m, int rows, int o, int i, int col, MemorySegment panels, long first, long second, float[] room) {
     int cols = Math.min(WIDTH, m.cols() - col);
-    if (m.colStride() == 1 && cols == WIDTH) copy(m, o, i, col, panels, first, second);
-    else if (m.colStride() == 1) copyFirst(m, o, i, col, cols, panels, first, second);
-    else if (m.rowStride() == 1) transpose(m, o, i, col, cols, panels, first, second, room);
+    if (m.colStride() == 1 && cols == WIDTH) copy(m, rows, o, i, col, panels, first, second);
+    else if (m.colStride() == 1) copyFirst(m, rows, o, i, col, cols, panels, first, second);
+    else if (m.rowStride() == 1) transpose(m, rows, o, i, col, cols, panels, first, second, room);
     else
-      for (int k = 0; k < m.rows(); k++)
+      for (int k = 0; k < rows; k++)
         for (int c = 0; c < WIDTH; c++)
           Simd.put(panels, (c < LANES ? first + c : second + c - LANES) + (long) k * Weight.PANEL,
               c < cols ? Simd.at(m.segment(), m.index(o, i, k, col + c)) : 0);
   }
 
-  private static void copy(Matrices m, int o, int i, int col, MemorySegment panels, long first, long second) {
+  private static void copy(Matrices m, int rows, int o, int i, int col, MemorySegment panels, long first, long second) {
     var x = m.segment();
     Simd.expectPlain(x);
     Simd.expectPlain(panels);
-    for (int k = 0; k < m.rows(); k++) {
+    for (int k = 0; k < rows; k++) {
       long from = 4 * m.index(o, i, k, col), step = 4L * k * Weight.PANEL;
       FloatVector.fromMemorySegment(F, x, from, ORDER).intoMemorySegment(panels, 4 * first + step, ORDER);
       FloatVector.fromMemorySegment(F, x, from + 4 * LANES, ORDER).intoMemorySegment(panels, 4 * second + step, ORDER);
@@ -115,9 +140,9 @@ final class Panels {
   }
 
   /// The same where only `cols` columns are left.
-  private static void copyFirst(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long first, long second) {
+  private static void copyFirst(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first, long second) {
     VectorMask<Float> some = Simd.first(Math.min(cols, LANES)), more = Simd.first(Math.max(0, cols - LANES));
-    for (int k = 0; k < m.rows(); k++) {
+    for (int k = 0; k < rows; k++) {
       long from = m.index(o, i, k, col), step = (long) k * Weight.PANEL;
       Simd.store(Simd.load(m.segment(), from, some), panels, first + step);
       Simd.store(cols > LANES ? Simd.load(m.segment(), from + LANES, more) : Simd.all(0f), panels, second + step);
@@ -126,13 +151,13 @@ final class Panels {
 
   /// Columns that lie in one piece each: some steps of all of them are copied to rows a constant distance apart, so that C2
   /// proves the bounds of the transposition's loops once.
-  private static void transpose(Matrices m, int o, int i, int col, int cols, MemorySegment panels, long first, long second,
+  private static void transpose(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first, long second,
       float[] room) {
     var x = m.segment();
     Simd.expectPlain(x);
     if (cols < WIDTH) Arrays.fill(room, cols * BlockTranspose.STRIDE, WIDTH * BlockTranspose.STRIDE, 0);
-    for (int k0 = 0; k0 < m.rows(); k0 += BlockTranspose.STRIDE) {
-      int steps = Math.min(BlockTranspose.STRIDE, m.rows() - k0);
+    for (int k0 = 0; k0 < rows; k0 += BlockTranspose.STRIDE) {
+      int steps = Math.min(BlockTranspose.STRIDE, rows - k0);
       for (int c = 0; c < cols; c++) {
         long from = m.index(o, i, k0, col + c);
         int k = 0, at = c * BlockTranspose.STRIDE;

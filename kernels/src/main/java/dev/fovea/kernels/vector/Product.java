@@ -36,11 +36,18 @@ final class Product implements MatrixProduct {
   @Override
   public void run(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
+    bind(x, m, weight, bias, activation, residual, out, rows).run();
+  }
+
+  /// The same, to be run any number of times by one thread at a time. With few rows that allocates nothing.
+  Runnable bind(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
-    if (SkinnyProduct.suits(m)) {
-      skinny.run(x, m, weight, epilogue);
-      return;
-    }
+    if (SkinnyProduct.suits(m)) return skinny.bind(x, m, weight, epilogue);
+    return () -> run(x, m, weight, epilogue);
+  }
+
+  private void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
     var cut = RowCut.of(m);
     var steps = StepCut.of(weight);
     // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.
@@ -105,7 +112,7 @@ final class Product implements MatrixProduct {
     boolean once = part.pieces == part.steps.count();
     try (var space = scratch.borrow(Panels.scratch(weight.format(), k1 - k0));
         var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
-      var panel = Panels.of(weight, col, k0, k1, space.segment());
+      var panel = Panels.of(weight, col, k0, k1, space);
       if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
       var fetch = Prefetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
       for (int t = begin; t < end; t++) {
@@ -138,7 +145,7 @@ final class Product implements MatrixProduct {
           var left = scratch.borrowArray(Math.max(RowTiles.BLOCK, Panels.ROOM));
           var sums = scratch.borrowArray(TILE)) {
         long first = 0, second = Panels.position(LANES, b.rows());
-        Panels.fill(b, o, i, col, space.segment(), first, second, left.floats());
+        Panels.fill(b, b.rows(), o, i, col, space.segment(), first, second, left.floats());
         for (int t = 0; t < cut.count(); t++) {
           for (int p = 0; p < steps.count(); p++) {
             long start = (long) steps.start(p) * Weight.PANEL;

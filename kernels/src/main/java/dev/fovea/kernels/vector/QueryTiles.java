@@ -27,34 +27,44 @@ final class QueryTiles {
   /// Keys in a block: what a row of scores can hold, for each block costs the rescaling of what was summed before.
   static final int BLOCK = MicroKernel.MAX_STEPS;
 
-  private final float[] s;
-  private final RowCut rows;
-  private final int firstTile;
-  private final int tiles;
   private final int room;
+  private final RowCut rows;
   private final FusedAttention.HeadPanels head;
-  private final MemorySegment panels;
   private final AttentionMask mask;
-  private final int o;
-  private final int i;
   private final int outStride;
+  private float[] s;
+  private int firstTile;
+  private int tiles;
+  private int o;
+  private int i;
+  private int keys;
+  private MemorySegment panels;
+  private long at;
 
-  /// @param room how many tiles `s` has room for
-  /// @param firstTile the first tile of `rows`
-  /// @param s [#size] floats
-  QueryTiles(int room, RowCut rows, int firstTile, FusedAttention.HeadPanels head, MemorySegment panels, AttentionMask mask,
-      int o, int i, float[] s) {
+  /// @param room the most tiles at once
+  QueryTiles(int room, RowCut rows, FusedAttention.HeadPanels head, AttentionMask mask) {
     this.room = room;
     this.rows = rows;
+    this.head = head;
+    this.mask = mask;
+    outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
+  }
+
+  /// Begins with other tiles.
+  ///
+  /// @param s [#size] floats
+  /// @param firstTile the first tile of the rows
+  /// @param keys how many of the head's keys are there
+  /// @param panels the head's keys and values, from float `at` on
+  void begin(float[] s, int firstTile, int o, int i, int keys, MemorySegment panels, long at) {
+    this.s = s;
     this.firstTile = firstTile;
     tiles = Math.min(room, rows.count() - firstTile);
-    this.head = head;
-    this.panels = panels;
-    this.mask = mask;
     this.o = o;
     this.i = i;
-    this.s = s;
-    outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
+    this.keys = keys;
+    this.panels = panels;
+    this.at = at;
   }
 
   static int size(int room, FusedAttention.HeadPanels head, AttentionMask mask) {
@@ -116,7 +126,7 @@ final class QueryTiles {
   void meetKeys() {
     if (mask.grid() != null) loadGrid();
     boolean hides = mask.causal() || mask.keys() != null || mask.bias() != null;
-    int last = rows.start(firstTile + tiles) - 1, visible = mask.visible(last, rows.rows(), head.keys());
+    int last = rows.start(firstTile + tiles) - 1, visible = mask.visible(last, rows.rows(), keys);
     if (visible == 0) Arrays.fill(s, output(0), output(tiles), 0);
     for (int key = 0; key < visible; key += BLOCK) {
       int count = Math.min(BLOCK, visible - key);
@@ -135,7 +145,7 @@ final class QueryTiles {
     int rows = this.rows.rows(firstTile + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keys(key + c, head.depth().start(p)), head.keys(key + c + LANES, head.depth().start(p)),
+        multiply(rows, queries(tile, p), head.keys(at, key + c, head.depth().start(p)), head.keys(at, key + c + LANES, head.depth().start(p)),
             count - c, head.depth().length(p), c, STRIDE, p > 0 || mask.grid() != null);
     int last = Math.ceilDiv(count, LANES) * LANES - LANES;
     if (last + LANES > count) {
@@ -178,9 +188,9 @@ final class QueryTiles {
   private void hide(int tile, int key, int count) {
     for (int r = 0; r < rows.rows(firstTile + tile); r++) {
       int query = rows.start(firstTile + tile) + r, row = r * STRIDE;
-      int visible = Math.clamp((long) mask.visible(query, rows.rows(), head.keys()) - key, 0, count);
+      int visible = Math.clamp((long) mask.visible(query, rows.rows(), keys) - key, 0, count);
       if (mask.bias() != null) add(row, mask.bias().segment(), mask.bias().index(o, i, query, key), visible);
-      if (mask.keys() != null) add(row, mask.keys(), (long) o * head.keys() + key, visible);
+      if (mask.keys() != null) add(row, mask.keys(), (long) o * keys + key, visible);
       Arrays.fill(s, row + visible, row + count, Float.NEGATIVE_INFINITY);
     }
   }
@@ -213,7 +223,7 @@ final class QueryTiles {
   /// Adds the block's weights times its values to the output rows, where it is not the first.
   private void values(int tile, int key, int count) {
     for (int col = 0; col < head.outCols(); col += WIDTH)
-      multiply(rows.rows(firstTile + tile), 0, head.values(col, key), head.values(col + LANES, key), head.outCols() - col, count,
+      multiply(rows.rows(firstTile + tile), 0, head.values(at, col, key), head.values(at, col + LANES, key), head.outCols() - col, count,
           output(tile) + col, outStride, key > 0);
   }
 

@@ -7,6 +7,8 @@ import static dev.fovea.kernels.vector.Simd.load;
 import static dev.fovea.kernels.vector.Simd.store;
 
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.kernels.Operation.Resize;
+import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -59,9 +61,11 @@ final class Resampler {
     }
   }
 
-  void run(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
-      Interpolation interpolation) {
-    if (out.byteSize() == 0) return;
+  void run(Resize op) {
+    MemorySegment x = op.x(), out = op.out();
+    int batch = op.batch(), height = op.height(), width = op.width(), channels = op.channels();
+    int outHeight = op.outHeight(), outWidth = op.outWidth();
+    var interpolation = op.interpolation();
     int together = Math.max(1, CHUNK / (outWidth * channels)), rows = batch * outHeight;
     try (var down = scratch.borrow(Taps.size(interpolation, height, outHeight));
         var across = scratch.borrow(Taps.size(interpolation, width, outWidth))) {
@@ -80,8 +84,11 @@ final class Resampler {
   }
 
   /// The largest channel of each sample of the result, of which only a line exists at a time.
-  void argmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
-      Interpolation interpolation) {
+  void argmax(ResizeArgmax op) {
+    MemorySegment x = op.x(), out = op.out();
+    int batch = op.batch(), height = op.height(), width = op.width(), channels = op.channels();
+    int outHeight = op.outHeight(), outWidth = op.outWidth();
+    var interpolation = op.interpolation();
     int together = Math.max(1, CHUNK / (outWidth * channels)), rows = batch * outHeight;
     try (var down = scratch.borrow(Taps.size(interpolation, height, outHeight));
         var across = scratch.borrow(Taps.size(interpolation, width, outWidth))) {

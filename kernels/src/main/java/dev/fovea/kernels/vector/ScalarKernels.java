@@ -31,14 +31,12 @@ import java.lang.foreign.MemorySegment;
 /// The operations that dominate a first picture, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum is added
 /// up in the same order, with an fma in the same places.
 final class ScalarKernels {
-  private final Workers workers;
   private final Chunks chunks;
   private final ScalarProduct product;
   private final ScalarAttention attention;
   private final Convolutions convolutions;
 
   ScalarKernels(Workers workers, ScratchPool scratch) {
-    this.workers = workers;
     chunks = new Chunks(workers, scratch);
     var columns = new ColumnPool();
     product = new ScalarProduct(workers, scratch, columns);
@@ -58,12 +56,12 @@ final class ScalarKernels {
       case Softmax o -> softmax(o);
       case LayerNorm o -> layerNorm(o);
       case Activate(var activation, var x, var out, long n) ->
-          chunks.forEachChunk(n, (from, to, s) -> ScalarElements.activate(activation, x, out, from, to, s));
+          chunks.chunks(n, (from, to, s) -> ScalarElements.activate(activation, x, out, from, to, s)).run();
       case Add(var a, var b, var out, long n, long period) ->
-          chunks.forEachPeriod(n, period, (from, to, at, s) -> ScalarElements.add(a, b, at, out, from, to, s));
+          chunks.periods(n, period, (from, to, at, s) -> ScalarElements.add(a, b, at, out, from, to, s)).run();
       case Multiply(var a, var b, var out, long n, long period) ->
-          chunks.forEachPeriod(n, period, (from, to, at, s) -> ScalarElements.multiply(a, b, at, out, from, to, s));
-      case Copy(var from, var to) -> StridedCopy.byRows(from, to, workers);
+          chunks.periods(n, period, (from, to, at, s) -> ScalarElements.multiply(a, b, at, out, from, to, s)).run();
+      case Copy(var from, var to) -> chunks.tasks(StridedCopy.matrices(from), task -> StridedCopy.byRows(from, to, task)).run();
       case Append o -> {
         return tryRun(o.now());
       }
@@ -92,17 +90,17 @@ final class ScalarKernels {
 
   private void softmax(Softmax o) {
     int cols = o.cols();
-    chunks.forEachGroup(o.rows(), cols, RowNorms.room(cols), (from, to, s) -> {
+    chunks.groups(o.rows(), cols, RowNorms.room(cols), (from, to, s) -> {
       for (int row = from; row < to; row++) {
         MemorySegment.copy(o.x(), FLOAT, 4L * row * cols, s, 0, cols);
         ScalarRowNorms.softmax(s, cols, o.out(), (long) row * cols);
       }
-    });
+    }).run();
   }
 
   private void layerNorm(LayerNorm o) {
     int cols = o.cols(), room = RowNorms.room(cols);
-    chunks.forEachGroup(o.rows(), cols, 3 * room, (from, to, s) -> {
+    chunks.groups(o.rows(), cols, 3 * room, (from, to, s) -> {
       MemorySegment.copy(o.gamma(), FLOAT, 0, s, room, cols);
       if (o.beta() != null) MemorySegment.copy(o.beta(), FLOAT, 0, s, 2 * room, cols);
       for (int row = from; row < to; row++) {
@@ -110,6 +108,6 @@ final class ScalarKernels {
         ScalarRowNorms.layerNorm(s, cols, room, o.beta() == null ? -1 : 2 * room, o.eps());
         MemorySegment.copy(s, 0, o.out(), FLOAT, 4L * row * cols, cols);
       }
-    });
+    }).run();
   }
 }

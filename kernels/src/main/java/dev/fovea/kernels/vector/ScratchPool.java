@@ -79,9 +79,15 @@ final class ScratchPool implements AutoCloseable {
   final class Scratch implements AutoCloseable {
     private Arena arena;
     private MemorySegment segment = MemorySegment.NULL;
+    private final Panels.Panel panel = new Panels.Panel();
 
     MemorySegment segment() {
       return segment;
+    }
+
+    /// A description of columns, here or elsewhere, for who borrows this.
+    Panels.Panel panel() {
+      return panel;
     }
 
     private void grow(long bytes) {

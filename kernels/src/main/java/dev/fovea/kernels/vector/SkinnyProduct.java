@@ -26,17 +26,9 @@ final class SkinnyProduct {
     return rows <= MOST_TILES * SkinnyMicroKernel.MAX_HEIGHT && rows != MicroKernel.MAX_ROWS && rows != MicroKernel.MAX_ROWS - 1;
   }
 
-  void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
-    var steps = StepCut.of(weight);
-    int tiles = tiles(m);
-    try (var packed = scratch.borrowArray(tiles * steps.count() * RowTiles.BLOCK)) {
-      for (int t = 0; t < tiles; t++)
-        for (int p = 0; p < steps.count(); p++)
-          RowTiles.fill(x, start(t, m), rows(t, m), SkinnyMicroKernel.height(rows(t, m)), steps.start(p), steps.length(p), packed.floats(),
-              (t * steps.count() + p) * RowTiles.BLOCK);
-      workers.forEach(Math.ceilDiv(weight.n(), 2 * WIDTH), task ->
-          columns(task * 2 * WIDTH, m, steps, packed.floats(), weight, epilogue));
-    }
+  /// The product, to be run any number of times.
+  Runnable bind(RowReader x, int m, Weight weight, Epilogue epilogue) {
+    return new Step(x, m, weight, epilogue);
   }
 
   private static int tiles(int m) {
@@ -52,24 +44,65 @@ final class SkinnyProduct {
     return start(t + 1, m) - start(t, m);
   }
 
-  private void columns(int col, int m, StepCut steps, float[] packed, Weight weight, Epilogue epilogue) {
-    int cols = Math.min(2 * WIDTH, weight.n() - col), tiles = tiles(m), bias = 2 * SkinnyMicroKernel.TILE * tiles;
-    long half = Panels.scratch(weight.format(), steps.length());
-    try (var space = scratch.borrow(2 * half); var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
-      float[] s = sums.floats();
-      for (int p = 0; p < steps.count(); p++) {
-        int from = steps.start(p), to = steps.start(p + 1);
-        var left = Panels.of(weight, col, from, to, space.segment().asSlice(0, 4 * half));
-        var right = cols > WIDTH ? Panels.of(weight, col + WIDTH, from, to, space.segment().asSlice(4 * half)) : left;
+  /// One product; one thread runs it at a time.
+  private final class Step implements Runnable, Workers.Task {
+    private final RowReader x;
+    private final int m, tiles;
+    private final Weight weight;
+    private final StepCut steps;
+    private final Epilogue epilogue;
+    /// The rows as tiles, during a run.
+    private float[] packed;
+
+    Step(RowReader x, int m, Weight weight, Epilogue epilogue) {
+      this.x = x;
+      this.m = m;
+      this.weight = weight;
+      this.epilogue = epilogue;
+      tiles = tiles(m);
+      steps = StepCut.of(weight);
+    }
+
+    @Override
+    public void run() {
+      try (var loan = scratch.borrowArray(tiles * steps.count() * RowTiles.BLOCK)) {
+        packed = loan.floats();
         for (int t = 0; t < tiles; t++)
-          SkinnyMicroKernel.run(SkinnyMicroKernel.height(rows(t, m)), packed, (t * steps.count() + p) * RowTiles.BLOCK, left, right, to - from, s,
-              2 * t * SkinnyMicroKernel.TILE, p > 0);
+          for (int p = 0; p < steps.count(); p++)
+            RowTiles.fill(x, start(t, m), rows(t, m), height(t), steps.start(p), steps.length(p), packed, tile(t, p));
+        workers.forEach(Math.ceilDiv(weight.n(), 2 * WIDTH), this);
       }
-      for (int c = 0; c < cols; c += WIDTH) {
-        int some = Math.min(WIDTH, cols - c);
-        epilogue.bias(col + c, some, s, bias);
-        for (int t = 0; t < tiles; t++)
-          epilogue.finish(s, (2 * t + c / WIDTH) * SkinnyMicroKernel.TILE, s, bias, start(t, m), rows(t, m), col + c, some);
+    }
+
+    private int height(int t) {
+      return SkinnyMicroKernel.height(rows(t, m));
+    }
+
+    /// Where tile `t` holds piece `p` of its steps.
+    private int tile(int t, int p) {
+      return (t * steps.count() + p) * RowTiles.BLOCK;
+    }
+
+    /// The columns of two tiles.
+    @Override
+    public void run(int task) {
+      int col = task * 2 * WIDTH, cols = Math.min(2 * WIDTH, weight.n() - col), bias = 2 * SkinnyMicroKernel.TILE * tiles;
+      long size = Panels.scratch(weight.format(), steps.length());
+      try (var space = scratch.borrow(size); var more = scratch.borrow(size); var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
+        float[] s = sums.floats();
+        for (int p = 0; p < steps.count(); p++) {
+          int from = steps.start(p), to = steps.start(p + 1);
+          var left = Panels.of(weight, col, from, to, space);
+          var right = cols > WIDTH ? Panels.of(weight, col + WIDTH, from, to, more) : left;
+          for (int t = 0; t < tiles; t++)
+            SkinnyMicroKernel.run(height(t), packed, tile(t, p), left, right, to - from, s, 2 * t * SkinnyMicroKernel.TILE, p > 0);
+        }
+        for (int c = 0; c < cols; c += WIDTH) {
+          int some = Math.min(WIDTH, cols - c);
+          epilogue.bias(col + c, some, s, bias);
+          for (int t = 0; t < tiles; t++)
+            epilogue.finish(s, (2 * t + c / WIDTH) * SkinnyMicroKernel.TILE, s, bias, start(t, m), rows(t, m), col + c, some);
+        }
       }
     }
   }

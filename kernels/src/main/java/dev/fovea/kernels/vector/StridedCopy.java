@@ -5,7 +5,6 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
 import dev.fovea.kernels.Matrices;
-import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
@@ -36,29 +35,36 @@ final class StridedCopy {
         for (int j = 0; j < LANES; j++)
           FloatVector.fromArray(F, room, j * BlockTranspose.STRIDE).intoMemorySegment(out, target + j * 4L * to.innerStride(), ORDER);
       }
-    for (int i = 0; i < from.inner(); i++) copy(from, to, o, i, row, i < inner ? cols : 0);
+    for (int i = 0; i < from.inner(); i++) copy(from, to, from.index(o, i, row, 0), to.index(o, i, row, 0), i < inner ? cols : 0);
   }
 
-  /// Copies row by row, and each row number by number unless both have adjacent columns.
-  static void byRows(Matrices from, Matrices to, Workers workers) {
-    if (from.isEmpty()) return;
-    workers.forEach(from.outer() * from.inner(), batch -> {
-      for (int row = 0; row < from.rows(); row++) copyRow(from, to, batch / from.inner(), batch % from.inner(), row);
-    });
+  /// How many matrices there are to copy by rows.
+  static int matrices(Matrices from) {
+    return from.isEmpty() ? 0 : from.outer() * from.inner();
   }
 
-  private static void copyRow(Matrices from, Matrices to, int o, int i, int row) {
-    long source = from.index(o, i, row, 0), target = to.index(o, i, row, 0);
+  /// Copies one matrix row by row, and each row number by number unless both have adjacent columns.
+  static void byRows(Matrices from, Matrices to, int matrix) {
+    byRows(from, to, matrix, 0, from.rows());
+  }
+
+  /// Copies the first `count` rows of one matrix to the rows from `row` on.
+  static void byRows(Matrices from, Matrices to, int matrix, int row, int count) {
+    int o = matrix / from.inner(), i = matrix % from.inner();
+    for (int r = 0; r < count; r++) copyRow(from, to, o, i, r, row + r);
+  }
+
+  private static void copyRow(Matrices from, Matrices to, int o, int i, int row, int toRow) {
+    long source = from.index(o, i, row, 0), target = to.index(o, i, toRow, 0);
     if (from.colStride() == 1 && to.colStride() == 1) {
       MemorySegment.copy(from.segment(), source * 4, to.segment(), target * 4, 4L * from.cols());
       return;
     }
-    copy(from, to, o, i, row, 0);
+    copy(from, to, source, target, 0);
   }
 
-  /// Copies a row from column `col` on, number by number.
-  private static void copy(Matrices from, Matrices to, int o, int i, int row, int col) {
-    long source = from.index(o, i, row, 0), target = to.index(o, i, row, 0);
+  /// Copies the row at `source` to `target` from column `col` on, number by number.
+  private static void copy(Matrices from, Matrices to, long source, long target, int col) {
     for (int c = col; c < from.cols(); c++)
       Simd.put(to.segment(), target + c * to.colStride(), Simd.at(from.segment(), source + c * from.colStride()));
   }

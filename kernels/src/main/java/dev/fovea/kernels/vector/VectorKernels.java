@@ -2,9 +2,6 @@ package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.Simd.FLOAT;
 
-import dev.fovea.kernels.Activation;
-import dev.fovea.kernels.AttentionMask;
-import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
@@ -29,12 +26,10 @@ import dev.fovea.kernels.Operation.RmsNorm;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
 import dev.fovea.kernels.Operation.TransposedConvolution;
-import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
-import org.jetbrains.annotations.Nullable;
 
-/// SIMD kernels on the Vector API. This class cuts operations into tasks; the arithmetic is in its neighbours.
+/// SIMD kernels on the Vector API. This class binds operations to tasks; the arithmetic is in its neighbours.
 ///
 /// Each result is computed by one task from the first term to the last in an order that depends on sizes alone, never on the
 /// number of threads.
@@ -79,52 +74,58 @@ public final class VectorKernels implements Kernels {
 
   @Override
   public void run(Operation operation) {
-    switch (operation) {
-      case Linear(var x, var weight, var bias, var act, var residual, var out, int m) -> linear(x, weight, bias, act, residual, out, m);
-      case Matmul(var a, var b, var to, float scale) -> matmul(a, b, to, scale);
-      case Attention o -> attention(o.present());
-      case AttentionMaps(var q, var k, var mask, var out, float scale) -> attentionMaps(q, k, mask, out, scale);
-      case Softmax(var x, var out, int rows, int cols) -> softmax(x, out, rows, cols);
-      case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) -> layerNorm(x, gamma, beta, eps, out, rows, cols);
-      case RmsNorm(var x, var gamma, float eps, var out, int rows, int cols) -> rmsNorm(x, gamma, eps, out, rows, cols);
-      case Activate(var activation, var x, var out, long n) -> activate(activation, x, out, n);
-      case Scale(var x, float factor, var out, long n) -> scale(x, factor, out, n);
-      case Add(var a, var b, var out, long n, long period) -> add(a, b, out, n, period);
-      case Multiply(var a, var b, var out, long n, long period) -> multiply(a, b, out, n, period);
+    bind(operation).run();
+  }
+
+  @Override
+  public Runnable bind(Operation operation) {
+    return switch (operation) {
+      case Linear o -> linear(o);
+      case Matmul o -> unless(o.to().isEmpty(), () -> product.matmul(o.a(), o.b(), o.to(), o.scale()));
+      case Attention o -> unless(o.to().isEmpty(), attention.bind(o));
+      case AttentionMaps o -> unless(isEmpty(o), () -> attention.maps(o, product));
+      case Softmax o -> softmax(o);
+      case LayerNorm o -> layerNorm(o);
+      case RmsNorm o -> rmsNorm(o);
+      case Activate(var activation, var x, var out, long n) ->
+          chunks.chunks(n, (from, to, s) -> Elements.activate(activation, x, out, from, to, s));
+      case Scale(var x, float factor, var out, long n) ->
+          chunks.chunks(n, (from, to, s) -> Elements.scale(x, factor, out, from, to));
+      case Add(var a, var b, var out, long n, long period) ->
+          chunks.periods(n, period, (from, to, at, s) -> Elements.add(a, b, at, out, from, to));
+      case Multiply(var a, var b, var out, long n, long period) ->
+          chunks.periods(n, period, (from, to, at, s) -> Elements.multiply(a, b, at, out, from, to));
       case Copy(var from, var to) -> copy(from, to);
-      case Append append -> run(append.now());
-      case Gather gather -> gather(gather);
-      case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
-      case Fourier o -> fourier(o);
-      case Convolve o -> convolutions.run(o);
-      case Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
-      case TransposedConvolution o -> convolutions.run(o);
-      case Resize o -> resize(o);
-      case ResizeArgmax o -> resizeArgmax(o);
-    }
+      case Append o -> append(o);
+      case Gather o -> chunks.tasks(o.count(), i -> gather(o, i));
+      case Find o -> () -> find(o);
+      case Fourier o -> chunks.tasks(o.points(), p -> fourier(o, p));
+      case Convolve o -> () -> convolutions.run(o);
+      case Depthwise o -> depthwise(o);
+      case TransposedConvolution o -> () -> convolutions.run(o);
+      case Resize o -> unless(isEmpty(o), () -> resampler.run(o));
+      case ResizeArgmax o -> unless(isEmpty(o), () -> resampler.argmax(o));
+    };
   }
 
-  private void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
-      @Nullable MemorySegment residual, MemorySegment out, int m) {
-    if (out.byteSize() == 0) return;
-    var left = RowReader.of(Matrices.dense(x, 1, m, weight.k()), 0, 0);
-    product.run(left, m, weight, bias, activation, residual, out, row -> (long) row * weight.n());
+  private static boolean isEmpty(Operation operation) {
+    return operation.out().byteSize() == 0;
   }
 
-  private void matmul(Matrices a, Matrices b, Matrices out, float scale) {
-    if (!out.isEmpty()) product.matmul(a, b, out, scale);
+  private static Runnable unless(boolean isEmpty, Runnable step) {
+    return isEmpty ? () -> {} : step;
   }
 
-  private void attention(Attention o) {
-    if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.mask(), o.to(), o.scale());
+  private Runnable linear(Linear o) {
+    int n = o.weight().n();
+    var left = RowReader.of(Matrices.dense(o.x(), 1, o.m(), o.weight().k()), 0, 0);
+    return unless(isEmpty(o), product.bind(left, o.m(), o.weight(), o.bias(), o.activation(), o.residual(), o.out(), row -> (long) row * n));
   }
 
-  private void attentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment maps, float scale) {
-    if (maps.byteSize() > 0) attention.maps(q, k, mask, maps, scale, product);
-  }
-
-  private void softmax(MemorySegment x, MemorySegment out, int rows, int cols) {
-    chunks.forEachGroup(rows, cols, RowNorms.room(cols), (from, to, s) -> {
+  private Runnable softmax(Softmax o) {
+    int cols = o.cols();
+    MemorySegment x = o.x(), out = o.out();
+    return chunks.groups(o.rows(), cols, RowNorms.room(cols), (from, to, s) -> {
       for (int row = from; row < to; row++) {
         MemorySegment.copy(x, FLOAT, 4L * row * cols, s, 0, cols);
         RowNorms.softmax(s, cols, out, (long) row * cols);
@@ -132,95 +133,71 @@ public final class VectorKernels implements Kernels {
     });
   }
 
-  private void layerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out,
-      int rows, int cols) {
-    chunks.forEachGroup(rows, cols, RowNorms.ROOM, (from, to, s) -> {
-      for (int row = from; row < to; row++) RowNorms.layerNorm(x, (long) row * cols, cols, gamma, beta, eps, out, s);
+  private Runnable layerNorm(LayerNorm o) {
+    int cols = o.cols();
+    return chunks.groups(o.rows(), cols, RowNorms.ROOM, (from, to, s) -> {
+      for (int row = from; row < to; row++)
+        RowNorms.layerNorm(o.x(), (long) row * cols, cols, o.gamma(), o.beta(), o.eps(), o.out(), s);
     });
   }
 
-  private void rmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) {
-    chunks.forEachGroup(rows, cols, RowNorms.ROOM, (from, to, s) -> {
-      for (int row = from; row < to; row++) RowNorms.rmsNorm(x, (long) row * cols, cols, gamma, eps, out, s);
+  private Runnable rmsNorm(RmsNorm o) {
+    int cols = o.cols();
+    return chunks.groups(o.rows(), cols, RowNorms.ROOM, (from, to, s) -> {
+      for (int row = from; row < to; row++) RowNorms.rmsNorm(o.x(), (long) row * cols, cols, o.gamma(), o.eps(), o.out(), s);
     });
   }
 
-  private void activate(Activation activation, MemorySegment x, MemorySegment out, long n) {
-    chunks.forEachChunk(n, (from, to, s) -> Elements.activate(activation, x, out, from, to, s));
-  }
-
-  private void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    chunks.forEachPeriod(n, period, (from, to, at, s) -> Elements.add(a, b, at, out, from, to));
-  }
-
-  private void multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
-    chunks.forEachPeriod(n, period, (from, to, at, s) -> Elements.multiply(a, b, at, out, from, to));
-  }
-
-  private void scale(MemorySegment x, float factor, MemorySegment out, long n) {
-    chunks.forEachChunk(n, (from, to, s) -> Elements.scale(x, factor, out, from, to));
-  }
-
-  private void copy(Matrices from, Matrices to) {
-    if (from.isEmpty() || !StridedCopy.areTransposed(from, to)) {
-      StridedCopy.byRows(from, to, workers);
-      return;
-    }
-    workers.forEach(from.outer() * from.rows(), task -> {
+  private Runnable copy(Matrices from, Matrices to) {
+    if (from.isEmpty() || !StridedCopy.areTransposed(from, to))
+      return chunks.tasks(StridedCopy.matrices(from), task -> StridedCopy.byRows(from, to, task));
+    return chunks.tasks(from.outer() * from.rows(), task -> {
       try (var loan = scratch.borrowArray(StridedCopy.ROOM)) {
         StridedCopy.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
       }
     });
   }
 
-  private void gather(Gather o) {
-    int k = o.table().k();
-    workers.forEach(o.count(), i -> {
-      int row = o.row(o.indices().getAtIndex(FLOAT, i));
-      for (int col = 0; col < k; col++) o.out().setAtIndex(FLOAT, (long) i * k + col, row < 0 ? Float.NaN : o.table().get(row, col));
+  private Runnable append(Append o) {
+    Matrices from = o.from(), to = o.to();
+    return chunks.tasks(StridedCopy.matrices(from), task -> {
+      int start = o.start();
+      StridedCopy.byRows(from, to, task, start, Math.min(from.rows(), to.rows() - start));
     });
   }
 
-  private void find(MemorySegment x, float value, MemorySegment out, int rows, int cols) {
-    for (int row = 0; row < rows; row++) {
+  private static void gather(Gather o, int i) {
+    int k = o.table().k(), row = o.row(o.indices().getAtIndex(FLOAT, i));
+    for (int col = 0; col < k; col++) o.out().setAtIndex(FLOAT, (long) i * k + col, row < 0 ? Float.NaN : o.table().get(row, col));
+  }
+
+  private static void find(Find o) {
+    int cols = o.cols();
+    for (int row = 0; row < o.rows(); row++) {
       int col = 0;
-      while (col < cols && x.getAtIndex(FLOAT, (long) row * cols + col) != value) col++;
-      out.setAtIndex(FLOAT, row, col < cols ? (float) row * cols + col : Float.NaN);
+      while (col < cols && o.x().getAtIndex(FLOAT, (long) row * cols + col) != o.value()) col++;
+      o.out().setAtIndex(FLOAT, row, col < cols ? (float) row * cols + col : Float.NaN);
     }
   }
 
   /// Sines of single numbers: a prompt has a few points, and a map's positions are computed once.
-  private void fourier(Fourier o) {
+  private static void fourier(Fourier o, int p) {
     int dims = o.dims(), frequencies = o.frequencies();
-    workers.forEach(o.points(), p -> {
-      for (int f = 0; f < frequencies; f++) {
-        double turns = 0;
-        for (int d = 0; d < dims; d++)
-          turns += (o.scale() * Simd.at(o.x(), (long) p * dims + d) + o.offset()) * Simd.at(o.basis(), (long) d * frequencies + f);
-        Simd.put(o.out(), 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
-        Simd.put(o.out(), (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
-      }
-    });
+    for (int f = 0; f < frequencies; f++) {
+      double turns = 0;
+      for (int d = 0; d < dims; d++)
+        turns += (o.scale() * Simd.at(o.x(), (long) p * dims + d) + o.offset()) * Simd.at(o.basis(), (long) d * frequencies + f);
+      Simd.put(o.out(), 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
+      Simd.put(o.out(), (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
+    }
   }
 
-  private void depthwise(MemorySegment x, Convolution geometry, MemorySegment weight, @Nullable MemorySegment bias,
-      Activation activation, MemorySegment out) {
-    if (out.byteSize() == 0) return;
-    workers.forEach(DepthwiseKernel.tasks(geometry), task -> {
+  private Runnable depthwise(Depthwise o) {
+    return chunks.tasks(isEmpty(o) ? 0 : DepthwiseKernel.tasks(o.geometry()), task -> {
       try (var loan = scratch.borrowArray(Elements.ROOM)) {
-        DepthwiseKernel.run(x, geometry, weight, bias, activation, out, task, loan.floats());
+        DepthwiseKernel.run(o.x(), o.geometry(), o.taps(), o.bias(), o.activation(), o.out(), task, loan.floats());
       }
     });
-  }
-
-  private void resize(Resize o) {
-    if (o.out().byteSize() > 0)
-      resampler.run(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
-  }
-
-  private void resizeArgmax(ResizeArgmax o) {
-    if (o.out().byteSize() > 0)
-      resampler.argmax(o.x(), o.batch(), o.height(), o.width(), o.channels(), o.out(), o.outHeight(), o.outWidth(), o.interpolation());
   }
 
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
