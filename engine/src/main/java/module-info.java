@@ -4,7 +4,6 @@ module dev.fovea.engine {
   requires transitive dev.fovea.kernels;
   requires transitive com.google.gson;
   requires java.desktop;
-  requires com.twelvemonkeys.imageio.metadata;
 
   exports dev.fovea.engine.checkpoint;
   exports dev.fovea.engine.feature;

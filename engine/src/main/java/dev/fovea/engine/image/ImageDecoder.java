@@ -6,18 +6,23 @@ import java.awt.image.DataBuffer;
 import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
+import org.jetbrains.annotations.Nullable;
 
-/// Turns a file's bytes into [Picture]s: the JDK's readers for PNG and GIF, TwelveMonkeys' for the rest.
+/// Turns a file's bytes into [Picture]s: GIF by [GifDecoder], PNG by the JDK's reader behind [PngChunks], TwelveMonkeys' readers for
+/// the rest. What is refused as cut off or damaged, `docs/pictures.md` says by format.
 ///
 /// Samples are taken as they are stored, without colour management, as PIL's `convert("RGB")` does: what a model was
 /// trained on.
@@ -25,36 +30,73 @@ final class ImageDecoder {
   /// The largest picture that is decoded, in pixels: 300 MB of samples. A small file can claim any size.
   static final long MAX_PIXELS = 100_000_000;
 
+  /// Pixels that all scans of a JPEG pass over together, 10 scans of the largest picture: a few bytes make a scan, and the reader
+  /// decodes the picture anew for each.
+  private static final long MAX_SCANNED = 10 * MAX_PIXELS;
+  /// The warnings of the JDK's libjpeg after which pixels are missing or wrong; others tell of padding and odd headers.
+  private static final Pattern JPEG_DAMAGE = Pattern.compile("premature end of data|bad Huffman code|instead of RST");
   private static final int WEBP_SECONDS = 20;
 
   private ImageDecoder() {}
 
   static Picture decode(String name, byte[] bytes) {
     if (bytes.length == 0) throw new ImageException(name + ": not a picture: the file is empty");
+    try {
+      if (GifDecoder.isGif(bytes)) return GifDecoder.decode(name, bytes);
+      if (JpegHeaders.isJpeg(bytes)) {
+        var jpeg = JpegHeaders.of(bytes);
+        if (!jpeg.hasEnd()) throw new IOException("the file ends before the JPEG's end marker");
+        return jpeg.orientation().apply(read(name, bytes, jpeg));
+      }
+      if (PngChunks.isPng(bytes)) {
+        var png = PngChunks.of(bytes);
+        return png.orientation().apply(read(name, png.pixels(), null));
+      }
+      return read(name, bytes, null);
+    } catch (ImageException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
+      // The readers meet broken files with exceptions of every kind.
+      throw new ImageException(name + ": not a readable picture: " + reason(e), e);
+    } catch (OutOfMemoryError e) {
+      throw new ImageException(name + ": there is not enough memory to decode the picture", e);
+    }
+  }
+
+  /// What is wrong with a file: the innermost cause says more than a reader's "error reading".
+  private static String reason(Throwable e) {
+    while (e.getCause() != null && e.getCause() != e) e = e.getCause();
+    return e instanceof EOFException ? "the file ends before the last pixel" : e.getMessage() == null ? e.toString() : e.getMessage();
+  }
+
+  private static Picture read(String name, byte[] bytes, @Nullable JpegHeaders jpeg) throws IOException {
     ImageReader reader = null;
     try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
       reader = reader(name, in);
       reader.setInput(in, true, false);
       int width = reader.getWidth(0), height = reader.getHeight(0);
-      if (width < 1 || height < 1) throw new ImageException(name + ": the picture is empty: " + width + "x" + height);
-      if ((long) width * height > MAX_PIXELS)
-        throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS + " that are decoded");
+      requireSize(name, width, height);
+      if (jpeg != null && (long) jpeg.scans() * width * height > MAX_SCANNED)
+        throw new ImageException(name + ": " + jpeg.scans() + " scans of " + width + "x" + height + " pixels are more work than is done for a JPEG");
       var rgb = new byte[Math.toIntExact(3L * width * height)];
-      var jpeg = formatName(reader).matches("(?i)jpe?g") ? JpegHeaders.of(bytes) : null;
+      var damages = new ArrayList<String>();
+      reader.addIIOReadWarningListener((_, warning) -> {
+        if (jpeg != null && JPEG_DAMAGE.matcher(warning).find()) damages.add(warning);
+      });
       if (jpeg != null && jpeg.components() == 4) cmyk(reader.readRaster(0, null), jpeg.isYcck(), rgb, width, height);
       else samples(formatName(reader).equalsIgnoreCase("webp") ? readInTime(name, reader) : reader.read(0), rgb, width, height);
-      var picture = new Picture(name, width, height, rgb);
-      return jpeg == null ? picture : jpeg.orientation().apply(picture);
-    } catch (ImageException e) {
-      throw e;
-    } catch (IOException | RuntimeException e) {
-      // The readers meet broken files with exceptions of every kind.
-      throw new ImageException(name + ": not a readable picture: " + String.valueOf(e.getMessage()).lines().findFirst().orElse(""), e);
-    } catch (OutOfMemoryError e) {
-      throw new ImageException(name + ": there is not enough memory to decode the picture", e);
+      if (!damages.isEmpty()) throw new IOException(damages.getFirst());
+      return new Picture(name, width, height, rgb);
     } finally {
       if (reader != null) reader.dispose();
     }
+  }
+
+  /// @throws ImageException if no picture of this size is decoded
+  static void requireSize(String name, int width, int height) {
+    if (width < 1 || height < 1) throw new ImageException(name + ": the picture is empty: " + width + "x" + height);
+    if ((long) width * height > MAX_PIXELS)
+      throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS + " that are decoded");
   }
 
   private static ImageReader reader(String name, ImageInputStream in) {
