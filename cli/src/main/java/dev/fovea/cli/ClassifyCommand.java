@@ -16,7 +16,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "classify", description = "Say what pictures show, or which class texts belong to.")
+@Command(name = "classify", description = "Say what pictures show, or which class texts belong to.", footer = PictureInputs.FOOTER)
 final class ClassifyCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
@@ -60,6 +60,7 @@ final class ClassifyCommand implements Callable<Integer> {
   }
 
   private int classifyTexts() {
+    Outputs.of(output).readingModel(model).require();
     var given = IntStream.range(0, texts.size()).mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
     try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(modelOptions.open(model), kernels)) {
       var classes = classifier.classify(given, top, Progress.NONE);
@@ -74,21 +75,15 @@ final class ClassifyCommand implements Callable<Integer> {
   }
 
   private int classifyPictures() {
-    var pictures = PictureInputs.expand(images);
-    var inputs = new PictureInputs();
+    var pictures = PictureInputs.of(images);
+    Outputs.of(output).readingModel(model).reading(pictures).require();
     var answers = new ArrayList<Answer>();
     try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
-      for (int i = 0; i < pictures.size(); i++) {
-        var name = pictures.get(i);
-        double done = i, all = pictures.size();
-        var picture = inputs.read(name);
-        answers.add(new Answer(name, classifier.classify(picture, top,
-            (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
-      }
+      pictures.each(bar, (_, name, picture, progress) -> answers.add(new Answer(name, classifier.classify(picture, top, progress))));
     }
-    Output.write(json ? Output.json(answers) : text(answers), output);
-    return Fovea.GOOD;
+    if (!answers.isEmpty()) Output.write(json ? Output.json(answers) : text(answers), output);
+    return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
   }
 
   static String text(List<Answer> answers) {

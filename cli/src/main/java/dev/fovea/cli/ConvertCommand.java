@@ -4,13 +4,13 @@ import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
 import dev.fovea.converter.HuggingFaceExport;
 import dev.fovea.converter.Report;
-import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "convert", description = "Turn a published checkpoint into one model file, or such a file back.")
 final class ConvertCommand implements Callable<Integer> {
   private static final int SHOWN = 6;
+  private static final String NOT_FINITE = "NaN or infinite, kept as they are";
   private static final Set<String> EXPORTING = Set.of("--to", "--output", "--json", "--debug");
 
   /// What is written.
@@ -66,9 +67,11 @@ final class ConvertCommand implements Callable<Integer> {
   public Integer call() {
     if (to == Form.HF) return export();
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
-    if (output != null) WholeFile.requirePlace(output);
+    var outputs = Outputs.of(output);
     var report = converted();
-    Output.write(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose), null);
+    complain(source, report, dtype, Fovea::complain);
+    Output.report(json ? Output.json(report) : text(dryRun ? source : output, dryRun ? ", not written" : "", report, dtype, verbose),
+        dryRun ? Outputs.of() : outputs);
     return Fovea.GOOD;
   }
 
@@ -105,15 +108,30 @@ final class ConvertCommand implements Callable<Integer> {
     var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", file, report.family(), report.parameters(),
         report.bytes(), but));
     text.append(String.format("config       %s%n", report.configFrom()));
+    for (var line : report.assumed()) text.append(String.format("assumed      %s%n", line));
     text.append(String.format("mapped       %d parameters: %d fused, %d folded, %d cast, %d reordered%n", report.mapped().size(),
         count(report, Report.Parameter::fused), count(report, Report.Parameter::folded), count(report, Report.Parameter::cast),
         count(report, Report.Parameter::reordered)));
     text.append(String.format("sha256       %s%n", report.sha256()));
     if (verbose) report.mapped().forEach(parameter -> text.append(line(parameter)));
     report.dropped().forEach((name, why) -> text.append(String.format("left out: %s: %s%n", name, why)));
-    counts(text, "NaN or infinite, kept as they are", report.nonFinite(), verbose);
-    counts(text, "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite", report.overflown(), verbose);
+    counts(text, NOT_FINITE, report.nonFinite(), verbose);
+    counts(text, tooLarge(dtype), report.overflown(), verbose);
     return text.toString();
+  }
+
+  /// Says on stderr that a model has weights that are no numbers, for whatever it computes will be none either.
+  ///
+  /// @param stderr takes a line
+  static void complain(Object source, Report report, Weight.Type dtype, Consumer<String> stderr) {
+    var text = new StringBuilder();
+    counts(text, source + ": weights that are " + NOT_FINITE, report.nonFinite(), false);
+    counts(text, source + ": weights that are " + tooLarge(dtype), report.overflown(), false);
+    text.toString().lines().forEach(stderr);
+  }
+
+  private static String tooLarge(Weight.Type dtype) {
+    return "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite";
   }
 
   private static long count(Report report, Predicate<Report.Parameter> what) {

@@ -24,6 +24,7 @@ import picocli.CommandLine.Option;
 @Command(name = "demo", description = "Run the embedded models on the embedded pictures.",
     footer = "%nThe models are small and know drawn shapes only; on photographs their answers mean nothing.")
 final class DemoCommand implements Callable<Integer> {
+  private static final String SEGMENTATION = "segmentation.png", MASK = "mask.png";
   private static final int TOP = 3;
   private static final double OPACITY = 0.6;
   /// On one of the scene's shapes.
@@ -38,6 +39,7 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (folder != null && !Files.isDirectory(folder)) throw new Fovea.UsageException("--output-dir: there is no folder " + folder);
+    if (folder != null) Outputs.of(folder.resolve(SEGMENTATION), folder.resolve(MASK)).require();
     try (var kernels = kernelOptions.open()) {
       classify(kernels);
       segment(kernels);
@@ -59,7 +61,7 @@ final class DemoCommand implements Callable<Integer> {
     try (var segmenter = Segmenter.of(model("segformer"), kernels)) {
       var picture = picture("scene");
       var segmentation = segmenter.segment(picture, Progress.NONE);
-      var overlay = folder == null ? null : folder.resolve("segmentation.png");
+      var overlay = folder == null ? null : folder.resolve(SEGMENTATION);
       if (overlay != null) WholeFile.write(overlay, PictureWriter.png(ClassPictures.overlay(picture, segmentation, segmenter.palette(), OPACITY, true)));
       var answer = new SegmentCommand.Answer(
           "a drawn scene, pixel by pixel (embedded picture, embedded SegFormer of " + segmenter.parameters() + " parameters)",
@@ -84,7 +86,7 @@ final class DemoCommand implements Callable<Integer> {
       session.setImage(scene);
       var found = session.best(Prompt.point(POINT_X, POINT_Y));
       var box = found.mask().box();
-      if (folder != null) Output.write(MaskPainter.overlay(scene, List.of(found.mask())), folder.resolve("mask.png"));
+      if (folder != null) Output.write(MaskPainter.overlay(scene, List.of(found.mask())), folder.resolve(MASK));
       Output.write(String.format(Locale.ROOT,
           "what is at %.0f,%.0f in a drawn scene (embedded Segment Anything of %d parameters)%n"
           + "  %d pixels from %.0f,%.0f to %.0f,%.0f, predicted IoU %.2f%n", POINT_X, POINT_Y, predictor.parameters(),

@@ -1,7 +1,7 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
@@ -97,6 +97,7 @@ final class EmbedCommand implements Callable<Integer> {
   private int embedTexts(@Nullable EmbeddingFile form) {
     if (pca != null || !similar.isEmpty() || !similarTexts.isEmpty() || resume || size != null || pool != null)
       throw new Fovea.UsageException("--text: expected none of the options for pictures beside it");
+    outputs(form).require();
     try (var kernels = kernelOptions.open(); var embedder = TextEmbedder.of(modelOptions.open(model), kernels)) {
       var embeddings = embed(texts, embedder);
       if (form != null) form.write(output, embeddings, "text", Map.of("model", model.toString(), "kernels", kernels.name()));
@@ -110,20 +111,22 @@ final class EmbedCommand implements Callable<Integer> {
   }
 
   private int embedPictures(@Nullable EmbeddingFile form) {
-    var names = PictureInputs.expand(images).stream().distinct().toList();
-    var queries = PictureInputs.expand(similar).stream().distinct().toList();
+    var pictures = PictureInputs.of(images);
+    var similarPictures = PictureInputs.of(similar);
+    List<String> names = pictures.names().stream().distinct().toList(), queries = similarPictures.names().stream().distinct().toList();
+    outputs(form).reading(pictures).reading(similarPictures).require();
     try (var kernels = kernelOptions.open(); var checkpoint = modelOptions.open(model);
         var embedder = PictureEmbedder.of(checkpoint, kernels); var bar = new Terminal.ProgressBar()) {
       var pooling = checkedPooling(embedder.poolings());
       int side = checkedSize(embedder.patchSize());
-      var run = new EmbedRun(embedder, pooling, !asTheyAre, side, batch, bar);
+      var run = new EmbedRun(pictures, embedder, pooling, !asTheyAre, side, batch, bar);
       if (!similarTexts.isEmpty() && pooling != Pooling.JOINT)
         throw new Fovea.UsageException("--similar-text: expected a model of pictures and words, and --pool joint, got --pool " + pooling);
       var words = similarTexts.isEmpty() ? List.<Embedding>of() : embed(similarTexts, embedder.texts());
       boolean patchesOnly = pca != null && output == null && queries.isEmpty() && words.isEmpty() && !json;
       if (!patchesOnly) embed(run, names, queries, words, form, settings(checkpoint, pooling, side, kernels));
       if (pca != null) drawPatches(embedder, run, names);
-      return run.allWereReadable() ? Fovea.GOOD : Fovea.WRONG_USE;
+      return pictures.passedOver() || similarPictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
     }
   }
 
@@ -139,10 +142,22 @@ final class EmbedCommand implements Callable<Integer> {
     if (resume && output == null) throw new Fovea.UsageException("--resume: expected -o FILE, whose run is to be resumed");
     if (background && pca == null)
       throw new Fovea.UsageException("--background: expected --pca FILE.png, where it is to be coloured");
-    if (pca != null && !pca.toString().toLowerCase(Locale.ROOT).endsWith(".png"))
-      throw new Fovea.UsageException("--pca: expected a file name that ends in .png, got " + pca);
-    if (pca != null) WholeFile.requirePlace(pca);
-    return output == null ? null : EmbeddingFile.of(output);
+    Outputs.requirePng("--pca", pca);
+    if (output == null) return null;
+    var form = EmbeddingFile.of(output);
+    if (resume && isStream()) throw new Fovea.UsageException("--resume: expected a file as output, got a device or a pipe, " + output);
+    return form;
+  }
+
+  private boolean isStream() {
+    return Destination.of(output).isStream();
+  }
+
+  /// All files that are written.
+  private Outputs outputs(@Nullable EmbeddingFile form) {
+    boolean resumable = form != null && !isStream() && texts.isEmpty();
+    return Outputs.of(output, form == null ? null : form.names(output), resumable ? EmbedJournal.file(output) : null, pca)
+        .readingModel(model);
   }
 
   /// 0 for the size of the model's preprocessing.
@@ -163,13 +178,13 @@ final class EmbedCommand implements Callable<Integer> {
 
   private void embed(EmbedRun run, List<String> names, List<String> queries, List<Embedding> words,
       @Nullable EmbeddingFile form, Map<String, String> settings) {
-    try (var journal = form == null ? null : new EmbedJournal(output, settings.toString(), resume)) {
+    try (var journal = form == null || isStream() ? null : new EmbedJournal(output, settings.toString(), resume)) {
       run.embed(Stream.concat(names.stream(), queries.stream()).distinct().toList(), journal);
       var embeddings = run.embeddings(names);
       if (form != null && !embeddings.isEmpty()) form.write(output, embeddings, "image", settings);
       var rankings = Stream.concat(run.embeddings(queries).stream().map(query -> Ranking.of(query, embeddings)),
           words.stream().map(query -> Ranking.ofText(query, embeddings))).toList();
-      if (!rankings.isEmpty()) Output.write(json ? Output.json(rankings) : Ranking.text(rankings), null);
+      if (!rankings.isEmpty()) Output.report(json ? Output.json(rankings) : Ranking.text(rankings), Outputs.of(output, pca));
       boolean toStdout = form == null && queries.isEmpty() && words.isEmpty() && !embeddings.isEmpty();
       if (toStdout) Output.write(json ? EmbeddingFile.json(embeddings, "image") : text(embeddings), null);
       if (journal != null && run.allWereReadable()) journal.finished();

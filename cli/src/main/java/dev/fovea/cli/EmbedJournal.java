@@ -2,6 +2,7 @@ package dev.fovea.cli;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -47,8 +48,8 @@ final class EmbedJournal implements AutoCloseable {
   /// @param resume whether to take over what is there
   /// @throws Fovea.UsageException if it cannot be written, or another run is at it
   EmbedJournal(Path output, String settings, boolean resume) {
-    WholeFile.requirePlace(output);
-    path = Path.of(output + ".partial");
+    path = file(output);
+    if (Destination.of(path).isStream()) throw new Fovea.UsageException(path + ": expected a file, got a device or a pipe");
     try {
       channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.CREATE);
     } catch (IOException e) {
@@ -68,6 +69,11 @@ final class EmbedJournal implements AutoCloseable {
       closeQuietly();
       throw cannot(e);
     }
+  }
+
+  /// Where the journal of an output lies.
+  static Path file(Path output) {
+    return Path.of(output + ".partial");
   }
 
   private Fovea.UsageException cannot(IOException e) {

@@ -22,11 +22,13 @@ final class EmbedRun {
   private final int size;
   private final int batch;
   private final Terminal.ProgressBar bar;
-  private final PictureInputs inputs = new PictureInputs();
+  private final PictureInputs inputs;
   private final Map<String, float[]> vectors = new HashMap<>();
   private final Set<String> unreadable = new LinkedHashSet<>();
 
-  EmbedRun(PictureEmbedder embedder, Pooling pooling, boolean normalized, int size, int batch, Terminal.ProgressBar bar) {
+  EmbedRun(PictureInputs inputs, PictureEmbedder embedder, Pooling pooling, boolean normalized, int size, int batch,
+      Terminal.ProgressBar bar) {
+    this.inputs = inputs;
     this.embedder = embedder;
     this.pooling = pooling;
     this.normalized = normalized;
@@ -49,7 +51,7 @@ final class EmbedRun {
       var picture = inputs.read(name);
       return Readable.of(picture, embedder.prepare(picture, size));
     } catch (ImageException e) {
-      bar.complain(e.getMessage());
+      inputs.passOver(e, bar);
       unreadable.add(name);
       return null;
     }

@@ -1,10 +1,9 @@
 package dev.fovea.cli;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.NpyFile;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.lang.foreign.Arena;
@@ -17,6 +16,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jetbrains.annotations.Nullable;
 
 /// A file of vectors, in the form that the end of its name says.
 enum EmbeddingFile {
@@ -27,7 +27,6 @@ enum EmbeddingFile {
   /// A tensor `embeddings` `[pictures, D]`, and in the metadata the pictures' names, in the order of the rows, as JSON.
   SAFETENSORS(".safetensors");
 
-  private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final String ending;
@@ -36,9 +35,12 @@ enum EmbeddingFile {
     this.ending = ending;
   }
 
+  /// A device or a pipe need not have an ending: it takes JSON.
+  ///
   /// @throws Fovea.UsageException if the name has another ending
   static EmbeddingFile of(Path file) {
     for (var form : values()) if (file.toString().toLowerCase(Locale.ROOT).endsWith(form.ending)) return form;
+    if (Destination.of(file).isStream()) return JSON;
     throw new Fovea.UsageException("--output: expected a file name that ends in .json, .npy or .safetensors, got " + file);
   }
 
@@ -52,8 +54,13 @@ enum EmbeddingFile {
   private static String jsonLine(List<Embedding> embeddings, int i, String what) {
     var object = new JsonObject();
     object.addProperty(what, embeddings.get(i).name());
-    object.add("embedding", GSON.toJsonTree(embeddings.get(i).embedding()));
-    return (i == 0 ? "[" : " ") + GSON.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
+    object.add("embedding", Json.LINE.toJsonTree(embeddings.get(i).embedding()));
+    return (i == 0 ? "[" : " ") + Json.LINE.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
+  }
+
+  /// The file beside this one that holds the names; null where the file itself does.
+  @Nullable Path names(Path file) {
+    return this == NPY ? Path.of(file + ".names.json") : null;
   }
 
   /// Writes a file, all of it or nothing.
@@ -63,14 +70,14 @@ enum EmbeddingFile {
   /// @param metadata for where the form has a place for it
   void write(Path file, List<Embedding> embeddings, String what, Map<String, String> metadata) {
     int dim = embeddings.getFirst().embedding().length;
-    var names = GSON.toJson(embeddings.stream().map(Embedding::name).toList());
+    var names = Json.LINE.toJson(embeddings.stream().map(Embedding::name).toList());
     switch (this) {
       case JSON -> WholeFile.write(file, channel -> {
         for (int i = 0; i < embeddings.size(); i++)
           WholeFile.writeFully(channel, ByteBuffer.wrap(jsonLine(embeddings, i, what).getBytes(StandardCharsets.UTF_8)));
       });
       case NPY -> {
-        WholeFile.write(Path.of(file + ".names.json"), (names + "\n").getBytes(StandardCharsets.UTF_8));
+        WholeFile.write(names(file), (names + "\n").getBytes(StandardCharsets.UTF_8));
         NpyFile.write(file, embeddings.stream().map(Embedding::embedding)::iterator, embeddings.size(), dim);
       }
       case SAFETENSORS -> {

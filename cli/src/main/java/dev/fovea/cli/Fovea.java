@@ -3,13 +3,17 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.text.OneLine;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.WarmUp;
+import java.io.File;
+import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -26,6 +30,7 @@ import picocli.CommandLine.ScopeType;
 public final class Fovea implements Callable<Integer> {
   static final int GOOD = 0, FALLS_SHORT = 1, WRONG_USE = 2;
   private static final int INTERRUPTED = 130;
+  private static final byte[] LAST_WORDS = "fovea: not enough memory\n".getBytes(StandardCharsets.UTF_8);
 
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
@@ -60,12 +65,34 @@ public final class Fovea implements Callable<Integer> {
   }
 
   public static void main(String[] arguments) {
-    // Before all else: compiling the kernels takes longer than what is done here meanwhile.
-    if (Boolean.getBoolean("fovea.warmUp") && arguments.length > 0 && COMPUTING.contains(arguments[0])) WarmUp.start();
-    useRealStderr();
-    if (System.getProperty("picocli.ansi") == null)
-      System.setProperty("picocli.ansi", Boolean.toString(Terminal.isStdout() && System.getenv("NO_COLOR") == null));
-    System.exit(run(arguments));
+    System.exit(statusOf(arguments));
+  }
+
+  /// Java's own exit code for whatever it does not catch is 1, which means here that the answer is no.
+  private static int statusOf(String[] arguments) {
+    try {
+      // Before all else: compiling the kernels takes longer than what is done here meanwhile.
+      if (Boolean.getBoolean("fovea.warmUp") && arguments.length > 0 && COMPUTING.contains(arguments[0])) WarmUp.start();
+      RealStderr.use();
+      Stdout.install();
+      Thread.setDefaultUncaughtExceptionHandler((thread, e) -> complain(thread.getName() + " has ended: " + e));
+      if (System.getProperty("picocli.ansi") == null)
+        System.setProperty("picocli.ansi", Boolean.toString(Terminal.isStdout() && System.getenv("NO_COLOR") == null));
+      return run(arguments);
+    } catch (Throwable e) {
+      return lastWords();
+    }
+  }
+
+  /// What can still be said where the line for an error could not be made.
+  private static int lastWords() {
+    try {
+      System.err.write(LAST_WORDS, 0, LAST_WORDS.length);
+      System.err.flush();
+    } catch (Throwable _) {
+      // The exit code tells it.
+    }
+    return WRONG_USE;
   }
 
   static int run(String... arguments) {
@@ -75,10 +102,19 @@ public final class Fovea implements Callable<Integer> {
         .setParameterExceptionHandler((e, _) -> fovea.fail(e))
         .setExecutionExceptionHandler((e, _, _) -> fovea.fail(e));
     try {
-      return commandLine.execute(arguments);
-    } catch (OutOfMemoryError | StackOverflowError e) {
+      ArgumentCheck.requireReadable(arguments);
+      return afterOutput(commandLine.execute(arguments));
+    } catch (UsageException | Error e) {
       return fovea.fail(e);
     }
+  }
+
+  /// The status of a run, unless what it printed is lost.
+  private static int afterOutput(int status) {
+    var failure = Stdout.failure();
+    if (failure == null) return status;
+    complain("stdout: cannot be written: " + failure);
+    return WRONG_USE;
   }
 
   /// Adds the command that is called, for each costs some milliseconds; all where it is none, or one that is about all.
@@ -97,7 +133,9 @@ public final class Fovea implements Callable<Integer> {
       case CheckpointException _, ImageException _, TokenizerException _, UsageException _, UnsupportedOperationException _ -> e.getMessage();
       case CancelledException _ -> "interrupted";
       case IOException io -> "cannot write: " + io.getMessage();
-      case OutOfMemoryError _ -> "not enough memory: " + e.getMessage();
+      case InvalidPathException _ -> e.getMessage() + ": not a name of a file in this locale: set LC_ALL=C.UTF-8";
+      case OutOfMemoryError _ -> "not enough memory: " + e.getMessage() + "; FOVEA_JAVA_OPTIONS=-Xmx8g allows 8 GB";
+      case StackOverflowError _ -> "not enough memory for calls within calls; FOVEA_JAVA_OPTIONS=-Xss64m allows 64 MB";
       default -> "internal error, please report it: " + e + " (--debug shows where)";
     };
     complain(String.valueOf(message));
@@ -106,19 +144,7 @@ public final class Fovea implements Callable<Integer> {
 
   /// Says on stderr, in one line, what is wrong.
   static void complain(String message) {
-    System.err.println("fovea: " + message.lines().map(String::strip).reduce((a, b) -> a + " " + b).orElse(""));
-  }
-
-  /// The launcher filters the virtual machine's own messages on descriptor 2 (the Vector API announces itself at every start)
-  /// and hands over the real stderr under another number.
-  private static void useRealStderr() {
-    var path = System.getProperty("fovea.stderr");
-    if (path == null) return;
-    try {
-      System.setErr(new PrintStream(new FileOutputStream(path, true), true, StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      // A descriptor that cannot be opened again, such as a socket: the filtered one will do.
-    }
+    System.err.println("fovea: " + OneLine.of(message));
   }
 
   /// A mistake of the user's that no other exception stands for.

@@ -4,6 +4,7 @@ import com.google.gson.JsonObject;
 import dev.fovea.converter.Conversion;
 import dev.fovea.converter.Converter;
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.kernels.Weight;
@@ -28,7 +29,8 @@ final class InspectCommand implements Callable<Integer> {
 
   private record TensorRow(String name, String dtype, List<Long> shape) {}
 
-  private record Report(String family, JsonObject config, JsonObject preprocessing, int labels, long parameters, long macs,
+  private record Report(String family, JsonObject config, JsonObject preprocessing, int labels, List<String> assumed,
+      long parameters, long macs,
       long computedMacs, List<TensorRow> tensors) {}
 
   @Override
@@ -45,7 +47,8 @@ final class InspectCommand implements Callable<Integer> {
       var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
       long computed = run.dryRun(1, 0).macs();
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
-          run.parameters(), computed + run.model().savedMacs(1, 0), computed, rows(checkpoint.tensors().values()));
+          assumed(checkpoint), run.parameters(), computed + run.model().savedMacs(1, 0), computed,
+              rows(checkpoint.tensors().values()));
       return json ? Output.json(report) : text(report);
     }
   }
@@ -54,6 +57,12 @@ final class InspectCommand implements Callable<Integer> {
   private String published() {
     var report = PublishedReport.of(Converter.inspect(model, Conversion.to(Weight.Type.F32)));
     return json ? Output.json(report) : report.text();
+  }
+
+  /// What the published folder left out when it was converted.
+  private static List<String> assumed(Checkpoint checkpoint) {
+    return JsonFields.strings(checkpoint.name() + ": " + Converter.ASSUMED, checkpoint.metadata()
+        .getOrDefault(Converter.ASSUMED, "[]"));
   }
 
   private static List<TensorRow> rows(Collection<StoredTensor> tensors) {
@@ -66,6 +75,7 @@ final class InspectCommand implements Callable<Integer> {
     text.append(String.format("family       %s%nparameters   %,d%nGMACs        %.2f at the default input%s%n",
         r.family, r.parameters, r.macs / 1e9, done));
     text.append(String.format("labels       %d%nconfig       %s%npreprocess   %s%n", r.labels, r.config, r.preprocessing));
+    for (var line : r.assumed) text.append(String.format("assumed      %s%n", line));
     for (var t : r.tensors) text.append(String.format("%-32s %-5s %s%n", t.name, t.dtype, t.shape));
     return text.toString();
   }

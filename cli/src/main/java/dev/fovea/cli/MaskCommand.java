@@ -1,6 +1,6 @@
 package dev.fovea.cli;
 
-import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.Box;
@@ -16,6 +16,7 @@ import dev.fovea.models.sam.Prompt;
 import dev.fovea.models.sam.SamSession;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -34,8 +35,8 @@ final class MaskCommand implements Callable<Integer> {
       description = "A Segment Anything model, as a file or as its published checkpoint.")
   private Path model;
 
-  @Parameters(index = "1", paramLabel = "IMAGE", description = "A picture.")
-  private Path image;
+  @Parameters(index = "1", paramLabel = "IMAGE", description = "A picture, or - for stdin.")
+  private String image;
 
   @Option(names = "--point", paramLabel = "X,Y", description = "A point on the object; may be given several times.")
   private List<String> points = List.of();
@@ -132,6 +133,8 @@ final class MaskCommand implements Callable<Integer> {
 
   private record Answers(String image, int width, int height, List<Answer> masks) {}
 
+  private Outputs outputs;
+
   private record CocoImage(int id, String file_name, int width, int height) {}
 
   private record CocoCategory(int id, String name) {}
@@ -149,10 +152,12 @@ final class MaskCommand implements Callable<Integer> {
           : "expected --point, --not, --box, --mask or --everything");
     if (everything && (all || embedding != null))
       throw new Fovea.UsageException("--everything: expected no --all or --embedding beside it");
-    for (var file : new Path[] {output, embedding}) if (file != null) WholeFile.requirePlace(file);
+    Outputs.requirePng("-o", output);
     var prompt = everything ? null : prompt();
     var settings = grid.settings();
-    var picture = Picture.read(image);
+    outputs = outputs();
+    outputs.require();
+    var picture = PictureInputs.one(image);
     try (var kernels = kernelOptions.open(); var predictor = MaskPredictor.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       if (everything) everything(predictor, settings, picture, bar);
@@ -161,6 +166,28 @@ final class MaskCommand implements Callable<Integer> {
       throw new ImageException(image + ": " + e.getMessage(), e);
     }
     return Fovea.GOOD;
+  }
+
+  /// All files that are written, of the numbered ones those that are there.
+  private Outputs outputs() {
+    boolean knows = embedding != null && Files.exists(embedding);
+    var written = new ArrayList<Path>();
+    if (output != null && isNumbered()) written.addAll(numbered().known());
+    else if (output != null) written.add(output);
+    if (embedding != null && !knows) written.add(embedding);
+    var picture = image.equals(PictureInputs.STDIN) ? PictureInputs.STDIN_FILE : Path.of(image);
+    return Outputs.of(written).readingModel(model).reading(picture, mask, knows ? embedding : null);
+  }
+
+  /// Whether each mask has a file of its own.
+  private boolean isNumbered() {
+    return form != Form.OVERLAY && (all || everything);
+  }
+
+  private NumberedFiles numbered() {
+    if (Destination.of(output).isStream())
+      throw new Fovea.UsageException("-o: expected a file name for several masks, got a device or a pipe, " + output);
+    return new NumberedFiles(output);
   }
 
   private Prompt prompt() {
@@ -198,32 +225,30 @@ final class MaskCommand implements Callable<Integer> {
       var found = all ? session.predict(prompt, true) : List.of(session.best(prompt));
       var masks = found.stream().map(MaskPrediction::mask).toList();
       paint(picture, masks);
-      var answers = new Answers(image.toString(), picture.width(), picture.height(),
+      var answers = new Answers(image, picture.width(), picture.height(),
           found.stream().map(MaskCommand::toAnswer).toList());
-      Output.write(json ? Output.json(answers) : text(answers), null);
+      Output.report(json ? Output.json(answers) : text(answers), outputs);
     }
   }
 
   /// Sees the picture, unless what was made of it is at hand.
   private void see(SamSession session, Picture picture, Terminal.ProgressBar bar) {
     if (embedding == null || !Files.exists(embedding)) {
-      session.setImage(picture, (done, total) -> bar.update((double) done / Math.max(1, total), image.toString()));
+      session.setImage(picture, (done, total) -> bar.update((double) done / Math.max(1, total), image));
       if (embedding != null) session.save(embedding);
       return;
     }
-    session.load(embedding);
-    if (session.width() != picture.width() || session.height() != picture.height())
-      throw new Fovea.UsageException(embedding + ": the embedding is of a picture of " + session.width() + "x"
-          + session.height() + ", "
-          + image + " is " + picture.width() + "x" + picture.height());
+    session.load(embedding, picture);
+    if (!session.knowsPicture())
+      bar.complain(embedding + ": does not tell of which picture it is, for it is of an earlier version; taken for that of " + image);
   }
 
   private void everything(MaskPredictor predictor, AutomaticMasks.Settings settings, Picture picture, Terminal.ProgressBar bar) {
-    var found = new AutomaticMasks(predictor, settings).of(picture, share -> bar.update(share, image.toString()));
+    var found = new AutomaticMasks(predictor, settings).of(picture, share -> bar.update(share, image));
     // The largest first, so that what lies on it is seen in the overlay.
     var bySize = found.stream().sorted((a, b) -> Long.compare(b.mask().area(), a.mask().area())).toList();
     if (output != null) paint(picture, bySize.stream().map(f -> f.mask().mask()).toList());
-    Output.write(json ? Output.json(coco(picture, bySize)) : found.size() + " masks" + System.lineSeparator(), null);
+    Output.report(json ? Output.json(coco(picture, bySize)) : found.size() + " masks" + System.lineSeparator(), outputs);
   }
 
   private void paint(Picture picture, List<Mask> masks) {
@@ -237,12 +262,7 @@ final class MaskCommand implements Callable<Integer> {
 
   /// One file, or for several masks one each: `out-1.png`, `out-2.png` ….
   private void each(List<Mask> masks, Function<Mask, byte[]> painter) {
-    var name = output.getFileName().toString();
-    int dot = name.lastIndexOf('.') < 0 ? name.length() : name.lastIndexOf('.');
-    for (int i = 0; i < masks.size(); i++)
-      Output.write(painter.apply(masks.get(i)),
-          masks.size() == 1 && !everything ? output : output.resolveSibling(name.substring(0, dot) + "-" + (i + 1)
-              + name.substring(dot)));
+    for (int i = 0; i < masks.size(); i++) Output.write(painter.apply(masks.get(i)), isNumbered() ? numbered().number(i + 1) : output);
   }
 
   private static Answer toAnswer(MaskPrediction prediction) {
@@ -258,7 +278,7 @@ final class MaskCommand implements Callable<Integer> {
           f.stability(),
           new float[][] {{f.point().x(), f.point().y()}}, xywh(f.crop()));
     }).toList();
-    return new CocoFile(List.of(new CocoImage(1, image.toString(), picture.width(), picture.height())),
+    return new CocoFile(List.of(new CocoImage(1, image, picture.width(), picture.height())),
         List.of(new CocoCategory(1, "object")), annotations);
   }
 

@@ -32,7 +32,8 @@ final class ModelOptions {
     try (var bar = new Terminal.ProgressBar()) {
       var conversion = Conversion.to(Weight.Type.F32).withProgress(
           (what, done, all) -> bar.update((double) done / Math.max(1, all), what));
-      return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file));
+      return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file),
+          report -> ConvertCommand.complain(model, report, Weight.Type.F32, bar::complain));
     }
   }
 }

@@ -1,32 +1,32 @@
 package dev.fovea.cli;
 
-import com.google.gson.FieldNamingPolicy;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import dev.fovea.engine.checkpoint.WholeFile;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
 /// Where results go: stdout, or a file that appears when it is complete.
 final class Output {
-  private static final Gson JSON = new GsonBuilder().setPrettyPrinting()
-      .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-      .disableHtmlEscaping().serializeSpecialFloatingPointValues().create();
-
   private Output() {}
 
   static String json(Object value) {
-    return JSON.toJson(value) + System.lineSeparator();
+    return Json.PRETTY.toJson(value) + System.lineSeparator();
   }
 
   static void write(String text, @Nullable Path file) {
-    if (file == null) {
-      System.out.print(text);
-      System.out.flush();
-      return;
-    }
-    write(text.getBytes(StandardCharsets.UTF_8), file);
+    if (file == null) print(text, System.out);
+    else write(text.getBytes(StandardCharsets.UTF_8), file);
+  }
+
+  /// Says what was done beside the files that were written: on stdout, or on stderr where one of them is stdout.
+  static void report(String text, Outputs written) {
+    print(text, written.areStdout() ? System.err : System.out);
+  }
+
+  private static void print(String text, PrintStream out) {
+    out.print(text);
+    out.flush();
   }
 
   static void write(byte[] bytes, Path file) {

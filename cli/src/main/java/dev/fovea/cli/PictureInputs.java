@@ -1,63 +1,194 @@
 package dev.fovea.cli;
 
+import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.tensor.Progress;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// The pictures that a command line names: files, folders of pictures, and `-` for stdin.
+/// The pictures that a command line names: files, folders of pictures, and `-` for stdin. What cannot be read is told on stderr and
+/// passed over.
 final class PictureInputs {
   static final String STDIN = "-";
+  /// What stdin is on the systems that tell.
+  static final Path STDIN_FILE = Path.of("/dev/stdin");
+  /// For the help of a command.
+  static final String FOOTER = "%nA picture that cannot be read is told on stderr; the others go on, and the exit code is 2.";
 
+  private final List<String> names = new ArrayList<>();
+  private final Set<Path> folders = new HashSet<>();
+  /// Told when it is known whether there is anything else.
+  private final List<String> complaints = new ArrayList<>();
+  private boolean passedOver;
   private @Nullable Picture stdin;
+
+  /// What is done with a picture.
+  @FunctionalInterface
+  interface Work {
+    /// @param index among the names
+    /// @param progress of this picture
+    /// @throws ImageException if the picture will not do, and the others may
+    void on(int index, String name, Picture picture, Progress progress);
+  }
+
+  private PictureInputs() {}
 
   /// Folders become the pictures in them and in the folders below, by name.
   ///
-  /// @throws ImageException if there is no picture in a folder, or it cannot be read
-  static List<String> expand(List<String> images) {
-    var expanded = new ArrayList<String>();
+  /// @throws ImageException if there is nothing but what cannot be read
+  static PictureInputs of(List<String> images) {
+    var inputs = new PictureInputs();
     for (var image : images) {
-      if (image.equals(STDIN) || !Files.isDirectory(Path.of(image))) expanded.add(image);
-      else expanded.addAll(picturesIn(Path.of(image)));
+      if (image.equals(STDIN) || !Files.isDirectory(Path.of(image))) inputs.names.add(image);
+      else inputs.addFolder(Path.of(image));
     }
-    return expanded;
+    inputs.passedOver = !inputs.complaints.isEmpty();
+    var last = inputs.names.isEmpty() && inputs.passedOver ? inputs.complaints.removeLast() : null;
+    inputs.complaints.forEach(Fovea::complain);
+    if (last != null) throw new ImageException(last);
+    return inputs;
   }
 
-  private static List<String> picturesIn(Path folder) {
-    try (var files = Files.walk(folder, FileVisitOption.FOLLOW_LINKS)) {
-      var pictures = files.filter(f -> hasPictureEnding(f) && Files.isRegularFile(f)).map(Path::toString).sorted().toList();
-      if (pictures.isEmpty()) throw new ImageException(folder + ": there is no picture in this folder");
-      return pictures;
-    } catch (IOException | UncheckedIOException e) {
-      throw new ImageException(folder + ": cannot be read: " + e.getMessage(), e);
+  private void addFolder(Path folder) {
+    var found = new ArrayList<String>();
+    int before = complaints.size();
+    try {
+      Files.walkFileTree(folder, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new Finder(found));
+    } catch (IOException e) {
+      complaints.add(unreadable(folder, e));
+    }
+    if (found.isEmpty() && complaints.size() == before) complaints.add(folder + ": there is no picture in this folder");
+    found.sort(null);
+    names.addAll(found);
+  }
+
+  private static String unreadable(Path path, IOException e) {
+    return path + ": cannot be read: " + WholeFile.reason(e);
+  }
+
+  /// Goes on whatever it meets.
+  private final class Finder extends SimpleFileVisitor<Path> {
+    private final List<String> found;
+
+    private Finder(List<String> found) {
+      this.found = found;
+    }
+
+    @Override
+    public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) throws IOException {
+      folders.add(folder.toRealPath());
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+      if (!isPicture(file)) return FileVisitResult.CONTINUE;
+      // A pipe would wait for somebody to write.
+      if (attributes.isOther()) complaints.add(file + ": expected a picture, got a device or a pipe");
+      else found.add(file.toString());
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path path, IOException e) {
+      complaints.add(unreadable(path, e));
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e) {
+      if (e != null) complaints.add(unreadable(folder, e));
+      return FileVisitResult.CONTINUE;
     }
   }
 
-  private static boolean hasPictureEnding(Path file) {
+  /// Whether a file in a folder is taken for a picture.
+  static boolean isPicture(Path file) {
     return file.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)");
+  }
+
+  /// The files' names, and `-` for stdin.
+  List<String> names() {
+    return names;
+  }
+
+  /// The real paths of the folders in which pictures were looked for.
+  Set<Path> folders() {
+    return folders;
+  }
+
+  /// Whether something that was named, or found in a folder, could not be read so far.
+  boolean passedOver() {
+    return passedOver;
+  }
+
+  /// Does something with each picture that can be read.
+  void each(Terminal.ProgressBar bar, Work work) {
+    for (int i = 0; i < names.size(); i++) {
+      var name = names.get(i);
+      double done = i, all = names.size();
+      try {
+        work.on(i, name, read(name), (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name));
+      } catch (ImageException e) {
+        passOver(e, bar);
+      }
+    }
+  }
+
+  /// Says on stderr why a picture is passed over.
+  void passOver(ImageException why, Terminal.ProgressBar bar) {
+    bar.complain(why.getMessage());
+    passedOver = true;
   }
 
   /// The picture of that name, from stdin as often as it is asked for.
   ///
   /// @throws ImageException if it is no readable picture
   Picture read(String name) {
-    if (!name.equals(STDIN)) return Picture.read(Path.of(name));
+    if (!name.equals(STDIN)) return Picture.read(path(name));
     if (stdin == null) stdin = readStdin();
     return stdin;
+  }
+
+  /// A folder may hold names that are not text in the locale's charset. Java shows them with U+FFFD in the place of bytes, and
+  /// there is no way back.
+  private static Path path(String name) {
+    try {
+      var path = Path.of(name);
+      if (name.indexOf('\uFFFD') < 0 || Files.exists(path, LinkOption.NOFOLLOW_LINKS)) return path;
+    } catch (InvalidPathException _) {
+      // Not to be written in the charset either.
+    }
+    throw new ImageException(name + ": its name is not text in " + System.getProperty("sun.jnu.encoding"));
+  }
+
+  /// One picture that was named, be it stdin.
+  ///
+  /// @throws ImageException if it is no readable picture
+  static Picture one(String name) {
+    return new PictureInputs().read(name);
   }
 
   private static Picture readStdin() {
     try {
       return Picture.decode("stdin", System.in.readAllBytes());
     } catch (IOException e) {
-      throw new ImageException("stdin: cannot be read: " + e.getMessage(), e);
+      throw new ImageException("stdin: cannot be read: " + WholeFile.reason(e), e);
     }
   }
 }

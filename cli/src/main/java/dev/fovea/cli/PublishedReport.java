@@ -14,10 +14,12 @@ import org.jetbrains.annotations.Nullable;
 /// @param family absent where it is not recognised
 /// @param config the model's sizes, in Fovea's form
 /// @param config_from what told them
+/// @param assumed what the folder leaves out, and what is taken for it; a line each
 /// @param parameters how many numbers the model would have; 0 where it cannot be converted
 /// @param bytes of the converted model
 /// @param problem why it cannot be converted; absent where it can
-record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nullable String config_from, long parameters,
+record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nullable String config_from,
+    List<String> assumed, long parameters,
     long bytes, @Nullable String problem, List<Row> tensors) {
   /// A tensor, and what would become of it.
   ///
@@ -25,20 +27,26 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
   /// @param how what is done to them on the way
   /// @param left_out why it has no place; absent where it has one
   record Row(String name, String dtype, List<Long> shape, List<String> becomes, List<String> how, @Nullable String left_out) {
+    /// A tensor may have an empty name.
+    private String shown() {
+      return name.isEmpty() ? "''" : name;
+    }
+
     private String text(int width) {
       var fate = new StringBuilder();
       if (!becomes.isEmpty()) fate.append("-> ").append(String.join(", ", becomes));
       if (!how.isEmpty()) fate.append(" (").append(String.join(", ", how)).append(")");
       if (left_out != null) fate.append("left out: ").append(left_out);
-      return String.format("%-" + width + "s %-5s %-18s %s", name, dtype, shape, fate).stripTrailing();
+      return String.format("%-" + width + "s %-5s %-18s %s", shown(), dtype, shape, fate).stripTrailing();
     }
   }
 
   static PublishedReport of(Inspection found) {
     var plan = found.plan();
     var rows = found.tensors().stream().map(tensor -> row(tensor, plan)).toList();
-    if (plan == null) return new PublishedReport(found.family(), null, null, 0, 0, found.problem(), rows);
-    return new PublishedReport(found.family(), plan.config(), plan.configFrom(), plan.parameters(), plan.bytes(), null, rows);
+    if (plan == null) return new PublishedReport(found.family(), null, null, List.of(), 0, 0, found.problem(), rows);
+    return new PublishedReport(found.family(), plan.config(), plan.configFrom(), plan.assumed(), plan.parameters(), plan.bytes(),
+        null, rows);
   }
 
   private static Row row(Inspection.Tensor tensor, @Nullable Report plan) {
@@ -75,7 +83,8 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
     text.append(problem != null ? String.format("convertible  no: %s%n", problem)
         : String.format("parameters   %,d%nbytes        %,d after the conversion%nconfig       %s%n             from %s%n",
             parameters, bytes, config, config_from));
-    int width = tensors.stream().mapToInt(row -> row.name.length()).max().orElse(1);
+    for (var line : assumed) text.append(String.format("assumed      %s%n", line));
+    int width = tensors.stream().mapToInt(row -> row.shown().length()).max().orElse(1);
     for (var row : tensors) text.append(row.text(width)).append(System.lineSeparator());
     return text.toString();
   }

@@ -5,6 +5,7 @@ import dev.fovea.converter.Report;
 import dev.fovea.converter.hub.Hub;
 import dev.fovea.converter.hub.HubSettings;
 import dev.fovea.converter.hub.Repository;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.Weight;
 import java.nio.file.Files;
@@ -43,12 +44,13 @@ final class PullCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var model = Repository.parse(repository);
-    var target = target(model);
     var settings = HubSettings.of(System.getenv());
+    var target = target(model, settings.cache());
     var snapshot = download(model, offline ? settings.withoutNetwork() : settings);
     var report = convert(snapshot.weights(), target);
-    System.out.printf("%s: commit %s, kept in %s%n", model, snapshot.commit(), snapshot.weights().getParent());
-    Output.write(ConvertCommand.text(target, "", report, dtype, false), null);
+    ConvertCommand.complain(model, report, dtype, Fovea::complain);
+    Output.report(String.format("%s: commit %s, kept in %s%n", model, snapshot.commit(), snapshot.weights().getParent())
+        + ConvertCommand.text(target, "", report, dtype, false), Outputs.of(target));
     return Fovea.GOOD;
   }
 
@@ -59,8 +61,9 @@ final class PullCommand implements Callable<Integer> {
   }
 
   /// The file to write; one that was not named is not replaced.
-  private Path target(Repository model) {
+  private Path target(Repository model, Path cache) {
     var target = output == null ? Path.of(model.name() + ".safetensors") : output;
+    if (Files.isDirectory(cache)) Destination.of(target).requireOutside(cache);
     WholeFile.requirePlace(target);
     if (output == null && Files.exists(target))
       throw new Fovea.UsageException(target + ": is there already: -o " + target + " replaces it");

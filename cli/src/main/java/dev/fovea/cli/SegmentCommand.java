@@ -19,7 +19,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "segment", description = "Say which class each pixel of a picture shows.",
-    footer = "%nPrints the classes' shares. What -o writes has the classes' colours over the picture, or with --map their numbers.")
+    footer = {"", "Prints the classes' shares. What -o writes has the classes' colours over the picture, or with --map their numbers.",
+        PictureInputs.FOOTER})
 final class SegmentCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
@@ -55,32 +56,29 @@ final class SegmentCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (!(opacity >= 0 && opacity <= 1)) throw new Fovea.UsageException("--opacity: expected 0 to 1, got " + opacity);
-    var pictures = PictureInputs.expand(images);
-    var targets = targets(pictures);
-    var inputs = new PictureInputs();
+    var pictures = PictureInputs.of(images);
+    var targets = targets(pictures.names());
+    var outputs = Outputs.of(targets).readingModel(model).reading(pictures);
+    outputs.require();
     var answers = new ArrayList<Answer>();
     try (var kernels = kernelOptions.open(); var segmenter = Segmenter.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
-      for (int i = 0; i < pictures.size(); i++) {
-        var name = pictures.get(i);
-        double done = i, all = pictures.size();
-        var picture = inputs.read(name);
-          var segmentation = segmenter.segment(picture, (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name));
+      pictures.each(bar, (i, name, picture, progress) -> {
+        var segmentation = segmenter.segment(picture, progress);
         var target = targets.isEmpty() ? null : targets.get(i);
         if (target != null) write(picture, segmentation, segmenter.palette(), target);
         answers.add(new Answer(name, picture.width(), picture.height(), segmentation.shares(), target == null ? null : target.toString()));
-      }
+      });
     }
-    Output.write(json ? Output.json(answers) : text(answers), null);
-    return Fovea.GOOD;
+    if (!answers.isEmpty()) Output.report(json ? Output.json(answers) : text(answers), outputs);
+    return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
   }
 
   /// Where each picture's result goes; empty where none is wanted.
   private List<Path> targets(List<String> pictures) {
     if (output == null) return List.of();
     if (pictures.size() == 1 && !Files.isDirectory(output)) {
-      if (!output.toString().toLowerCase(Locale.ROOT).endsWith(".png")) throw new Fovea.UsageException(output + ": expected a name that ends in .png");
-      WholeFile.requirePlace(output);
+      Outputs.requirePng("-o", output);
       return List.of(output);
     }
     if (!Files.isDirectory(output))

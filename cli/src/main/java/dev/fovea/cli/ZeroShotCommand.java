@@ -17,7 +17,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "zero-shot", description = "Say which of your own labels fits pictures, with a model of pictures and words.",
     footer = {"", "With CLIP, scores are shares of the labels given; with SigLIP, each label has a probability of its own.",
-        "A label goes where a template has {}; the prompts of several templates are averaged."})
+        "A label goes where a template has {}; the prompts of several templates are averaged.", PictureInputs.FOOTER})
 final class ZeroShotCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
@@ -62,21 +62,17 @@ final class ZeroShotCommand implements Callable<Integer> {
     if (top < 1) throw new Fovea.UsageException("--top: expected at least 1, got " + top);
     var labels = labels();
     var prompts = prompts();
-    var pictures = PictureInputs.expand(images);
-    var inputs = new PictureInputs();
+    var pictures = PictureInputs.of(images);
+    Outputs.of(output).readingModel(model).reading(labelOptions.labelsFile, templatesFile).reading(pictures).require();
     var answers = new ArrayList<ClassifyCommand.Answer>();
     try (var kernels = kernelOptions.open(); var classifier = ZeroShotClassifier.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       var embedded = classifier.embed(labels, prompts);
-      for (int i = 0; i < pictures.size(); i++) {
-        var name = pictures.get(i);
-        double done = i, all = pictures.size();
-        answers.add(new ClassifyCommand.Answer(name, classifier.classify(inputs.read(name), embedded, top,
-            (now, total) -> bar.update((done + (double) now / Math.max(1, total)) / all, name))));
-      }
+      pictures.each(bar, (_, name, picture, progress) -> answers.add(
+          new ClassifyCommand.Answer(name, classifier.classify(picture, embedded, top, progress))));
     }
-    Output.write(json ? Output.json(answers) : ClassifyCommand.text(answers), output);
-    return Fovea.GOOD;
+    if (!answers.isEmpty()) Output.write(json ? Output.json(answers) : ClassifyCommand.text(answers), output);
+    return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
   }
 
   private List<String> labels() {

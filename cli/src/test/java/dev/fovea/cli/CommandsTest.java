@@ -105,7 +105,8 @@ class CommandsTest {
         + "vit.encoder.layer.0.attention.attention.key.weight F32");
     Files.delete(target);
     var json = fovea("convert", FIXTURE.toString(), "--dry-run", "--dtype", "bf16", "--json").json();
-    assertThat(json.keySet()).containsExactly("family", "config", "config_from", "parameters", "bytes", "mapped", "dropped",
+    assertThat(json.keySet()).containsExactly("family", "config", "config_from", "assumed", "parameters", "bytes", "mapped",
+        "dropped",
         "non_finite", "overflown", "sources", "sha256");
     assertThat(summary.out).contains(json.get("sha256").getAsString());
     assertThat(target).doesNotExist();
@@ -161,7 +162,7 @@ class CommandsTest {
     assertThat(runs.getAsJsonArray("size").toString()).isEqualTo("[41,53]");
     assertThat(RunLengths.ofCompressed(53, 41, runs.get("counts").getAsString()).area()).isEqualTo(first.get("area").getAsLong());
     assertThat(Picture.read(picture).width()).isEqualTo(53);
-    // The picture is not seen again: another one of its size gives the same masks.
+    // The picture is not seen again.
     var same = fovea("mask", sam, PICTURE, "--point", "20,20", "--not", "3,4.5", "--box", "0,0,53,41", "--all", "--json",
         "--embedding", embedding.toString());
     assertThat(same.json()).isEqualTo(all);
@@ -292,7 +293,8 @@ class CommandsTest {
     for (var file : new String[] {"config.json", "model.safetensors"})
       Files.copy(FIXTURE.resolveSibling("dinov2-tiny-classifier").resolve(file), source.resolve(file));
     Files.writeString(source.resolve("preprocessor_config.json"),
-        "{\"size\": {\"height\": 42, \"width\": 50}, \"image_mean\": [0, 0, 0], \"image_std\": [1, 1, 1]}");
+        "{\"do_center_crop\": false, \"size\": {\"height\": 42, \"width\": 50}, \"image_mean\": [0, 0, 0], \"image_std\": [1, 1, "
+            + "1]}");
     var odd = folder.resolve("odd.safetensors").toString();
     assertThat(fovea("convert", source.toString(), "-o", odd).status).isZero();
     assertThat(fovea("classify", odd, PICTURE)).returns(2, Run::status)

@@ -52,6 +52,17 @@ class DemoModelTest {
     return classifier.classify(SINGLES.resolve(name));
   }
 
+  /// The resize comes before anything is too small.
+  @Test
+  void aPictureSmallerThanAPatch() throws IOException {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var classifier = open(kernels)) {
+      for (int[] size : new int[][] {{1, 1}, {5, 5}, {160, 5}}) {
+        var small = new Picture("small", size[0], size[1], new byte[3 * size[0] * size[1]]);
+        assertThat(classifier.classify(small, 3, Progress.NONE)).hasSize(3);
+      }
+    }
+  }
+
   /// The reference implementation's labels wherever it is sure, and its scores.
   @Test
   void answersAreTheReferences() throws IOException {

@@ -96,8 +96,9 @@ class DemoSegmenterTest {
       int same = 0;
       for (int y = 0; y < height; y++) for (int x = 0; x < width; x++) if (large.at(x, y) == small.at(x * 128 / width, y * 128 / height)) same++;
       assertThat(same).isGreaterThan(width * height * 97 / 100);
-      assertThatThrownBy(() -> segmenter.segment(new Picture("dot", 1, 1, new byte[3]), Progress.NONE)).isInstanceOf(ImageException.class)
-          .hasMessage("dot: the picture is 1x1, expected at least 4x4");
+      assertThat(segmenter.segment(new Picture("dot", 1, 1, new byte[3]), Progress.NONE)).returns(1, Segmentation::width);
+      assertThatThrownBy(() -> segmenter.segment(new Picture("strip", 201, 1, new byte[603]), Progress.NONE)).isInstanceOf(ImageException.class)
+          .hasMessage("strip: the picture is 201x1, expected sides at most 200 : 1");
     }
   }
 

@@ -168,7 +168,7 @@ class UnconvertedTest {
     var run = fovea("inspect", fixture(golden), "--json");
     assertThat(run).returns(0, Run::status).returns("", Run::err);
     var report = run.json();
-    assertThat(report.keySet()).containsExactly("family", "config", "config_from", "parameters", "bytes", "tensors");
+    assertThat(report.keySet()).containsExactly("family", "config", "config_from", "assumed", "parameters", "bytes", "tensors");
     assertThat(report.get("family").getAsString()).isEqualTo(family);
     assertThat(report.getAsJsonArray("tensors")).isNotEmpty().allSatisfy(row -> {
       var tensor = row.getAsJsonObject();

@@ -22,6 +22,9 @@ public sealed interface JoinsPicturesAndText permits Clip, Siglip {
   /// padding.
   int fillsUpWith();
 
+  /// The token that every text has to hold, for its features stand for the text's; -1 where any tokens will do.
+  int endOfText();
+
   /// The smallest side of a picture, in pixels.
   int minSide();
 

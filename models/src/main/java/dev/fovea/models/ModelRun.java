@@ -160,9 +160,24 @@ public record ModelRun(String name, Model model, long parameters) {
       var values = stored.toFloats();
       if (!given) Arrays.fill(values, input.otherwise());
       check(reference.name() + ": '" + INPUT + name + "'", input, values);
+      if (input.kind() == ModelInput.Kind.TOKENS && model instanceof JoinsPicturesAndText joins && joins.endOfText() >= 0)
+        requireEnds(reference.name() + ": '" + INPUT + name + "'", values, Math.toIntExact(stored.shape().getLast()),
+            joins.endOfText());
       inputs.put(name, Tensor.of(arena, values, stored.shape().stream().mapToInt(Math::toIntExact).toArray()));
     });
     return inputs;
+  }
+
+  /// Checks that each text of `tokens` has the one that ends it.
+  private static void requireEnds(String where, float[] values, int tokens, int end) {
+    for (int text = 0; text < values.length; text += tokens) {
+      boolean ends = false;
+      for (int i = text; i < text + tokens; i++) ends |= values[i] == end;
+      if (!ends)
+        throw new CheckpointException(where + ": expected token " + end
+            + ", the model's eos_token_id, in each text, got none in text "
+            + text / tokens);
+    }
   }
 
   /// Checks token numbers, and makes of a mask what is added to scores.

@@ -97,8 +97,8 @@ public final class PictureEmbedder implements AutoCloseable {
   ///
   /// @param size the shorter side in pixels, a multiple of the patch size: the picture keeps its aspect, and its longer side
   ///   is cut to whole patches; 0 for the size of the model file's own preprocessing
-  /// @throws ImageException if the picture is smaller than a patch or too long, or its preprocessed size is none that the
-  ///   model takes
+  /// @throws ImageException if the picture is too long, or after the resize smaller than a patch, or its preprocessed size is none
+  ///   that the model takes
   /// @throws IllegalArgumentException if `size` is not a multiple of the patch size up to [#MAX_SIZE]
   public Prepared prepare(Picture picture, int size) {
     int patch = patchSize();

@@ -4,6 +4,7 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.text.Encoding;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Kernels;
@@ -54,7 +55,8 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// A text's vector.
   ///
-  /// @throws TokenizerException if the text has more tokens than the model has positions for
+  /// @throws TokenizerException if the text has more tokens than the model has positions for, or not the one that the model takes
+  /// for a text's end
   /// @throws CheckpointException if the model file was truncated meanwhile
   /// @throws IllegalStateException if the embedder is closed
   public float[] embed(String text) {
@@ -63,9 +65,15 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// The mean of the texts' vectors, of length 1 again.
   float[] mean(List<String> texts) {
-    var encodings = texts.stream().map(t -> TokenBatch.check(t, tokenizer.encode(t), model.maxTokens(), model.vocabSize())).toList();
+    var encodings = texts.stream().map(this::encode).toList();
     var batch = model.fillsUpWith() < 0 ? TokenBatch.padded(encodings) : TokenBatch.filled(encodings, model.maxTokens(), model.fillsUpWith());
     return opened.run("mean", batch.inputs(), inputs -> List.of(mean(inputs)), Progress.NONE).getFirst();
+  }
+
+  private Encoding encode(String text) {
+    var encoding = TokenBatch.check(text, tokenizer.encode(text), model.maxTokens(), model.vocabSize());
+    TokenBatch.requireEnd(text, encoding, model.endOfText());
+    return encoding;
   }
 
   private Tensor mean(Map<String, Tensor> inputs) {

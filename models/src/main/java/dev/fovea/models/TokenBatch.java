@@ -47,6 +47,14 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
     return encoding;
   }
 
+  /// @param end the token that every text has to hold; -1 for none
+  /// @throws TokenizerException if the text has no such token
+  static void requireEnd(String text, Encoding encoding, int end) {
+    if (end >= 0 && Arrays.stream(encoding.ids()).noneMatch(id -> id == end))
+      throw new TokenizerException("text '" + abridged(text) + "': expected token " + end
+          + ", which the model takes for a text's end, and the tokenizer gives none; is the model's eos_token_id the tokenizer's?");
+  }
+
   private static String abridged(String text) {
     return text.length() <= 40 ? text : text.substring(0, text.offsetByCodePoints(0, Math.min(37, text.codePointCount(0, text.length())))) + "…";
   }

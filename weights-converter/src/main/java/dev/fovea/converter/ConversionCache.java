@@ -56,15 +56,14 @@ public final class ConversionCache {
   }
 
   /// The user's: in the folder that the property `fovea.cache` or else the variable `FOVEA_CACHE` names, or in `fovea` where
-  /// the system keeps caches: `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`.
+  /// the system keeps caches: `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`; `~` is [UserHome].
   /// Where the name is `off`, nothing is converted.
   public static ConversionCache ofUser() {
     var given = System.getProperty(PROPERTY, Objects.requireNonNullElse(System.getenv(VARIABLE), ""));
     if (given.equals(OFF)) return refusing(VARIABLE + "=" + OFF);
     if (!given.isEmpty()) return new ConversionCache(Path.of(given));
-    var usual = usual(System.getProperty("os.name"), System.getProperty("user.home"), System::getenv);
-    // Java calls the home of a user without one "?".
-    return usual.isAbsolute() ? new ConversionCache(usual) : refusing("a user without a home folder and " + VARIABLE);
+    var usual = usual(System.getProperty("os.name"), UserHome.of(System.getenv()), System::getenv);
+    return usual != null ? new ConversionCache(usual) : refusing("a user without a home folder and " + VARIABLE);
   }
 
   /// One that converts nothing.
@@ -74,13 +73,15 @@ public final class ConversionCache {
     return new ConversionCache(null, why);
   }
 
-  static Path usual(String system, String home, UnaryOperator<@Nullable String> environment) {
-    if (system.startsWith("Mac")) return Path.of(home, "Library", "Caches", NAME);
+  /// Null where it would lie in the home folder of a user without one.
+  static @Nullable Path usual(String system, @Nullable Path home, UnaryOperator<@Nullable String> environment) {
+    if (system.startsWith("Mac")) return home == null ? null : home.resolve(Path.of("Library", "Caches", NAME));
     boolean windows = system.startsWith("Windows");
     var folder = environment.apply(windows ? "LOCALAPPDATA" : "XDG_CACHE_HOME");
     // The specification of XDG: what is not absolute counts for nothing.
     if (folder != null && Path.of(folder).isAbsolute()) return Path.of(folder, NAME);
-    return windows ? Path.of(home, "AppData", "Local", NAME) : Path.of(home, ".cache", NAME);
+    if (home == null) return null;
+    return home.resolve(windows ? Path.of("AppData", "Local", NAME) : Path.of(".cache", NAME));
   }
 
   /// The model file for a checkpoint, with float32 matrices.
@@ -97,8 +98,16 @@ public final class ConversionCache {
   /// @param converting hears where the result will be, before a conversion
   /// @throws CheckpointException if it cannot be converted, or not be kept, or this cache converts nothing
   public Path resolve(Path model, Conversion conversion, Consumer<Path> converting) {
-    try (var converted = ModelHeader.open(model)) {
-      if (converted != null) return model;
+    return resolve(model, conversion, converting, _ -> {});
+  }
+
+  /// The model file for a checkpoint, converted now where it never was.
+  ///
+  /// @param converted hears what a conversion did
+  /// @see #resolve(Path, Conversion, Consumer)
+  public Path resolve(Path model, Conversion conversion, Consumer<Path> converting, Consumer<Report> converted) {
+    try (var already = ModelHeader.open(model)) {
+      if (already != null) return model;
     }
     if (folder == null) {
       Converter.plan(model, conversion);   // What is no checkpoint at all has an error of its own.
@@ -119,8 +128,11 @@ public final class ConversionCache {
     synchronized (BUSY.computeIfAbsent(entry, _ -> new Object())) {
       return underLock(entry, () -> {
         converting.accept(entry);
-        Converter.convert(model, entry, conversion);
-        if (files.stamps().equals(stamps)) return;
+        var report = Converter.convert(model, entry, conversion);
+        if (files.stamps().equals(stamps)) {
+          converted.accept(report);
+          return;
+        }
         delete(entry);
         throw new CheckpointException(model + ": was changed while it was being converted");
       });

@@ -1,6 +1,6 @@
 package dev.fovea.converter;
 
-import com.google.gson.JsonObject;
+import com.google.gson.JsonArray;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
@@ -9,6 +9,7 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Weight;
@@ -16,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -27,11 +29,16 @@ import org.jetbrains.annotations.Nullable;
 /// timm's and, where there is one, `preprocessor_config.json`.
 public final class Converter {
   /// Counts up when a conversion gives other bytes than before, so that [ConversionCache] keeps none of the earlier ones.
-  public static final int VERSION = 1;
+  public static final int VERSION = 2;
 
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
-      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json"), Tokenizer.FILES.stream()).toList();
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"),
+          Tokenizer.FILES.stream()).toList();
+
+  /// The name in a file's metadata of what the published folder left out, as JSON.
+  public static final String ASSUMED = "assumed";
+  private static final String PREPROCESSOR = "preprocessor_config.json";
 
   private Converter() {}
 
@@ -48,9 +55,21 @@ public final class Converter {
   /// Writes the model in `source` to `target`, all of it or nothing.
   ///
   /// @param source the folder, or the file or index of the weights in it
-  /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
+  /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written, is one of the files
+  /// that are read, or lies in the folder `source`
   public static Report convert(Path source, Path target, Conversion conversion) {
-    return with(source, conversion, prepared -> prepared.run(writer -> writer.write(target)));
+    SourceFiles.of(source, conversion).requireApart(source, target);
+    return with(source, conversion, prepared -> {
+      WholeFile.requirePlace(target);
+      return prepared.run(writer -> writer.write(target));
+    });
+  }
+
+  /// The files that a conversion of `source` reads.
+  ///
+  /// @throws CheckpointException if there are no weights
+  public static List<Path> files(Path source) {
+    return SourceFiles.of(source, Conversion.to(Weight.Type.F32)).files();
   }
 
   /// Writes the model in `source` to `target`, as its folder describes it.
@@ -113,7 +132,7 @@ public final class Converter {
 
     Report report(Map<String, String> sources, String sha256) {
       var config = model.published.config();
-      return new Report(config.family().id(), config.toJson(), model.configFrom, parameters, writer.fileBytes(),
+      return new Report(config.family().id(), config.toJson(), model.configFrom, model.assumed, parameters, writer.fileBytes(),
           source.parameters(), dropped, source.nonFinite(), source.overflown(), sources, sha256);
     }
   }
@@ -121,7 +140,8 @@ public final class Converter {
   /// What a checkpoint says of its model.
   ///
   /// @param configFrom what told the config
-  private record Model(HuggingFace published, String configFrom, JsonFields preprocessing) {}
+  /// @param assumed what it does not say, and what was taken for it
+  private record Model(HuggingFace published, String configFrom, List<String> assumed, JsonFields preprocessing) {}
 
   private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
     try (var checkpoint = Source.open(path)) {
@@ -138,6 +158,11 @@ public final class Converter {
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing,
         model.published.labels(), model.published.palette()).addTo(writer);
+    if (!model.assumed.isEmpty()) {
+      var lines = new JsonArray();
+      model.assumed.forEach(lines::add);
+      writer.metadata(ASSUMED, lines.toString());
+    }
     var hashes = new SourceHashes(Stream.concat(Stream.of(Path.of(checkpoint.name())), checkpoint.paths().stream()).distinct()
         .toList());
     writer.metadata("source", hashes.placeholder(), hashes::json).metadata("sha256", "0".repeat(Sha256.LENGTH), writer::sha256);
@@ -145,10 +170,21 @@ public final class Converter {
   }
 
   private static Model model(Source checkpoint, Path folder, Conversion conversion) {
-    var file = folder.resolve("preprocessor_config.json");
-    var preprocessor = Files.exists(file) ? Recognition.json(file) : null;
+    var preprocessor = preprocessor(folder);
     var model = Recognition.of(checkpoint, folder, preprocessor, conversion);
-    return new Model(model.published(), model.configFrom(), preprocessing(preprocessor, model.published().preprocessing()));
+    var assumed = new ArrayList<>(model.assumed());
+    var preprocessing = preprocessing(preprocessor, model, assumed);
+    var tokenizer = Tokenizer.fileIn(folder);
+    if (tokenizer != null) assumed.addAll(Tokenizer.assumedOf(tokenizer));
+    return new Model(model.published(), model.configFrom(), List.copyOf(assumed), preprocessing);
+  }
+
+  /// What the folder says of pictures; null where it says nothing. Newer folders say it in the file of the whole processor.
+  private static @Nullable JsonFields preprocessor(Path folder) {
+    Path file = folder.resolve(PREPROCESSOR), whole = folder.resolve("processor_config.json");
+    if (Files.exists(file)) return Recognition.json(file);
+    var processor = Files.exists(whole) ? Recognition.json(whole) : null;
+    return processor != null && processor.has("image_processor") ? processor.object("image_processor") : null;
   }
 
   /// Puts the folder's tokenizer, where it has one, into the file.
@@ -160,11 +196,21 @@ public final class Converter {
     writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, sink -> sink.write(ByteBuffer.wrap(bytes)));
   }
 
-  /// @param otherwise what the family does where nothing is published; empty for a model that sees no pictures
-  private static JsonFields preprocessing(@Nullable JsonFields published, JsonObject otherwise) {
-    if (otherwise.isEmpty()) return new JsonFields("preprocessing", otherwise);
-    var json = published == null ? new JsonFields("preprocessing", otherwise) : published;
-    Preprocessing.of(json);   // Refuses here what the engine would refuse later.
-    return json;
+  /// How pictures are prepared; empty for a model that sees none.
+  ///
+  /// @param published what the folder says; null for nothing
+  /// @param assumed gets what it leaves out
+  private static JsonFields preprocessing(@Nullable JsonFields published, Recognition model, List<String> assumed) {
+    var usual = new JsonFields("preprocessing", model.published().preprocessing());
+    if (usual.json().isEmpty()) return usual;
+    if (published == null) {
+      if (!model.tellsPreprocessing())
+        assumed.add("there is no " + PREPROCESSOR + ": pictures are prepared as is usual for this model: " + usual.json());
+      return usual;
+    }
+    var told = ImageProcessor.complete(published, model.published().config().family());
+    Preprocessing.of(told.config());   // Refuses here what the engine would refuse later.
+    assumed.addAll(told.assumed());
+    return told.config();
   }
 }

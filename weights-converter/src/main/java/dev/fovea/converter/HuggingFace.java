@@ -31,7 +31,6 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       "siglip", "siglip_vision_model", "bert", "segformer", "sam");
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
-  private static final int LEGACY_EOS = 2;
   private static final int SEGFORMER_SIZE = 512;
 
   HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing) {
@@ -122,14 +121,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return null;
   }
 
-  /// Older configs name 2 as the token that ends a text, and the model then takes the largest of the token numbers for it, which
-  /// is the vocabulary's last. The names may be OpenAI's, as those of some files beside a `config.json` of Hugging Face's.
+  /// There is an encoder of words. The names may be OpenAI's, as those of some files beside a `config.json` of Hugging Face's.
   private static HuggingFace clip(JsonFields config, Source checkpoint) {
-    var text = config.object("text_config");
-    var json = config.json().deepCopy();
-    if (text.integer("eos_token_id", LEGACY_EOS) == LEGACY_EOS)
-      json.getAsJsonObject("text_config").addProperty("eos_token_id", text.integer("vocab_size", ClipConfig.VOCABULARY) - 1);
-    return clip(new JsonFields(config.where(), json), OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : NameMap.HUGGING_FACE_CLIP);
+    config.object("text_config");
+    return clip(config, OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : NameMap.HUGGING_FACE_CLIP);
   }
 
   private static HuggingFace clip(JsonFields config, NameMap names) {
@@ -158,7 +153,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// Hugging Face's code has, whosever names the tensors have.
   private static HuggingFace segformer(JsonFields config, Source checkpoint, @Nullable JsonFields preprocessor) {
     var json = config.json().deepCopy();
-    var resize = preprocessor == null ? null : Preprocessing.of(preprocessor).resize();
+    var resize = preprocessor == null ? null : Preprocessing.of(ImageProcessor.complete(preprocessor, Family.SEGFORMER).config())
+        .resize();
     json.add("image_size", JsonFields.array(resize == null || resize.height() == 0 ? SEGFORMER_SIZE : resize.height(),
         resize == null || resize.width() == 0 ? SEGFORMER_SIZE : resize.width()));
     json.addProperty("layer_norm_eps", SegformerNames.HUGGING_FACE.layerNormEps());

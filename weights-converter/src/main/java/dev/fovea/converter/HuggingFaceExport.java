@@ -76,7 +76,7 @@ public final class HuggingFaceExport {
       writer.write(place.resolve("model.safetensors"));
       write(place.resolve("config.json"), form.config());
       var preprocessing = header.preprocessing().json();
-      if (!preprocessing.isEmpty()) write(place.resolve("preprocessor_config.json"), preprocessor(preprocessing));
+      if (!preprocessing.isEmpty()) write(place.resolve("preprocessor_config.json"), preprocessor(preprocessing, config.family()));
       var tokenizer = model.tensors().get(Tokenizer.TENSOR);
       if (tokenizer != null) WholeFile.write(place.resolve("tokenizer.json"), tokenizer.data().toArray(ValueLayout.JAVA_BYTE));
       requireSame(model.name(), config, place);
@@ -93,9 +93,13 @@ public final class HuggingFaceExport {
     WholeFile.write(file, (PRETTY.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
-  /// transformers goes by the name of what prepares pictures, each of which has its own defaults. Where none was published, one
-  /// is named that does what is said.
-  private static JsonObject preprocessor(JsonObject published) {
+  /// transformers goes by the name of what prepares pictures, each of which has its own defaults, which are written out. Where none
+  /// was published, one is named that does what is said.
+  private static JsonObject preprocessor(JsonObject published, Family family) {
+    return ImageProcessor.complete(new JsonFields("preprocessing", named(published)), family).config().json();
+  }
+
+  private static JsonObject named(JsonObject published) {
     if (published.has("image_processor_type") || published.has("feature_extractor_type")) return published;
     var fields = new JsonFields("preprocessing", published);
     var json = published.deepCopy();

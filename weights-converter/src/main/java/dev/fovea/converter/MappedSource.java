@@ -71,7 +71,8 @@ final class MappedSource implements WeightSource {
 
   /// The first names, as many as a message should show.
   static String someOf(Collection<String> names, int most) {
-    return String.join(", ", names.stream().limit(most).toList()) + (names.size() > most ? ", …" : "");
+    return String.join(", ", names.stream().limit(most).map(name -> name.isEmpty() ? "''" : name).toList())
+        + (names.size() > most ? ", …" : "");
   }
 
   /// How many elements of the written parameters are NaN or infinite as they were, by name: they are kept. Known when all is
@@ -108,7 +109,7 @@ final class MappedSource implements WeightSource {
     writer.tensor(name, dtype, shape, sink -> {
       var found = writing.to(bytes -> {
         if (written / UNLOADED < (written += bytes.remaining()) / UNLOADED) unload(parts);
-        progress.advanced(name, written, writer.bytes());
+        progress.advanced(name, Math.min(written, writer.bytes()), writer.bytes());
         sink.write(bytes);
       });
       unload(parts);
@@ -191,6 +192,7 @@ final class MappedSource implements WeightSource {
     var tensor = checkpoint.tensors().get(name);
     if (tensor == null) throw new MismatchException("'" + name + "': missing, expected for " + what);
     used.add(name);
+    if (!tensor.dtype().readable()) throw new MismatchException(tensor.dtype().unreadable(name) + " for " + what);
     return tensor;
   }
 

@@ -108,7 +108,7 @@ final class OpenAiClip {
     return json;
   }
 
-  /// The end of a text is the last token of the vocabulary, which the code looks for as the largest number.
+  /// The code takes the largest token of a text for its end.
   private JsonObject text(@Nullable JsonFields config, String act) {
     var tokens = shape("token_embedding.weight", 2);
     int heads = config != null && config.has("heads") ? config.integer("heads")
@@ -116,7 +116,7 @@ final class OpenAiClip {
     var json = blocks("", heads, act);
     json.addProperty("vocab_size", tokens.getFirst());
     json.addProperty("max_position_embeddings", shape("positional_embedding", 2).getFirst());
-    json.addProperty("eos_token_id", tokens.getFirst() - 1);
+    json.addProperty("eos_token_id", ClipConfig.LARGEST_TOKEN);
     return json;
   }
 
@@ -155,8 +155,10 @@ final class OpenAiClip {
     return config;
   }
 
+  /// The centre is cut by torchvision, in OpenAI's code and in open_clip's.
   private JsonObject preprocessing(int height, int width) {
     var json = Preprocessing.clip(height, width);
+    json.addProperty("crop_rounding", "half_even");
     if (openClip == null || !openClip.has("preprocess_cfg")) return json;
     var config = openClip.object("preprocess_cfg");
     for (var field : new String[] {"mean", "std"}) if (config.has(field)) json.add("image_" + field, config.json().get(field));

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
@@ -17,7 +18,9 @@ import org.jetbrains.annotations.Nullable;
 /// the tensors themselves.
 ///
 /// @param configFrom in words, such as a file's path
-record Recognition(HuggingFace published, String configFrom) {
+/// @param assumed what it leaves out, and what was taken for it; a line each
+/// @param tellsPreprocessing whether it tells how pictures are prepared
+record Recognition(HuggingFace published, String configFrom, List<String> assumed, boolean tellsPreprocessing) {
   private static final int SHOWN = 4;
   /// Tensors that tell a family, but not its sizes.
   private static final Map<String, Family> TELLING = telling();
@@ -41,13 +44,19 @@ record Recognition(HuggingFace published, String configFrom) {
       throw new CheckpointException("--config and --preset: expected one of them, got both");
     if (conversion.preset() != null) {
       var where = "preset " + conversion.preset();
-      return new Recognition(HuggingFace.of(where, preset(conversion.preset()), checkpoint), where);
+      return new Recognition(HuggingFace.of(where, preset(conversion.preset()), checkpoint), where, List.of(), false);
     }
     var file = conversion.config() != null ? conversion.config() : beside(checkpoint, folder);
-    if (file != null) return new Recognition(HuggingFace.read(json(file), preprocessor, checkpoint), file.toString());
+    if (file != null) {
+      var config = ConfigDefaults.complete(json(file), checkpoint, folder);
+      boolean tellsPreprocessing = !config.config().has("model_type")
+          && (config.config().has("architecture") || config.config().has("preprocess_cfg"));
+      return new Recognition(HuggingFace.read(config.config(), preprocessor, checkpoint), file.toString(), config.assumed(),
+          tellsPreprocessing);
+    }
     var told = Shapes.read(checkpoint);
     if (told == null) throw untold(checkpoint);
-    return new Recognition(told, "the tensors' names and shapes");
+    return new Recognition(told, "the tensors' names and shapes", List.of(), false);
   }
 
   /// The folder's config. Some folders have open_clip's and, for the same model under other names, Hugging Face's.

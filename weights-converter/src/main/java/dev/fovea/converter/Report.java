@@ -11,6 +11,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param family such as `vit`
 /// @param config the model's sizes, in Fovea's form
 /// @param configFrom what told them, such as a file's path
+/// @param assumed what the folder leaves out, and what was taken for it; a line each
 /// @param parameters how many numbers the model has; where a batch norm is folded into others, as many as before
 /// @param bytes of the whole result
 /// @param mapped the parameters of the result by name
@@ -21,7 +22,8 @@ import org.jetbrains.annotations.Nullable;
 /// plan
 /// @param sources SHA-256 of the files that were read, by name, in hexadecimal; empty of a plan
 /// @param sha256 of the result's tensors, in hexadecimal; empty of a plan
-public record Report(String family, JsonObject config, String configFrom, long parameters, long bytes, List<Parameter> mapped,
+public record Report(String family, JsonObject config, String configFrom, List<String> assumed, long parameters, long bytes,
+    List<Parameter> mapped,
     Map<String, String> dropped, Map<String, Long> nonFinite, Map<String, Long> overflown, Map<String, String> sources,
     String sha256) {
   /// A parameter of the result.

@@ -2,6 +2,7 @@ package dev.fovea.converter;
 
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
@@ -26,6 +27,13 @@ record SourceFiles(List<Path> files) {
     for (var name : Converter.BESIDE_WEIGHTS) if (Files.exists(folder.resolve(name))) files.add(folder.resolve(name));
     if (conversion.config() != null) files.add(conversion.config());
     return new SourceFiles(List.copyOf(files));
+  }
+
+  /// @throws CheckpointException if the target is one of them, by whatever path, or lies in the folder `source`
+  void requireApart(Path source, Path target) {
+    var destination = Destination.of(target);
+    Destination.requireOthers(List.of(destination), files);
+    if (Files.isDirectory(source)) destination.requireOutside(source);
   }
 
   /// @throws CheckpointException if a file is gone

@@ -260,7 +260,7 @@ final class Timm {
     return labels;
   }
 
-  /// timm scales the shorter side, or to squash both sides, so that the centre's share is `crop_pct`.
+  /// timm scales the shorter side, or to squash both sides, so that the centre's share is `crop_pct`. torchvision cuts it.
   ///
   /// @param json what the family does with its pictures
   private JsonObject preprocessing(JsonObject json, int height, int width) {
@@ -272,6 +272,7 @@ final class Timm {
       throw new CheckpointException(pretrained.where() + ": 'crop_pct': expected above 0 and at most 1, got " + share);
     if (!json.has("crop_size")) json.add("crop_size", json.get("size"));
     json.addProperty("do_center_crop", true);
+    json.addProperty("crop_rounding", "half_even");
     var size = new JsonObject();
     var mode = pretrained.has("crop_mode") ? pretrained.string("crop_mode") : "center";
     switch (mode) {

@@ -1,12 +1,14 @@
 package dev.fovea.converter;
 
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.util.concurrent.ThreadLocalRandom;
 
 /// Writes folders that appear under their name when they are complete, or not at all.
 final class WholeFolder {
@@ -23,15 +25,14 @@ final class WholeFolder {
   ///
   /// @throws CheckpointException if it cannot be written; nothing is left over then
   static void write(Path path, Contents contents) {
-    requirePlace(path);
+    var target = place(path);
     try {
-      var target = Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
-      var temporary = Files.createTempDirectory(target.getParent(), "." + target.getFileName() + ".");
+      var temporary = create(target);
       var atTheEnd = new Thread(() -> deleteIfThere(temporary), "fovea-unfinished-folder");
       Runtime.getRuntime().addShutdownHook(atTheEnd);
       try {
         contents.writeTo(temporary);
-        makeReadable(temporary);
+        takeOverMode(temporary, target);
         // Takes the place of an empty folder, and of nothing else.
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       } catch (CheckpointException e) {
@@ -42,20 +43,50 @@ final class WholeFolder {
         Runtime.getRuntime().removeShutdownHook(atTheEnd);
       }
     } catch (IOException e) {
-      throw new CheckpointException(path + ": cannot be written: " + WholeFile.reason(e), e);
+      throw cannot(path, e);
     }
   }
 
-  /// Finds out before the work whether there is a place for its result.
-  ///
-  /// @throws CheckpointException if the path is a file, a folder with something in it, or in no folder
-  static void requirePlace(Path path) {
-    if (Files.isDirectory(path)) requireEmpty(path);
-    else if (Files.exists(path)) throw new CheckpointException(path + ": expected a folder to write, got a file");
-    else {
-      var folder = path.toAbsolutePath().normalize().getParent();
-      if (!Files.isDirectory(folder)) throw new CheckpointException(path + ": there is no folder " + folder);
+  /// A new folder beside the target. It is as readable as any new one, unlike what is made to be temporary.
+  private static Path create(Path target) throws IOException {
+    while (true) {
+      try {
+        return Files.createDirectory(target.resolveSibling("." + target.getFileName() + "."
+            + ThreadLocalRandom.current().nextLong(Long.MAX_VALUE)));
+      } catch (FileAlreadyExistsException _) {
+        // Another number will do.
+      }
     }
+  }
+
+  /// Finds out before the work whether its result can be written, by a folder that is made and deleted at once.
+  ///
+  /// @throws CheckpointException if the path is a file, a folder with something in it, or in no folder, or nothing can be written
+  /// there
+  static void requirePlace(Path path) {
+    try {
+      Files.delete(create(place(path)));
+    } catch (IOException e) {
+      throw cannot(path, e);
+    }
+  }
+
+  /// Where the folder will be, after all links.
+  private static Path place(Path path) {
+    if (Files.isDirectory(path)) {
+      requireEmpty(path);
+      try {
+        return path.toRealPath();
+      } catch (IOException e) {
+        throw cannot(path, e);
+      }
+    }
+    if (Files.exists(path)) throw new CheckpointException(path + ": expected a folder to write, got a file");
+    return Destination.of(path).target();
+  }
+
+  private static CheckpointException cannot(Path path, IOException e) {
+    return new CheckpointException(path + ": cannot be written: " + WholeFile.reason(e), e);
   }
 
   private static void requireEmpty(Path path) {
@@ -69,10 +100,10 @@ final class WholeFolder {
     }
   }
 
-  /// Temporary folders are private to their owner; this one is as readable as any new folder.
-  private static void makeReadable(Path path) throws IOException {
-    if (path.getFileSystem().supportedFileAttributeViews().contains("posix"))
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwxr-xr-x"));
+  /// An empty folder that is replaced keeps its mode.
+  private static void takeOverMode(Path temporary, Path target) throws IOException {
+    if (Files.exists(target) && temporary.getFileSystem().supportedFileAttributeViews().contains("posix"))
+      Files.setPosixFilePermissions(temporary, Files.getPosixFilePermissions(target));
   }
 
   private static void deleteIfThere(Path temporary) {

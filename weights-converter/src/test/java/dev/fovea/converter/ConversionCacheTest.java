@@ -174,7 +174,7 @@ class ConversionCacheTest {
     var hashes = Stream.of("vit-tiny", "segformer-tiny", "clip-tiny", "sam-tiny.facebook", "dinov2-tiny-swiglu.facebook")
         .map(golden -> Sha256.of(resolve(FIXTURES.resolve(golden)))).collect(Collectors.joining(" "));
     assertThat(Converter.VERSION + " " + Sha256.ofText(hashes))
-        .isEqualTo("1 fac64ae27ff78d6b90d57bab62bdf5561ec845e8575050963ecb3d94ecd1a0d4");
+        .isEqualTo("2 a6d5186e41c4b4bccfacaf0d828d05ddb8e7bed73ba27b1ff1ed37f839626bbc");
   }
 
   @Test
@@ -305,14 +305,21 @@ class ConversionCacheTest {
 
   @Test
   void theUsualPlaces() {
-    assertThat(ConversionCache.usual("Linux", "/home/me", _ -> null)).isEqualTo(Path.of("/home/me/.cache/fovea"));
-    assertThat(ConversionCache.usual("Linux", "/home/me", name -> name.equals("XDG_CACHE_HOME") ? "/fast" : null))
+    Path me = Path.of("/home/me"), user = Path.of("/Users/me");
+    assertThat(ConversionCache.usual("Linux", me, _ -> null)).isEqualTo(Path.of("/home/me/.cache/fovea"));
+    assertThat(ConversionCache.usual("Linux", me, name -> name.equals("XDG_CACHE_HOME") ? "/fast" : null))
         .isEqualTo(Path.of("/fast/fovea"));
     for (var relative : List.of("", "relative"))
-      assertThat(ConversionCache.usual("Linux", "/home/me", _ -> relative)).isEqualTo(Path.of("/home/me/.cache/fovea"));
-    assertThat(ConversionCache.usual("Mac OS X", "/Users/me", _ -> "/fast")).isEqualTo(Path.of("/Users/me/Library/Caches/fovea"));
-    assertThat(ConversionCache.usual("Windows 11", "/Users/me", name -> name.equals("LOCALAPPDATA") ? "/local" : null))
+      assertThat(ConversionCache.usual("Linux", me, _ -> relative)).isEqualTo(Path.of("/home/me/.cache/fovea"));
+    assertThat(ConversionCache.usual("Mac OS X", user, _ -> "/fast")).isEqualTo(Path.of("/Users/me/Library/Caches/fovea"));
+    assertThat(ConversionCache.usual("Windows 11", user, name -> name.equals("LOCALAPPDATA") ? "/local" : null))
         .isEqualTo(Path.of("/local/fovea"));
-    assertThat(ConversionCache.usual("Windows 11", "/Users/me", _ -> null)).isEqualTo(Path.of("/Users/me/AppData/Local/fovea"));
+    assertThat(ConversionCache.usual("Windows 11", user, _ -> null)).isEqualTo(Path.of("/Users/me/AppData/Local/fovea"));
+  }
+
+  @Test
+  void aUserWithoutAHomeFolder() {
+    for (var system : List.of("Linux", "Mac OS X", "Windows 11")) assertThat(ConversionCache.usual(system, null, _ -> null)).isNull();
+    assertThat(ConversionCache.usual("Linux", null, _ -> "/fast")).isEqualTo(Path.of("/fast/fovea"));
   }
 }

@@ -182,11 +182,25 @@ class EmbedderTest {
       assertThat(new int[] {wide.input().height(), wide.input().width()}).containsExactly(28, 56);
       assertThat(embedder.patches(wide, Progress.NONE).cols()).isEqualTo(4);
       assertThatThrownBy(() -> embedder.prepare(picture, 27)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("patch size 14").hasMessageEndingWith("got 27");
-      assertThatThrownBy(() -> embedder.prepare(new Picture("dot", 13, 20, new byte[780]), 28)).isInstanceOf(ImageException.class)
-          .hasMessage("dot: the picture is 13x20, expected at least 14x14");
+      var dot = embedder.prepare(new Picture("dot", 13, 20, new byte[780]), 28).input();
+      assertThat(new int[] {dot.height(), dot.width()}).containsExactly(42, 28);
+      assertThatThrownBy(() -> embedder.prepare(new Picture("strip", 201, 1, new byte[603]), 28)).isInstanceOf(ImageException.class)
+          .hasMessage("strip: the picture is 201x1, expected sides at most 200 : 1");
       var other = embedder.prepare(new Picture("square", 50, 50, new byte[7500]), 28);
       assertThatThrownBy(() -> embedder.embed(List.of(wide, other), Pooling.BOTH, true, Progress.NONE)).isInstanceOf(IllegalArgumentException.class)
           .hasMessage("square: expected an input of 56x28 as the first, got 28x28");
+    }
+  }
+
+  /// A digit and a strip, which CLIP's resize of the shorter side makes large enough.
+  @Test
+  void picturesSmallerThanAPatch() {
+    try (var embedder = PictureEmbedder.open(convert("clip-tiny"))) {
+      for (int[] size : new int[][] {{5, 5}, {160, 5}, {1, 1}}) {
+        var picture = new Picture("small", size[0], size[1], new byte[3 * size[0] * size[1]]);
+        assertThat(embedder.patchSize()).isGreaterThan(5);
+        assertThat(embedder.embed(picture, embedder.poolings().getFirst(), true, Progress.NONE)).doesNotContain(Float.NaN);
+      }
     }
   }
 

@@ -86,7 +86,7 @@ class OpenAiClipTest {
     requireGolden(folder.resolve("out.safetensors"), "clip-tiny");
   }
 
-  /// open_clip's config tells heads and activation. The end of a text is the vocabulary's last token.
+  /// open_clip's config tells heads and activation. The end of a text is its largest token.
   @Test
   void openClip() throws IOException {
     var tensors = golden();
@@ -105,6 +105,7 @@ class OpenAiClipTest {
       assertThat(preprocessing.std()).containsExactly(0.4f, 0.5f, 0.6f);
       assertThat(header.preprocessing().integer("resample")).isEqualTo(2);
       assertThat(preprocessing.resize()).isEqualTo(new Preprocessing.Resize(32, 32, 0));
+      assertThat(preprocessing.cropRounding()).isEqualTo(Preprocessing.CropRounding.HALF_EVEN);
       var target = folder.resolve("hf.safetensors");
       Converter.convert(source(), target, Weight.Type.F32);
       try (var other = Checkpoint.open(target)) {
@@ -181,7 +182,7 @@ class OpenAiClipTest {
              "num_attention_heads": 1, "intermediate_size": 256, "hidden_act": "quick_gelu", "layer_norm_eps": 1.0E-5},
            "text_config": {"vocab_size": 50, "max_position_embeddings": 7, "num_hidden_layers": 1, "hidden_size": 128,
              "num_attention_heads": 2, "intermediate_size": 512, "hidden_act": "quick_gelu", "layer_norm_eps": 1.0E-5,
-             "eos_token_id": 49},
+             "eos_token_id": 2},
            "projection_dim": 20}"""));
     }
   }

@@ -223,7 +223,8 @@ class StreamingTest {
     var report = Converter.convert(source, folder.resolve("model.safetensors"), conversion);
     assertThat(Converter.rehearse(source, conversion)).isEqualTo(report);
     var plan = Converter.plan(source, conversion);
-    assertThat(plan).isEqualTo(new Report(report.family(), report.config(), report.configFrom(), report.parameters(),
+    assertThat(plan).isEqualTo(new Report(report.family(), report.config(), report.configFrom(), report.assumed(),
+        report.parameters(),
         report.bytes(), report.mapped(), report.dropped(), Map.of(), Map.of(), Map.of(), ""));
     assertThat(names(folder)).containsExactly("model.safetensors");
   }

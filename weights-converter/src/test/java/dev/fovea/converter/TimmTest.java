@@ -169,6 +169,7 @@ class TimmTest {
       assertThat(preprocessing.mean()).containsExactly(0.5f, 0.4f, 0.3f);
       assertThat(preprocessing.crop()).containsExactly(32, 32);
       assertThat(preprocessing.resize().shortestEdge()).isEqualTo(32);
+      assertThat(preprocessing.cropRounding()).isEqualTo(Preprocessing.CropRounding.HALF_EVEN);
     }
   }
 
@@ -270,8 +271,10 @@ class TimmTest {
     var json = JsonParser.parseString(CLIP).getAsJsonObject();
     json.getAsJsonObject("pretrained_cfg").addProperty("crop_mode", "squash");
     try (var checkpoint = Checkpoint.open(convert(clip(), json.toString()))) {
-      var resize = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing()).resize();
+      var preprocessing = Preprocessing.of(ModelHeader.of(checkpoint).preprocessing());
+      var resize = preprocessing.resize();
       assertThat(List.of(resize.height(), resize.width(), resize.shortestEdge())).containsExactly(32, 32, 0);
+      assertThat(preprocessing.cropRounding()).isEqualTo(Preprocessing.CropRounding.HALF_EVEN);
     }
   }
 

@@ -66,7 +66,8 @@ public final class CheckpointWeights implements WeightSource {
       case F32 -> Weight.Type.F32;
       case F16 -> Weight.Type.F16;
       case BF16 -> Weight.Type.BF16;
-      case F64, I64, I32, I16, I8, U8, BOOL ->
+      case F64, I64, I32, I16, I8, U8, BOOL, U64, U32, U16, C64, F8_E4M3, F8_E5M2, F8_E8M0,
+          F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4 ->
           throw new MismatchException("'" + name + "': expected F32, F16 or BF16 in panels, got " + stored.dtype());
     };
     return new Weight(stored.data(), type, Weight.Layout.PANELS, n, k);
@@ -75,6 +76,7 @@ public final class CheckpointWeights implements WeightSource {
   private StoredTensor find(String name, String shape) {
     var stored = checkpoint.tensors().get(name);
     if (stored == null) throw new MismatchException("'" + name + "': missing, expected " + shape);
+    if (!stored.dtype().readable()) throw new MismatchException(stored.dtype().unreadable(name));
     return stored;
   }
 

@@ -7,6 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -45,6 +46,8 @@ public final class CheckpointWriter {
   private final Map<String, Supplier<String>> metadata = new TreeMap<>();
   private long bytes;
   private @Nullable String sha256;
+  /// Whether there is an entry that is known when all tensors are written.
+  private boolean late;
 
   /// A file without tensors and metadata yet.
   public CheckpointWriter() {}
@@ -60,6 +63,7 @@ public final class CheckpointWriter {
   /// @param placeholder a text as long as the entry, in UTF-8 within JSON
   public CheckpointWriter metadata(String key, String placeholder, Supplier<String> value) {
     metadata.put(key, () -> sha256 == null ? placeholder : value.get());
+    late = true;
     return this;
   }
 
@@ -109,12 +113,13 @@ public final class CheckpointWriter {
     return sha256;
   }
 
-  /// Writes the file, replacing one that is there.
+  /// Writes the file, replacing one that is there. Where the path is a pipe or a device, and the metadata tell of the tensors,
+  /// these are asked for their bytes twice.
   ///
   /// @throws CheckpointException if it cannot be written; what was there before is untouched then, and nothing is left over
   public void write(Path path) {
-    WholeFile.requirePlace(path);
-    Unfinished.removeLeftovers(path);
+    var destination = Destination.of(path);
+    if (!destination.isStream()) Unfinished.removeLeftovers(destination.target());
     WholeFile.write(path, fileBytes(), this::writeAll);
   }
 
@@ -127,22 +132,26 @@ public final class CheckpointWriter {
     }
   }
 
-  private void writeAll(FileChannel channel) throws IOException {
+  private void writeAll(WritableByteChannel channel) throws IOException {
     var ordered = ordered();
     sha256 = null;
+    // What cannot be written again has to be known before.
+    boolean known = late && !(channel instanceof FileChannel);
+    if (known) writeTensors(ordered, null);
     var header = header(ordered);
     var length = ByteBuffer.allocate(SafetensorsHeader.LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).flip();
     WholeFile.writeFully(channel, length);
     WholeFile.writeFully(channel, ByteBuffer.wrap(header));
     writeTensors(ordered, channel);
+    if (!late || known) return;
     // Now that every entry is known.
     var complete = header(ordered);
     if (complete.length != header.length) throw new IOException("the metadata became longer while it was written");
-    WholeFile.writeFully(channel.position(SafetensorsHeader.LENGTH_BYTES), ByteBuffer.wrap(complete));
+    WholeFile.writeFully(((FileChannel) channel).position(SafetensorsHeader.LENGTH_BYTES), ByteBuffer.wrap(complete));
   }
 
   /// @param channel where to; null for nowhere
-  private void writeTensors(Map<String, Entry> ordered, @Nullable FileChannel channel) throws IOException {
+  private void writeTensors(Map<String, Entry> ordered, @Nullable WritableByteChannel channel) throws IOException {
     var out = new Output(channel);
     for (var tensor : ordered.entrySet()) {
       var entry = tensor.getValue();
@@ -157,12 +166,12 @@ public final class CheckpointWriter {
 
   /// Gathers pieces, hashes them and writes them to the file.
   private static final class Output implements Sink {
-    private final @Nullable FileChannel channel;
+    private final @Nullable WritableByteChannel channel;
     private final ByteBuffer gathered = ByteBuffer.allocate(CHUNK);
     private final MessageDigest digest = Sha256.begin();
     private long count;
 
-    private Output(@Nullable FileChannel channel) {
+    private Output(@Nullable WritableByteChannel channel) {
       this.channel = channel;
     }
 

@@ -1,17 +1,49 @@
 package dev.fovea.engine.checkpoint;
 
-/// How an element of a stored tensor is written, little-endian; the names are the safetensors format's.
+import java.util.Arrays;
+import java.util.List;
+
+/// How an element of a stored tensor is written, little-endian; the names are the safetensors format's (ref:
+/// `safetensors/src/tensor.rs`, `Dtype`). Of all of them the size is known; of some a float can be made.
 public enum DType {
-  F64(8), F32(4), F16(2), BF16(2), I64(8), I32(4), I16(2), I8(1), U8(1), BOOL(1);
+  F64(64, true), F32(32, true), F16(16, true), BF16(16, true), I64(64, true), I32(32, true), I16(16, true), I8(8, true),
+      U8(8, true),
+  BOOL(8, true),
+  U64(64, false), U32(32, false), U16(16, false), C64(64, false), F8_E4M3(8, false), F8_E5M2(8, false), F8_E8M0(8, false),
+  F8_E4M3FNUZ(8, false), F8_E5M2FNUZ(8, false), F6_E2M3(6, false), F6_E3M2(6, false), F4(4, false);
 
-  private final int bytes;
+  private final int bits;
+  private final boolean readable;
 
-  DType(int bytes) {
-    this.bytes = bytes;
+  DType(int bits, boolean readable) {
+    this.bits = bits;
+    this.readable = readable;
   }
 
-  /// Size of an element.
+  /// Size of an element in bits.
+  public int bits() {
+    return bits;
+  }
+
+  /// Size of an element in bytes.
+  ///
+  /// @throws IllegalStateException if it is no whole number
   public int bytes() {
-    return bytes;
+    if (bits % Byte.SIZE != 0) throw new IllegalStateException("an element of " + this + " has " + bits + " bits");
+    return bits / Byte.SIZE;
+  }
+
+  /// Whether an element can be read as a float. Of others, such as floats that need scales beside them, files only tell.
+  public boolean readable() {
+    return readable;
+  }
+
+  /// What is wrong with a tensor whose elements cannot be read.
+  public String unreadable(String tensor) {
+    return "'" + tensor + "': elements of type " + this + " are not supported; expected one of " + readableOnes();
+  }
+
+  private static List<DType> readableOnes() {
+    return Arrays.stream(values()).filter(DType::readable).toList();
   }
 }

@@ -177,10 +177,16 @@ record SafetensorsHeader(Map<String, StoredTensor> tensors, Map<String, String> 
     }
 
     private long size(Entry entry) {
-      long size = entry.dtype.bytes();
       try {
+        // Whole bytes are counted, so that a size of up to 2^63 bytes is told.
+        int bits = entry.dtype.bits();
+        boolean whole = bits % Byte.SIZE == 0;
+        long size = whole ? bits / Byte.SIZE : bits;
         for (long d : entry.shape) size = Math.multiplyExact(size, d);
-        return size;
+        if (!whole && size % Byte.SIZE != 0)
+          throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " are " + size
+              + " bits, no whole bytes");
+        return whole ? size : size / Byte.SIZE;
       } catch (ArithmeticException e) {
         throw broken("tensor '" + entry.name + "': the size of " + entry.shape + " does not fit in 64 bits");
       }

@@ -26,10 +26,12 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
 
   /// Number of elements.
   public long size() {
-    return data.byteSize() / dtype.bytes();
+    return data.byteSize() * Byte.SIZE / dtype.bits();
   }
 
   /// Element `i` in the order of the shape, as a float; 64-bit numbers are rounded, `true` is 1.
+  ///
+  /// @throws CheckpointException if the type is not [DType#readable()]
   public float floatAt(long i) {
     return switch (dtype) {
       case F64 -> (float) data.get(F64, i * 8);
@@ -37,12 +39,14 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
       case F16 -> Float.float16ToFloat(data.get(I16, i * 2));
       case BF16 -> Float.intBitsToFloat(data.get(I16, i * 2) << 16);
       case I64, I32, I16, I8, U8, BOOL -> (float) longAt(i);
+      case U64, U32, U16, C64, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4 ->
+          throw unreadable();
     };
   }
 
   /// Element `i` of a tensor of integers.
   ///
-  /// @throws CheckpointException if the elements are floating-point numbers
+  /// @throws CheckpointException if the elements are floating-point numbers, or the type is not [DType#readable()]
   public long longAt(long i) {
     return switch (dtype) {
       case I64 -> data.get(I64, i * 8);
@@ -51,7 +55,13 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
       case I8 -> data.get(ValueLayout.JAVA_BYTE, i);
       case U8, BOOL -> data.get(ValueLayout.JAVA_BYTE, i) & 0xff;
       case F64, F32, F16, BF16 -> throw new CheckpointException("tensor '" + name + "': expected integers, got " + dtype);
+      case U64, U32, U16, C64, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4 ->
+          throw unreadable();
     };
+  }
+
+  private CheckpointException unreadable() {
+    return new CheckpointException(dtype.unreadable(name));
   }
 
   /// A checksum of its bytes, which tells whether two tensors are the same.
@@ -93,6 +103,8 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
         else for (int i = 0; i < n; i++) to[at + i] = Float.intBitsToFloat(narrow[i] << 16);
       }
       case F64, I64, I32, I16, I8, U8, BOOL -> { for (int i = 0; i < n; i++) to[at + i] = floatAt(from + i); }
+      case U64, U32, U16, C64, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4 ->
+          throw unreadable();
     }
   }
 }

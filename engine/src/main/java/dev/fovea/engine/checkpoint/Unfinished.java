@@ -4,13 +4,16 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributes;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
 /// A file that is being written, beside the one that it is going to be. It is locked, which tells those that somebody works on
@@ -24,25 +27,31 @@ final class Unfinished implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> OPEN.forEach(Unfinished::delete), "fovea-unfinished"));
   }
 
+  private final Path target;
   private final Path path;
   private final FileChannel channel;
 
-  private Unfinished(Path path, FileChannel channel) {
+  private Unfinished(Path target, Path path, FileChannel channel) {
+    this.target = target;
     this.path = path;
     this.channel = channel;
   }
 
-  /// @param target the file that it is going to be
+  /// @param target the file that it is going to be, as [Destination#target()] gives it
   static Unfinished of(Path target) throws IOException {
     while (true) {
-      var path = Files.createTempFile(folder(target), beginning(target), ENDING);
+      var path = target.resolveSibling(beginning(target) + ThreadLocalRandom.current().nextLong(Long.MAX_VALUE) + ENDING);
       OPEN.add(path);
       FileChannel channel = null;
       try {
-        channel = FileChannel.open(path, StandardOpenOption.WRITE);
+        // As readable as any new file, unlike what is made to be temporary.
+        channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
         // Before it is locked, another program may take it for a leftover.
-        if (lock(channel) && Files.exists(path)) return new Unfinished(path, channel);
+        if (lock(channel) && Files.exists(path)) return new Unfinished(target, path, channel);
         channel.close();
+      } catch (FileAlreadyExistsException e) {
+        OPEN.remove(path);
+        continue;
       } catch (IOException e) {
         if (channel != null) channel.close();
         delete(path);
@@ -53,9 +62,11 @@ final class Unfinished implements AutoCloseable {
   }
 
   /// Deletes what killed programs have left beside `target`. What cannot be deleted stays, for it does no harm.
+  ///
+  /// @param target as [Destination#target()] gives it
   static void removeLeftovers(Path target) {
     var leftover = Pattern.compile(Pattern.quote(beginning(target)) + "\\d+" + Pattern.quote(ENDING));
-    try (var files = Files.newDirectoryStream(folder(target),
+    try (var files = Files.newDirectoryStream(target.getParent(),
         file -> leftover.matcher(file.getFileName().toString()).matches())) {
       for (var file : files) {
         // Not even opened: closing it would end the lock.
@@ -67,11 +78,6 @@ final class Unfinished implements AutoCloseable {
     } catch (IOException | java.nio.file.DirectoryIteratorException | OverlappingFileLockException e) {
       // No folder that can be listed, no locks on this file system, or no permission.
     }
-  }
-
-  /// The same folder whatever way leads there.
-  private static Path folder(Path target) throws IOException {
-    return target.toAbsolutePath().getParent().toRealPath();
   }
 
   private static String beginning(Path target) {
@@ -98,10 +104,10 @@ final class Unfinished implements AutoCloseable {
     return channel;
   }
 
-  /// Gives it the name of `target`, with all that was written.
-  void publish(Path target) throws IOException {
+  /// Gives it the name of its target, with all that was written.
+  void publish() throws IOException {
     channel.force(true);
-    makeReadable();
+    takeOverMode();
     try {
       Files.move(path, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (AtomicMoveNotSupportedException e) {
@@ -109,10 +115,19 @@ final class Unfinished implements AutoCloseable {
     }
   }
 
-  /// Temporary files are private to their owner; this one is as readable as any new file.
-  private void makeReadable() throws IOException {
-    if (path.getFileSystem().supportedFileAttributeViews().contains("posix"))
-      Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-r--r--"));
+  /// A file that is replaced keeps its mode and, where this user may say so, its owner and group.
+  private void takeOverMode() throws IOException {
+    var mine = Files.getFileAttributeView(path, PosixFileAttributeView.class);
+    if (mine == null || !Files.exists(target)) return;
+    var theirs = Files.readAttributes(target, PosixFileAttributes.class);
+    var made = mine.readAttributes();
+    try {
+      if (!made.group().equals(theirs.group())) mine.setGroup(theirs.group());
+      if (!made.owner().equals(theirs.owner())) mine.setOwner(theirs.owner());
+    } catch (IOException _) {
+      // Then it is this user's, as a new file would be.
+    }
+    mine.setPermissions(theirs.permissions());
   }
 
   @Override

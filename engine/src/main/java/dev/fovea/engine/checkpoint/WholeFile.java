@@ -3,21 +3,28 @@ package dev.fovea.engine.checkpoint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileStore;
 import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/// Writes files that appear under their name when they are complete, or not at all.
+/// Writes files that appear under their name when they are complete, or not at all; a device or a pipe takes what is written as it
+/// comes.
+///
+/// @see Destination
 public final class WholeFile {
   private WholeFile() {}
 
   /// What goes into a file.
   @FunctionalInterface
   public interface Contents {
-    void writeTo(FileChannel channel) throws IOException;
+    /// @param channel a [FileChannel] where what was written can be written again
+    void writeTo(WritableByteChannel channel) throws IOException;
   }
 
   /// Writes a file, replacing one that is there.
@@ -34,14 +41,21 @@ public final class WholeFile {
   /// @throws CheckpointException if the disk has no room for them, or the file cannot be written; what was there before is
   /// untouched then, and nothing is left over
   public static void write(Path path, long bytes, Contents contents) {
-    requirePlace(path);
-    var target = path.toAbsolutePath();
-    try (var unfinished = Unfinished.of(target)) {
-      requireRoom(path, unfinished.path(), bytes);
-      contents.writeTo(unfinished.channel());
-      unfinished.publish(target);
+    var destination = Destination.of(path);
+    try {
+      if (destination.isStream()) {
+        try (var stream = destination.openStream()) {
+          contents.writeTo(stream);
+        }
+        return;
+      }
+      try (var unfinished = Unfinished.of(destination.target())) {
+        requireRoom(path, unfinished.path(), bytes);
+        contents.writeTo(unfinished.channel());
+        unfinished.publish();
+      }
     } catch (IOException e) {
-      throw new CheckpointException(path + ": cannot be written: " + reason(e), e);
+      throw Destination.cannot(path, e);
     }
   }
 
@@ -52,14 +66,11 @@ public final class WholeFile {
     write(path, channel -> writeFully(channel, ByteBuffer.wrap(bytes)));
   }
 
-  /// Finds out before the work whether there is a place for its result.
+  /// Finds out before the work whether its result can be written.
   ///
-  /// @throws CheckpointException if the path is a folder, or in none
+  /// @throws CheckpointException if it cannot
   public static void requirePlace(Path path) {
-    var target = path.toAbsolutePath();
-    if (Files.isDirectory(target)) throw new CheckpointException(path + ": expected a file to write, got a directory");
-    var folder = target.getParent();
-    if (!Files.isDirectory(folder)) throw new CheckpointException(path + ": there is no folder " + folder);
+    Destination.of(path).requireWritable();
   }
 
   private static void requireRoom(Path path, Path there, long bytes) throws IOException {
@@ -75,13 +86,18 @@ public final class WholeFile {
   }
 
   /// Writes all that remains of a buffer.
-  public static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+  public static void writeFully(WritableByteChannel channel, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) channel.write(buffer);
   }
 
   /// Why a file cannot be written or read, in words.
   public static String reason(IOException e) {
-    return e instanceof AccessDeniedException ? "access denied"
-        : e instanceof FileSystemException f && f.getReason() != null ? f.getReason() : e.getMessage();
+    return switch (e) {
+      case AccessDeniedException _ -> "access denied";
+      case NoSuchFileException _ -> "no such file or folder";
+      case FileSystemLoopException _ -> "a link that leads back to a folder above it";
+      case FileSystemException f when f.getReason() != null -> f.getReason();
+      default -> e.getMessage();
+    };
   }
 }

@@ -119,7 +119,8 @@ final class GifDecoder {
       if (code == end) throw new IOException("the data end before the frame's last pixel");
       if (code > next || code == next && last < 0) throw new IOException("the compressed data are broken");
       int known = code == next ? last : code, length = lengths[known] + (code == next ? 1 : 0);
-      for (int from = known, i = at + lengths[known] - 1; i >= at; i--, from = prefix[from]) if (i < to.length) to[i] = suffix[from];
+      for (int from = known, i = at + lengths[known] - 1; i >= at; i--, from = prefix[from])
+        if (i < to.length) to[i] = suffix[from];
       if (code == next && at + length <= to.length) to[at + length - 1] = to[at];
       if (last >= 0 && next < MAX_CODES) {
         prefix[next] = (short) last;

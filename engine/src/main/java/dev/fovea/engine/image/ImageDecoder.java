@@ -21,8 +21,8 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Turns a file's bytes into [Picture]s: GIF by [GifDecoder], PNG by the JDK's reader behind [PngChunks], TwelveMonkeys' readers for
-/// the rest. What is refused as cut off or damaged, `docs/pictures.md` says by format.
+/// Turns a file's bytes into [Picture]s: GIF by [GifDecoder], PNG by the JDK's reader behind [PngChunks], the rest by
+/// TwelveMonkeys' readers. What is refused as cut off or damaged, `docs/pictures.md` says by format.
 ///
 /// Samples are taken as they are stored, without colour management, as PIL's `convert("RGB")` does: what a model was
 /// trained on.
@@ -66,7 +66,8 @@ final class ImageDecoder {
   /// What is wrong with a file: the innermost cause says more than a reader's "error reading".
   private static String reason(Throwable e) {
     while (e.getCause() != null && e.getCause() != e) e = e.getCause();
-    return e instanceof EOFException ? "the file ends before the last pixel" : e.getMessage() == null ? e.toString() : e.getMessage();
+    return e instanceof EOFException ? "the file ends before the last pixel"
+        : e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
   private static Picture read(String name, byte[] bytes, @Nullable JpegHeaders jpeg) throws IOException {
@@ -77,7 +78,8 @@ final class ImageDecoder {
       int width = reader.getWidth(0), height = reader.getHeight(0);
       requireSize(name, width, height);
       if (jpeg != null && (long) jpeg.scans() * width * height > MAX_SCANNED)
-        throw new ImageException(name + ": " + jpeg.scans() + " scans of " + width + "x" + height + " pixels are more work than is done for a JPEG");
+        throw new ImageException(name + ": " + jpeg.scans() + " scans of " + width + "x" + height
+            + " pixels are more work than is done for a JPEG");
       var rgb = new byte[Math.toIntExact(3L * width * height)];
       var damages = new ArrayList<String>();
       reader.addIIOReadWarningListener((_, warning) -> {
@@ -96,7 +98,8 @@ final class ImageDecoder {
   static void requireSize(String name, int width, int height) {
     if (width < 1 || height < 1) throw new ImageException(name + ": the picture is empty: " + width + "x" + height);
     if ((long) width * height > MAX_PIXELS)
-      throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS + " that are decoded");
+      throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS
+          + " that are decoded");
   }
 
   private static ImageReader reader(String name, ImageInputStream in) {

@@ -1,12 +1,14 @@
 package dev.fovea.engine.image;
 
+import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/// A picture of 8-bit red, green and blue.
+/// A picture of 8-bit red, green and blue. Its coordinates are those that people see: x from the left and y from above, after the
+/// file's orientation, on the whole canvas of an animation.
 ///
 /// @param name what error messages call it
 /// @param rgb `[height][width][3]`; not to be changed
@@ -14,13 +16,15 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws IllegalArgumentException if `rgb` has another size
   public Picture {
     if (width < 1 || height < 1 || rgb.length != 3L * width * height)
-      throw new IllegalArgumentException("picture " + width + "x" + height + ": expected " + 3L * width * height + " bytes, got " + rgb.length);
+      throw new IllegalArgumentException("picture " + width + "x" + height + ": expected " + 3L * width * height + " bytes, got "
+          + rgb.length);
   }
 
-  /// Reads a PNG, JPEG, WebP, BMP or GIF file (its first frame), turned upright as its EXIF orientation says. Alpha is
-  /// dropped, grey and palettes are spread to three channels, of 16 bit the upper 8 are kept.
+  /// Reads a PNG, JPEG, WebP, BMP or GIF file, turned upright as its EXIF or XMP says; of an animation the first frame on its
+  /// canvas. Alpha is dropped, grey and palettes are spread to three channels, of 16 bit the upper 8 are kept.
   ///
-  /// @throws ImageException if there is no such file, or it is no picture, broken, or larger than [ImageDecoder#MAX_PIXELS]
+  /// @throws ImageException if there is no such file, or it is no picture, broken, cut off, or larger than
+  ///   [ImageDecoder#MAX_PIXELS]; what of each format is read all the same, `docs/pictures.md` says
   public static Picture read(Path file) {
     if (Files.isDirectory(file)) throw new ImageException(file + ": expected a picture, got a directory");
     try {
@@ -28,7 +32,7 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     } catch (NoSuchFileException e) {
       throw new ImageException(file + ": no such file", e);
     } catch (IOException e) {
-      throw new ImageException(file + ": cannot be read: " + e.getMessage(), e);
+      throw new ImageException(file + ": cannot be read: " + WholeFile.reason(e), e);
     }
   }
 

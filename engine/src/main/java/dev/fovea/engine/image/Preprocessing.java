@@ -12,9 +12,9 @@ import org.jetbrains.annotations.Nullable;
 /// @param crop `[height, width]` of the centre that is kept, or null for all; what lies outside is black
 /// @param rescale factor for the 8-bit samples
 /// @param pad `[height, width]` that zeros below and on the right make up for, or null for none
+/// @param cropRounding where the centre is, if as many pixels cannot be left out on both sides
 public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
-    float[] std,
-    int @Nullable [] pad) {
+    float[] std, int @Nullable [] pad, CropRounding cropRounding) {
   /// Sides longer than this times the other are refused: nothing of such a strip is left at a model's size.
   public static final int MAX_ASPECT_RATIO = 200;
 
@@ -30,6 +30,25 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// A size in pixels.
   public record Size(int width, int height) {}
 
+  /// How half of the pixels that a crop leaves out becomes a whole number.
+  public enum CropRounding {
+    /// Rounded down; black around a smaller picture is more on the left and above (ref: transformers, `image_transforms.py`,
+    /// `center_crop`).
+    DOWN,
+    /// A half goes to the even number; black around a smaller picture is less on the left and above, if it cannot be the same
+    /// (ref: torchvision, `transforms/functional.py`, `center_crop`, which timm and open_clip use).
+    HALF_EVEN;
+
+    /// How many of `length` pixels are left out before the first of `kept`; negative for pixels that are added.
+    private int before(int length, int kept) {
+      int rest = length - kept;
+      return switch (this) {
+        case DOWN -> Math.floorDiv(rest, 2);
+        case HALF_EVEN -> rest < 0 ? rest / 2 : (int) Math.rint(rest / 2.0);
+      };
+    }
+  }
+
   /// @throws IllegalArgumentException if a channel has no mean or a deviation that is not positive
   public Preprocessing {
     if (mean.length != 3 || std.length != 3 || std[0] <= 0 || std[1] <= 0 || std[2] <= 0)
@@ -39,10 +58,11 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// A preprocessing without padding.
   public Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
       float[] std) {
-    this(resize, resample, crop, rescale, mean, std, null);
+    this(resize, resample, crop, rescale, mean, std, null, CropRounding.DOWN);
   }
 
-  /// Reads a published `preprocessor_config.json`, which is also the form in a model file.
+  /// Reads a published `preprocessor_config.json`, which is also the form in a model file. There `crop_rounding` may be
+  /// `half_even`.
   ///
   /// @throws CheckpointException if a field is wrong, or names something that is not supported
   public static Preprocessing of(JsonFields json) {
@@ -53,7 +73,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       boolean normalize = json.bool("do_normalize", true);
       return new Preprocessing(resize, Resample.ofCode(json.integer("resample", 2)), crop, rescale,
           normalize ? json.numbers("image_mean") : new float[3], normalize ? json.numbers("image_std") : new float[] {1, 1, 1},
-          json.bool("do_pad", false) ? heightAndWidth(json, "pad_size") : null);
+          json.bool("do_pad", false) ? heightAndWidth(json, "pad_size") : null, cropRounding(json));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
     }
@@ -75,6 +95,15 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     for (var field : new String[] {"image_processor_type", "feature_extractor_type"})
       if (json.has(field) && json.string(field).startsWith("CLIP")) return true;
     return false;
+  }
+
+  private static CropRounding cropRounding(JsonFields json) {
+    var rounding = json.has("crop_rounding") ? json.string("crop_rounding") : "down";
+    return switch (rounding) {
+      case "down" -> CropRounding.DOWN;
+      case "half_even" -> CropRounding.HALF_EVEN;
+      default -> throw new IllegalArgumentException("crop_rounding '" + rounding + "': expected down or half_even");
+    };
   }
 
   private static int[] heightAndWidth(JsonFields json, String field) {
@@ -158,20 +187,27 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// The model's input, `[3, height, width]`.
   ///
   /// @param minSide the smallest side that the model can make something of
-  /// @throws ImageException if a side is shorter, or [#MAX_ASPECT_RATIO] times longer than the other
+  /// @throws ImageException if a side is shorter after the resize, or [#MAX_ASPECT_RATIO] times longer than the other, or if the
+  ///   resized picture would be larger than any that is decoded
   public Input apply(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
-    if (Math.min(w, h) < minSide)
-      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected at least " + minSide + "x" + minSide);
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
-      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO + " : 1");
+      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
+          + " : 1");
+    requireShorterSide(picture, resize == null ? 0 : resize.shortestEdge);
     var frame = frame(picture);
-    var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
+    requireFewPixels(picture, frame.resizedWidth, frame.resizedHeight);
+    if (Math.min(frame.resizedWidth, frame.resizedHeight) < minSide)
+      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h
+          + (resize == null ? "" : ", resized to " + frame.resizedWidth + "x" + frame.resizedHeight)
+          + ", expected at least " + minSide + "x" + minSide);
     int height = pad == null ? frame.height : pad[0], width = pad == null ? frame.width : pad[1];
+    requireFewPixels(picture, width, height);
     if (frame.height > height || frame.width > width)
       throw new ImageException(picture.name() + ": preprocessed to " + frame.width + "x" + frame.height
           + ", which is more than pad_size " + width
           + "x" + height);
+    var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
     var values = new float[3 * height * width];
     for (int c = 0; c < 3; c++)
       for (int y = 0; y < frame.height; y++)
@@ -182,6 +218,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           values[(c * height + y) * width + x] = (sample * rescale - mean[c]) / std[c];
         }
     return new Input(height, width, values);
+  }
+
+  private static void requireFewPixels(Picture picture, int width, int height) {
+    if ((long) width * height > ImageDecoder.MAX_PIXELS)
+      throw new ImageException(picture.name() + ": preprocessed to " + width + "x" + height + " pixels, more than "
+          + ImageDecoder.MAX_PIXELS);
   }
 
   /// Numbers for a model, `[3][height][width]`.
@@ -215,7 +257,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public Frame frame(Picture picture) {
     var size = resizedSize(picture.width(), picture.height());
     int height = crop == null ? size.height : crop[0], width = crop == null ? size.width : crop[1];
-    return new Frame(size.width, size.height, Math.floorDiv(size.width - width, 2), Math.floorDiv(size.height - height, 2),
+    return new Frame(size.width, size.height, cropRounding.before(size.width, width), cropRounding.before(size.height, height),
         width, height);
   }
 
@@ -237,6 +279,15 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return (long) edge * Math.max(width, height) / Math.min(width, height);
   }
 
+  /// @param side 0 where something else decides the size
+  private static void requireShorterSide(Picture picture, int side) {
+    long longer = longerEdge(picture.width(), picture.height(), side);
+    long pixels = longer > Integer.MAX_VALUE ? Long.MAX_VALUE : longer * side;
+    if (pixels > ImageDecoder.MAX_PIXELS)
+      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height()
+          + ", with a shorter side of " + side + " it would have " + pixels + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+  }
+
   /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
   /// multiples is cut off at both ends.
   ///
@@ -244,10 +295,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// @throws ImageException if the picture would be larger than any that is decoded
   public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
     var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
-    long longer = longerEdge(picture.width(), picture.height(), side);
-    if (longer * side > ImageDecoder.MAX_PIXELS)
-      throw new ImageException(picture.name() + ": the picture is " + picture.width() + "x" + picture.height() + ", with a shorter side "
-          + "of " + side + " it would have " + longer * side + " pixels, more than " + ImageDecoder.MAX_PIXELS);
+    requireShorterSide(picture, side);
     var size = resized.resizedSize(picture.width(), picture.height());
     int[] whole = {size.height / multiple * multiple, size.width / multiple * multiple};
     return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);

@@ -24,7 +24,9 @@ public final class Tokenizer {
   /// The tensor, of bytes, in which a model file holds its `tokenizer.json`.
   public static final String TENSOR = "tokenizer.json";
   /// The files of a published folder that may tell its tokenizer.
-  public static final List<String> FILES = List.of("tokenizer.json", "vocab.txt", "tokenizer_config.json", "vocab.json", "merges.txt");
+  public static final List<String> FILES = List.of("tokenizer.json", "vocab.txt", "tokenizer_config.json", "vocab.json",
+      "merges.txt",
+      "special_tokens_map.json");
 
   private final AddedTokens added;
   private final @Nullable PreTokenizer preTokenizer;
@@ -99,6 +101,26 @@ public final class Tokenizer {
   /// @throws CheckpointException if a file cannot be read, or contradicts itself
   public static String jsonOf(Path file) {
     return TokenizerFiles.jsonOf(file);
+  }
+
+  /// What nothing tells of the tokenizer in a file of [#fileIn], and what [#jsonOf] takes for it; a line each.
+  ///
+  /// @throws CheckpointException if a file cannot be read
+  public static List<String> assumedOf(Path file) {
+    return TokenizerFiles.assumed(file);
+  }
+
+  /// The number of the token with which a published folder fills texts up, as `tokenizer_config.json`, `special_tokens_map.json`,
+  /// `tokenizer.json` or else the tokenizer's class tells; -1 where nothing does.
+  ///
+  /// @throws CheckpointException if a file cannot be read, or the tokenizer has no such token
+  public static int paddingOf(Path folder) {
+    return TokenizerFiles.padding(folder);
+  }
+
+  /// The number of the token that it pads with; -1 if it does not.
+  int paddingId() {
+    return padding == null ? -1 : padding.id();
   }
 
   /// A tokenizer that cuts as told, or not at all.

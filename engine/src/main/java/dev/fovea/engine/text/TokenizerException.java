@@ -5,10 +5,10 @@ public final class TokenizerException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   public TokenizerException(String message) {
-    super(message);
+    super(OneLine.of(message));
   }
 
   public TokenizerException(String message, Throwable cause) {
-    super(message, cause);
+    super(OneLine.of(message), cause);
   }
 }

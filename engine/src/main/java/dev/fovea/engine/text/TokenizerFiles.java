@@ -32,8 +32,10 @@ final class TokenizerFiles {
   static Tokenizer open(Path path) {
     if (Files.isDirectory(path)) return openFolder(path);
     if (Files.exists(path) && WEIGHTS.matcher(path.toString()).find()) return openFolder(path.toAbsolutePath().getParent());
+    if (path.endsWith(JSON)) return TokenizerJson.read(path.toString(), jsonOf(path));
     if (path.toString().endsWith(".json")) return TokenizerJson.read(path.toString(), text(path));
-    if (path.toString().endsWith(".txt")) return bert(path, isLowercase(path.resolveSibling("tokenizer_config.json")));
+    if (path.toString().endsWith(".txt"))
+      return TokenizerJson.of(JsonPart.of(path.toString(), BertVocabulary.json(path, TokenizerConfig.beside(path))));
     try (var checkpoint = Checkpoint.open(path)) {
       boolean isPublished = !checkpoint.tensors().containsKey(Tokenizer.TENSOR) && !ModelHeader.isIn(checkpoint);
       return isPublished ? openFolder(path.toAbsolutePath().getParent()) : Tokenizer.of(checkpoint);
@@ -55,10 +57,18 @@ final class TokenizerFiles {
 
   static String jsonOf(Path file) {
     return switch (file.getFileName().toString()) {
-      case BERT -> bertJson(file, isLowercase(file.resolveSibling("tokenizer_config.json"))).toString();
+      case BERT -> BertVocabulary.json(file, TokenizerConfig.beside(file)).toString();
       case CLIP -> clipJson(file, file.resolveSibling(CLIP_MERGES)).toString();
-      default -> text(file);
+      default -> withOptions(file, text(file), TokenizerConfig.beside(file));
     };
+  }
+
+  /// A `tokenizer.json` with what `tokenizer_config.json` changes of it.
+  private static String withOptions(Path file, String json, TokenizerConfig config) {
+    if (!config.exists() || !config.isSiglip() && !BertVocabulary.reads(config)) return json;
+    var fields = JsonFields.parse(file.toString(), json).json();
+    return (config.isSiglip() ? SiglipText.withOptions(file.toString(), fields, config)
+        : BertVocabulary.withOptions(fields, config)).toString();
   }
 
   static Tokenizer clip(Path vocab, Path merges) {
@@ -66,14 +76,32 @@ final class TokenizerFiles {
   }
 
   static Tokenizer bert(Path vocab, boolean lowercase) {
-    return TokenizerJson.of(JsonPart.of(vocab.toString(), bertJson(vocab, lowercase)));
+    var fields = new JsonObject();
+    fields.addProperty("do_lower_case", lowercase);
+    var config = new TokenizerConfig(new JsonFields(vocab.toString(), fields), true,
+        new JsonFields(vocab.toString(), new JsonObject()));
+    return TokenizerJson.of(JsonPart.of(vocab.toString(), BertVocabulary.json(vocab, config)));
   }
 
-  private static boolean isLowercase(Path config) {
-    return !Files.exists(config) || JsonFields.parse(config.toString(), text(config)).bool("do_lower_case", true);
+  /// What nothing tells of the tokenizer in a file of [#fileIn], and what is taken for it.
+  static List<String> assumed(Path file) {
+    return file.getFileName().toString().equals(BERT) ? BertVocabulary.assumed(TokenizerConfig.beside(file)) : List.of();
   }
 
-  private static String text(Path file) {
+  /// The number of the token that fills texts up, as the files of a folder tell; -1 where they do not.
+  static int padding(Path folder) {
+    var file = fileIn(folder);
+    if (file == null) return -1;
+    var config = TokenizerConfig.beside(file);
+    var token = config.token("pad_token");
+    var tokenizer = TokenizerJson.read(file.toString(), jsonOf(file));
+    if (token == null) return tokenizer.paddingId() >= 0 ? tokenizer.paddingId() : config.defaultPadding(tokenizer);
+    int id = tokenizer.id(token);
+    if (id < 0) throw new CheckpointException(file + ": there is no token '" + token + "', which is the folder's pad_token");
+    return id;
+  }
+
+  static String text(Path file) {
     try {
       return utf8(file.toString(), Files.readAllBytes(file));
     } catch (NoSuchFileException e) {
@@ -119,28 +147,7 @@ final class TokenizerFiles {
     return file;
   }
 
-  /// ref: bert/tokenization.py, FullTokenizer.
-  static JsonObject bertJson(Path vocab, boolean lowercase) {
-    var ids = new JsonObject();
-    for (var line : text(vocab).lines().toList()) {
-      if (ids.has(line)) throw new CheckpointException(vocab + ": line " + (ids.size() + 1) + ": '" + line + "' is there twice");
-      ids.addProperty(line, ids.size());
-    }
-    var model = object("{'type': 'WordPiece', 'unk_token': '[UNK]'}");
-    model.add("vocab", ids);
-    int cls = id(vocab, model, "[CLS]"), sep = id(vocab, model, "[SEP]");
-    var file = object("{'normalizer': {'type': 'BertNormalizer', 'clean_text': true, 'handle_chinese_chars': true, 'lowercase': "
-        + lowercase
-        + "}, 'pre_tokenizer': {'type': 'BertPreTokenizer'}, 'decoder': {'type': 'WordPiece', 'prefix': '##', 'cleanup': true},"
-        + "'post_processor': {'type': 'BertProcessing', 'cls': ['[CLS]', " + cls + "], 'sep': ['[SEP]', " + sep + "]}}");
-    file.add("model", model);
-    var special = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]").stream().filter(ids::has)
-        .map(token -> special(token, id(vocab, model, token)));
-    file.add("added_tokens", added(special.toArray(JsonObject[]::new)));
-    return file;
-  }
-
-  private static JsonObject object(String json) {
+  static JsonObject object(String json) {
     return JsonParser.parseString(json.replace('\'', '"')).getAsJsonObject();
   }
 
@@ -150,7 +157,7 @@ final class TokenizerFiles {
     return new JsonFields(vocab.toString(), ids).integer(token);
   }
 
-  private static JsonObject special(String content, int id) {
+  static JsonObject special(String content, int id) {
     var token = new JsonObject();
     token.addProperty("id", id);
     token.addProperty("content", content);

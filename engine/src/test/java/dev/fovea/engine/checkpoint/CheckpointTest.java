@@ -102,8 +102,10 @@ class CheckpointTest {
 
   @Test
   void unknownDtype() {
-    for (var dtype : List.of("F8_E4M3", "f32", "", "F33"))
-      brokenTensor("expected a dtype of [F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL], got " + dtype,
+    for (var dtype : List.of("F8", "f32", "", "F33"))
+      brokenTensor("expected a dtype of [F64, F32, F16, BF16, I64, I32, I16, I8, U8, BOOL, U64, U32, U16, C64, F8_E4M3, F8_E5M2, "
+          + "F8_E8M0, "
+          + "F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4], got " + dtype,
           "\"dtype\":\"" + dtype + "\",\"shape\":[],\"data_offsets\":[0,4]", 4);
     brokenTensor("", "\"dtype\":null,\"shape\":[],\"data_offsets\":[0,4]", 4);
   }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -61,13 +62,15 @@ class CutPicturesTest {
   void damagedJpegs() throws IOException {
     var bytes = file("baseline.jpg");
     int middle = bytes.length - 200;
-    assertThatThrownBy(() -> Picture.decode("d", joined(Arrays.copyOf(bytes, middle), Arrays.copyOfRange(bytes, middle + 100, bytes.length))))
-        .isInstanceOf(ImageException.class).hasMessageStartingWith("d: not a readable picture: ").hasMessageContaining("premature end");
+    var shorter = joined(Arrays.copyOf(bytes, middle), Arrays.copyOfRange(bytes, middle + 100, bytes.length));
+    assertThatThrownBy(() -> Picture.decode("d", shorter)).isInstanceOf(ImageException.class)
+        .hasMessageStartingWith("d: not a readable picture: ").hasMessageContaining("premature end");
     var restart = file("restart.jpg");
     int last = restart.length - 2;
     while ((restart[last] & 0xff) != 0xff || (restart[last + 1] & 0xf8) != 0xd0) last--;
     restart[last + 1] ^= 3;
-    assertThatThrownBy(() -> Picture.decode("d", restart)).isInstanceOf(ImageException.class).hasMessageContaining("instead of RST");
+    assertThatThrownBy(() -> Picture.decode("d", restart)).isInstanceOf(ImageException.class)
+        .hasMessageContaining("instead of RST");
     var padded = joined(joined(Arrays.copyOf(bytes, bytes.length - 2), new byte[3]), END);
     assertThat(Picture.decode("p", padded).rgb()).isEqualTo(Picture.decode("p", bytes).rgb());
   }
@@ -93,9 +96,13 @@ class CutPicturesTest {
 
   /// A PNG, GIF or BMP is read where it holds every pixel, whatever is missing behind them.
   @ParameterizedTest
-  @ValueSource(strings = {"palette.png", "grey.png", "palette.gif", "plain.gif", "bmp"})
+  @ValueSource(strings = {"palette.png", "grey.png", "palette.gif", "plain.gif", "bmp", "packed bmp"})
   void allPixelsOrNone(String name) throws IOException {
-    var bytes = name.equals("bmp") ? Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "bmp") : file(name);
+    var bytes = switch (name) {
+      case "bmp" -> Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "bmp");
+      case "packed bmp" -> packedBmp();
+      default -> file(name);
+    };
     var whole = Picture.decode("whole", bytes);
     int accepted = 0;
     for (int length = 0; length < bytes.length; length++) {
@@ -105,5 +112,15 @@ class CutPicturesTest {
       accepted++;
     }
     if (name.endsWith("png")) assertThat(accepted).isBetween(12, 24);
+  }
+
+  /// 4 × 2 pixels of eight bits, run-length coded: four of colour 1 below two of colour 2 and two of colour 3.
+  private static byte[] packedBmp() {
+    var bmp = ByteBuffer.allocate(54 + 16 + 14).order(ByteOrder.LITTLE_ENDIAN);
+    bmp.put((byte) 'B').put((byte) 'M').putInt(bmp.capacity()).putInt(0).putInt(54 + 16);
+    bmp.putInt(40).putInt(4).putInt(2).putShort((short) 1).putShort((short) 8).putInt(1).putInt(14);
+    bmp.putInt(0).putInt(0).putInt(4).putInt(0);
+    for (int i = 0; i < 4; i++) bmp.putInt(0x102030 * i);
+    return bmp.put(new byte[] {4, 1, 0, 0, 2, 2, 2, 3, 0, 0, 0, 1, 0, 0}).array();
   }
 }

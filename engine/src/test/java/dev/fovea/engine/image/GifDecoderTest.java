@@ -123,7 +123,8 @@ class GifDecoderTest {
     var bytes = new Gif(1, 1, 0, 0, 1, 1, 0, -1).bytes(CLEAR, 0);
     bytes[13 + 12 + 6] = ';';
     assertThatThrownBy(() -> Picture.decode("g", bytes)).hasMessage("g: not a readable picture: there is no frame");
-    assertThatThrownBy(() -> new Gif(9, 9, 0, 0, 0, 3, 0, -1).red(CLEAR)).isInstanceOf(ImageException.class).hasMessageContaining("0x3");
+    assertThatThrownBy(() -> new Gif(9, 9, 0, 0, 0, 3, 0, -1).red(CLEAR)).isInstanceOf(ImageException.class)
+        .hasMessageContaining("0x3");
     assertThatThrownBy(() -> new Gif(65535, 65535, 0, 0, 1, 1, 0, -1).red(CLEAR, 0)).isInstanceOf(ImageException.class)
         .hasMessageContaining("65535x65535");
   }

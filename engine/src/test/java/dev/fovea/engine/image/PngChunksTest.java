@@ -71,8 +71,8 @@ class PngChunksTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"iTXt", "zTXt", "tEXt", "iCCP", "gAMA", "sBIT", "cHRM", "sRGB", "pHYs", "tIME", "bKGD", "hIST", "tRNS", "eXIf", "sPLT",
-      "abCd", "caBX", "CgXX"})
+  @ValueSource(strings = {"iTXt", "zTXt", "tEXt", "iCCP", "gAMA", "sBIT", "cHRM", "sRGB", "pHYs", "tIME", "bKGD", "hIST", "tRNS", "eXIf",
+      "sPLT", "abCd", "caBX", "CgXX"})
   void otherChunksMayHoldAnything(String type) {
     for (var content : new byte[][] {{}, {0}, latin("no such thing"), new byte[300]}) {
       isUpright(with(BEHIND_HEADER, chunk(type, content)));
@@ -119,7 +119,8 @@ class PngChunksTest {
   @ValueSource(strings = {"tEXt", "zTXt", "iTXt", "iTXt packed"})
   void rawProfile(String kind) {
     var digits = HexFormat.of().formatHex(joined(latin("Exif\0\0"), EXIF));
-    var text = latin("\nexif\n      " + (6 + EXIF.length) + "\n" + digits.substring(0, 20) + "\n" + digits.substring(20) + "\n");
+    var text = latin("\nexif\n      " + (6 + EXIF.length) + "\n" + digits.substring(0, 20) + "\n" + digits.substring(20)
+        + "\n");
     var keyword = latin("Raw profile type exif\0");
     var content = switch (kind) {
       case "tEXt" -> text;

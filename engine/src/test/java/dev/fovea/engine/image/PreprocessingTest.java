@@ -131,8 +131,47 @@ class PreprocessingTest {
   @Test
   void smallPicturesAreRefused() {
     assertThatThrownBy(() -> plain(null, (int[]) null).apply(grid(8, 3), 4))
-        .isInstanceOf(ImageException.class).hasMessageContaining("grid").hasMessageContaining("8x3").hasMessageContaining("4x4");
+        .isInstanceOf(ImageException.class).hasMessage("grid: the picture is 8x3, expected at least 4x4");
     assertThat(plain(null, (int[]) null).apply(grid(8, 4), 4).height()).isEqualTo(4);
+  }
+
+  /// A digit of 28 × 28, a strip, a dot: what counts is the size that the model sees.
+  @Test
+  void whatTheResizeEnlargesIsNotSmall() {
+    var clip = Preprocessing.of(new JsonFields("clip", Preprocessing.clip(224, 224)));
+    for (var picture : new Picture[] {grid(28, 28), grid(640, 20), grid(20, 640), grid(1, 1)}) {
+      var input = clip.apply(picture, 32);
+      assertThat(new int[] {input.height(), input.width()}).containsExactly(224, 224);
+    }
+    assertThat(plain(new Preprocessing.Resize(32, 48, 0), (int[]) null).apply(grid(1, 1), 32).width()).isEqualTo(48);
+    assertThatThrownBy(() -> plain(new Preprocessing.Resize(3, 48, 0), (int[]) null).apply(grid(640, 640), 4))
+        .isInstanceOf(ImageException.class).hasMessage("grid: the picture is 640x640, resized to 48x3, expected at least 4x4");
+    assertThatThrownBy(() -> plain(new Preprocessing.Resize(0, 0, 1400), (int[]) null).apply(grid(200, 1), 4))
+        .isInstanceOf(ImageException.class)
+        .hasMessage("grid: the picture is 200x1, with a shorter side of 1400 it would have 392000000 pixels, more than 100000000");
+    assertThatThrownBy(() -> plain(new Preprocessing.Resize(0, 0, Integer.MAX_VALUE), (int[]) null).apply(grid(200, 1), 4))
+        .isInstanceOf(ImageException.class);
+  }
+
+  @Test
+  void sizesThatNoPictureHas() {
+    for (var p : new Preprocessing[] {plain(new Preprocessing.Resize(1 << 30, 1 << 30, 0), (int[]) null),
+        plain(new Preprocessing.Resize(0, 0, 0, 1 << 30), (int[]) null), plain(null, 1 << 30, 1 << 30)})
+      assertThatThrownBy(() -> p.apply(grid(4, 4), 1)).isInstanceOf(ImageException.class)
+          .hasMessage("grid: preprocessed to 1073741824x1073741824 pixels, more than 100000000");
+  }
+
+  /// Where torchvision's `int(round((length - crop) / 2.0))` and transformers' `(length - crop) // 2` begin.
+  @ParameterizedTest
+  @CsvSource({"10,4,3,3", "9,4,2,2", "11,4,4,3", "13,4,4,4", "15,4,6,5", "7,4,2,1", "5,4,0,0", "4,4,0,0", "3,4,0,-1", "2,4,-1,-1", "1,4,-1,-2"})
+  void whereTheCentreIs(int length, int crop, int torchvision, int transformers) {
+    var fields = "{\"do_resize\": false, \"do_center_crop\": true, \"crop_size\": " + crop + ", " + MEAN_STD;
+    var frame = of(fields + ", \"crop_rounding\": \"half_even\"}").frame(grid(length, crop));
+    assertThat(frame).isEqualTo(new Preprocessing.Frame(length, crop, torchvision, 0, crop, crop));
+    assertThat(of(fields + "}").frame(grid(crop, length)).top()).isEqualTo(transformers);
+    assertThat(of(fields + ", \"crop_rounding\": \"down\"}").frame(grid(length, crop)).left()).isEqualTo(transformers);
+    assertThatThrownBy(() -> of(fields + ", \"crop_rounding\": \"up\"}")).isInstanceOf(CheckpointException.class)
+        .hasMessage("p.json: crop_rounding 'up': expected down or half_even");
   }
 
   @Test

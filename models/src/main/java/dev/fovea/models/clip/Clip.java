@@ -73,6 +73,9 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// @param logitScale what cosines are multiplied by, already exponentiated
   record Words(int eosTokenId, Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear proj,
       float logitScale) {
+    /// Is nowhere found, which gives a text's beginning.
+    private static final float NO_TOKEN = Float.NaN;
+
     static Words load(ClipConfig config, Weights weights) {
       var c = config.text();
       var w = weights.at("text");
@@ -92,8 +95,17 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
       var x = trace.hidden(tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1))));   // [T, N, C]
       for (var block : blocks) x = trace.hidden(block.forward(x, seen, trace));
       x = norm.forward(x);
-      var pooled = x.rows(ids.find(eosTokenId));                                      // [T, C]
+      var pooled = x.rows(ends(ids));                                                 // [T, C]
       return new Encoded(x, pooled, proj.forward(pooled), trace);
+    }
+
+    /// Where each text ends, counted over all tokens: `[T, N]` → `[T]`. For [ClipConfig#LARGEST_TOKEN] that is the first of the
+    /// largest tokens of a text.
+    private Tensor ends(Tensor ids) {
+      if (eosTokenId != ClipConfig.LARGEST_TOKEN) return ids.find(eosTokenId);
+      int texts = ids.dim(0);
+      var inText = ids.reshape(texts, 1, 1, ids.dim(1)).argmax(1, 1, Interpolation.BILINEAR).reshape(texts);
+      return ids.find(NO_TOKEN).plus(inText);
     }
   }
 
@@ -128,7 +140,8 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     return visual.forward(image, keep);
   }
 
-  /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding.
+  /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding. Each text holds the token of
+  /// [#endOfText()], where there is one.
   ///
   /// @throws InputException if there are more tokens than positions
   /// @throws IllegalStateException if there is no encoder of words
@@ -189,6 +202,11 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   @Override
   public int maxTokens() {
     return config.text() == null ? 0 : config.text().maxTokens();
+  }
+
+  @Override
+  public int endOfText() {
+    return config.eosTokenId() == ClipConfig.LARGEST_TOKEN ? -1 : config.eosTokenId();
   }
 
   @Override

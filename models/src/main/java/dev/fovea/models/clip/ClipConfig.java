@@ -17,11 +17,15 @@ import org.jetbrains.annotations.Nullable;
 /// The sizes of a CLIP, under the names of the published `config.json`.
 ///
 /// @param text null for a model of pictures alone
-/// @param eosTokenId the token that ends a text, whose features stand for all of it
+/// @param eosTokenId the token that ends a text, whose features stand for all of it; [#LARGEST_TOKEN] for the largest of a text
 /// @param projectionDim dimensions of the space that pictures and words share
 public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, int eosTokenId, int projectionDim) implements ModelConfig {
   /// Tokens of the published models.
   public static final int VOCABULARY = 49408;
+
+  /// As `eos_token_id`, stands for whichever token of a text is the largest. Older configs name this number, which is none of
+  /// their models' (ref: transformers, `modeling_clip.py`, `CLIPTextTransformer`).
+  public static final int LARGEST_TOKEN = 2;
 
   /// The published models (Radford et al., 2021, table 20).
   public static final Map<String, ClipConfig> PRESETS = Map.of(

@@ -4,6 +4,7 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -34,7 +35,7 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// One thread uses a session at a time.
 public final class SamSession implements AutoCloseable {
-  private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height";
+  private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height", PICTURE = "picture_sha256";
   private static final String FORM = "fovea_embedding", VERSION = "1";
   /// Magnitude of the logits that a mask of a picture becomes.
   private static final float SURE = 10;
@@ -47,8 +48,10 @@ public final class SamSession implements AutoCloseable {
   /// What the model made of a picture.
   ///
   /// @param map `[G, G, C]`
+  /// @param picture SHA-256 of the picture's samples; null where that is not known
   /// @param decoded what the decoder makes of it for a prompt without a mask
-  private record Embedding(Arena arena, int width, int height, Tensor map, MaskDecoder.Picture decoded) {}
+  private record Embedding(Arena arena, int width, int height, Tensor map, @Nullable String picture,
+      MaskDecoder.Picture decoded) {}
 
   SamSession(MaskPredictor predictor) {
     this.predictor = predictor;
@@ -72,7 +75,7 @@ public final class SamSession implements AutoCloseable {
     try (var inputs = Arena.ofShared()) {
       var image = Tensor.of(inputs, input.values(), 1, 3, input.height(), input.width());
       var map = reading(() -> workspace.run("embed", image, x -> predictor.model().embed(x).select(0, 0), List::of));
-      see(map.toArray(), map.shape(), picture.width(), picture.height());
+      see(map.toArray(), map.shape(), picture.width(), picture.height(), hash(picture));
     } catch (InputException e) {
       throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
     } finally {
@@ -80,7 +83,13 @@ public final class SamSession implements AutoCloseable {
     }
   }
 
-  private void see(float[] values, int[] shape, int width, int height) {
+  private static String hash(Picture picture) {
+    var digest = Sha256.begin();
+    digest.update(picture.rgb());
+    return Sha256.hex(digest);
+  }
+
+  private void see(float[] values, int[] shape, int width, int height, @Nullable String picture) {
     var arena = Arena.ofShared();
     try {
       var map = Tensor.of(arena, values, shape);
@@ -89,7 +98,7 @@ public final class SamSession implements AutoCloseable {
       var kept = new MaskDecoder.Picture(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
           decoded.queries().copy(arena));
       forget();
-      embedding = new Embedding(arena, width, height, map, kept);
+      embedding = new Embedding(arena, width, height, map, picture, kept);
     } catch (RuntimeException e) {
       arena.close();
       throw e;
@@ -261,6 +270,7 @@ public final class SamSession implements AutoCloseable {
     var seen = embedding();
     var writer = new CheckpointWriter().metadata(FORM, VERSION).metadata(WIDTH, Integer.toString(seen.width))
         .metadata(HEIGHT, Integer.toString(seen.height));
+    if (seen.picture != null) writer.metadata(PICTURE, seen.picture);
     predictor.fingerprint().forEach(writer::metadata);
     writer.tensor(EMBEDDING, DType.F32, IntStream.of(seen.map.shape()).asLongStream().toArray(), seen.map::segment);
     writer.write(file);
@@ -270,6 +280,14 @@ public final class SamSession implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, or it was not written by this model
   public void load(Path file) {
+    load(file, null);
+  }
+
+  /// Takes what [#save] wrote of a picture; what was seen before is forgotten. An embedding of an earlier version does not tell of
+  /// which picture it is: then only the size is compared, and [#knowsPicture()] is false.
+  ///
+  /// @throws CheckpointException if there is no such file, or it was not written by this model or is of another picture
+  public void load(Path file, @Nullable Picture picture) {
     try (var saved = Checkpoint.open(file)) {
       if (!VERSION.equals(saved.metadata().get(FORM)))
         throw new CheckpointException(file + ": expected a picture's embedding, as 'save' writes it");
@@ -282,8 +300,27 @@ public final class SamSession implements AutoCloseable {
       if (!tensor.shape().equals(List.of((long) grid, (long) grid, (long) dim)))
         throw new CheckpointException(file + ": '" + EMBEDDING + "': expected [" + grid + ", " + grid + ", " + dim + "], got "
             + tensor.shape());
-      see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT));
+      if (picture != null) requireOf(picture, saved);
+      see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT),
+          saved.metadata().get(PICTURE));
     }
+  }
+
+  private static void requireOf(Picture picture, Checkpoint saved) {
+    int width = side(saved, WIDTH), height = side(saved, HEIGHT);
+    if (width != picture.width() || height != picture.height())
+      throw new CheckpointException(saved.name() + ": the embedding is of a picture of " + width + "x" + height + ", "
+          + picture.name() + " is " + picture.width() + "x" + picture.height());
+    var known = saved.metadata().get(PICTURE);
+    if (known != null && !known.equals(hash(picture)))
+      throw new CheckpointException(saved.name() + ": the embedding is of another picture than " + picture.name());
+  }
+
+  /// Whether it is known of which picture the embedding is, so that it was compared with the one given.
+  ///
+  /// @throws IllegalStateException if there is no picture
+  public boolean knowsPicture() {
+    return embedding().picture != null;
   }
 
   private static int side(Checkpoint saved, String key) {

@@ -208,6 +208,12 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     return config.text() == null ? 0 : config.text().maxTokens();
   }
 
+  /// The last token's features stand for a text, whichever it is.
+  @Override
+  public int endOfText() {
+    return -1;
+  }
+
   @Override
   public int fillsUpWith() {
     return config.padTokenId();

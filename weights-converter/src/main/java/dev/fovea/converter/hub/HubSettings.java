@@ -1,5 +1,6 @@
 package dev.fovea.converter.hub;
 
+import dev.fovea.converter.UserHome;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import java.io.IOException;
 import java.net.URI;
@@ -30,24 +31,30 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
   /// | `HF_HUB_CACHE` | the cache; `hub` in `HF_HOME` without it |
   /// | `HF_HOME` | `huggingface` in `XDG_CACHE_HOME`, or in `~/.cache`, without it |
   /// | `HF_HUB_OFFLINE` | 1: nothing is downloaded |
+  /// | `HOME` | what `~` means; see [UserHome] |
   ///
-  /// @throws CheckpointException if one cannot be understood
+  /// @throws CheckpointException if one cannot be understood, or none tells where files are to be kept
   public static HubSettings of(Map<String, String> environment) {
     var variables = new Variables(environment);
-    var caches = variables.path("XDG_CACHE_HOME", Path.of(System.getProperty("user.home"), ".cache"));
-    var home = variables.path("HF_HOME", caches.resolve("huggingface"));
+    var caches = variables.path("XDG_CACHE_HOME", inside(variables.home(), ".cache"));
+    var home = variables.path("HF_HOME", inside(caches, "huggingface"));
     var token = variables.text("HF_TOKEN", variables.text("HUGGING_FACE_HUB_TOKEN", ""));
     var from = "HF_TOKEN";
     if (token.isEmpty() && !variables.isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
-      var file = variables.path("HF_TOKEN_PATH", home.resolve("token"));
-      token = read(file);
-      from = file.toString();
+      var file = variables.path("HF_TOKEN_PATH", inside(home, "token"));
+      token = file == null ? "" : read(file);
+      from = String.valueOf(file);
     }
     if (!token.matches("[!-~]*"))
       throw new CheckpointException(from + ": expected a token of printable characters without spaces");
-    return new HubSettings(endpoint(variables.text("HF_ENDPOINT", PUBLIC_HUB)), token.isEmpty() ? null : token,
-        variables.path("HF_HUB_CACHE", variables.path("HUGGINGFACE_HUB_CACHE", home.resolve("hub"))),
+    var cache = variables.path("HF_HUB_CACHE", variables.path("HUGGINGFACE_HUB_CACHE", inside(home, "hub")));
+    if (cache == null) throw new CheckpointException("HF_HUB_CACHE: expected a folder, for this user has no home folder");
+    return new HubSettings(endpoint(variables.text("HF_ENDPOINT", PUBLIC_HUB)), token.isEmpty() ? null : token, cache,
         variables.isTrue("HF_HUB_OFFLINE") || variables.isTrue("TRANSFORMERS_OFFLINE"));
+  }
+
+  private static @Nullable Path inside(@Nullable Path folder, String name) {
+    return folder == null ? null : folder.resolve(name);
   }
 
   /// The same without a network.
@@ -62,11 +69,16 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
       return value.isEmpty() ? otherwise : value;
     }
 
-    Path path(String name, Path otherwise) {
+    @Nullable Path home() {
+      return UserHome.of(all);
+    }
+
+    @Nullable Path path(String name, @Nullable Path otherwise) {
       var value = text(name, "");
       if (value.isEmpty()) return otherwise;
-      return value.equals("~") || value.startsWith("~/") ? Path.of(System.getProperty("user.home") + value.substring(1))
-          : Path.of(value);
+      if (!value.equals("~") && !value.startsWith("~/")) return Path.of(value);
+      if (home() == null) throw new CheckpointException(name + ": expected a folder without ~, for this user has no home folder, got " + value);
+      return Path.of(home() + value.substring(1));
     }
 
     boolean isTrue(String name) {

@@ -86,7 +86,7 @@ public final class SourceTensor {
     if (lengths.length != strides.length || lengths.length > MAX_DIMENSIONS)
       throw broken("expected as many strides as dimensions, at most " + MAX_DIMENSIONS + ", got " + strides.length + " for "
           + lengths.length);
-    long elements = storage.byteSize() / dtype.bytes();
+    long elements = storage.byteSize() * Byte.SIZE / dtype.bits();
     long size = 1;
     try {
       long last = offset;
@@ -143,6 +143,8 @@ public final class SourceTensor {
   }
 
   /// Element `i` in the order of the shape, as a float; 64-bit numbers are rounded, `true` is 1.
+  ///
+  /// @throws CheckpointException if the type is not [DType#readable()]
   public float floatAt(long i) {
     return stored(offset + position(i));
   }
@@ -179,6 +181,8 @@ public final class SourceTensor {
       case I16 -> shortAt(at);
       case I8 -> storage.get(JAVA_BYTE, at);
       case U8, BOOL -> storage.get(JAVA_BYTE, at) & 0xff;
+      case U64, U32, U16, C64, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4 ->
+          throw new CheckpointException(dtype.unreadable(name));
     };
   }
 

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +33,31 @@ class HubSettingsTest {
     assertThat(of()).isEqualTo(new HubSettings(URI.create("https://huggingface.co"), null,
         home.resolve(".cache/huggingface/hub"), false));
     assertThat(of("HF_HOME", "", "HF_TOKEN", " ", "HF_HUB_OFFLINE", "0")).isEqualTo(of());
+  }
+
+  /// The variable comes first, in every place where a home is meant.
+  @Test
+  void theHomeFolder() throws IOException {
+    assertThat(of("HOME", "/h").cache()).isEqualTo(Path.of("/h/.cache/huggingface/hub"));
+    assertThat(of("HOME", "/h", "HF_HOME", "~/own").cache()).isEqualTo(Path.of("/h/own/hub"));
+    for (var none : List.of("", "relative")) assertThat(of("HOME", none)).isEqualTo(of());
+    Files.writeString(Files.createDirectories(folder.resolve(".cache/huggingface")).resolve("token"), "hf_home\n");
+    assertThat(HubSettings.of(Map.of("HOME", folder.toString())).token()).isEqualTo("hf_home");
+  }
+
+  @Test
+  void noHomeFolder() {
+    var listed = System.setProperty("user.home", "?");
+    try {
+      assertThat(of("HF_HUB_CACHE", "/c").cache()).isEqualTo(Path.of("/c"));
+      assertThat(HubSettings.of(Map.of("HF_HUB_CACHE", "/c")).token()).isNull();
+      assertThatThrownBy(HubSettingsTest::of).isInstanceOf(CheckpointException.class)
+          .hasMessage("HF_HUB_CACHE: expected a folder, for this user has no home folder");
+      assertThatThrownBy(() -> of("HF_HOME", "~/h")).isInstanceOf(CheckpointException.class)
+          .hasMessage("HF_HOME: expected a folder without ~, for this user has no home folder, got ~/h");
+    } finally {
+      System.setProperty("user.home", listed);
+    }
   }
 
   @Test

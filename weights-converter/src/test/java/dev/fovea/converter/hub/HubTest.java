@@ -295,8 +295,8 @@ class HubTest extends HubCase {
   @Test
   void filesThatAConversionMayRead() throws IOException {
     var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
-        "tokenizer.json");
-    for (var name : List.of("special_tokens_map.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
+        "tokenizer.json", "special_tokens_map.json", "processor_config.json");
+    for (var name : List.of("generation_config.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
       server.files.put(name, new byte[9]);
     for (var name : read) server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
     pull();

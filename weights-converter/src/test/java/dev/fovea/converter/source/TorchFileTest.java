@@ -117,6 +117,8 @@ class TorchFileTest {
       case I16 -> b.putShort((short) 1).putShort((short) -3).array();
       case I8, U8 -> b.put((byte) 1).put((byte) -3).array();
       case BOOL -> b.put((byte) 1).put((byte) 0).array();
+      case U64, U32, U16, C64, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ, F6_E2M3, F6_E3M2, F4 ->
+          throw new IllegalArgumentException(dtype.unreadable("none"));
     };
   }
 

@@ -1,0 +1,72 @@
+package dev.fovea.cli;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/// Finds arguments that Java could not read. It decodes them in the charset of the locale, and what has no meaning there
+/// becomes U+FFFD: another name, another text, and another answer.
+final class ArgumentCheck {
+  /// Where Linux shows the bytes that the program was started with; other systems have no such file.
+  private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");
+  private static final char REPLACEMENT = '\uFFFD';
+
+  private ArgumentCheck() {}
+
+  /// @throws Fovea.UsageException if an argument is not what was given
+  static void requireReadable(String... arguments) {
+    for (int i = 0; i < arguments.length; i++) {
+      if (arguments[i].indexOf(REPLACEMENT) < 0) continue;
+      requireReadable(arguments, i, System.getProperty("sun.jnu.encoding", "UTF-8"), commandLine());
+      return;
+    }
+  }
+
+  /// @param suspect the first argument that holds U+FFFD, which in UTF-8 may have been given
+  /// @param charset of the locale
+  /// @param commandLine the arguments' bytes with a zero after each, and others before them; null if they are not known
+  static void requireReadable(String[] arguments, int suspect, String charset, byte @Nullable [] commandLine) {
+    if (!charset.equalsIgnoreCase("UTF-8"))
+      throw new Fovea.UsageException("argument " + (suspect + 1) + ", '" + arguments[suspect] + "': cannot be read in this locale's charset "
+          + charset + ": set LC_ALL=C.UTF-8");
+    var given = commandLine == null ? List.<byte[]>of() : split(commandLine);
+    int others = given.size() - arguments.length;
+    for (int i = suspect; others >= 0 && i < arguments.length; i++)
+      if (!isUtf8(given.get(others + i)))
+        throw new Fovea.UsageException("argument " + (i + 1) + ", '" + arguments[i] + "': expected UTF-8, got other bytes");
+  }
+
+  private static List<byte[]> split(byte[] commandLine) {
+    var parts = new ArrayList<byte[]>();
+    for (int from = 0, i = 0; i < commandLine.length; i++) {
+      if (commandLine[i] != 0) continue;
+      parts.add(Arrays.copyOfRange(commandLine, from, i));
+      from = i + 1;
+    }
+    return parts;
+  }
+
+  private static boolean isUtf8(byte[] bytes) {
+    try {
+      StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
+      return true;
+    } catch (CharacterCodingException _) {
+      return false;
+    }
+  }
+
+  private static byte @Nullable [] commandLine() {
+    try {
+      return Files.readAllBytes(COMMAND_LINE);
+    } catch (IOException _) {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,53 @@
+package dev.fovea.cli;
+
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.WholeFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/// A file for each of several results: `out-1.png`, `out-2.png` … for `out.png`.
+///
+/// @param file what the user called them
+record NumberedFiles(Path file) {
+  /// Those for which there may be an earlier file, and in any case the first.
+  ///
+  /// @throws CheckpointException if the folder cannot be read
+  List<Path> known() {
+    var files = new ArrayList<>(List.of(number("1")));
+    var pattern = Pattern.compile(Pattern.quote(begin()) + "-(\\d+)" + Pattern.quote(ending()));
+    var folder = file.toAbsolutePath().getParent();
+    if (!Files.isDirectory(folder)) return files;
+    try (var there = Files.newDirectoryStream(folder)) {
+      for (var each : there) {
+        var name = pattern.matcher(each.getFileName().toString());
+        if (name.matches() && !name.group(1).equals("1")) files.add(number(name.group(1)));
+      }
+    } catch (IOException e) {
+      throw new CheckpointException(file + ": cannot be written: " + WholeFile.reason(e), e);
+    }
+    return files;
+  }
+
+  /// The file of a result, counted from 1.
+  Path number(int number) {
+    return number(Integer.toString(number));
+  }
+
+  private Path number(String number) {
+    return file.resolveSibling(begin() + "-" + number + ending());
+  }
+
+  private String begin() {
+    var name = file.getFileName().toString();
+    return name.substring(0, name.length() - ending().length());
+  }
+
+  private String ending() {
+    var name = file.getFileName().toString();
+    return name.substring(name.lastIndexOf('.') < 0 ? name.length() : name.lastIndexOf('.'));
+  }
+}

@@ -1,0 +1,140 @@
+package dev.fovea.converter;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import dev.fovea.converter.source.Source;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/// What Hugging Face's configs mean where they leave fields out: the defaults of the class that reads them (ref: transformers,
+/// `configuration_*.py`). Of the fields, those that a model here goes by.
+final class ConfigDefaults {
+  private static final String FILE = "config.json", TEXT = "text_config", PAD = "pad_token_id";
+
+  /// The defaults of a class, and of those that read its objects.
+  private record Class(String name, JsonObject fields, Map<String, Class> objects) {
+    Class(String name, String fields) {
+      this(name, fields, Map.of());
+    }
+
+    Class(String name, String fields, Map<String, Class> objects) {
+      this(name, JsonParser.parseString(fields.replace('\'', '"')).getAsJsonObject(), objects);
+    }
+  }
+
+  private static final Map<String, Class> CLASSES = classes();
+
+  private ConfigDefaults() {}
+
+  private static Map<String, Class> classes() {
+    var blocks = "'hidden_size': 768, 'num_hidden_layers': 12, 'num_attention_heads': 12, ";
+    var picture = "'image_size': 224, 'num_channels': 3, ";
+    var clipText = new Class("CLIPTextConfig", "{'vocab_size': 49408, 'hidden_size': 512, 'intermediate_size': 2048, "
+        + "'num_hidden_layers': 12, 'num_attention_heads': 8, 'max_position_embeddings': 77, 'hidden_act': 'quick_gelu', "
+        + "'layer_norm_eps': 1e-5, 'eos_token_id': 49407}");
+    var clipVision = "{" + blocks + picture + "'intermediate_size': 3072, 'patch_size': 32, 'hidden_act': 'quick_gelu', "
+        + "'layer_norm_eps': 1e-5";
+    var siglipText = new Class("SiglipTextConfig", "{" + blocks + "'vocab_size': 32000, 'intermediate_size': 3072, "
+        + "'max_position_embeddings': 64, 'hidden_act': 'gelu_pytorch_tanh', 'layer_norm_eps': 1e-6, 'pad_token_id': 1}");
+    var siglipVision = new Class("SiglipVisionConfig", "{" + blocks + picture + "'intermediate_size': 3072, 'patch_size': 16, "
+        + "'hidden_act': 'gelu_pytorch_tanh', 'layer_norm_eps': 1e-6}");
+    var dinov2 = "{" + blocks + picture + "'mlp_ratio': 4, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-6, 'qkv_bias': true, "
+        + "'use_swiglu_ffn': false, ";
+    return Map.ofEntries(
+        Map.entry("vit", new Class("ViTConfig", "{" + blocks + picture + "'intermediate_size': 3072, 'patch_size': 16, "
+            + "'hidden_act': 'gelu', 'layer_norm_eps': 1e-12, 'qkv_bias': true}")),
+        Map.entry("dinov2", new Class("Dinov2Config", dinov2 + "'patch_size': 14}")),
+        Map.entry("dinov2_with_registers", new Class("Dinov2WithRegistersConfig", dinov2
+            + "'patch_size': 16, 'num_register_tokens': 4}")),
+        Map.entry("clip", new Class("CLIPConfig", "{'projection_dim': 512}",
+            Map.of(TEXT, clipText, "vision_config", new Class("CLIPVisionConfig", clipVision + "}")))),
+        Map.entry("clip_vision_model", new Class("CLIPVisionConfig", clipVision + ", 'projection_dim': 512}")),
+        Map.entry("siglip", new Class("SiglipConfig", "{}", Map.of(TEXT, siglipText, "vision_config", siglipVision))),
+        Map.entry("siglip_vision_model", siglipVision),
+        Map.entry("bert", new Class("BertConfig", "{" + blocks + "'vocab_size': 30522, 'intermediate_size': 3072, "
+            + "'max_position_embeddings': 512, 'type_vocab_size': 2, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-12}")),
+        Map.entry("segformer", new Class("SegformerConfig",
+            "{'num_channels': 3, 'depths': [2, 2, 2, 2], 'sr_ratios': [8, 4, 2, 1], "
+            + "'hidden_sizes': [32, 64, 160, 256], 'patch_sizes': [7, 3, 3, 3], 'strides': [4, 2, 2, 2], "
+            + "'num_attention_heads': [1, 2, 5, 8], 'mlp_ratios': [4, 4, 4, 4], 'hidden_act': 'gelu', 'decoder_hidden_size': "
+                + "256}")),
+        Map.entry("sam", sam()));
+  }
+
+  private static Class sam() {
+    var vision = new Class("SamVisionConfig", "{'hidden_size': 768, 'output_channels': 256, 'num_hidden_layers': 12, "
+        + "'num_attention_heads': 12, 'num_channels': 3, 'image_size': 1024, 'patch_size': 16, 'hidden_act': 'gelu', "
+        + "'layer_norm_eps': 1e-6, 'qkv_bias': true, 'mlp_ratio': 4, 'window_size': 14, 'global_attn_indexes': [2, 5, 8, 11]}");
+    var prompts = new Class("SamPromptEncoderConfig", "{'hidden_size': 256, 'mask_input_channels': 16, 'hidden_act': 'gelu', "
+        + "'layer_norm_eps': 1e-6}");
+    var masks = new Class("SamMaskDecoderConfig",
+        "{'hidden_size': 256, 'hidden_act': 'relu', 'mlp_dim': 2048, 'num_hidden_layers': 2, "
+        + "'num_attention_heads': 8, 'attention_downsample_rate': 2, 'num_multimask_outputs': 3, 'iou_head_hidden_dim': 256, "
+        + "'layer_norm_eps': 1e-6}");
+    return new Class("SamConfig", "{}", Map.of("vision_config", vision, "prompt_encoder_config", prompts, "mask_decoder_config",
+        masks));
+  }
+
+  /// A complete config.
+  ///
+  /// @param assumed what was taken where the file says nothing; a line each
+  record Told(JsonFields config, List<String> assumed) {}
+
+  /// Completes a published `config.json` of Hugging Face's; another stays as it is.
+  ///
+  /// @param folder where the tokenizer is, which tells SigLIP's padding where the config does not
+  static Told complete(JsonFields config, Source checkpoint, Path folder) {
+    var known = config.has("model_type") ? CLASSES.get(config.string("model_type")) : null;
+    if (known == null) return new Told(config, List.of());
+    var json = config.json().deepCopy();
+    var assumed = new ArrayList<String>();
+    var complete = new JsonFields(config.where(), json);
+    if (config.string("model_type").equals("siglip") && config.has(TEXT)) padding(complete.object(TEXT), folder, assumed);
+    fill("", complete, known, checkpoint, assumed);
+    return new Told(complete, List.copyOf(assumed));
+  }
+
+  /// SigLIP reads its padding like any other token, and the tokenizer makes it.
+  private static void padding(JsonFields text, Path folder, List<String> assumed) {
+    int padding = text.has(PAD) ? -1 : Tokenizer.paddingOf(folder);
+    if (padding < 0) return;
+    text.json().addProperty(PAD, padding);
+    assumed.add(FILE + ": " + TEXT + "." + PAD + ": " + padding + ", the tokenizer's");
+  }
+
+  private static void fill(String path, JsonFields config, Class known, Source checkpoint, List<String> assumed) {
+    for (var field : known.fields.entrySet()) {
+      if (config.has(field.getKey()) || toldByAnother(config, field.getKey())) continue;
+      config.json().add(field.getKey(), field.getValue().deepCopy());
+      assumed.add(FILE + ": " + path + field.getKey() + ": " + shown(field.getValue()) + ", the default of " + known.name);
+    }
+    known.objects.forEach((name, its) -> {
+      if (!config.has(name)) {
+        // Without words in the checkpoint it is a model of pictures alone.
+        if (name.equals(TEXT) && !hasWords(checkpoint)) return;
+        config.json().add(name, new JsonObject());
+      }
+      fill(path + name + ".", config.object(name), its, checkpoint, assumed);
+    });
+  }
+
+  private static Object shown(JsonElement value) {
+    return value instanceof JsonPrimitive text && text.isString() ? text.getAsString() : value;
+  }
+
+  /// Segment Anything's ratio says what `mlp_dim` does.
+  private static boolean toldByAnother(JsonFields config, String field) {
+    return field.equals("mlp_ratio") && config.has("mlp_dim");
+  }
+
+  private static boolean hasWords(Source checkpoint) {
+    return checkpoint.tensors().keySet().stream().anyMatch(name -> name.startsWith("text_model.")
+        || name.equals("token_embedding.weight"));
+  }
+}

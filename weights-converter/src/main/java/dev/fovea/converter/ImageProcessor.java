@@ -1,0 +1,188 @@
+package dev.fovea.converter;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.models.Family;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jetbrains.annotations.Nullable;
+
+/// The classes of Hugging Face's that prepare pictures, each with what it does where a `preprocessor_config.json` is silent (ref:
+/// transformers, `image_processing_*.py`; `image_processing_auto.py` for which one a family has).
+enum ImageProcessor {
+  VIT("ViT", Edge.BOTH, 224, Edge.BOTH, Codes.BILINEAR, 0, 0, Statistics.STANDARD),
+  DEIT("DeiT", Edge.BOTH, 256, Edge.BOTH, Codes.BICUBIC, 224, 0, Statistics.STANDARD),
+  BEIT("Beit", Edge.BOTH, 256, Edge.BOTH, Codes.BICUBIC, 224, 0, Statistics.STANDARD),
+  BIT("Bit", Edge.SHORTEST, 224, Edge.SHORTEST, Codes.BICUBIC, 224, 0, Statistics.CLIP),
+  CLIP("CLIP", Edge.SHORTEST, 224, Edge.SHORTEST, Codes.BICUBIC, 224, 0, Statistics.CLIP),
+  SIGLIP("Siglip", Edge.BOTH, 224, Edge.SHORTEST, Codes.BICUBIC, 0, 0, Statistics.STANDARD),
+  SEGFORMER("Segformer", Edge.BOTH, 512, Edge.BOTH, Codes.BILINEAR, 0, 0, Statistics.IMAGE_NET),
+  SAM("Sam", Edge.LONGEST, 1024, Edge.LONGEST, Codes.BILINEAR, 0, 1024, Statistics.IMAGE_NET);
+
+  private static final String FILE = "preprocessor_config.json";
+
+  /// What a size is of.
+  private enum Edge {
+    BOTH, SHORTEST, LONGEST
+  }
+
+  /// PIL's numbers of filters.
+  private static final class Codes {
+    static final int BILINEAR = 2, BICUBIC = 3;
+  }
+
+  /// Means and deviations of the three channels.
+  private enum Statistics {
+    STANDARD(new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5}),
+    IMAGE_NET(new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225}),
+    CLIP(new double[] {0.48145466, 0.4578275, 0.40821073}, new double[] {0.26862954, 0.26130258, 0.27577711});
+
+    private final double[] mean, std;
+
+    Statistics(double[] mean, double[] std) {
+      this.mean = mean;
+      this.std = std;
+    }
+  }
+
+  private final String name;
+  private final Edge edge;
+  private final int size;
+  private final Edge oneNumber;
+  private final int resample;
+  private final int crop;
+  private final int pad;
+  private final Statistics statistics;
+
+  /// @param name the class's without `ImageProcessor`
+  /// @param edge which `size` it has
+  /// @param oneNumber what a size in one number is of, as older configs have it
+  /// @param crop side of the centre that is kept; 0 for all
+  /// @param pad side of the square that is filled up; 0 for none
+  ImageProcessor(String name, Edge edge, int size, Edge oneNumber, int resample, int crop, int pad, Statistics statistics) {
+    this.name = name + "ImageProcessor";
+    this.edge = edge;
+    this.size = size;
+    this.oneNumber = oneNumber;
+    this.resample = resample;
+    this.crop = crop;
+    this.pad = pad;
+    this.statistics = statistics;
+  }
+
+  /// A complete config.
+  ///
+  /// @param assumed what the class has where the file says nothing; a line each
+  record Told(JsonFields config, List<String> assumed) {}
+
+  /// Completes a published `preprocessor_config.json` with what its class does.
+  ///
+  /// @param family whose class it is where the file names none
+  /// @throws CheckpointException if it names a class that is not known
+  static Told complete(JsonFields published, Family family) {
+    var type = type(published);
+    var assumed = new ArrayList<String>();
+    var json = published.json().deepCopy();
+    var processor = type == null ? of(family) : named(published.where(), type);
+    if (type == null) {
+      json.addProperty("image_processor_type", processor.name);
+      assumed.add(FILE + ": image_processor_type: " + processor.name + ", that of the family " + family.id());
+    }
+    processor.fill(new JsonFields(published.where(), json), assumed);
+    return new Told(new JsonFields(published.where(), json), List.copyOf(assumed));
+  }
+
+  private static @Nullable String type(JsonFields published) {
+    for (var field : new String[] {"image_processor_type", "feature_extractor_type"})
+      if (published.has(field)) return published.string(field);
+    return null;
+  }
+
+  private static ImageProcessor named(String where, String type) {
+    var name = type.replace("FeatureExtractor", "ImageProcessor").replaceFirst("ImageProcessor(Fast|Pil)$", "ImageProcessor");
+    for (var each : values()) if (each.name.equals(name)) return each;
+    throw new CheckpointException(where + ": '" + type + "' is not supported; expected one of "
+        + String.join(", ", Arrays.stream(values()).map(each -> each.name).toList()));
+  }
+
+  private static ImageProcessor of(Family family) {
+    return switch (family) {
+      case VIT -> VIT;
+      case DINOV2 -> BIT;
+      case CLIP -> CLIP;
+      case SIGLIP -> SIGLIP;
+      case SEGFORMER -> SEGFORMER;
+      case SAM -> SAM;
+      case BERT -> throw new IllegalArgumentException("a BERT sees no pictures");
+    };
+  }
+
+  /// Adds what has an effect and is missing, and says older forms of sizes and statistics in today's.
+  private void fill(JsonFields fields, List<String> assumed) {
+    if (decides(fields, "do_resize", true, assumed)) {
+      otherwise(fields, "size", sizes(edge, size), assumed);
+      otherwise(fields, "resample", new JsonPrimitive(resample), assumed);
+    }
+    if (decides(fields, "do_center_crop", crop > 0, assumed))
+      otherwise(fields, "crop_size", sizes(Edge.BOTH, crop > 0 ? crop : size), assumed);
+    if (decides(fields, "do_rescale", true, assumed)) otherwise(fields, "rescale_factor", new JsonPrimitive(1 / 255.0), assumed);
+    if (decides(fields, "do_normalize", true, assumed)) {
+      otherwise(fields, "image_mean", numbers(statistics.mean), assumed);
+      otherwise(fields, "image_std", numbers(statistics.std), assumed);
+    }
+    if (decides(fields, "do_pad", pad > 0, assumed) && pad > 0) otherwise(fields, "pad_size", sizes(Edge.BOTH, pad), assumed);
+    sizeInOneForm(fields, "size", oneNumber);
+    sizeInOneForm(fields, "crop_size", Edge.BOTH);
+    sizeInOneForm(fields, "pad_size", Edge.BOTH);
+    for (var field : new String[] {"image_mean", "image_std"})
+      if (fields.json().get(field) instanceof JsonPrimitive each && each.isNumber())
+        fields.json().add(field, numbers(each.getAsDouble(), each.getAsDouble(), each.getAsDouble()));
+  }
+
+  /// Whether a step is done. One that the class has no notion of goes without saying.
+  private boolean decides(JsonFields fields, String step, boolean otherwise, List<String> assumed) {
+    if (otherwise) otherwise(fields, step, new JsonPrimitive(true), assumed);
+    return fields.bool(step, false);
+  }
+
+  private void otherwise(JsonFields fields, String field, JsonElement value, List<String> assumed) {
+    if (fields.has(field)) return;
+    fields.json().add(field, value);
+    assumed.add(FILE + ": " + field + ": " + value + ", the default of " + name);
+  }
+
+  private static void sizeInOneForm(JsonFields fields, String field, Edge oneNumber) {
+    if (!fields.has(field) || fields.json().get(field).isJsonObject()) return;
+    var size = fields.heightAndWidth(field);
+    var json = fields.json();
+    json.add(field, json.get(field).isJsonArray() ? heightAndWidth(size[0], size[1]) : sizes(oneNumber, size[0]));
+  }
+
+  private static JsonObject sizes(Edge edge, int size) {
+    var json = new JsonObject();
+    switch (edge) {
+      case BOTH -> json = heightAndWidth(size, size);
+      case SHORTEST -> json.addProperty("shortest_edge", size);
+      case LONGEST -> json.addProperty("longest_edge", size);
+    }
+    return json;
+  }
+
+  private static JsonObject heightAndWidth(int height, int width) {
+    var json = new JsonObject();
+    json.addProperty("height", height);
+    json.addProperty("width", width);
+    return json;
+  }
+
+  private static JsonArray numbers(double... values) {
+    var array = new JsonArray();
+    for (double value : values) array.add(value);
+    return array;
+  }
+}
