@@ -1,5 +1,6 @@
 package dev.fovea.engine.image;
 
+import dev.fovea.engine.image.webp.WebpFile;
 import java.awt.image.BufferedImage;
 import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
@@ -10,10 +11,6 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
@@ -21,8 +18,8 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Turns a file's bytes into [Picture]s: GIF by [GifDecoder], PNG by the JDK's reader behind [PngChunks], the rest by
-/// TwelveMonkeys' readers. What is refused as cut off or damaged, `docs/pictures.md` says by format.
+/// Turns a file's bytes into [Picture]s: GIF by [GifDecoder], WebP by [WebpFile], PNG by the JDK's reader behind [PngChunks], the
+/// rest by TwelveMonkeys' readers. What is refused as cut off or damaged, `docs/pictures.md` says by format.
 ///
 /// Samples are taken as they are stored, without colour management, as PIL's `convert("RGB")` does: what a model was
 /// trained on.
@@ -35,7 +32,6 @@ final class ImageDecoder {
   private static final long MAX_SCANNED = 10 * MAX_PIXELS;
   /// The warnings of the JDK's libjpeg after which pixels are missing or wrong; others tell of padding and odd headers.
   private static final Pattern JPEG_DAMAGE = Pattern.compile("premature end of data|bad Huffman code|instead of RST");
-  private static final int WEBP_SECONDS = 20;
 
   private ImageDecoder() {}
 
@@ -51,6 +47,11 @@ final class ImageDecoder {
       if (PngChunks.isPng(bytes)) {
         var png = PngChunks.of(bytes);
         return png.orientation().apply(read(name, png.pixels(), null));
+      }
+      if (WebpFile.isWebp(bytes)) {
+        var webp = WebpFile.read(bytes);
+        requireSize(name, webp.width(), webp.height());
+        return Orientation.of(webp.exif(), webp.xmp()).apply(new Picture(name, webp.width(), webp.height(), webp.rgb()));
       }
       return read(name, bytes, null);
     } catch (ImageException e) {
@@ -86,7 +87,7 @@ final class ImageDecoder {
         if (jpeg != null && JPEG_DAMAGE.matcher(warning).find()) damages.add(warning);
       });
       if (jpeg != null && jpeg.components() == 4) cmyk(reader.readRaster(0, null), jpeg.isYcck(), rgb, width, height);
-      else samples(formatName(reader).equalsIgnoreCase("webp") ? readInTime(name, reader) : reader.read(0), rgb, width, height);
+      else samples(reader.read(0), rgb, width, height);
       if (!damages.isEmpty()) throw new IOException(damages.getFirst());
       return new Picture(name, width, height, rgb);
     } finally {
@@ -107,27 +108,10 @@ final class ImageDecoder {
     while (readers.hasNext()) {
       var reader = readers.next();
       var format = formatName(reader);
-      if (format.matches("(?i)png|jpe?g|webp|bmp|gif")) return reader;
+      if (format.matches("(?i)png|jpe?g|bmp|gif")) return reader;
       reader.dispose();
     }
     throw new ImageException(name + ": not a picture: expected PNG, JPEG, WebP, BMP or GIF");
-  }
-
-  /// Reads a WebP, whose lossless form lets a few broken bytes cost a decoder minutes. Closing the stream afterwards ends the
-  /// thread of one that took too long.
-  private static BufferedImage readInTime(String name, ImageReader reader) throws IOException {
-    var task = new FutureTask<>(() -> reader.read(0));
-    Thread.ofPlatform().name("fovea-webp").daemon().start(task);
-    try {
-      return task.get(WEBP_SECONDS, TimeUnit.SECONDS);
-    } catch (TimeoutException e) {
-      throw new ImageException(name + ": decoding the picture takes longer than " + WEBP_SECONDS + " seconds", e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new ImageException(name + ": interrupted while decoding the picture", e);
-    } catch (ExecutionException e) {
-      throw new IOException(e.getCause().getMessage(), e.getCause());
-    }
   }
 
   private static String formatName(ImageReader reader) {

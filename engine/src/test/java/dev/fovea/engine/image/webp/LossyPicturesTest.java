@@ -2,7 +2,6 @@ package dev.fovea.engine.image.webp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.fail;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -10,15 +9,9 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.zip.CRC32;
-import java.util.zip.ZipInputStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -28,17 +21,7 @@ import org.junit.jupiter.api.TestFactory;
 ///
 /// The pictures and what libwebp 1.2.4 made of them are in `lossy-webp.zip`, which `src/test/webp/MakeLossyPictures.java` makes.
 class LossyPicturesTest {
-  private static final Map<String, byte[]> ARCHIVE = archive();
-
-  private static Map<String, byte[]> archive() {
-    var entries = new LinkedHashMap<String, byte[]>();
-    try (var in = new ZipInputStream(new ByteArrayInputStream(resource("/lossy-webp.zip")))) {
-      for (var entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) entries.put(entry.getName(), in.readAllBytes());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return entries;
-  }
+  private static final PictureArchive ARCHIVE = new PictureArchive("/lossy-webp.zip", LossyPicturesTest::decode);
 
   static byte[] resource(String name) {
     try (var in = LossyPicturesTest.class.getResourceAsStream(name)) {
@@ -51,7 +34,7 @@ class LossyPicturesTest {
 
   /// A picture of the archive.
   static byte[] archived(String name) {
-    return ARCHIVE.get(name);
+    return ARCHIVE.file(name);
   }
 
   /// Decodes the first chunk of lossy pixels of a WebP.
@@ -66,97 +49,42 @@ class LossyPicturesTest {
     throw new WebpException("there is no lossy picture");
   }
 
-  /// A line of `expected.txt`.
-  private record Expected(String name, String size, String hash, String rows, String made) {
-    static Expected of(String line) {
-      if (line.split(" ")[1].equals("refused")) {
-        var parts = line.split(" ", 3);
-        return new Expected(parts[0], parts[1], "", "", parts[2]);
-      }
-      var parts = line.split(" ", 5);
-      return new Expected(parts[0], parts[1], parts[2], parts[3], parts[4]);
-    }
-
-    boolean refused() {
-      return size.equals("refused");
-    }
-
-    void check() {
-      var webp = ARCHIVE.get(name);
-      if (refused()) {
-        assertThatExceptionOfType(WebpException.class).as("%s (%s)", name, made).isThrownBy(() -> decode(webp));
-        return;
-      }
-      try {
-        compare(decode(webp));
-      } catch (WebpException e) {
-        fail(name + " (" + made + ") is refused", e);
-      }
-    }
-
-    private void compare(Vp8Decoder.Frame frame) {
-      assertThat(frame.width() + "x" + frame.height()).as("%s (%s)", name, made).isEqualTo(size);
-      int stride = 3 * frame.width();
-      for (int y = 0; y < frame.height(); y++) {
-        var crc = new CRC32();
-        crc.update(frame.rgb(), stride * y, stride);
-        assertThat("%04x".formatted(crc.getValue() & 0xffff))
-            .as("%s (%s), %s pixels: the first row that differs is %d", name, made, size, y)
-            .isEqualTo(rows.substring(4 * y, 4 * y + 4));
-      }
-      assertThat(sha256(frame.rgb())).as("%s (%s)", name, made).isEqualTo(hash);
-    }
-
-    private static String sha256(byte[] bytes) {
-      try {
-        return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-      } catch (NoSuchAlgorithmException e) {
-        throw new AssertionError(e);
-      }
-    }
-  }
-
-  private static List<Expected> expected(String kind) {
-    return new String(ARCHIVE.get("expected.txt"), StandardCharsets.UTF_8).lines()
-        .map(Expected::of).filter(e -> e.name().startsWith(kind)).toList();
-  }
-
   @Test
   void aThousandPicturesOfLibwebpsEncoder() {
-    var pictures = expected("encoded-");
-    assertThat(pictures).hasSize(1000).noneMatch(Expected::refused);
-    pictures.forEach(Expected::check);
+    var pictures = ARCHIVE.expected("encoded-");
+    assertThat(pictures).hasSize(1000).noneMatch(PictureArchive.Expected::refused);
+    pictures.forEach(ARCHIVE::check);
   }
 
   @Test
   void picturesBesideAnAlphaPlane() {
-    var pictures = expected("alpha-");
-    assertThat(pictures).hasSize(60).noneMatch(Expected::refused);
-    pictures.forEach(Expected::check);
+    var pictures = ARCHIVE.expected("alpha-");
+    assertThat(pictures).hasSize(60).noneMatch(PictureArchive.Expected::refused);
+    pictures.forEach(ARCHIVE::check);
   }
 
   @Test
   void largePicturesInPartitions() {
-    var pictures = expected("large-");
-    assertThat(pictures).hasSize(3).noneMatch(Expected::refused);
-    pictures.forEach(Expected::check);
+    var pictures = ARCHIVE.expected("large-");
+    assertThat(pictures).hasSize(3).noneMatch(PictureArchive.Expected::refused);
+    pictures.forEach(ARCHIVE::check);
   }
 
   /// Headers that libwebp's encoder never writes: deltas of the filter and of the quantizers, segments that add to the frame's
   /// numbers; and coefficients that overflow.
   @Test
   void framesWithRandomHeadersModesAndCoefficients() {
-    var pictures = expected("random-");
+    var pictures = ARCHIVE.expected("random-");
     assertThat(pictures).hasSize(300);
-    pictures.forEach(Expected::check);
+    pictures.forEach(ARCHIVE::check);
   }
 
   /// Changed bytes, cut frames and empty partitions are refused where libwebp refuses them, and decoded alike where it does not.
   @Test
   void brokenPicturesAsLibwebpTakesThem() {
-    var pictures = expected("mutated-");
-    assertThat(pictures).hasSizeGreaterThan(190).anyMatch(Expected::refused).anyMatch(e -> !e.refused());
-    pictures.forEach(Expected::check);
+    var pictures = ARCHIVE.expected("mutated-");
+    assertThat(pictures).hasSizeGreaterThan(190).anyMatch(PictureArchive.Expected::refused).anyMatch(e -> !e.refused());
+    pictures.forEach(ARCHIVE::check);
   }
 
   @TestFactory

@@ -1,0 +1,99 @@
+package dev.fovea.engine.image.webp;
+
+import org.jetbrains.annotations.Nullable;
+
+/// Pixels that are stored as literals, as copies of what came before, and as places in a cache of colours (RFC 9649, section 3.6).
+/// So is the picture, and so are the small pictures that say how it is to be read.
+final class CodedPixels {
+  private static final int MAX_CACHE_BITS = 11;
+
+  private final BitReader bits;
+  private final int width;
+  private final int height;
+  private final @Nullable ColourCache cache;
+  private final CodeBlocks blocks;
+
+  private CodedPixels(BitReader bits, int width, int height, @Nullable ColourCache cache, CodeBlocks blocks) {
+    this.bits = bits;
+    this.width = width;
+    this.height = height;
+    this.cache = cache;
+    this.blocks = blocks;
+  }
+
+  /// Reads what stands before the pixels.
+  ///
+  /// @param mayHaveBlocks whether it is the picture itself, which may have blocks with codes of their own
+  static CodedPixels read(BitReader bits, int width, int height, boolean mayHaveBlocks) {
+    int cacheBits = bits.flag() ? bits.read(4) : -1;
+    if (cacheBits == 0 || cacheBits > MAX_CACHE_BITS)
+      throw new WebpException("the lossless picture is broken: expected a colour cache of 1 to 11 bits, got " + cacheBits);
+    var cache = cacheBits < 0 ? null : new ColourCache(cacheBits);
+    return new CodedPixels(bits, width, height, cache, CodeBlocks.read(bits, width, height, cache == null ? 0 : 1 << cacheBits,
+        mayHaveBlocks));
+  }
+
+  /// Whether only green varies, in pixels that come from no cache.
+  boolean isGreenOnly() {
+    return cache == null && blocks.isGreenOnly();
+  }
+
+  /// How many prefix codes have tables.
+  int built() {
+    return 5 * blocks.built();
+  }
+
+  /// `[height][width]` pixels, alpha in the highest byte, then red, green and blue.
+  ///
+  /// @throws WebpException if the data end before the last of them, or copy what is not there
+  int[] decode() {
+    int[] pixels = decodeUpToEnd();
+    bits.requireEnough();
+    return pixels;
+  }
+
+  /// As [#decode], but the data may end within the last pixel, where zeros make it up.
+  int[] decodeUpToEnd() {
+    int[] pixels = new int[width * height];
+    int inBlock = blocks.inBlock();
+    PixelCodes codes = blocks.at(0, 0);
+    for (int at = 0, x = 0, y = 0; at < pixels.length; ) {
+      bits.fill();
+      int symbol = codes.green().read(bits), count = 1;
+      if (symbol < PixelCodes.VALUES) add(pixels, at, codes.pixel(symbol, bits));
+      else if (symbol < PixelCodes.VALUES + PixelCodes.LENGTHS) count = copy(pixels, at, symbol - PixelCodes.VALUES, codes);
+      else if (cache != null) add(pixels, at, cache.at(symbol - PixelCodes.VALUES - PixelCodes.LENGTHS));
+      at += count;
+      for (x += count; x >= width; x -= width) y++;
+      if (((x & inBlock) == 0 || count > 1) && at < pixels.length) codes = blocks.at(x, y);
+    }
+    return pixels;
+  }
+
+  private void add(int[] pixels, int at, int pixel) {
+    pixels[at] = pixel;
+    if (cache != null) cache.add(pixel);
+  }
+
+  /// Copies pixels to `at` and behind.
+  ///
+  /// @return how many
+  private int copy(int[] pixels, int at, int lengthPrefix, PixelCodes codes) {
+    int length = number(lengthPrefix);
+    bits.fill();
+    int distance = Near.distance(number(codes.distance().read(bits)), width);
+    if (distance > at)
+      throw new WebpException("the lossless picture is broken: pixels before the first one are copied");
+    if (length > pixels.length - at)
+      throw new WebpException("the lossless picture is broken: pixels are copied to behind the last one");
+    for (int to = at; to < at + length; to++) add(pixels, to, pixels[to - distance]);
+    return length;
+  }
+
+  /// The length or distance that a prefix begins (RFC 9649, section 3.6.2.2).
+  private int number(int prefix) {
+    if (prefix < 4) return prefix + 1;
+    int extra = prefix - 2 >> 1;
+    return (2 + (prefix & 1) << extra) + bits.read(extra) + 1;
+  }
+}

@@ -1,0 +1,23 @@
+package dev.fovea.engine.image.webp;
+
+/// Multiples of green were subtracted from red, and multiples of green and red from blue (RFC 9649, section 3.5.2).
+///
+/// @param factors a pixel for each block of `1 << shift` pixels: for blue from red and from green, and for red from green, in 32nds
+record ColourTransform(int[] factors, int shift) implements LosslessTransform {
+  @Override
+  public int[] undo(int[] pixels, int width, int height) {
+    int across = Blocks.count(width, shift);
+    for (int y = 0, at = 0; y < height; y++)
+      for (int x = 0; x < width; x++, at++) {
+        int factor = factors[(y >> shift) * across + (x >> shift)], pixel = pixels[at], green = pixel >> 8;
+        int red = (pixel >> 16) + part(factor, green) & 0xff;
+        int blue = pixel + part(factor >> 8, green) + part(factor >> 16, red) & 0xff;
+        pixels[at] = pixel & 0xff00ff00 | red << 16 | blue;
+      }
+    return pixels;
+  }
+
+  private static int part(int factor, int value) {
+    return (byte) factor * (byte) value >> 5;
+  }
+}

@@ -1,0 +1,118 @@
+package dev.fovea.engine.image.webp;
+
+/// A canonical prefix code as tables: the first bits look up a symbol, or a second table for the bits that follow (RFC 9649,
+/// section 3.7.2).
+///
+/// A code must use up all its bit strings, as libwebp demands, but for that of a single symbol, which takes no bits at all.
+final class PrefixCode {
+  static final int MAX_LENGTH = 15;
+  private static final int ROOT_BITS = 8;
+  /// An entry is a symbol above its length, or the place of a second table above the bits of both.
+  private static final int LENGTH_BITS = 4;
+  private static final int LENGTH = (1 << LENGTH_BITS) - 1;
+
+  private final char[] table;
+  private final int rootBits;
+
+  private PrefixCode(char[] table, int rootBits) {
+    this.table = table;
+    this.rootBits = rootBits;
+  }
+
+  /// The code of symbols with these lengths.
+  ///
+  /// @param lengths `[alphabet]` or more, each up to [#MAX_LENGTH]; 0 for a symbol that does not occur
+  /// @throws WebpException if they are no complete code
+  static PrefixCode of(int[] lengths, int alphabet) {
+    int[] counts = counts(lengths, alphabet), starts = new int[MAX_LENGTH + 2];
+    int longest = 0;
+    for (int length = 1; length <= MAX_LENGTH; length++) {
+      starts[length + 1] = starts[length] + counts[length];
+      if (counts[length] > 0) longest = length;
+    }
+    int symbols = starts[MAX_LENGTH + 1];
+    int[] sorted = new int[symbols], next = starts.clone();
+    for (int symbol = 0; symbol < alphabet; symbol++) if (lengths[symbol] > 0) sorted[next[lengths[symbol]]++] = symbol;
+    if (symbols == 1) return new PrefixCode(new char[] {(char) (sorted[0] << LENGTH_BITS)}, 0);
+    int rootBits = Math.min(longest, ROOT_BITS);
+    return new PrefixCode(table(counts, sorted, longest, rootBits), rootBits);
+  }
+
+  /// Whether these lengths make a code; refuses what [#of] refuses, without its tables.
+  static void check(int[] lengths, int alphabet) {
+    counts(lengths, alphabet);
+  }
+
+  /// How many symbols there are of each length.
+  private static int[] counts(int[] lengths, int alphabet) {
+    int[] counts = new int[MAX_LENGTH + 1];
+    for (int symbol = 0; symbol < alphabet; symbol++) counts[lengths[symbol]]++;
+    int symbols = alphabet - counts[0];
+    if (symbols == 0) throw new WebpException("the lossless picture is broken: a prefix code has no symbol");
+    if (symbols == 1) return counts;
+    int open = 1;
+    for (int length = 1; length <= MAX_LENGTH; length++) {
+      open = 2 * open - counts[length];
+      if (open < 0) throw new WebpException("the lossless picture is broken: a prefix code has more symbols than bit strings");
+    }
+    if (open > 0) throw new WebpException("the lossless picture is broken: a prefix code is incomplete");
+    return counts;
+  }
+
+  /// Walks the codes from the shortest to the longest. Those that share their first `rootBits` come one after the other, so that
+  /// each second table is filled before the next one begins.
+  private static char[] table(int[] counts, int[] sorted, int longest, int rootBits) {
+    int root = 1 << rootBits, size = root;
+    int[] seconds = secondBits(counts, longest, rootBits);
+    for (int bits : seconds) if (bits > 0) size += 1 << bits;
+    char[] table = new char[size];
+    int code = 0, symbol = 0, end = root;
+    for (int length = 1; length <= longest; length++, code <<= 1)
+      for (int i = 0; i < counts[length]; i++, code++, symbol++) {
+        int reversed = Integer.reverse(code) >>> Integer.SIZE - length, entry = sorted[symbol] << LENGTH_BITS | length;
+        if (length <= rootBits) {
+          for (int at = reversed; at < root; at += 1 << length) table[at] = (char) entry;
+          continue;
+        }
+        int first = reversed & root - 1, bits = seconds[first];
+        if (table[first] == 0) {
+          table[first] = (char) (end << LENGTH_BITS | rootBits + bits);
+          end += 1 << bits;
+        }
+        int second = table[first] >> LENGTH_BITS;
+        for (int at = reversed >> rootBits; at < 1 << bits; at += 1 << length - rootBits) table[second + at] = (char) entry;
+      }
+    return table;
+  }
+
+  /// For each string of the first `rootBits`, the bits that the longest code behind it has more.
+  private static int[] secondBits(int[] counts, int longest, int rootBits) {
+    int[] bits = new int[1 << rootBits];
+    int code = 0;
+    for (int length = 1; length <= longest; length++, code <<= 1)
+      for (int i = 0; i < counts[length]; i++, code++)
+        if (length > rootBits) bits[Integer.reverse(code) >>> Integer.SIZE - length & bits.length - 1] = length - rootBits;
+    return bits;
+  }
+
+  /// Whether there is only one symbol, which takes no bits.
+  boolean isSingle() {
+    return rootBits == 0;
+  }
+
+  /// The next symbol, of at most [#MAX_LENGTH] bits that [BitReader#fill] brought.
+  int read(BitReader bits) {
+    int entry = table[bits.peek(rootBits)], length = entry & LENGTH;
+    if (length > rootBits) {
+      entry = table[(entry >> LENGTH_BITS) + (bits.peek(length) >> rootBits)];
+      length = entry & LENGTH;
+    }
+    bits.skip(length);
+    return entry >> LENGTH_BITS;
+  }
+
+  /// How many entries the tables have.
+  int entries() {
+    return table.length;
+  }
+}

@@ -1,0 +1,75 @@
+package dev.fovea.engine.image.webp;
+
+import java.util.Arrays;
+
+/// Reads prefix codes as they are stored: one or two symbols, or the length of each symbol in a prefix code of its own (RFC 9649,
+/// section 3.7.2.1).
+final class PrefixCodeReader {
+  /// How the lengths of the code of lengths are sorted.
+  private static final int[] ORDER = {17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  private static final int REPEAT_LAST = 16, SHORT_ZEROS = 17;
+  private static final int FIRST_LAST_LENGTH = 8;
+  /// The symbols of a simple code have 8 bits, whatever the alphabet.
+  private static final int SIMPLE_SYMBOLS = 256;
+
+  private final BitReader bits;
+  private final int[] lengths;
+
+  /// @param largest the size of the largest alphabet
+  PrefixCodeReader(BitReader bits, int largest) {
+    this.bits = bits;
+    lengths = new int[Math.max(SIMPLE_SYMBOLS, largest)];
+  }
+
+  /// The next code, of symbols below `alphabet`.
+  ///
+  /// @throws WebpException if it is no complete code, or the data end
+  PrefixCode read(int alphabet) {
+    readLengths(alphabet);
+    return PrefixCode.of(lengths, alphabet);
+  }
+
+  /// Passes over a code that no pixel uses, and refuses what [#read] refuses.
+  void skip(int alphabet) {
+    readLengths(alphabet);
+    PrefixCode.check(lengths, alphabet);
+  }
+
+  private void readLengths(int alphabet) {
+    Arrays.fill(lengths, 0);
+    if (bits.flag()) simple();
+    else coded(alphabet);
+    bits.requireEnough();
+  }
+
+  private void simple() {
+    boolean two = bits.flag();
+    lengths[bits.read(bits.flag() ? 8 : 1)] = 1;
+    if (two) lengths[bits.read(8)] = 1;
+  }
+
+  private void coded(int alphabet) {
+    int[] ofLengths = new int[ORDER.length];
+    int count = 4 + bits.read(4);
+    for (int i = 0; i < count; i++) ofLengths[ORDER[i]] = bits.read(3);
+    var code = PrefixCode.of(ofLengths, ofLengths.length);
+    int left = bits.flag() ? 2 + bits.read(2 + 2 * bits.read(3)) : alphabet;
+    if (left > alphabet)
+      throw new WebpException("the lossless picture is broken: a prefix code has " + left + " lengths for " + alphabet + " symbols");
+    int last = FIRST_LAST_LENGTH;
+    for (int symbol = 0; symbol < alphabet && left > 0; left--) {
+      bits.fill();
+      int length = code.read(bits);
+      if (length < REPEAT_LAST) {
+        lengths[symbol++] = length;
+        if (length != 0) last = length;
+        continue;
+      }
+      int times = length == REPEAT_LAST ? 3 + bits.read(2) : length == SHORT_ZEROS ? 3 + bits.read(3) : 11 + bits.read(7);
+      if (times > alphabet - symbol)
+        throw new WebpException("the lossless picture is broken: a prefix code has lengths for more than " + alphabet + " symbols");
+      Arrays.fill(lengths, symbol, symbol + times, length == REPEAT_LAST ? last : 0);
+      symbol += times;
+    }
+  }
+}
