@@ -7,7 +7,7 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.MachineProbe;
 import dev.fovea.kernels.WarmUp;
-import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Window;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
@@ -35,9 +35,9 @@ public final class SpeedGate {
   /// for processors whose other threads are busy (`benchmarks/NOTES.md`).
   private static final List<Row> ROWS = List.of(
       //                                                           128 bit      256 bit      512 bit
-      new Row(product(197, Weight.Type.F32),                          0.60,        0.60,        0.85),
-      new Row(product(197, Weight.Type.BF16),                         0.60,        0.50,        0.80),
-      new Row(product(4, Weight.Type.F32),                            0.60,        0.45,        0.80),
+      new Row(product(197, WeightFormat.F32),                          0.60,        0.60,        0.85),
+      new Row(product(197, WeightFormat.BF16),                         0.60,        0.50,        0.80),
+      new Row(product(4, WeightFormat.F32),                            0.60,        0.45,        0.80),
       new Row(AttentionShapes.attention("vit-base", 197, NONE),       0.50,        0.30,        0.60),
       // Shares of a copy's speed.
       new Row(depthwise(),                                         1 / 7.0,     1 / 5.0,     1 / 3.0),
@@ -48,7 +48,7 @@ public final class SpeedGate {
   private SpeedGate() {}
 
   /// The weight fits in the second-level cache.
-  private static Shape product(int rows, Weight.Type type) {
+  private static Shape product(int rows, WeightFormat type) {
     return Shapes.product("speed gate", rows, 384, 768, type, NONE);
   }
 

@@ -33,7 +33,7 @@ final class OpenModel implements AutoCloseable {
   private final Kernels kernels;
   private final boolean ownsKernels;
   private final ModelHeader header;
-  private final ModelRun loaded;
+  private final LoadedModel loaded;
   private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
   private boolean closed;
 
@@ -49,7 +49,7 @@ final class OpenModel implements AutoCloseable {
     arena = Arena.ofShared();
     try {
       header = ModelHeader.of(checkpoint);
-      loaded = ModelRun.of(checkpoint, header, arena);
+      loaded = LoadedModel.of(checkpoint, header, arena);
     } catch (RuntimeException e) {
       arena.close();
       checkpoint.close();

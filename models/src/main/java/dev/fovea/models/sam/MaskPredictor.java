@@ -9,7 +9,7 @@ import dev.fovea.engine.tensor.Constants;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Map;
@@ -35,7 +35,7 @@ public final class MaskPredictor implements AutoCloseable {
     this.ownsKernels = ownsKernels;
     try {
       var header = ModelHeader.of(checkpoint);
-      var loaded = ModelRun.of(checkpoint, header, arena);
+      var loaded = LoadedModel.of(checkpoint, header, arena);
       if (!(loaded.model() instanceof Sam sam))
         throw new CheckpointException(checkpoint.name() + ": expected a Segment Anything model, got family " + header.family());
       model = sam;
