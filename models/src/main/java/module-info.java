@@ -11,4 +11,6 @@ module dev.fovea.models {
   exports dev.fovea.models.segformer;
   exports dev.fovea.models.siglip;
   exports dev.fovea.models.vit;
+
+  uses dev.fovea.models.FamilyService;
 }

@@ -6,7 +6,8 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
+import dev.fovea.models.sam.PointPrompt;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.DoubleSummaryStatistics;
@@ -49,11 +50,11 @@ final class ModelCase implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException if there is no such preset
     double flopsPerThread() {
-      return 2.0 * model(ModelRun.shapesOfPreset(preset)).dryRun(batch, 0).macs() / threads;
+      return 2.0 * model(LoadedModel.shapesOfPreset(preset)).dryRun(batch, 0).macs() / threads;
     }
 
-    private ModelRun model(ModelRun whole) {
-      return point ? whole.ofPoint() : whole;
+    private LoadedModel model(LoadedModel whole) {
+      return point ? PointPrompt.of(whole) : whole;
     }
 
     @Override
@@ -65,12 +66,12 @@ final class ModelCase implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private final Kernels kernels;
   private final Workspace workspace;
-  private final ModelRun model;
+  private final LoadedModel model;
   private final Map<String, Tensor> inputs;
 
   /// @throws IllegalArgumentException if there is no such preset
   ModelCase(Pass pass) {
-    model = pass.model(ModelRun.preset(pass.preset(), arena));
+    model = pass.model(LoadedModel.preset(pass.preset(), arena));
     kernels = KernelProvider.VECTOR.open(Workers.threads(pass.threads()));
     workspace = new Workspace(kernels);
     inputs = model.randomInputs(pass.batch(), 0, arena);

@@ -7,7 +7,8 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.MachineProbe;
 import dev.fovea.kernels.WarmUp;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
+import dev.fovea.models.sam.PointPrompt;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -72,30 +73,30 @@ final class BenchCommand implements Callable<Integer> {
     if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
     try (var arena = Arena.ofShared();
         var checkpoint = subject.model == null ? null : modelOptions.open(subject.model, Residency.LOADED)) {
-      var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> ModelRun.of(checkpoint, arena));
+      var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> LoadedModel.of(checkpoint, arena));
       var report = measure(point ? ofPoint(model) : model, arena);
       Output.write(json ? Output.json(report) : text(report), null);
     }
     return Fovea.GOOD;
   }
 
-  private ModelRun preset(Arena arena) {
+  private LoadedModel preset(Arena arena) {
     try {
-      return ModelRun.preset(subject.preset, arena);
+      return LoadedModel.preset(subject.preset, arena);
     } catch (IllegalArgumentException e) {
       throw new Fovea.UsageException("--" + e.getMessage());
     }
   }
 
-  private static ModelRun ofPoint(ModelRun model) {
+  private static LoadedModel ofPoint(LoadedModel model) {
     try {
-      return model.ofPoint();
+      return PointPrompt.of(model);
     } catch (IllegalArgumentException e) {
       throw new Fovea.UsageException("--point: " + e.getMessage());
     }
   }
 
-  private Report measure(ModelRun model, Arena arena) {
+  private Report measure(LoadedModel model, Arena arena) {
     long macs = macs(model);
     var inputs = model.randomInputs(batch, size, arena);
     try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
@@ -119,7 +120,7 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private long macs(ModelRun model) {
+  private long macs(LoadedModel model) {
     try {
       return model.dryRun(batch, size).macs();
     } catch (InputException e) {

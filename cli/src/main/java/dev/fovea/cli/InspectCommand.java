@@ -8,7 +8,7 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.kernels.WeightFormat;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Collection;
@@ -44,11 +44,10 @@ final class InspectCommand implements Callable<Integer> {
   private String converted(Checkpoint checkpoint) {
     try (var arena = Arena.ofShared()) {
       var header = ModelHeader.of(checkpoint);
-      var run = checkpoint.reading(() -> ModelRun.of(checkpoint, header, arena));
-      long computed = run.dryRun(1, 0).macs();
+      var model = checkpoint.reading(() -> LoadedModel.of(checkpoint, header, arena));
       var report = new Report(header.family(), header.config().json(), header.preprocessing().json(), header.labels().size(),
-          assumed(checkpoint), run.parameters(), computed + run.model().savedMacs(1, 0), computed,
-              rows(checkpoint.tensors().values()));
+          assumed(checkpoint), model.parameters(), model.publishedMacs(1, 0), model.dryRun(1, 0).macs(),
+          rows(checkpoint.tensors().values()));
       return json ? Output.json(report) : text(report);
     }
   }

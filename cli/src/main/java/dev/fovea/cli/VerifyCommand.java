@@ -4,7 +4,8 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.kernels.WarmUp;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
+import dev.fovea.models.Verification;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -46,7 +47,8 @@ final class VerifyCommand implements Callable<Integer> {
     try (var checkpoint = modelOptions.open(model); var against = Checkpoint.open(reference); var arena = Arena.ofShared();
         var kernels = kernelOptions.open()) {
       WarmUp.await();
-      var comparisons = checkpoint.reading(() -> against.reading(() -> ModelRun.of(checkpoint, arena).compare(against, kernels)));
+      var comparisons = checkpoint.reading(() -> against.reading(() ->
+          new Verification(LoadedModel.of(checkpoint, arena).model(), against).compare(kernels)));
       if (comparisons.isEmpty()) throw new CheckpointException(reference + ": there is no tensor 'output.*' to compare with");
       boolean passed = comparisons.stream().allMatch(c -> c.maxError() <= tolerance * Math.max(1, c.maxAbs()));
       var rows = comparisons.stream().map(c -> new Row(c.name(), c.shape(), c.maxAbs(), c.maxError())).toList();

@@ -18,7 +18,7 @@ import dev.fovea.kernels.Workers;
 import dev.fovea.models.Classification;
 import dev.fovea.models.ImageClassifier;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.channels.FileChannel;
@@ -189,7 +189,7 @@ class DemoModelTest {
     for (var residency : Residency.values())
       try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var checkpoint = Checkpoint.open(file, residency);
           var arena = Arena.ofShared(); var workspace = new Workspace(kernels)) {
-        var model = ModelRun.of(checkpoint, arena);
+        var model = LoadedModel.of(checkpoint, arena);
         var values = new TreeMap<String, float[]>();
         model.run(workspace, model.randomInputs(1, 0, arena), Probe.NONE)
             .forEach((output, tensor) -> values.put(output, tensor.toArray()));

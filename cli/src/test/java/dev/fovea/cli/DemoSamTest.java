@@ -18,10 +18,11 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPrediction;
 import dev.fovea.models.sam.MaskPredictor;
+import dev.fovea.models.sam.PointPrompt;
 import dev.fovea.models.sam.Prompt;
 import dev.fovea.models.sam.Sam;
 import dev.fovea.models.sam.SamSession;
@@ -127,7 +128,7 @@ class DemoSamTest {
   void thePartThatAPointCostsGivesTheSame() throws IOException {
     try (var in = DemoCommand.class.getResourceAsStream("demo/sam.safetensors"); var arena = Arena.ofShared();
         var workspace = new Workspace(KernelProvider.VECTOR.open(Workers.threads(2)))) {
-      var whole = ModelRun.of(Checkpoint.read("demo", in.readAllBytes()), arena);
+      var whole = LoadedModel.of(Checkpoint.read("demo", in.readAllBytes()), arena);
       var sam = (Sam) whole.model();
       var inputs = new HashMap<>(whole.randomInputs(1, 0, arena));
       inputs.put("p.input_points", Tensor.of(arena, new float[] {70, 40}, 1, 1, 1, 2));
@@ -139,7 +140,7 @@ class DemoSamTest {
           .forEach((name, tensor) -> ready.put(name, tensor.copy(arena)));
       ready.put("point", Tensor.of(arena, new float[] {70, 40}, 1, 2));
       ready.put("label", Tensor.of(arena, new float[] {1}, 1));
-      var outputs = whole.ofPoint().run(workspace, ready, Probe.NONE);
+      var outputs = PointPrompt.of(whole).run(workspace, ready, Probe.NONE);
       assertThat(outputs.get("pred_masks").toArray()).isEqualTo(expected);
       int size = sam.config().vision().imageSize();
       assertThat(outputs.get("mask").shape()).containsExactly(size, size);

@@ -1,11 +1,9 @@
 package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.models.dinov2.Dinov2;
-import dev.fovea.models.vit.ViT;
 
 /// A model that can say which of its classes a picture shows.
-public sealed interface ClassifiesPictures permits ViT, Dinov2 {
+public interface ClassifiesPictures {
   /// Number of classes; 0 where this model came without a classification head.
   int numClasses();
 

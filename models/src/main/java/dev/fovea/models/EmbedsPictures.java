@@ -2,14 +2,10 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.models.clip.Clip;
-import dev.fovea.models.dinov2.Dinov2;
-import dev.fovea.models.siglip.Siglip;
-import dev.fovea.models.vit.ViT;
 import java.util.List;
 
 /// A model that turns a picture into features of the whole and of its patches.
-public sealed interface EmbedsPictures permits ViT, Dinov2, Clip, Siglip {
+public interface EmbedsPictures {
   /// Side of a patch, in pixels; pictures are whole numbers of patches.
   int patchSize();
 

@@ -3,13 +3,11 @@ package dev.fovea.models;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.models.clip.Clip;
-import dev.fovea.models.siglip.Siglip;
 
 /// A model that puts pictures and words into one space, where what belongs together is near.
 ///
 /// Shapes: I pictures, T texts, N tokens, D dimensions of the space.
-public sealed interface JoinsPicturesAndText permits Clip, Siglip {
+public interface JoinsPicturesAndText {
   /// Whether there is an encoder of words; without one, only pictures can be embedded.
   boolean readsText();
 

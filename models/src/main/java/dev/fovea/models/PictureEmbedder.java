@@ -40,10 +40,7 @@ public final class PictureEmbedder implements AutoCloseable {
   private PictureEmbedder(OpenModel opened) {
     this.opened = opened;
     try {
-      if (!(opened.model() instanceof EmbedsPictures embeds))
-        throw new CheckpointException(opened.name() + ": expected a model that gives features of pictures, got family "
-            + opened.header().family());
-      model = embeds;
+      model = opened.model(EmbedsPictures.class, "a model that gives features of pictures");
       preprocessing = Preprocessing.of(opened.header().preprocessing());
     } catch (RuntimeException e) {
       opened.close();

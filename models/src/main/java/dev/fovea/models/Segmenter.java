@@ -36,15 +36,13 @@ public final class Segmenter implements AutoCloseable {
     this.opened = opened;
     try {
       var header = opened.header();
-      if (!(opened.model() instanceof SegmentsPictures segments))
-        throw new CheckpointException(opened.name() + ": expected a model that segments pictures, got family " + header.family());
-      int classes = segments.numClasses();
+      model = opened.model(SegmentsPictures.class, "a model that segments pictures");
+      int classes = model.numClasses();
       if (classes > MAX_CLASSES) throw new CheckpointException(opened.name() + ": " + classes + " classes are more than " + MAX_CLASSES);
       if (header.labels().size() != classes)
         throw new CheckpointException(opened.name() + ": expected " + classes + " labels, got " + header.labels().size());
       if (header.palette().size() != classes)
         throw new CheckpointException(opened.name() + ": expected " + classes + " colours in the palette, got " + header.palette().size());
-      model = segments;
       preprocessing = Preprocessing.of(header.preprocessing());
     } catch (RuntimeException e) {
       opened.close();

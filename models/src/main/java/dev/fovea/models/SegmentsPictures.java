@@ -3,11 +3,10 @@ package dev.fovea.models;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.models.segformer.Segformer;
 import java.util.Map;
 
 /// A model that can say which of its classes each pixel of a picture shows.
-public sealed interface SegmentsPictures permits Segformer {
+public interface SegmentsPictures {
   /// Number of classes.
   int numClasses();
 

@@ -8,7 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /// Who may depend on whom, what is exported, and what may not appear where.
@@ -69,6 +72,16 @@ class ArchitectureTest {
   void modelPackagesHoldModels() throws IOException {
     for (var word : new String[] {"MemorySegment", "FileChannel", "java.nio.ByteBuffer"})
       for (var file : sources("models/src/main")) assertThat(Files.readString(file)).as(file + ": " + word).doesNotContain(word);
+  }
+
+  /// The engine knows layers, pictures and files, and no family. Tokenizers are named after their vocabularies, and a WebP sample is
+  /// clipped.
+  @Test
+  void theEngineHasNoFamilies() throws IOException {
+    var family = Pattern.compile("\\w (" + Family.all().stream().map(Family::id).collect(Collectors.joining("|")) + ")\\(");
+    for (var file : sources("engine/src/main"))
+      if (Stream.of("engine/text/", "engine/image/webp/").noneMatch(file.toString().replace('\\', '/')::contains))
+        assertThat(family.matcher(Files.readString(file)).results().map(MatchResult::group)).as(file.toString()).isEmpty();
   }
 
   private static void assertNothingSays(String word, Set<String> except) throws IOException {

@@ -36,16 +36,12 @@ class PresetsTest {
       "segformer-b0, 3752694, 8.39", "segformer-b1, 13715798, 15.88", "segformer-b2, 27461974, 62.34",
       "segformer-b3, 47337814, 78.96", "segformer-b4, 64108374, 95.57", "segformer-b5, 84708694, 183.14"})
   void countsArePublishedOnes(String preset, long parameters, double gmacs) {
-    var run = ModelRun.shapesOfPreset(preset);
+    var run = LoadedModel.shapesOfPreset(preset);
     assertThat(run.parameters()).isEqualTo(parameters);
-    assertThat(publishedMacs(run, 1) / 1e9).isCloseTo(gmacs, within(Math.max(0.005, 0.0005 * gmacs)));
+    assertThat(run.publishedMacs(1, 0) / 1e9).isCloseTo(gmacs, within(Math.max(0.005, 0.0005 * gmacs)));
     // Three pictures and three texts are nine pairs.
     int pairs = preset.startsWith("clip") ? (9 - 3) * 512 : 0;
-    assertThat(publishedMacs(run, 3)).isEqualTo(3 * publishedMacs(run, 1) + pairs);
-  }
-
-  private static long publishedMacs(ModelRun run, int batch) {
-    return run.dryRun(batch, 0).macs() + run.model().savedMacs(batch, 0);
+    assertThat(run.publishedMacs(3, 0)).isEqualTo(3 * run.publishedMacs(1, 0) + pairs);
   }
 
   /// What is counted of Segment Anything is its image encoder; the whole model has the rest of the parameters, and 256 numbers
@@ -54,11 +50,11 @@ class PresetsTest {
   @CsvSource({"sam-vit-base, 89670912, 93735472, 486.0", "sam-vit-large, 308278272, 312342832, 1492.8",
       "sam-vit-huge, 637026048, 641090608, 2980.5"})
   void imageEncodersOfSegmentAnything(String preset, long parameters, long all, double gmacs) {
-    var run = ModelRun.shapesOfPreset(preset);
+    var run = LoadedModel.shapesOfPreset(preset);
     var config = (SamConfig) Family.preset(preset);
     assertThat(Weights.bind(WeightSource.shapesOnly(), w -> ImageEncoder.load(config, w)).parameters()).isEqualTo(parameters);
     assertThat(run.parameters()).isEqualTo(all + 256);
-    assertThat(publishedMacs(run, 1) / 1e9).isCloseTo(gmacs, within(0.05));
+    assertThat(run.publishedMacs(1, 0) / 1e9).isCloseTo(gmacs, within(0.05));
     assertThatThrownBy(() -> run.dryRun(1,
         512)).isInstanceOf(InputException.class).hasMessageContaining("expected pictures of 1024 pixels, got 512");
   }
@@ -66,13 +62,13 @@ class PresetsTest {
   /// 577 tokens instead of 197: the base model's parameters and 380 positions more.
   @Test
   void baseAt384() {
-    assertThat(ModelRun.shapesOfPreset("vit-base-patch16-384").parameters()).isEqualTo(86_567_656 + 380 * 768);
+    assertThat(LoadedModel.shapesOfPreset("vit-base-patch16-384").parameters()).isEqualTo(86_567_656 + 380 * 768);
   }
 
   /// 257 tokens of 384 channels: 256 patches of 588 numbers, then 12 blocks of twelve squares and two products of 257 tokens.
   @Test
   void anotherSizeKeepsTheModel() {
-    var run = ModelRun.shapesOfPreset("dinov2-small");
+    var run = LoadedModel.shapesOfPreset("dinov2-small");
     assertThat(run.dryRun(1, 224).macs()).isEqualTo(256L * 588 * 384 + 12 * (257L * 12 * 384 * 384 + 2L * 257 * 257 * 384));
     assertThat(run.model().inputs(2, 224).get("pixel_values").shape()).containsExactly(2, 3, 224, 224);
     assertThat(run.model().inputs(1, 0).get("pixel_values").shape()).containsExactly(1, 3, 518, 518);
@@ -108,7 +104,7 @@ class PresetsTest {
   @Test
   void randomWeightsRunAndThePlanReusesMemory() {
     try (var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var workspace = new Workspace(kernels)) {
-      var run = ModelRun.preset("vit-tiny-patch16-224", arena);
+      var run = LoadedModel.preset("vit-tiny-patch16-224", arena);
       var logits = run.run(workspace, run.randomInputs(1, 0, arena), Probe.NONE).get("logits");
       assertThat(logits.shape()).containsExactly(1, 1000);
       for (float x : logits.toArray()) assertThat(x).isFinite();
@@ -119,7 +115,7 @@ class PresetsTest {
 
   @Test
   void anUnknownPresetIsNamed() {
-    assertThatThrownBy(() -> ModelRun.shapesOfPreset("vit-huge")).isInstanceOf(IllegalArgumentException.class)
+    assertThatThrownBy(() -> LoadedModel.shapesOfPreset("vit-huge")).isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'vit-huge'").hasMessageContaining("vit-base-patch16-224");
   }
 }

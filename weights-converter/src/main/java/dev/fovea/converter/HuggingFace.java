@@ -129,7 +129,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
 
   private static HuggingFace clip(JsonFields config, NameMap names) {
     var clip = ClipConfig.of(config);
-    return new HuggingFace(clip, names, List.of(), Preprocessing.clip(clip.vision().imageHeight(), clip.vision().imageWidth()));
+    return new HuggingFace(clip, names, List.of(),
+        Preprocessing.centreOfShortestEdge(clip.vision().imageHeight(), clip.vision().imageWidth()));
   }
 
   /// CLIP's encoder of pictures alone, with its projection.
@@ -146,7 +147,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     if (json.get("vision_config") instanceof JsonObject vision) vision.addProperty("vision_use_head", pooling);
     var siglip = SiglipConfig.of(new JsonFields(config.where(), json));
     return new HuggingFace(siglip, timm ? TimmNames.SIGLIP : NameMap.HUGGING_FACE_SIGLIP, List.of(),
-        Preprocessing.siglip(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
+        Preprocessing.standardBicubic(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
   }
 
   /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon: it is what
@@ -176,7 +177,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var classes = checkpoint.classes();
     boolean coloured = labels.equals(classes.names()) && !classes.colours().isEmpty();
     return new HuggingFace(segformer, names.map(), labels,
-        Preprocessing.segformer(segformer.imageHeight(), segformer.imageWidth()), coloured ? classes.colours() : Palette.of(labels));
+        Preprocessing.imageNetBilinear(segformer.imageHeight(), segformer.imageWidth()),
+        coloured ? classes.colours() : Palette.of(labels));
   }
 
   private static HuggingFace bert(JsonFields config, Source checkpoint) {
@@ -199,7 +201,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var sam = SamConfig.of(config);
     var names = SamNames.of(checkpoint);
     return new HuggingFace(sam, names == null ? SamNames.HUGGING_FACE : names, List.of(),
-        Preprocessing.sam(sam.vision().imageSize()));
+        Preprocessing.paddedLongestEdge(sam.vision().imageSize()));
   }
 
   /// The config as the field `name` of another.

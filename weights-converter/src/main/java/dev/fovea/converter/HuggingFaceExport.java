@@ -60,7 +60,7 @@ public final class HuggingFaceExport {
   private static Report write(Checkpoint model, Path folder) {
     var header = ModelHeader.of(model);
     var config = Family.config(model.name(), header);
-    var form = HuggingFaceForm.of(config, header.labels());
+    var form = HuggingFaceForm.of(model.name(), config, header.labels());
     var source = new UnmappedSource(model, form.names(), new JsonFields(model.name() + ": config", config.toJson()));
     var bound = Weights.bind(source, config::load);
     var writer = new CheckpointWriter().metadata("format", "pt");

@@ -2,6 +2,7 @@ package dev.fovea.converter;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.models.ModelConfig;
@@ -40,8 +41,10 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       "used in pre-training only, but transformers may start all embeddings anew where it is missing";
   private static final int POINT_EMBEDDINGS = 4;
 
+  /// @param where what error messages call the model
   /// @param labels names of the classes, as many as there are or fewer
-  static HuggingFaceForm of(ModelConfig config, List<String> labels) {
+  /// @throws CheckpointException if the family is none of transformers'
+  static HuggingFaceForm of(String where, ModelConfig config, List<String> labels) {
     return switch (config) {
       case ViTConfig vit -> vit(vit, labels);
       case Dinov2Config dinov2 -> dinov2(dinov2, labels);
@@ -50,6 +53,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       case BertConfig bert -> bert(bert, labels);
       case SegformerConfig segformer -> segformer(segformer, labels);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
+      default -> throw new CheckpointException(where + ": family '" + config.family() + "': Hugging Face's form of it is not known");
     };
   }
 

@@ -10,6 +10,7 @@ import dev.fovea.models.Family;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// The classes of Hugging Face's that prepare pictures, each with what it does where a `preprocessor_config.json` is silent (ref:
@@ -25,6 +26,9 @@ enum ImageProcessor {
   SAM("Sam", Edge.LONGEST, 1024, Edge.LONGEST, Codes.BILINEAR, 0, 1024, Statistics.IMAGE_NET);
 
   private static final String FILE = "preprocessor_config.json";
+  /// What a family's models are published with, where their files do not say.
+  private static final Map<Family, ImageProcessor> USUAL = Map.of(Family.VIT, VIT, Family.DINOV2, BIT, Family.CLIP, CLIP,
+      Family.SIGLIP, SIGLIP, Family.SEGFORMER, SEGFORMER, Family.SAM, SAM);
 
   /// What a size is of.
   private enum Edge {
@@ -111,15 +115,9 @@ enum ImageProcessor {
   }
 
   private static ImageProcessor of(Family family) {
-    return switch (family) {
-      case VIT -> VIT;
-      case DINOV2 -> BIT;
-      case CLIP -> CLIP;
-      case SIGLIP -> SIGLIP;
-      case SEGFORMER -> SEGFORMER;
-      case SAM -> SAM;
-      case BERT -> throw new IllegalArgumentException("a BERT sees no pictures");
-    };
+    var processor = USUAL.get(family);
+    if (processor == null) throw new IllegalArgumentException("family '" + family + "' has no usual image processor");
+    return processor;
   }
 
   /// Adds what has an effect and is missing, and says older forms of sizes and statistics in today's.

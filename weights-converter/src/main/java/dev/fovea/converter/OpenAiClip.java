@@ -157,7 +157,7 @@ final class OpenAiClip {
 
   /// The centre is cut by torchvision, in OpenAI's code and in open_clip's.
   private JsonObject preprocessing(int height, int width) {
-    var json = Preprocessing.clip(height, width);
+    var json = Preprocessing.centreOfShortestEdge(height, width);
     json.addProperty("crop_rounding", "half_even");
     if (openClip == null || !openClip.has("preprocess_cfg")) return json;
     var config = openClip.object("preprocess_cfg");

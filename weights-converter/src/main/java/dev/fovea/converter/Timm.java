@@ -157,7 +157,8 @@ final class Timm {
     json.addProperty("projection_dim", shape("head.weight", 2).getFirst());
     var clip = ClipConfig.of(new JsonFields(config.where(), json));
     int height = clip.vision().imageHeight(), width = clip.vision().imageWidth();
-    return new HuggingFace(clip, TimmNames.CLIP, List.of(), preprocessing(Preprocessing.clip(height, width), height, width));
+    return new HuggingFace(clip, TimmNames.CLIP, List.of(),
+        preprocessing(Preprocessing.centreOfShortestEdge(height, width), height, width));
   }
 
   /// A projection has no bias, so timm gives it one of zeros; a classifier has learnt its own.
@@ -176,7 +177,7 @@ final class Timm {
     var siglip = SiglipConfig.of(new JsonFields(config.where(), json));
     int height = siglip.vision().imageHeight(), width = siglip.vision().imageWidth();
     return new HuggingFace(siglip, TimmNames.SIGLIP, List.of(),
-        preprocessing(Preprocessing.siglip(height, width), height, width));
+        preprocessing(Preprocessing.standardBicubic(height, width), height, width));
   }
 
   private void requireNoHead(String what) {

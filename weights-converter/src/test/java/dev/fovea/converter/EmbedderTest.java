@@ -16,11 +16,12 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.models.LoadedModel;
 import dev.fovea.models.Model;
-import dev.fovea.models.ModelRun;
-import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.PictureEmbedder.Prepared;
+import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
+import dev.fovea.models.Verification;
 import dev.fovea.models.dinov2.Dinov2;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -65,8 +66,8 @@ class EmbedderTest {
     try (var checkpoint = Checkpoint.open(convert("dinov2-tiny-registers"));
         var reference = Checkpoint.open(FIXTURES.resolve("dinov2-tiny-registers/reference.safetensors")); var arena = Arena.ofShared();
         var kernels = KernelProvider.auto(Workers.threads(1)); var workspace = new Workspace(kernels)) {
-      var run = ModelRun.of(checkpoint, arena);
-      var image = run.inputs(reference, arena).get(Model.PIXEL_VALUES);
+      var run = LoadedModel.of(checkpoint, arena);
+      var image = new Verification(run.model(), reference).inputs(arena).get(Model.PIXEL_VALUES);
       var output = workspace.run("features", image, x -> ((Dinov2) run.model()).forward(x, Probe.NONE), o -> List.of(o.lastHiddenState()));
       int patches = output.rows() * output.cols(), channels = output.lastHiddenState().dim(2);
       assertThat(output.rows()).isEqualTo(image.dim(2) / PATCH);

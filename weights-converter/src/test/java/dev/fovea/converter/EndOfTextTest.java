@@ -11,8 +11,9 @@ import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
 import dev.fovea.models.TextEmbedder;
+import dev.fovea.models.Verification;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
@@ -106,7 +107,8 @@ class EndOfTextTest {
     var golden = Renamed.FIXTURES.resolve("clip-tiny/reference.safetensors");
     try (var model = Checkpoint.open(file); var reference = Checkpoint.open(golden); var arena = Arena.ofShared();
         var kernels = KernelProvider.auto(Workers.all())) {
-      assertThatThrownBy(() -> ModelRun.of(model, arena).compare(reference, kernels)).isInstanceOf(CheckpointException.class)
+      var verification = new Verification(LoadedModel.of(model, arena).model(), reference);
+      assertThatThrownBy(() -> verification.compare(kernels)).isInstanceOf(CheckpointException.class)
           .hasMessage(golden + ": 'input.input_ids': expected token 579, the model's eos_token_id, in each text, got none in "
               + "text 0");
     }

@@ -21,7 +21,8 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
+import dev.fovea.models.Verification;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
@@ -84,7 +85,7 @@ class GoldenTest {
   static List<Comparison> compare(Path model, Path expected, KernelProvider provider, int threads) {
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(expected); var arena = Arena.ofShared();
         var kernels = provider.open(Workers.threads(threads))) {
-      return ModelRun.of(checkpoint, arena).compare(reference, kernels);
+      return new Verification(LoadedModel.of(checkpoint, arena).model(), reference).compare(kernels);
     }
   }
 
@@ -152,9 +153,10 @@ class GoldenTest {
       Residency residency) {
     try (var checkpoint = Checkpoint.open(model, residency); var reference = Checkpoint.open(reference(golden));
         var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
-      var run = ModelRun.of(checkpoint, arena);
+      var run = LoadedModel.of(checkpoint, arena);
       var outputs = new TreeMap<String, float[]>();
-      run.run(workspace, run.inputs(reference, arena), Probe.all()).forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
+      run.run(workspace, new Verification(run.model(), reference).inputs(arena), Probe.all())
+          .forEach((name, tensor) -> outputs.put(name, tensor.toArray()));
       return outputs;
     }
   }
@@ -173,8 +175,8 @@ class GoldenTest {
   private static Map<String, float[]> replayed(Path model, String golden, KernelProvider provider) {
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
         var kernels = provider.open(Workers.threads(1))) {
-      var run = ModelRun.of(checkpoint, arena);
-      var inputs = run.inputs(reference, arena);
+      var run = LoadedModel.of(checkpoint, arena);
+      var inputs = new Verification(run.model(), reference).inputs(arena);
       var shapes = new TreeMap<String, int[]>();
       inputs.forEach((name, input) -> shapes.put(name, input.shape()));
       var names = new ArrayList<String>();
@@ -213,9 +215,9 @@ class GoldenTest {
     var model = convert(golden, WeightFormat.F32);
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
         var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
-      var run = ModelRun.of(checkpoint, arena);
+      var run = LoadedModel.of(checkpoint, arena);
       var probe = Probe.all();
-      run.run(workspace, run.inputs(reference, arena), probe);
+      run.run(workspace, new Verification(run.model(), reference).inputs(arena), probe);
       var lines = new ArrayList<String>();
       probe.attentions().forEach((name, map) -> {
         int[] shape = map.weights().shape();

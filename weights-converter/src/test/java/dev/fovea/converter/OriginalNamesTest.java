@@ -15,7 +15,8 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
+import dev.fovea.models.Verification;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -166,8 +167,8 @@ class OriginalNamesTest {
     var inputs = FIXTURES.resolve(golden).resolve("reference.safetensors");
     try (var checkpoint = Checkpoint.open(target()); var reference = Checkpoint.open(inputs);
         var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
-      var run = ModelRun.of(checkpoint, arena);
-      return run.run(workspace, run.inputs(reference, arena), Probe.NONE).get("logits").toArray();
+      var run = LoadedModel.of(checkpoint, arena);
+      return run.run(workspace, new Verification(run.model(), reference).inputs(arena), Probe.NONE).get("logits").toArray();
     }
   }
 

@@ -69,7 +69,7 @@ class PublishedDefaultsTest {
 
   /// A `processor_class` is no class of pictures: the family's is taken.
   @ParameterizedTest
-  @CsvSource({"VIT,ViT", "DINOV2,Bit", "CLIP,CLIP", "SIGLIP,Siglip", "SEGFORMER,Segformer", "SAM,Sam"})
+  @CsvSource({"vit,ViT", "dinov2,Bit", "clip,CLIP", "siglip,Siglip", "segformer,Segformer", "sam,Sam"})
   void withoutAClassTheFamilys(Family family, String name) {
     for (var file : List.of("{}", "{'processor_class': 'SomeProcessor'}")) {
       var told = ImageProcessor.complete(JsonFields.parse("p", file.replace('\'', '"')), family);

@@ -20,9 +20,10 @@ import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Comparison;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.ModelRun;
+import dev.fovea.models.LoadedModel;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
+import dev.fovea.models.Verification;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
@@ -184,8 +185,8 @@ class TimmTest {
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(pictures("clip-tiny")); var arena = Arena.ofShared();
         var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
       assertThat(ModelHeader.of(checkpoint).family()).isEqualTo("vit");
-      var run = ModelRun.of(checkpoint, arena);
-      var logits = run.run(workspace, run.inputs(reference, arena), Probe.NONE).get("logits").toArray();
+      var run = LoadedModel.of(checkpoint, arena);
+      var logits = run.run(workspace, new Verification(run.model(), reference).inputs(arena), Probe.NONE).get("logits").toArray();
       var expected = imageEmbeds("clip-tiny");
       for (int row = 0; row < 2; row++) {
         double square = 0;

@@ -130,21 +130,21 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return json(height, width, 3, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
   }
 
-  /// The JSON that [#of] reads, for SegFormer: a bilinear resize to this size and a normalisation by ImageNet's statistics.
-  public static JsonObject segformer(int height, int width) {
+  /// The JSON that [#of] reads, for a bilinear resize to this size and a normalisation by ImageNet's statistics.
+  public static JsonObject imageNetBilinear(int height, int width) {
     var json = imageNet(height, width);
     json.addProperty("resample", 2);
     return json;
   }
 
-  /// The JSON that [#of] reads, for SigLIP: a bicubic resize to this size and the usual normalisation to `[-1, 1]`.
-  public static JsonObject siglip(int height, int width) {
+  /// The JSON that [#of] reads, for a bicubic resize to this size and the usual normalisation to `[-1, 1]`.
+  public static JsonObject standardBicubic(int height, int width) {
     return json(height, width, 3, new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5});
   }
 
-  /// The JSON that [#of] reads, for CLIP: a bicubic resize of the shorter side, the centre of this size, and a normalisation by
-  /// the statistics of what CLIP was trained on.
-  public static JsonObject clip(int height, int width) {
+  /// The JSON that [#of] reads, for a bicubic resize of the shorter side, the centre of this size, and a normalisation by the
+  /// statistics of pictures from the web (ref: openai/CLIP, `clip/clip.py`, `_transform`).
+  public static JsonObject centreOfShortestEdge(int height, int width) {
     var json = json(height, width, 3, new double[] {0.48145466, 0.4578275, 0.40821073}, new double[] {0.26862954, 0.26130258, 0.27577711});
     json.add("crop_size", json.remove("size"));
     json.addProperty("do_center_crop", true);
@@ -154,9 +154,9 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return json;
   }
 
-  /// The JSON that [#of] reads, for Segment Anything: a bilinear resize of the longer side, a normalisation by ImageNet's
-  /// statistics, and zeros below or on the right up to a square.
-  public static JsonObject sam(int size) {
+  /// The JSON that [#of] reads, for a bilinear resize of the longer side, a normalisation by ImageNet's statistics, and
+  /// zeros below or on the right up to a square.
+  public static JsonObject paddedLongestEdge(int size) {
     var json = json(size, size, 2, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
     json.add("pad_size", json.remove("size"));
     json.addProperty("do_pad", true);

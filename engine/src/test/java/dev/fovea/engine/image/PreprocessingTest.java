@@ -138,7 +138,7 @@ class PreprocessingTest {
   /// A digit of 28 × 28, a strip, a dot: what counts is the size that the model sees.
   @Test
   void whatTheResizeEnlargesIsNotSmall() {
-    var clip = Preprocessing.of(new JsonFields("clip", Preprocessing.clip(224, 224)));
+    var clip = Preprocessing.of(new JsonFields("clip", Preprocessing.centreOfShortestEdge(224, 224)));
     for (var picture : new Picture[] {grid(28, 28), grid(640, 20), grid(20, 640), grid(1, 1)}) {
       var input = clip.apply(picture, 32);
       assertThat(new int[] {input.height(), input.width()}).containsExactly(224, 224);

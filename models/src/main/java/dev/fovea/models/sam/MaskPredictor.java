@@ -2,15 +2,10 @@ package dev.fovea.models.sam;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Preprocessing;
-import dev.fovea.engine.tensor.Constants;
-import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.Workers;
-import dev.fovea.models.ModelRun;
-import java.lang.foreign.Arena;
+import dev.fovea.models.OpenModel;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -19,32 +14,17 @@ import java.util.Map;
 public final class MaskPredictor implements AutoCloseable {
   private static final String FINGERPRINT = "image_encoder.pos_embed";
 
-  private final Checkpoint checkpoint;
-  private final Arena arena = Arena.ofShared();
-  private final Kernels kernels;
-  private final boolean ownsKernels;
+  private final OpenModel opened;
   private final Sam model;
-  private final long parameters;
   private final Preprocessing preprocessing;
-  private final Constants constants = new Constants(Constants.DEFAULT_BYTES);
-  private boolean closed;
 
-  private MaskPredictor(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
-    this.checkpoint = checkpoint;
-    this.kernels = kernels;
-    this.ownsKernels = ownsKernels;
+  private MaskPredictor(OpenModel opened) {
+    this.opened = opened;
     try {
-      var header = ModelHeader.of(checkpoint);
-      var loaded = ModelRun.of(checkpoint, header, arena);
-      if (!(loaded.model() instanceof Sam sam))
-        throw new CheckpointException(checkpoint.name() + ": expected a Segment Anything model, got family " + header.family());
-      model = sam;
-      parameters = loaded.parameters();
-      preprocessing = Preprocessing.of(header.preprocessing());
+      model = opened.model(Sam.class, "a Segment Anything model");
+      preprocessing = Preprocessing.of(opened.header().preprocessing());
     } catch (RuntimeException e) {
-      arena.close();
-      checkpoint.close();
-      if (ownsKernels) kernels.close();
+      opened.close();
       throw e;
     }
   }
@@ -63,55 +43,44 @@ public final class MaskPredictor implements AutoCloseable {
   /// @throws CheckpointException if there is no such file, or it is no Segment Anything model, or does not
   ///     fit in memory
   public static MaskPredictor open(Path file, Residency residency) {
-    var checkpoint = Checkpoint.open(file, residency);
-    return new MaskPredictor(checkpoint, KernelProvider.auto(Workers.all()), true);
+    return new MaskPredictor(OpenModel.open(file, residency));
   }
 
   /// A predictor over an open checkpoint, which it closes, and kernels, which it leaves open.
   ///
   /// @throws CheckpointException if it is no Segment Anything model
   public static MaskPredictor of(Checkpoint checkpoint, Kernels kernels) {
-    return new MaskPredictor(checkpoint, kernels, false);
+    return new MaskPredictor(OpenModel.of(checkpoint, kernels));
   }
 
   /// A session about one picture at a time.
   ///
   /// @throws IllegalStateException if the predictor is closed
   public SamSession session() {
-    if (closed) throw new IllegalStateException(checkpoint.name() + ": the predictor is closed");
-    return new SamSession(this);
+    return new SamSession(this, opened.workspace());
   }
 
   Sam model() {
     return model;
   }
 
-  Kernels kernels() {
-    return kernels;
-  }
-
   Checkpoint checkpoint() {
-    return checkpoint;
+    return opened.checkpoint();
   }
 
   Preprocessing preprocessing() {
     return preprocessing;
   }
 
-  /// What the sessions compute once for all of them.
-  Constants constants() {
-    return constants;
-  }
-
   /// What tells a picture's embedding by this model from another's.
   Map<String, String> fingerprint() {
     return Map.of("config", model.config().toJson().toString(), "model",
-        Long.toHexString(checkpoint.tensor(FINGERPRINT).checksum()));
+        Long.toHexString(opened.checkpoint().tensor(FINGERPRINT).checksum()));
   }
 
   /// How many numbers the model has.
   public long parameters() {
-    return parameters;
+    return opened.parameters();
   }
 
   /// Height and width of the masks that prompts may hold.
@@ -122,10 +91,6 @@ public final class MaskPredictor implements AutoCloseable {
   /// Closes the model file; closing twice is harmless.
   @Override
   public void close() {
-    if (closed) return;
-    closed = true;
-    checkpoint.close();
-    arena.close();
-    if (ownsKernels) kernels.close();
+    opened.close();
   }
 }

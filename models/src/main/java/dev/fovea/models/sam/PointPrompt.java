@@ -3,6 +3,7 @@ package dev.fovea.models.sam;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.LoadedModel;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import java.util.LinkedHashMap;
@@ -17,6 +18,15 @@ import java.util.Map;
 /// @param sam the model that the decoder belongs to
 public record PointPrompt(Sam sam) implements Model {
   private static final String MAP = "map", KEYS = "keys", VALUES = "values", QUERIES = "queries", POINT = "point", LABEL = "label";
+
+  /// Segment Anything's light part with the parameters of the whole.
+  ///
+  /// @throws IllegalArgumentException if this is another model
+  public static LoadedModel of(LoadedModel whole) {
+    if (!(whole.model() instanceof Sam sam))
+      throw new IllegalArgumentException("only a Segment Anything model takes points, and " + whole.name() + " is none");
+    return new LoadedModel(whole.name() + ", a point", new PointPrompt(sam), whole.parameters());
+  }
 
   /// The map `[N, C]`, the first layer's projections of it, `[N, I]` each, and a point.
   @Override

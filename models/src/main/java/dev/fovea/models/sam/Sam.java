@@ -7,6 +7,8 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.SavesMacs;
+import dev.fovea.models.TakesPrompts;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -21,7 +23,7 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// Shapes: S × S pixels, G × G places of the map, C channels, M masks.
 public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder promptEncoder,
-    MaskDecoder maskDecoder) implements Model {
+    MaskDecoder maskDecoder) implements Model, TakesPrompts, SavesMacs {
 
   private static final String EMBEDDINGS = "image_embeddings";
   private static final String POINTS = "input_points", LABELS = "input_labels", BOXES = "input_boxes", MASKS = "input_masks";

@@ -54,9 +54,10 @@ public final class SamSession implements AutoCloseable {
   private record Embedding(Arena arena, int width, int height, Tensor map, @Nullable String picture,
       MaskDecoder.ProjectedMap decoded) {}
 
-  SamSession(MaskPredictor predictor) {
+  /// @param workspace its own, which it closes
+  SamSession(MaskPredictor predictor, Workspace workspace) {
     this.predictor = predictor;
-    workspace = new Workspace(predictor.kernels(), Progress.NONE, predictor.constants());
+    this.workspace = workspace;
   }
 
   /// Sees a picture; what was seen before is forgotten.

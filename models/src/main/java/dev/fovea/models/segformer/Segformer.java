@@ -17,6 +17,7 @@ import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Window;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.SavesMacs;
 import dev.fovea.models.SegmentsPictures;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,7 +31,7 @@ import org.jetbrains.annotations.Nullable;
 /// `models/segformer/modeling_segformer.py`).
 ///
 /// Shapes: B batch, H × W samples of a stage's map, N = H · W tokens, C channels of a stage, D channels of the head.
-public record Segformer(SegformerConfig config, List<Stage> stages, Head head) implements Model, SegmentsPictures {
+public record Segformer(SegformerConfig config, List<Stage> stages, Head head) implements Model, SegmentsPictures, SavesMacs {
 
   /// What a pass computes.
   ///

@@ -1,0 +1,117 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWeights;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.RandomWeights;
+import dev.fovea.engine.checkpoint.WeightSource;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.Recording;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/// A model with its parameters, ready for passes in a [Workspace]: of a file, of a published size, or one that the caller wrote.
+///
+/// ```java
+/// var model = new LoadedModel("mine", new MyModel(weights), parameters);
+/// try (var workspace = new Workspace(kernels)) {
+///   var outputs = model.run(workspace, model.randomInputs(1, 0, arena), Probe.NONE);
+/// }
+/// ```
+///
+/// @param name the file or the preset, for messages and reports
+/// @param parameters how many numbers it has
+public record LoadedModel(String name, Model model, long parameters) {
+  /// The model in a file.
+  ///
+  /// @param arena owns what has to be copied
+  /// @throws CheckpointException if the file holds no model that is known
+  public static LoadedModel of(Checkpoint checkpoint, Arena arena) {
+    return of(checkpoint, ModelHeader.of(checkpoint), arena);
+  }
+
+  /// The model in a file whose header has been read.
+  ///
+  /// @param arena owns what has to be copied
+  /// @throws CheckpointException if the file holds no model that is known
+  public static LoadedModel of(Checkpoint checkpoint, ModelHeader header, Arena arena) {
+    return of(checkpoint.name(), Family.config(checkpoint.name(), header), new CheckpointWeights(checkpoint, arena));
+  }
+
+  /// A published size with random parameters.
+  ///
+  /// @throws IllegalArgumentException if there is no such preset
+  public static LoadedModel preset(String name, Arena arena) {
+    return of(name, Family.preset(name), new RandomWeights(arena, 1));
+  }
+
+  /// A published size with parameters that have shapes and no memory, for counting.
+  ///
+  /// @throws IllegalArgumentException if there is no such preset
+  public static LoadedModel shapesOfPreset(String name) {
+    return of(name, Family.preset(name), WeightSource.shapesOnly());
+  }
+
+  /// A model of these sizes, whose parameters are those of `source`.
+  ///
+  /// @throws CheckpointException that lists every missing, misshapen and unused parameter
+  public static LoadedModel of(String name, ModelConfig config, WeightSource source) {
+    var bound = Weights.bind(source, config::load);
+    return new LoadedModel(name, bound.model(), bound.parameters());
+  }
+
+  /// What a forward pass does.
+  ///
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  /// @throws InputException if the model cannot take pictures of that size
+  public Recording dryRun(int batch, int size) {
+    var shapes = new LinkedHashMap<String, int[]>();
+    model.inputs(batch, size).forEach((name, input) -> shapes.put(name, input.shape()));
+    return Workspace.dryRun(shapes, inputs -> model.outputs(inputs, Probe.NONE), Map::values);
+  }
+
+  /// Multiply-accumulates of the published architecture, which may be more than those of [#dryRun].
+  ///
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  /// @throws InputException if the model cannot take pictures of that size
+  public long publishedMacs(int batch, int size) {
+    return dryRun(batch, size).macs() + (model instanceof SavesMacs saves ? saves.savedMacs(batch, size) : 0);
+  }
+
+  /// Inputs for measuring, always the same: samples in `[-1, 1)`, any tokens, none of them padding.
+  ///
+  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  /// @param arena owns them
+  public Map<String, Tensor> randomInputs(int batch, int size, Arena arena) {
+    var random = new SplittableRandom(1);
+    var inputs = new LinkedHashMap<String, Tensor>();
+    model.inputs(batch, size).forEach((name, input) -> {
+      var values = new float[Math.toIntExact(Arrays.stream(input.shape()).asLongStream().reduce(1, Math::multiplyExact))];
+      for (int i = 0; i < values.length; i++)
+        values[i] = switch (input.kind()) {
+          case PIXELS, COORDINATES -> (float) random.nextDouble(-1, 1);
+          case TOKENS -> random.nextInt(input.vocabulary());
+          case MASK -> 0;
+        };
+      inputs.put(name, Tensor.of(arena, values, input.shape()));
+    });
+    return inputs;
+  }
+
+  /// Runs the model.
+  ///
+  /// @param probe keeps hidden states and attention maps by name; what it keeps is among the outputs
+  /// @return its outputs by name, valid until the next pass in `workspace`
+  /// @throws InputException if an input has a shape that the model cannot take
+  public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Probe probe) {
+    return workspace.run(probe, inputs, given -> model.outputs(given, probe), Map::values);
+  }
+}

@@ -1,0 +1,124 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.image.Preprocessing.Size;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.Kernels;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jetbrains.annotations.Nullable;
+
+/// A model beside what another implementation computed: a reference holds inputs as `input.*` and the outputs to reach as
+/// `output.*`, under the names of [Model].
+///
+/// @param reference stays open while the verification is used
+public record Verification(Model model, Checkpoint reference) {
+  private static final String INPUT = "input.", OUTPUT = "output.";
+  private static final String SEGMENTATION = "segmentation", UPSAMPLED_LOGITS = "upsampled_logits";
+
+  /// Runs the model on every `input.*` of the reference and compares every `output.*`.
+  ///
+  /// @throws CheckpointException if an input is missing, unknown or of a wrong shape, or an output is unknown or of another shape
+  public List<Comparison> compare(Kernels kernels) {
+    try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
+      var size = pictureSize();
+      var probe = Probe.of(Set.copyOf(names(OUTPUT))::contains);
+      var ours = workspace.run("comparison", inputs(arena), given -> withMaps(model.outputs(given, probe), size), Map::values);
+      return names(OUTPUT).stream().map(name -> {
+        var expected = reference.tensor(OUTPUT + name);
+        var actual = ours.get(name);
+        if (actual == null)
+          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model has no such output");
+        if (!expected.shape().equals(Arrays.stream(actual.shape()).mapToObj(i -> (long) i).toList()))
+          throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual
+              + ", the reference holds " + expected.shape());
+        return name.equals(SEGMENTATION) ? Comparison.ofClasses(name, actual, expected.toFloats(), ours.get(UPSAMPLED_LOGITS))
+            : Comparison.of(name, actual, expected.toFloats());
+      }).toList();
+    } catch (InputException e) {
+      throw new CheckpointException(reference.name() + ": " + e.getMessage(), e);
+    }
+  }
+
+  private Map<String, Tensor> withMaps(Map<String, Tensor> outputs, @Nullable Size size) {
+    if (size == null || !(model instanceof SegmentsPictures segments)) return outputs;
+    var all = new LinkedHashMap<>(outputs);
+    all.putAll(segments.atPictureSize(outputs, size));
+    return all;
+  }
+
+  /// The size of the pictures that the reference has maps for, or null where it has none.
+  private @Nullable Size pictureSize() {
+    var map = reference.tensors().get(OUTPUT + SEGMENTATION);
+    if (map == null) map = reference.tensors().get(OUTPUT + UPSAMPLED_LOGITS);
+    if (map == null || map.shape().size() < 2) return null;
+    var shape = map.shape().reversed();
+    return new Size(Math.toIntExact(shape.get(0)), Math.toIntExact(shape.get(1)));
+  }
+
+  /// The model's inputs, from the `input.*` of the reference.
+  ///
+  /// @param arena owns them
+  /// @throws CheckpointException if an input is missing or unknown, or holds a token that the model does not know
+  public Map<String, Tensor> inputs(Arena arena) {
+    var given = Set.copyOf(names(INPUT));
+    var known = model instanceof TakesPrompts prompted ? prompted.inputs(given) : model.inputs(1, 0);
+    for (var name : given)
+      if (!known.containsKey(name))
+        throw new CheckpointException(reference.name() + ": '" + INPUT + name + "': the model has no such input");
+    var inputs = new LinkedHashMap<String, Tensor>();
+    known.forEach((name, input) -> {
+      boolean isGiven = input.like() == null || reference.tensors().containsKey(INPUT + name);
+      var stored = reference.tensor(INPUT + (isGiven ? name : input.like()));
+      var values = stored.toFloats();
+      if (!isGiven) Arrays.fill(values, input.otherwise());
+      check(reference.name() + ": '" + INPUT + name + "'", input, values);
+      if (input.kind() == ModelInput.Kind.TOKENS && model instanceof JoinsPicturesAndText joins && joins.endOfText() >= 0)
+        requireEnds(reference.name() + ": '" + INPUT + name + "'", values, Math.toIntExact(stored.shape().getLast()),
+            joins.endOfText());
+      inputs.put(name, Tensor.of(arena, values, stored.shape().stream().mapToInt(Math::toIntExact).toArray()));
+    });
+    return inputs;
+  }
+
+  /// Checks that each text of `tokens` has the one that ends it.
+  private static void requireEnds(String where, float[] values, int tokens, int end) {
+    for (int text = 0; text < values.length; text += tokens) {
+      boolean ends = false;
+      for (int i = text; i < text + tokens; i++) ends |= values[i] == end;
+      if (!ends)
+        throw new CheckpointException(where + ": expected token " + end
+            + ", the model's eos_token_id, in each text, got none in text " + text / tokens);
+    }
+  }
+
+  /// Checks token numbers, and makes of a mask what is added to scores.
+  private static void check(String where, ModelInput input, float[] values) {
+    for (int i = 0; i < values.length; i++)
+      switch (input.kind()) {
+        case PIXELS, COORDINATES -> { }
+        case TOKENS -> {
+          if (!(values[i] >= 0 && values[i] < input.vocabulary() && values[i] == (int) values[i]))
+            throw new CheckpointException(where + ": expected tokens from 0 to " + (input.vocabulary() - 1) + ", got " + values[i]);
+        }
+        case MASK -> {
+          if (values[i] != 0 && values[i] != 1) throw new CheckpointException(where + ": expected 0 or 1, got " + values[i]);
+          values[i] = values[i] == 1 ? 0 : Float.NEGATIVE_INFINITY;
+        }
+      }
+  }
+
+  /// What follows `prefix` in the names of the reference's tensors.
+  private List<String> names(String prefix) {
+    return reference.tensors().keySet().stream().filter(name -> name.startsWith(prefix))
+        .map(name -> name.substring(prefix.length())).sorted().toList();
+  }
+}
