@@ -1,5 +1,9 @@
 package dev.fovea.engine.image.webp;
 
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.jetbrains.annotations.Nullable;
+
 /// A canonical prefix code as tables: the first bits look up a symbol, or a second table for the bits that follow (RFC 9649,
 /// section 3.7.2).
 ///
@@ -10,6 +14,14 @@ final class PrefixCode {
   /// An entry is a symbol above its length, or the place of a second table above the bits of both.
   private static final int LENGTH_BITS = 4;
   private static final int LENGTH = (1 << LENGTH_BITS) - 1;
+  private static final String NO_SYMBOL = "the lossless picture is broken: a prefix code has no symbol";
+  private static final String TOO_MANY = "the lossless picture is broken: a prefix code has more symbols than bit strings";
+  private static final String INCOMPLETE = "the lossless picture is broken: a prefix code is incomplete";
+  /// No alphabet has as many as `1 << 12` symbols.
+  private static final int LONGEST_FLAT = 11;
+  /// By length, the complete code whose symbols all have it; null for 0.
+  private static final PrefixCode[] FLAT = IntStream.rangeClosed(0, LONGEST_FLAT).mapToObj(PrefixCode::ofLength)
+      .toArray(PrefixCode[]::new);
 
   private final char[] table;
   private final int rootBits;
@@ -38,6 +50,26 @@ final class PrefixCode {
     return new PrefixCode(table(counts, sorted, longest, rootBits), rootBits);
   }
 
+  private static @Nullable PrefixCode ofLength(int length) {
+    if (length == 0) return null;
+    int[] lengths = new int[1 << length];
+    Arrays.fill(lengths, length);
+    return of(lengths, lengths.length);
+  }
+
+  /// The code whose symbols are `[0, count)`, each with this length. A few bits of a picture ask for one of 2,048 symbols, so that
+  /// it is built once for all pictures.
+  ///
+  /// @param count at least 2 and less than `1 << 12`
+  /// @param length 0 to [#MAX_LENGTH]
+  /// @throws WebpException if it is no complete code
+  static PrefixCode flat(int count, int length) {
+    if (length == 0) throw new WebpException(NO_SYMBOL);
+    if (count > 1 << length) throw new WebpException(TOO_MANY);
+    if (count < 1 << length) throw new WebpException(INCOMPLETE);
+    return FLAT[length];
+  }
+
   /// Whether these lengths make a code; refuses what [#of] refuses, without its tables.
   static void check(int[] lengths, int alphabet) {
     counts(lengths, alphabet);
@@ -48,14 +80,14 @@ final class PrefixCode {
     int[] counts = new int[MAX_LENGTH + 1];
     for (int symbol = 0; symbol < alphabet; symbol++) counts[lengths[symbol]]++;
     int symbols = alphabet - counts[0];
-    if (symbols == 0) throw new WebpException("the lossless picture is broken: a prefix code has no symbol");
+    if (symbols == 0) throw new WebpException(NO_SYMBOL);
     if (symbols == 1) return counts;
     int open = 1;
     for (int length = 1; length <= MAX_LENGTH; length++) {
       open = 2 * open - counts[length];
-      if (open < 0) throw new WebpException("the lossless picture is broken: a prefix code has more symbols than bit strings");
+      if (open < 0) throw new WebpException(TOO_MANY);
     }
-    if (open > 0) throw new WebpException("the lossless picture is broken: a prefix code is incomplete");
+    if (open > 0) throw new WebpException(INCOMPLETE);
     return counts;
   }
 

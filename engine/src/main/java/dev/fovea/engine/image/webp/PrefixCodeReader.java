@@ -1,6 +1,7 @@
 package dev.fovea.engine.image.webp;
 
 import java.util.Arrays;
+import org.jetbrains.annotations.Nullable;
 
 /// Reads prefix codes as they are stored: one or two symbols, or the length of each symbol in a prefix code of its own (RFC 9649,
 /// section 3.7.2.1).
@@ -25,21 +26,25 @@ final class PrefixCodeReader {
   ///
   /// @throws WebpException if it is no complete code, or the data end
   PrefixCode read(int alphabet) {
-    readLengths(alphabet);
-    return PrefixCode.of(lengths, alphabet);
+    var flat = readLengths(alphabet);
+    return flat == null ? PrefixCode.of(lengths, alphabet) : flat;
   }
 
   /// Passes over a code that no pixel uses, and refuses what [#read] refuses.
   void skip(int alphabet) {
-    readLengths(alphabet);
-    PrefixCode.check(lengths, alphabet);
+    if (readLengths(alphabet) == null) PrefixCode.check(lengths, alphabet);
   }
 
-  private void readLengths(int alphabet) {
-    Arrays.fill(lengths, 0);
+  /// Reads into [#lengths].
+  ///
+  /// @return the code if all its symbols have the same length, which is then in no [#lengths]; else null
+  private @Nullable PrefixCode readLengths(int alphabet) {
+    Arrays.fill(lengths, 0, Math.max(SIMPLE_SYMBOLS, alphabet), 0);
+    PrefixCode flat = null;
     if (bits.flag()) simple();
-    else coded(alphabet);
+    else flat = coded(alphabet);
     bits.requireEnough();
+    return flat;
   }
 
   private void simple() {
@@ -48,7 +53,8 @@ final class PrefixCodeReader {
     if (two) lengths[bits.read(8)] = 1;
   }
 
-  private void coded(int alphabet) {
+  /// The code of lengths, and then the lengths or, where that has but one symbol, the code that it makes of all symbols.
+  private @Nullable PrefixCode coded(int alphabet) {
     int[] ofLengths = new int[ORDER.length];
     int count = 4 + bits.read(4);
     for (int i = 0; i < count; i++) ofLengths[ORDER[i]] = bits.read(3);
@@ -56,6 +62,17 @@ final class PrefixCodeReader {
     int left = bits.flag() ? 2 + bits.read(2 + 2 * bits.read(3)) : alphabet;
     if (left > alphabet)
       throw new WebpException("the lossless picture is broken: a prefix code has " + left + " lengths for " + alphabet + " symbols");
+    if (code.isSingle()) {
+      bits.requireEnough();
+      int length = code.read(bits);
+      if (length < REPEAT_LAST) return PrefixCode.flat(left, length);
+    }
+    lengths(code, left, alphabet);
+    return null;
+  }
+
+  /// @param left how many lengths and repetitions there are at most
+  private void lengths(PrefixCode code, int left, int alphabet) {
     int last = FIRST_LAST_LENGTH;
     for (int symbol = 0; symbol < alphabet && left > 0; left--) {
       bits.fill();
