@@ -200,6 +200,34 @@ class OperationTest {
     }
   }
 
+  /// A step that is bound once follows the length from run to run, and what lies beyond it plays no part, not even NaN.
+  @ParameterizedTest
+  @EnumSource
+  void aBoundStepFollowsTheLength(KernelProvider provider) {
+    int heads = 2, capacity = 1100, depth = 40;
+    var buffers = new Buffers(6);
+    var q = Matrices.dense(buffers.normal((long) heads * depth), heads, 1, depth);
+    MemorySegment k = buffers.normal((long) heads * capacity * depth), v = buffers.normal((long) heads * capacity * depth);
+    MemorySegment keys = empty((long) heads * capacity * depth), values = empty((long) heads * capacity * depth), length = empty(1);
+    MemorySegment expected = empty((long) heads * depth), actual = empty((long) heads * depth);
+    try (var kernels = provider.open(Workers.threads(2))) {
+      var step = kernels.bind(new Operation.Attention(q, Matrices.dense(keys, heads, capacity, depth),
+          Matrices.dense(values, heads, capacity, depth), AttentionMask.cached(length), Matrices.dense(actual, heads, 1, depth), 0.2f));
+      for (int count : new int[] {1, 7, 8, 40, 513, 1024, 1100, 3}) {
+        for (long i = 0; i < (long) heads * capacity * depth; i++) {
+          boolean isThere = i / depth % capacity < count;
+          Buffers.set(keys, i, isThere ? Buffers.get(k, i) : Float.NaN);
+          Buffers.set(values, i, isThere ? Buffers.get(v, i) : Float.NaN);
+        }
+        Buffers.set(length, 0, count);
+        step.run();
+        kernels.run(new Operation.Attention(q, Matrices.dense(k, heads, capacity, depth).firstRows(count),
+            Matrices.dense(v, heads, capacity, depth).firstRows(count), AttentionMask.NONE, Matrices.dense(expected, heads, 1, depth), 0.2f));
+        assertThat(floats(actual)).as("%d keys", count).isEqualTo(floats(expected));
+      }
+    }
+  }
+
   @Test
   void aRecordingRunsWithoutTheModel() {
     // x -> y = 2 x, an input of one name and a buffer between; the second operation reads the first one's result.
