@@ -170,8 +170,9 @@ class RecognitionTest {
   @Test
   void aConfigElsewhere() throws IOException {
     var beside = folder.resolve("beside.safetensors");
-    Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), folder.resolve("model.safetensors"));
-    Converter.convert(folder, beside, Conversion.to(WeightFormat.F32).withConfig(FIXTURES.resolve("vit-tiny/config.json")));
+    var bare = Files.createDirectory(folder.resolve("bare"));
+    Files.copy(FIXTURES.resolve("vit-tiny/model.safetensors"), bare.resolve("model.safetensors"));
+    Converter.convert(bare, beside, Conversion.to(WeightFormat.F32).withConfig(FIXTURES.resolve("vit-tiny/config.json")));
     var whole = folder.resolve("whole.safetensors");
     Files.createDirectory(folder.resolve("whole"));
     for (var file : new String[] {"config.json", "model.safetensors"})

@@ -24,7 +24,9 @@ import dev.fovea.models.LoadedModel;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
 import dev.fovea.models.Verification;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -231,13 +233,14 @@ class TimmTest {
 
   /// A preset's sizes for timm's names.
   @Test
-  void siglipPreset() {
-    siglip().write(folder.resolve("model.safetensors"));
+  void siglipPreset() throws IOException {
+    var source = Files.createDirectory(folder.resolve("source"));
+    siglip().write(source.resolve("model.safetensors"));
     var conversion = Conversion.to(WeightFormat.F32).withPreset("siglip-base-patch16-224");
-    assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), conversion))
+    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), conversion))
         .isInstanceOf(CheckpointException.class)
         .hasMessageContaining("'pos_embed': expected visual.pos_embed [196, 768], got [1, 16, 48]");
-    assertThatThrownBy(() -> Converter.convert(folder, folder.resolve("out.safetensors"), WeightFormat.F32))
+    assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), WeightFormat.F32))
         .hasMessageContaining("tensors such as 'attn_pool.latent' are a siglip's but do not tell all sizes; give --config FILE");
   }
 
