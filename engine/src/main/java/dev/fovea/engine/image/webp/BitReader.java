@@ -52,6 +52,12 @@ final class BitReader {
     if (8L * (at - from) - held > limit) throw new WebpException("the lossless picture is cut: its data end before its last pixel");
   }
 
+  /// What to throw where the bits say what they must not: that they are cut, if they come from behind the end.
+  WebpException broken(String what) {
+    requireEnough();
+    return new WebpException("the lossless picture is broken: " + what);
+  }
+
   /// The next `count` bits without using them up, out of those that [#fill] brought.
   int peek(int count) {
     return (int) window & (1 << count) - 1;

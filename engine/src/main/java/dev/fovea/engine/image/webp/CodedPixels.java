@@ -26,8 +26,7 @@ final class CodedPixels {
   /// @param mayHaveBlocks whether it is the picture itself, which may have blocks with codes of their own
   static CodedPixels read(BitReader bits, int width, int height, boolean mayHaveBlocks) {
     int cacheBits = bits.flag() ? bits.read(4) : -1;
-    if (cacheBits == 0 || cacheBits > MAX_CACHE_BITS)
-      throw new WebpException("the lossless picture is broken: expected a colour cache of 1 to 11 bits, got " + cacheBits);
+    if (cacheBits == 0 || cacheBits > MAX_CACHE_BITS) throw bits.broken("expected a colour cache of 1 to 11 bits, got " + cacheBits);
     var cache = cacheBits < 0 ? null : new ColourCache(cacheBits);
     return new CodedPixels(bits, width, height, cache, CodeBlocks.read(bits, width, height, cache == null ? 0 : 1 << cacheBits,
         mayHaveBlocks));
@@ -82,10 +81,8 @@ final class CodedPixels {
     int length = number(lengthPrefix);
     bits.fill();
     int distance = Near.distance(number(codes.distance().read(bits)), width);
-    if (distance > at)
-      throw new WebpException("the lossless picture is broken: pixels before the first one are copied");
-    if (length > pixels.length - at)
-      throw new WebpException("the lossless picture is broken: pixels are copied to behind the last one");
+    if (distance > at) throw bits.broken("pixels before the first one are copied");
+    if (length > pixels.length - at) throw bits.broken("pixels are copied to behind the last one");
     for (int to = at; to < at + length; to++) add(pixels, to, pixels[to - distance]);
     return length;
   }

@@ -22,7 +22,7 @@ final class LosslessDecoder {
     int codedWidth = width;
     for (int seen = 0; bits.flag(); ) {
       int type = bits.read(2);
-      if ((seen >> type & 1) != 0) throw new WebpException("the lossless picture is broken: a transform occurs twice");
+      if ((seen >> type & 1) != 0) throw bits.broken("a transform occurs twice");
       seen |= 1 << type;
       var transform = transform(type, bits, codedWidth);
       transforms.add(transform);

@@ -58,10 +58,10 @@ final class PrefixCodeReader {
     int[] ofLengths = new int[ORDER.length];
     int count = 4 + bits.read(4);
     for (int i = 0; i < count; i++) ofLengths[ORDER[i]] = bits.read(3);
+    bits.requireEnough();
     var code = PrefixCode.of(ofLengths, ofLengths.length);
     int left = bits.flag() ? 2 + bits.read(2 + 2 * bits.read(3)) : alphabet;
-    if (left > alphabet)
-      throw new WebpException("the lossless picture is broken: a prefix code has " + left + " lengths for " + alphabet + " symbols");
+    if (left > alphabet) throw bits.broken("a prefix code has " + left + " lengths for " + alphabet + " symbols");
     if (code.isSingle()) {
       bits.requireEnough();
       int length = code.read(bits);
@@ -83,8 +83,7 @@ final class PrefixCodeReader {
         continue;
       }
       int times = length == REPEAT_LAST ? 3 + bits.read(2) : length == SHORT_ZEROS ? 3 + bits.read(3) : 11 + bits.read(7);
-      if (times > alphabet - symbol)
-        throw new WebpException("the lossless picture is broken: a prefix code has lengths for more than " + alphabet + " symbols");
+      if (times > alphabet - symbol) throw bits.broken("a prefix code has lengths for more than " + alphabet + " symbols");
       Arrays.fill(lengths, symbol, symbol + times, length == REPEAT_LAST ? last : 0);
       symbol += times;
     }

@@ -93,7 +93,7 @@ class WebpFileTest {
     assertRefused("the alpha plane is cut: 3 bytes for 2x2 pixels", Riff.vp8x(16, 2, 2), alpha, lossy(2, 2));
     assertRefused("the alpha plane is cut: 1 bytes are less than its header", Riff.vp8x(16, 2, 2), missing, lossy(2, 2));
     assertRefused("the alpha plane has an unknown form: 0x02", Riff.vp8x(16, 2, 2), unknown, lossy(2, 2));
-    assertRefused("the lossy picture is cut: it ends before the last of its 1 partitions", Riff.vp8x(0, 2, 2), alpha, lossy(2, 2));
+    assertRefused("the lossy picture is cut: a partition ends before its last macroblock", Riff.vp8x(0, 2, 2), alpha, lossy(2, 2));
   }
 
   /// Around the frame, the canvas is black; the second frame is not shown.

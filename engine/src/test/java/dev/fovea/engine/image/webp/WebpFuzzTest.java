@@ -100,8 +100,10 @@ class WebpFuzzTest {
       assertThat(stream.length - end).as("bytes that are not needed").isLessThan(2);
       for (int length = 0; length < end; length++) {
         int to = length;
+        // As in libwebp, 5 to 7 bytes are made 8 with zeros, which may be found broken before they are used up.
+        boolean isFilledUp = length >= LosslessHeader.BYTES && length < Long.BYTES;
         assertThatExceptionOfType(WebpException.class).as("%d of %d bytes", length, stream.length)
-            .isThrownBy(() -> LosslessDecoder.decode(stream, 0, to)).withMessageContaining("cut");
+            .isThrownBy(() -> LosslessDecoder.decode(stream, 0, to)).withMessageContaining(isFilledUp ? "" : "cut");
       }
     }
   }
