@@ -33,11 +33,13 @@ import java.util.zip.ZipOutputStream;
 /// - `animated-N.webp`: first frames at offsets, also outside of the canvas, lossy and lossless;
 /// - `container-N.webp`: chunks in any order, of any size, with any flags;
 /// - `mutated-N.webp`: any of those with a few changed bytes, or cut;
+/// - `end-N.webp`: pictures and alpha planes about whose ends libwebp has an opinion of its own: the byte behind an odd number of
+///   bytes belongs to them, fewer than 8 bytes of bits are 8, and alpha of a palette may miss bits of the last pixel;
 /// - `codes.webp`: a picture of a few pixels that names the last of 65,536 prefix codes.
 ///
-/// `expected.txt` has a line for each: its name, `WIDTHxHEIGHT`, the SHA-256 of its RGB bytes, `-` and how it was made; or its name,
-/// `refused` and how it was made. Files are decoded as Pillow does: by `WebPAnimDecoder`, which from libwebp 1.3.2 on first asks
-/// `WebPGetFeatures`.
+/// `expected.txt` has a line for each: its name, `WIDTHxHEIGHT`, the SHA-256 of its RGB bytes, `-` and how it was made; or its
+/// name, `refused` and how it was made. Files are decoded as Pillow does: by `WebPAnimDecoder`, which in later versions of libwebp
+/// first asks `WebPGetFeatures`.
 final class MakeLosslessPictures {
   private final Libwebp libwebp = new Libwebp();
   private final Random random = new Random(12);
@@ -61,6 +63,7 @@ final class MakeLosslessPictures {
       maker.animated();
       maker.containers();
       maker.mutated();
+      maker.ends();
       maker.codes();
       maker.entry("expected.txt", maker.expected.toString().getBytes(StandardCharsets.UTF_8));
     }
@@ -75,7 +78,8 @@ final class MakeLosslessPictures {
       byte[] webp = libwebp.encode(pixels.rgba(), width, height, quality, true, new int[][] {{2, method}, {23, near}, {24, exact}});
       if (webp.length > 1000) continue;
       made.add(webp);
-      add("encoded-%03d".formatted(i), webp, pixels + " method=" + method + " quality=" + quality + " near=" + near + " exact=" + exact);
+      var how = pixels + " method=" + method + " quality=" + quality + " near=" + near + " exact=" + exact;
+      add("encoded-%03d".formatted(i), webp, how);
       i++;
     }
     report("encoded");
@@ -120,7 +124,8 @@ final class MakeLosslessPictures {
       if (i % 4 == 0) {
         var pixels = new Pixels(random, width, height, i % 8 == 0 ? 5 : 0, true);
         int compression = random.nextInt(2), filter = random.nextInt(3), quality = random.nextInt(101);
-        webp = libwebp.encode(pixels.rgba(), width, height, 10, false, new int[][] {{12, compression}, {13, filter}, {14, quality}});
+        int[][] settings = {{12, compression}, {13, filter}, {14, quality}};
+        webp = libwebp.encode(pixels.rgba(), width, height, 10, false, settings);
         how = "alpha=" + compression + "/" + filter + "/" + quality;
       } else {
         boolean isRaw = random.nextInt(3) == 0;
@@ -209,7 +214,8 @@ final class MakeLosslessPictures {
   private List<byte[]> others(int count) {
     var others = new ArrayList<byte[]>();
     for (int i = 0; i < count; i++) {
-      var name = List.of("ICCP", "EXIF", "XMP ", "abcd", "ANIM", "VP8X", "ALPH").get(random.nextInt(random.nextInt(4) == 0 ? 7 : 4));
+      var names = List.of("ICCP", "EXIF", "XMP ", "abcd", "ANIM", "VP8X", "ALPH");
+      var name = names.get(random.nextInt(random.nextInt(4) == 0 ? names.size() : 4));
       others.add(Riff.chunk(name, new byte[random.nextInt(12)]));
     }
     return others;
@@ -239,6 +245,33 @@ final class MakeLosslessPictures {
       i++;
     }
     report("mutated");
+  }
+
+  private void ends() throws Throwable {
+    int number = 0;
+    for (int i = 0; i < 10; i++) {
+      byte[] chunk = lossy(9 + i, 8), shorter = chunk;
+      while (!libwebp.decode(Riff.file(shorter)).equals("refused")) {
+        chunk = shorter;
+        shorter = Riff.chunk("VP8 ", Arrays.copyOfRange(chunk, 8, chunk.length - 2));
+      }
+      Riff.setChunkSize(chunk, 4, chunk.length - 8 - 1);
+      add("end-%02d".formatted(number++), Riff.file(chunk), "an odd number of bytes");
+    }
+    for (int pixels = 30; pixels < 38; pixels++) {
+      byte[] alph = Riff.chunk("ALPH", Riff.join(new byte[] {1}, RandomStream.oneBitPixels()));
+      byte[] webp = Riff.file(Riff.vp8x(16, pixels, 1), alph, lossy(pixels, 1));
+      add("end-%02d".formatted(number++), webp, "31 bits for " + pixels + " pixels");
+    }
+    while (number < 30) {
+      // Not of a copy: behind the end, libwebp reads its distance from bits that were used before.
+      byte[] stream = new RandomStream(random).withoutCopies().pixels(5, 3, true);
+      if (stream.length < 10 || stream.length > 200) continue;
+      byte[] alph = Riff.chunk("ALPH", Riff.join(new byte[] {1}, Arrays.copyOf(stream, stream.length - 1)));
+      byte[] webp = Riff.file(Riff.vp8x(16, 5, 3), alph, lossy(5, 3));
+      if (!libwebp.decode(webp).equals("refused")) add("end-%02d".formatted(number++), webp, "alpha without its last byte");
+    }
+    report("end");
   }
 
   private void codes() throws Throwable {
@@ -345,7 +378,8 @@ final class Libwebp {
   boolean isHuge(byte[] webp) throws Throwable {
     try (var arena = Arena.ofConfined()) {
       var found = arena.allocate(40, 8);
-      int status = (int) features.invoke(arena.allocateFrom(ValueLayout.JAVA_BYTE, webp), (long) webp.length, found, DECODER_VERSION);
+      var bytes = arena.allocateFrom(ValueLayout.JAVA_BYTE, webp);
+      int status = (int) features.invoke(bytes, (long) webp.length, found, DECODER_VERSION);
       return status == 0 && (long) found.get(INT, 0) * found.get(INT, 4) > 200_000;
     }
   }
@@ -394,9 +428,11 @@ record Pixels(byte[] rgba, int colours, boolean hasAlpha) {
     for (int y = 0, to = 0; y < height; y++)
       for (int x = 0; x < width; x++, to += 4) {
         int noise = random.nextInt(8) == 0 ? random.nextInt() : 0;
-        int number = kind == 0 ? (x / step) * 7 + (y / step) * 3 : kind == 1 ? (int) (40 * Math.sin(x * a) + 40 * Math.sin(y * b)) : x * y;
+        int number = kind == 0 ? (x / step) * 7 + (y / step) * 3
+            : kind == 1 ? (int) (40 * Math.sin(x * a) + 40 * Math.sin(y * b)) : x * y;
         int pixel = colours > 0 ? palette[Math.floorMod(number + (noise & 0xff), colours)]
-            : (int) (255 * a * x / width) << 16 | (int) (255 * b * y / height) << 8 | (int) (200 * c) + (noise & 7) | (number & 0xff) << 24;
+            : (int) (255 * a * x / width) << 16 | (int) (255 * b * y / height) << 8 | (int) (200 * c) + (noise & 7)
+                | (number & 0xff) << 24;
         for (int k = 0; k < 4; k++) rgba[to + k] = (byte) (pixel >> 8 * k);
         if (!hasAlpha) rgba[to + 3] = -1;
       }
@@ -444,7 +480,8 @@ final class Riff {
 
   static byte[] file(byte[]... chunks) {
     byte[] all = join(chunks);
-    return join("RIFF".getBytes(StandardCharsets.US_ASCII), little(4 + all.length, 4), "WEBP".getBytes(StandardCharsets.US_ASCII), all);
+    return join("RIFF".getBytes(StandardCharsets.US_ASCII), little(4 + all.length, 4), "WEBP".getBytes(StandardCharsets.US_ASCII),
+        all);
   }
 
   static void setSize(byte[] file, int size) {
@@ -544,7 +581,8 @@ final class RandomCode {
       while (i + run < end && lengths[i + run] == lengths[i]) run++;
       int length = lengths[i], most = Math.min(run, length == 0 ? random.nextInt(4) == 0 ? 10 : 138 : 6);
       if (most >= 3 && (length == 0 || length == last) && random.nextInt(8) > 0) {
-        tokens.add(length != 0 ? new int[] {16, most - 3, 2} : most <= 10 ? new int[] {17, most - 3, 3} : new int[] {18, most - 11, 7});
+        tokens.add(length != 0 ? new int[] {16, most - 3, 2}
+            : most <= 10 ? new int[] {17, most - 3, 3} : new int[] {18, most - 11, 7});
         i += most;
       } else {
         tokens.add(new int[] {length, 0, 0});
@@ -597,6 +635,11 @@ final class RandomStream {
     return all.toArray(int[][]::new);
   }
 
+  RandomStream withoutCopies() {
+    hasCopies = false;
+    return this;
+  }
+
   byte[] picture(int width, int height) throws IOException {
     header(out, width, height);
     return pixels(width, height, false);
@@ -638,6 +681,7 @@ final class RandomStream {
   }
 
   private boolean greenOnly;
+  private boolean hasCopies = true;
 
   private static int blocks(int length, int shift) {
     return length + (1 << shift) - 1 >> shift;
@@ -697,7 +741,8 @@ final class RandomStream {
     int literals = 1 + random.nextInt(random.nextInt(3) == 0 ? Math.min(greens, 200) : Math.min(greens, 5));
     var green = new ArrayList<Integer>();
     random.ints(0, greens).distinct().limit(literals).forEach(green::add);
-    if (random.nextBoolean()) random.ints(256, 256 + (random.nextBoolean() ? 5 : 24)).distinct().limit(1 + random.nextInt(3)).forEach(green::add);
+    if (hasCopies && random.nextBoolean())
+      random.ints(256, 256 + (random.nextBoolean() ? 5 : 24)).distinct().limit(1 + random.nextInt(3)).forEach(green::add);
     if (cache > 0) random.ints(280, 280 + cache).distinct().limit(1 + random.nextInt(Math.min(cache, 20))).forEach(green::add);
     var all = new RandomCode[] {
         new RandomCode(random, green.stream().mapToInt(i -> i).toArray(), 280 + cache, 15), any(256), any(256), any(256), any(40)};
@@ -708,7 +753,8 @@ final class RandomStream {
   private RandomCode any(int alphabet) {
     boolean isSingle = random.nextInt(3) == 0 || greenOnly && alphabet == 256;
     int most = random.nextInt(4) == 0 ? Math.min(alphabet, 90) : 4;
-    return new RandomCode(random, random.ints(0, alphabet).distinct().limit(isSingle ? 1 : 1 + random.nextInt(most)).toArray(), alphabet, 15);
+    int[] symbols = random.ints(0, alphabet).distinct().limit(isSingle ? 1 : 1 + random.nextInt(most)).toArray();
+    return new RandomCode(random, symbols, alphabet, 15);
   }
 
   /// Writes a literal, a place in the cache, or a copy of pixels that are there.
@@ -747,6 +793,16 @@ final class RandomStream {
 
   private static int distance(int code, int width) {
     return code > NEAR.length ? code - NEAR.length : Math.max(1, NEAR[code - 1][0] + NEAR[code - 1][1] * width);
+  }
+
+  /// 31 bits: nothing but codes, of which green's has two symbols.
+  static byte[] oneBitPixels() {
+    var out = new BitWriter();
+    out.write(0, 3);
+    out.write(0b1011, 4); // two symbols, the first in one bit: 1
+    out.write(0x51, 8);
+    for (int i = 0; i < 4; i++) out.write(0b0001, 4);
+    return out.bytes();
   }
 
   /// 8 x 4 pixels in two blocks, of which the second names the last of all codes.

@@ -15,9 +15,12 @@ import org.junit.jupiter.api.Test;
 class ImageFuzzTest {
   private static final long MILLIS = 2500;
   private static final List<byte[]> VALID = List.of(
-      Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "png"), Samples.write(Samples.image(BufferedImage.TYPE_BYTE_INDEXED), "png"),
-      Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "gif"), Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "bmp"),
-      Samples.write(Samples.image(BufferedImage.TYPE_BYTE_INDEXED), "bmp"), Samples.exif(Samples.jpeg(), 6, ByteOrder.LITTLE_ENDIAN, 0),
+      Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "png"),
+      Samples.write(Samples.image(BufferedImage.TYPE_BYTE_INDEXED), "png"),
+      Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "gif"),
+      Samples.write(Samples.image(BufferedImage.TYPE_INT_RGB), "bmp"),
+      Samples.write(Samples.image(BufferedImage.TYPE_BYTE_INDEXED), "bmp"),
+      Samples.exif(Samples.jpeg(), 6, ByteOrder.LITTLE_ENDIAN, 0),
       Samples.CMYK, Samples.YCCK, Samples.WEBP_LOSSY, Samples.WEBP_LOSSY_ALPHA, Samples.WEBP_LOSSLESS, Samples.WEBP_ALPHA);
 
   /// @return whether the bytes were accepted

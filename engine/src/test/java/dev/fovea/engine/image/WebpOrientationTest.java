@@ -44,12 +44,14 @@ class WebpOrientationTest {
     assertThat(isTurned(XMP, xmp(6))).isTrue();
     assertThat(isTurned(XMP, xmp(1))).isFalse();
     assertThat(isTurned(EXIF | XMP, exif("49492a00080000000000"), xmp(8))).isTrue();
-    assertThat(isTurned(EXIF | XMP, exif(TURNED.replace("0300010000000600", "0300010000000100")), xmp(6))).as("EXIF says upright").isFalse();
+    var upright = exif(TURNED.replace("0300010000000600", "0300010000000100"));
+    assertThat(isTurned(EXIF | XMP, upright, xmp(6))).as("EXIF says upright").isFalse();
   }
 
   @Test
   void hugePicturesAreRefused() {
-    for (var webp : new byte[][] {Riff.file(Riff.lossless(16384, 16384, 0)), Riff.file(Riff.vp8x(0, 16384, 16384), Riff.lossless(16384, 16384, 0))})
+    var picture = Riff.lossless(16384, 16384, 0);
+    for (var webp : new byte[][] {Riff.file(picture), Riff.file(Riff.vp8x(0, 16384, 16384), picture)})
       assertThatThrownBy(() -> Picture.decode("huge.webp", webp)).isInstanceOf(ImageException.class)
           .hasMessage("huge.webp: 16384x16384 pixels are more than the 100000000 that are decoded");
   }

@@ -6,8 +6,8 @@ import java.nio.ByteOrder;
 
 /// Reads the bits of a lossless picture, the lowest of each byte first (RFC 9649, section 3.3).
 ///
-/// Behind the end there are zeros, so that a look ahead needs no care; that they were used up is found at the next [#fill], or by
-/// [#requireEnough]. As in libwebp, fewer than 8 bytes count as 8.
+/// Behind the end there are zeros, so that a look ahead needs no care; that they were used up, [#requireEnough] finds. As in
+/// libwebp, fewer than 8 bytes count as 8.
 final class BitReader {
   /// Bits that are there after [#fill].
   static final int FILLED = 56;
@@ -33,8 +33,6 @@ final class BitReader {
   }
 
   /// Makes sure that [#FILLED] bits can be looked at and skipped.
-  ///
-  /// @throws WebpException if more bits were used than there are
   void fill() {
     if (to - at >= Long.BYTES) {
       window = window & (1L << held) - 1 | (long) LONG.get(bytes, at) << held;
@@ -42,7 +40,6 @@ final class BitReader {
       held |= FILLED;
       return;
     }
-    requireEnough();
     window &= (1L << held) - 1;
     for (; held < FILLED; held += 8, at++) if (at < to) window |= (bytes[at] & 0xffL) << held;
   }

@@ -12,12 +12,14 @@ final class CodeBlocks {
   private final int[] places;
   private final int across;
   private final int shift;
+  private final int built;
 
-  private CodeBlocks(PixelCodes[] codes, int[] places, int across, int shift) {
+  private CodeBlocks(PixelCodes[] codes, int[] places, int across, int shift, int built) {
     this.codes = codes;
     this.places = places;
     this.across = across;
     this.shift = shift;
+    this.built = built;
   }
 
   /// @param cacheSize the size of the colour cache
@@ -45,7 +47,7 @@ final class CodeBlocks {
     for (int place : placeOf)
       if (place < 0) PixelCodes.skip(reader, cacheSize);
       else codes[place] = PixelCodes.read(reader, cacheSize);
-    return new CodeBlocks(codes, hasBlocks ? names : new int[0], across, shift);
+    return new CodeBlocks(codes, hasBlocks ? names : new int[0], across, shift, reader.built());
   }
 
   /// The codes of the pixel at `(x, y)`.
@@ -62,8 +64,8 @@ final class CodeBlocks {
     return Arrays.stream(codes).allMatch(PixelCodes::isGreenOnly);
   }
 
-  /// How many codes have tables.
+  /// How many prefix codes got tables.
   int built() {
-    return codes.length;
+    return built;
   }
 }

@@ -2,8 +2,8 @@ package dev.fovea.engine.image.webp;
 
 import org.jetbrains.annotations.Nullable;
 
-/// Pixels that are stored as literals, as copies of what came before, and as places in a cache of colours (RFC 9649, section 3.6).
-/// So is the picture, and so are the small pictures that say how it is to be read.
+/// Pixels that are stored as literals, as copies of what came before, and as places in a cache of colours (RFC 9649, section
+/// 3.6). So is the picture, and so are the small pictures that say how it is to be read.
 final class CodedPixels {
   private static final int MAX_CACHE_BITS = 11;
 
@@ -26,7 +26,8 @@ final class CodedPixels {
   /// @param mayHaveBlocks whether it is the picture itself, which may have blocks with codes of their own
   static CodedPixels read(BitReader bits, int width, int height, boolean mayHaveBlocks) {
     int cacheBits = bits.flag() ? bits.read(4) : -1;
-    if (cacheBits == 0 || cacheBits > MAX_CACHE_BITS) throw bits.broken("expected a colour cache of 1 to 11 bits, got " + cacheBits);
+    if (cacheBits == 0 || cacheBits > MAX_CACHE_BITS)
+      throw bits.broken("expected a colour cache of 1 to 11 bits, got " + cacheBits);
     var cache = cacheBits < 0 ? null : new ColourCache(cacheBits);
     return new CodedPixels(bits, width, height, cache, CodeBlocks.read(bits, width, height, cache == null ? 0 : 1 << cacheBits,
         mayHaveBlocks));
@@ -37,9 +38,9 @@ final class CodedPixels {
     return cache == null && blocks.isGreenOnly();
   }
 
-  /// How many prefix codes have tables.
+  /// How many prefix codes got tables.
   int built() {
-    return 5 * blocks.built();
+    return blocks.built();
   }
 
   /// `[height][width]` pixels, alpha in the highest byte, then red, green and blue.
@@ -51,12 +52,13 @@ final class CodedPixels {
     return pixels;
   }
 
-  /// As [#decode], but the data may end within the last pixel, where zeros make it up.
+  /// As [#decode], but the data may end within the last pixel or copy, which zeros make up.
   int[] decodeUpToEnd() {
     int[] pixels = new int[width * height];
     int inBlock = blocks.inBlock();
     PixelCodes codes = blocks.at(0, 0);
     for (int at = 0, x = 0, y = 0; at < pixels.length; ) {
+      bits.requireEnough();
       bits.fill();
       int symbol = codes.green().read(bits), count = 1;
       if (symbol < PixelCodes.VALUES) add(pixels, at, codes.pixel(symbol, bits));

@@ -15,6 +15,7 @@ final class PrefixCodeReader {
 
   private final BitReader bits;
   private final int[] lengths;
+  private int built;
 
   /// @param largest the size of the largest alphabet
   PrefixCodeReader(BitReader bits, int largest) {
@@ -27,7 +28,13 @@ final class PrefixCodeReader {
   /// @throws WebpException if it is no complete code, or the data end
   PrefixCode read(int alphabet) {
     var flat = readLengths(alphabet);
+    built++;
     return flat == null ? PrefixCode.of(lengths, alphabet) : flat;
+  }
+
+  /// How many codes were read with their tables.
+  int built() {
+    return built;
   }
 
   /// Passes over a code that no pixel uses, and refuses what [#read] refuses.

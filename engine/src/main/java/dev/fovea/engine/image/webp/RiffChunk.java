@@ -25,7 +25,8 @@ record RiffChunk(int type, int from, int size) {
       throw new WebpException("the WebP file ends within a chunk: " + Math.max(0, to - at) + " bytes are less than its header");
     long size = FrameTag.littleEndian(bytes, at + 4, 4) & 0xffffffffL, even = size + (size & 1);
     if (even > to - at - HEADER)
-      throw new WebpException("the WebP file ends within a chunk of " + even + " bytes, of which " + (to - at - HEADER) + " are there");
+      throw new WebpException("the WebP file ends within a chunk of " + even + " bytes, of which " + (to - at - HEADER)
+          + " are there");
     return new RiffChunk(FrameTag.littleEndian(bytes, at, 4), at + HEADER, (int) size);
   }
 

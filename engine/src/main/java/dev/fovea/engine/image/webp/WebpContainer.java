@@ -28,7 +28,8 @@ final class WebpContainer {
     this.bytes = bytes;
     long size = FrameTag.littleEndian(bytes, 4, 4) & 0xffffffffL;
     if (size + RiffChunk.HEADER > bytes.length)
-      throw new WebpException("the WebP file is cut: " + bytes.length + " of its " + (size + RiffChunk.HEADER) + " bytes are there");
+      throw new WebpException("the WebP file is cut: " + bytes.length + " of its " + (size + RiffChunk.HEADER)
+          + " bytes are there");
     to = (int) size + RiffChunk.HEADER;
   }
 

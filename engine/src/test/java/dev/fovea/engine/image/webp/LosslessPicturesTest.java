@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
 
-/// Whole files are decoded to the bits that libwebp makes of them, and refused where it refuses them: lossless pictures, alpha planes,
-/// animations and chunks of all kinds.
+/// Whole files are decoded to the bits that libwebp makes of them, and refused where it refuses them: lossless pictures, alpha
+/// planes, animations and chunks of all kinds.
 ///
 /// The files and what libwebp 1.2.4 made of them are in `lossless-webp.zip`, which `src/test/webp/MakeLosslessPictures.java` makes.
 class LosslessPicturesTest {
@@ -58,6 +58,11 @@ class LosslessPicturesTest {
     checkBoth("mutated-", 300);
   }
 
+  @Test
+  void theLastBytes() {
+    checkBoth("end-", 30);
+  }
+
   /// The codes that no pixel uses are read, but get no tables.
   @Test
   void aFewPixelsThatNameManyCodes() {
@@ -66,6 +71,6 @@ class LosslessPicturesTest {
     var bits = new BitReader(webp, 20, webp.length);
     for (int i = 0; i < LosslessHeader.BYTES; i++) bits.read(8);
     assertThat(bits.flag()).as("a transform").isFalse();
-    assertThat(CodedPixels.read(bits, 8, 4, true).built()).isEqualTo(2 * 5);
+    assertThat(CodedPixels.read(bits, 8, 4, true).built()).as("codes with tables").isEqualTo(2 * 5);
   }
 }

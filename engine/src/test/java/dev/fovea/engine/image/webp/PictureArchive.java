@@ -47,7 +47,8 @@ final class PictureArchive {
   void check(Expected expected) {
     var webp = file(expected.name());
     if (expected.refused()) {
-      assertThatExceptionOfType(WebpException.class).as("%s (%s)", expected.name(), expected.made()).isThrownBy(() -> decoder.apply(webp));
+      assertThatExceptionOfType(WebpException.class).as("%s (%s)", expected.name(), expected.made())
+          .isThrownBy(() -> decoder.apply(webp));
       return;
     }
     try {

@@ -44,13 +44,15 @@ public final class Riff {
     // No transform, cache or blocks; each code has one symbol of 8 bits.
     long green = 0b101 | (long) (colour >> 8 & 0xff) << 3, red = 0b101 | (long) (colour >> 16 & 0xff) << 3;
     long blue = 0b101 | (long) (colour & 0xff) << 3, other = 0b101;
-    return chunk("VP8L", new byte[] {0x2f}, little(size, 4), little(green << 3 | red << 14 | blue << 25 | other << 36 | other << 47, 8));
+    long codes = green << 3 | red << 14 | blue << 25 | other << 36 | other << 47;
+    return chunk("VP8L", new byte[] {0x2f}, little(size, 4), little(codes, 8));
   }
 
   /// A file of these chunks.
   public static byte[] file(byte[]... chunks) {
     byte[] all = joined(chunks);
-    return joined("RIFF".getBytes(StandardCharsets.US_ASCII), little(4 + all.length, 4), "WEBP".getBytes(StandardCharsets.US_ASCII), all);
+    return joined("RIFF".getBytes(StandardCharsets.US_ASCII), little(4 + all.length, 4),
+        "WEBP".getBytes(StandardCharsets.US_ASCII), all);
   }
 
   /// The file with another number as its size.

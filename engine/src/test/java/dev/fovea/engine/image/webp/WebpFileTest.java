@@ -35,7 +35,8 @@ class WebpFileTest {
   void oneChunkOrMore() {
     assertThat(shown(Riff.file(RED))).isEqualTo(ALL_RED);
     assertThat(shown(Riff.file(Riff.vp8x(0, 2, 2), RED))).isEqualTo(ALL_RED);
-    assertThat(shown(Riff.file(Riff.vp8x(0, 2, 2), Riff.chunk("odd ", new byte[3]), RED, Riff.chunk("even", new byte[4])))).isEqualTo(ALL_RED);
+    assertThat(shown(Riff.file(Riff.vp8x(0, 2, 2), Riff.chunk("odd ", new byte[3]), RED, Riff.chunk("even", new byte[4]))))
+        .isEqualTo(ALL_RED);
   }
 
   @Test
@@ -58,7 +59,8 @@ class WebpFileTest {
   void filesThatAreCut() {
     byte[] file = Riff.file(Riff.vp8x(0, 2, 2), RED);
     for (int length = 12; length < file.length; length++)
-      assertFileRefused("the WebP file is cut: " + length + " of its " + file.length + " bytes are there", Arrays.copyOf(file, length));
+      assertFileRefused("the WebP file is cut: " + length + " of its " + file.length + " bytes are there",
+          Arrays.copyOf(file, length));
     assertFileRefused("the WebP file is cut: 52 of its 4294967303 bytes are there", Riff.sized(file, 0xffffffffL));
     for (int length = 13; length < file.length; length++) {
       byte[] sized = Riff.sized(Arrays.copyOf(file, length), length - 8);
@@ -82,14 +84,16 @@ class WebpFileTest {
     assertRefused("the picture is 3x2, the file says 2x2", Riff.vp8x(0, 2, 2), LARGER);
     assertRefused("there are two pictures in the file", Riff.vp8x(0, 2, 2), RED, RED);
     assertRefused("there is a picture outside of the animation's frames", Riff.vp8x(2, 2, 2), Riff.anim(), RED);
-    assertRefused("there is alpha before a lossless picture, which has its own", Riff.vp8x(16, 2, 2), Riff.chunk("ALPH", new byte[5]), RED);
+    assertRefused("there is alpha before a lossless picture, which has its own", Riff.vp8x(16, 2, 2),
+        Riff.chunk("ALPH", new byte[5]), RED);
     assertRefused("there is alpha behind its picture", Riff.vp8x(16, 2, 2), lossy(2, 2), Riff.chunk("ALPH", new byte[5]));
     assertRefused("there is alpha without a picture", Riff.vp8x(16, 2, 2), Riff.chunk("ALPH", new byte[5]));
   }
 
   @Test
   void alphaIsLookedAtWhereTheFileSaysThatThereIsSome() {
-    byte[] alpha = Riff.chunk("ALPH", new byte[4]), missing = Riff.chunk("ALPH", new byte[1]), unknown = Riff.chunk("ALPH", new byte[] {2, 0});
+    byte[] alpha = Riff.chunk("ALPH", new byte[4]), missing = Riff.chunk("ALPH", new byte[1]);
+    byte[] unknown = Riff.chunk("ALPH", new byte[] {2, 0});
     assertRefused("the alpha plane is cut: 3 bytes for 2x2 pixels", Riff.vp8x(16, 2, 2), alpha, lossy(2, 2));
     assertRefused("the alpha plane is cut: 1 bytes are less than its header", Riff.vp8x(16, 2, 2), missing, lossy(2, 2));
     assertRefused("the alpha plane has an unknown form: 0x02", Riff.vp8x(16, 2, 2), unknown, lossy(2, 2));
@@ -104,7 +108,8 @@ class WebpFileTest {
         .isEqualTo("4x3 " + "000000000000ff0000ff0000".repeat(2) + "0".repeat(24));
     assertRefused("there is a frame before the chunk ANIM", Riff.vp8x(2, 4, 3), first);
     assertRefused("expected a chunk ANIM of 6 bytes, got 3", Riff.vp8x(2, 4, 3), Riff.chunk("ANIM", new byte[3]), first);
-    assertRefused("expected a chunk ANMF of 16 bytes or more, got 14", Riff.vp8x(2, 4, 3), Riff.anim(), Riff.chunk("ANMF", new byte[14]));
+    assertRefused("expected a chunk ANMF of 16 bytes or more, got 14", Riff.vp8x(2, 4, 3), Riff.anim(),
+        Riff.chunk("ANMF", new byte[14]));
     assertRefused("a frame of 2x2 at 2,0 lies outside the canvas of 3x3", Riff.vp8x(2, 3, 3), Riff.anim(), first);
     assertRefused("a frame of 3x2 at 0,0 lies outside the canvas of 4x1", Riff.vp8x(2, 4, 1), Riff.anim(), second);
     assertRefused("a frame of 2x2 at 33554430,33554430 lies outside the canvas of 4x3", Riff.vp8x(2, 4, 3), Riff.anim(),
@@ -124,7 +129,8 @@ class WebpFileTest {
 
   @Test
   void metadata() {
-    byte[] exif = Riff.chunk("EXIF", new byte[] {1, 2, 3}), xmp = Riff.chunk("XMP ", new byte[] {4}), later = Riff.chunk("EXIF", new byte[] {9});
+    byte[] exif = Riff.chunk("EXIF", new byte[] {1, 2, 3}), xmp = Riff.chunk("XMP ", new byte[] {4});
+    byte[] later = Riff.chunk("EXIF", new byte[] {9});
     var file = WebpFile.read(Riff.file(Riff.vp8x(12, 2, 2), RED, exif, xmp, later));
     assertThat(file.exif()).containsExactly(1, 2, 3);
     assertThat(file.xmp()).containsExactly(4);
