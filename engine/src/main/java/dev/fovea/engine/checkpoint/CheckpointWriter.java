@@ -82,13 +82,18 @@ public final class CheckpointWriter {
   /// Adds a tensor.
   ///
   /// @param contents gives exactly the bytes that shape and dtype need, little-endian
-  /// @throws IllegalArgumentException if there is one of that name already
+  /// @throws IllegalArgumentException if there is one of that name already, or its elements do not fill whole bytes
   public CheckpointWriter tensor(String name, DType dtype, long[] shape, Contents contents) {
-    long bytes = dtype.bytes();
+    long elements = 1;
     for (long d : shape) {
       if (d < 0) throw new IllegalArgumentException("tensor '" + name + "': negative size in " + java.util.Arrays.toString(shape));
-      bytes = Math.multiplyExact(bytes, d);
+      elements = Math.multiplyExact(elements, d);
     }
+    // Eight elements at a time, so that the bits of the largest tensor need not be counted.
+    long rest = elements % Byte.SIZE * dtype.bits();
+    if (rest % Byte.SIZE != 0)
+      throw new IllegalArgumentException("tensor '" + name + "': expected whole bytes, got " + elements + " elements of " + dtype.bits() + " bits");
+    long bytes = Math.addExact(Math.multiplyExact(elements / Byte.SIZE, dtype.bits()), rest / Byte.SIZE);
     if (name.equals(SafetensorsHeader.METADATA) || entries.putIfAbsent(name, new Entry(dtype, shape.clone(), bytes, contents)) != null)
       throw new IllegalArgumentException("there are two tensors '" + name + "'");
     this.bytes += bytes;

@@ -42,12 +42,34 @@ class CheckpointWriterTest {
   private static CheckpointWriter all() {
     var writer = new CheckpointWriter().metadata("b", "ü\"\\\n<'>").metadata("a", "1");
     for (var dtype : DType.values()) {
-      writer.tensor("odd." + dtype, dtype, new long[] {3, 1, 5}, () -> Bytes.segment(random(15 * dtype.bytes(), dtype.ordinal())));
-      writer.tensor("line." + dtype, dtype, new long[] {64}, () -> Bytes.segment(random(64 * dtype.bytes(), 100 + dtype.ordinal())));
-      writer.tensor("scalar." + dtype, dtype, new long[0], () -> Bytes.segment(random(dtype.bytes(), 200 + dtype.ordinal())));
+      writer.tensor("odd." + dtype, dtype, odd(dtype), () -> Bytes.segment(random(bytes(dtype, odd(dtype)), dtype.ordinal())));
+      writer.tensor("line." + dtype, dtype, new long[] {64}, () -> Bytes.segment(random(bytes(dtype, 64), 100 + dtype.ordinal())));
+      writer.tensor("few." + dtype, dtype, few(dtype), () -> Bytes.segment(random(bytes(dtype, few(dtype)), 200 + dtype.ordinal())));
       writer.tensor("none." + dtype, dtype, new long[] {2, 0}, () -> MemorySegment.NULL);
     }
     return writer;
+  }
+
+  /// Elements of less than a byte come in numbers that fill whole bytes.
+  private static long[] odd(DType dtype) {
+    return dtype.bits() % Byte.SIZE == 0 ? new long[] {3, 1, 5} : new long[] {3, 1, 4};
+  }
+
+  /// A scalar where an element is whole bytes.
+  private static long[] few(DType dtype) {
+    return dtype.bits() % Byte.SIZE == 0 ? new long[0] : new long[] {4};
+  }
+
+  private static int bytes(DType dtype, long... shape) {
+    long bits = dtype.bits();
+    for (long d : shape) bits *= d;
+    return Math.toIntExact(bits / Byte.SIZE);
+  }
+
+  @Test
+  void elementsFillWholeBytes() {
+    assertThatThrownBy(() -> new CheckpointWriter().tensor("x", DType.F6_E2M3, new long[] {3, 1, 5}, () -> MemorySegment.NULL))
+        .isInstanceOf(IllegalArgumentException.class).hasMessage("tensor 'x': expected whole bytes, got 15 elements of 6 bits");
   }
 
   @Test
@@ -59,10 +81,10 @@ class CheckpointWriterTest {
       for (var dtype : DType.values()) {
         var odd = checkpoint.tensor("odd." + dtype);
         assertThat(odd.dtype()).isEqualTo(dtype);
-        assertThat(odd.shape()).isEqualTo(List.of(3L, 1L, 5L));
-        assertThat(odd.data().toArray(JAVA_BYTE)).isEqualTo(random(15 * dtype.bytes(), dtype.ordinal()));
-        assertThat(checkpoint.tensor("line." + dtype).data().toArray(JAVA_BYTE)).isEqualTo(random(64 * dtype.bytes(), 100 + dtype.ordinal()));
-        assertThat(checkpoint.tensor("scalar." + dtype).shape()).isEmpty();
+        assertThat(odd.shape()).isEqualTo(java.util.Arrays.stream(odd(dtype)).boxed().toList());
+        assertThat(odd.data().toArray(JAVA_BYTE)).isEqualTo(random(bytes(dtype, odd(dtype)), dtype.ordinal()));
+        assertThat(checkpoint.tensor("line." + dtype).data().toArray(JAVA_BYTE)).isEqualTo(random(bytes(dtype, 64), 100 + dtype.ordinal()));
+        assertThat(checkpoint.tensor("few." + dtype).shape()).hasSize(few(dtype).length);
         assertThat(checkpoint.tensor("none." + dtype).size()).isZero();
       }
       assertThat(checkpoint.tensors().values().stream().mapToLong(t -> t.data().byteSize()).sum()).isEqualTo(all().bytes());
