@@ -55,7 +55,7 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
     return new AttentionMask(true, null, null, null, length);
   }
 
-  /// The same mask with all keys present.
+  /// The same mask where all keys are there.
   AttentionMask withoutLength() {
     return new AttentionMask(causal, keys, bias, grid, null);
   }

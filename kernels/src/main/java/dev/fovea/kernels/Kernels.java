@@ -26,8 +26,8 @@ public interface Kernels extends AutoCloseable {
   /// @throws IllegalStateException if a buffer's arena or these kernels are closed
   void run(Operation operation);
 
-  /// Prepares a recorded pass to run any number of times. A provider may take the pass as a whole here; by default operations run
-  /// one after the other.
+  /// Makes a recorded pass ready to run any number of times: this is where a provider may take the pass as a whole. Unless it does,
+  /// operations run one after the other.
   ///
   /// @param given memory of inputs, by name, that the caller provides, such as a state that several programs share; the program
   ///     allocates all others
