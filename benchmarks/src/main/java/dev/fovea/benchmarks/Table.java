@@ -3,7 +3,7 @@ package dev.fovea.benchmarks;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/// The benchmarks' program: `short` for the table of what is to be reached, `long` for all of JMH, `tokenizers`
+/// The benchmarks' program: `short` for the table of targets and measured results, `long` for all of JMH, `tokenizers`
 /// for those alone.
 public final class Table {
   private Table() {}

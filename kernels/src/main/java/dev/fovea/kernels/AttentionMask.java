@@ -3,20 +3,20 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
-/// Which keys a query may see in attention, and what is added to its scores. The parts combine.
+/// The visible keys of each query in attention, and additions to the scores. All components combine.
 ///
-/// A query that sees no key at all, or whose scores are all `-∞`, gives zeros. A key that is not seen has weight zero; its
-/// value must be finite all the same, for zero times infinity is no number.
+/// A query without visible keys, or whose scores are all `-∞`, gives zeros. A hidden key has weight zero; its value must be finite
+/// nevertheless, because zero times infinity is NaN.
 ///
-/// @param causal whether query `i` sees only the keys up to `i + keys - queries`: none that comes after it, when the last
-///     query belongs to the last key
-/// @param keys `[outer, keys]`, added to the scores of a batch item's every query and head: 0 where a key may be seen, `-∞`
-///     where it is padding; or null
+/// @param causal whether query `i` sees only the keys up to `i + keys - queries`: no later ones, where the last query belongs to
+///     the last key
+/// @param keys `[outer, keys]`, added to the scores of all queries and heads of a batch item: 0 for visible keys, `-∞` for padding;
+///     or null
 /// @param bias `[queries, keys]` for each head, column stride 1, added to the scaled scores, such as relative positions;
 ///     strides of zero repeat it; or null
 /// @param grid added to the scaled scores where keys lie in a grid; or null
-/// @param length `[1]`: how many keys are there, from the first; the rest is capacity, as in a cache that grows. Null where all
-///     are. It combines with `causal` only
+/// @param length `[1]`: the number of keys present, from the first; the rest is capacity, as in a cache that grows. Null if all
+///     keys are present. It combines with `causal` only
 public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nullable Matrices bias, @Nullable GridBias grid,
     @Nullable MemorySegment length) {
   /// Every query sees every key.
@@ -31,24 +31,24 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
 
   /// Hides padding.
   ///
-  /// @param keys `[outer, keys]`: 0 where a key may be seen, `-∞` where not
+  /// @param keys `[outer, keys]`: 0 for visible keys, `-∞` for padding
   public static AttentionMask padding(MemorySegment keys) {
     return new AttentionMask(false, keys, null);
   }
 
-  /// Adds to the scores.
+  /// Adds a bias to the scores.
   ///
   /// @param bias `[queries, keys]` for each head
   public static AttentionMask bias(Matrices bias) {
     return new AttentionMask(false, null, bias);
   }
 
-  /// Adds to the scores of keys in a grid.
+  /// Adds a bias to the scores of keys in a grid.
   public static AttentionMask grid(GridBias grid) {
     return new AttentionMask(false, null, null, grid, null);
   }
 
-  /// No query sees a key that comes after it, and of the keys only the first `length` are there.
+  /// No query sees a key that comes after it, and only the first `length` keys are present.
   ///
   /// @param length `[1]`
   public static AttentionMask cached(MemorySegment length) {
@@ -60,17 +60,17 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
     return new AttentionMask(causal, keys, bias, grid, null);
   }
 
-  /// Whether scores stay as they are.
+  /// Whether the mask changes no score.
   public boolean isNone() {
     return !causal && keys == null && bias == null && grid == null && length == null;
   }
 
-  /// How many of `keys` keys are there.
+  /// The number of keys present, of `keys`.
   public int present(int keys) {
     return length == null ? keys : Check.count(length, keys);
   }
 
-  /// How many keys, from the first, query `query` of `queries` may see of `keys`.
+  /// The number of keys, from the first, that query `query` of `queries` sees, of `keys`.
   public int visible(int query, int queries, int keys) {
     int present = present(keys);
     return causal ? Math.clamp((long) query + 1 + present - queries, 0, present) : present;

@@ -2,12 +2,12 @@ package dev.fovea.kernels;
 
 /// The geometry of a convolution: a map and the windows on it. The result is always `[B, rows, cols, N]`.
 ///
-/// @param groups parts of equal size that inputs and outputs are cut into; each part of the outputs sees one of the inputs
+/// @param groups number of equal parts of the input and output channels; each output part sees one input part
 public record Convolution(int batch, int height, int width, int channels, Window window, int groups, Layout layout) {
 
-  /// How the map lies in memory, and with it the order of a weight's columns.
+  /// The order of the map in memory, and of a weight's columns.
   public enum Layout {
-    /// `[B, H, W, C]`; columns `(dy, dx, c)`. So a window's row is one run of memory.
+    /// `[B, H, W, C]`; columns `(dy, dx, c)`. A window's row is contiguous.
     CHANNELS_LAST,
     /// `[B, C, H, W]`, as a picture; columns `(c, dy, dx)`, as PyTorch's.
     PLANES
@@ -35,7 +35,7 @@ public record Convolution(int batch, int height, int width, int channels, Window
     return new Convolution(batch, height, width, channels, window, 1, Layout.PLANES);
   }
 
-  /// Over a map `[B, H, W, C]`, each channel by itself.
+  /// Over a map `[B, H, W, C]`, each channel separately.
   public static Convolution depthwise(int batch, int height, int width, int channels, Window window) {
     return of(batch, height, width, channels, window).grouped(channels);
   }
@@ -53,29 +53,29 @@ public record Convolution(int batch, int height, int width, int channels, Window
     };
   }
 
-  /// Windows down.
+  /// Number of windows vertically.
   public int rows() {
     return window.rows(height);
   }
 
-  /// Windows across.
+  /// Number of windows horizontally.
   public int cols() {
     return window.cols(width);
   }
 
-  /// All windows: `B · rows · cols`.
+  /// Number of all windows: `B · rows · cols`.
   ///
-  /// @throws ArithmeticException if they are more than an int can count
+  /// @throws ArithmeticException if it exceeds an int
   public int windows() {
     return Math.toIntExact((long) batch * rows() * cols());
   }
 
-  /// Channels that one output sees.
+  /// Input channels of one output.
   public int depth() {
     return groups == 0 ? 0 : channels / groups;
   }
 
-  /// Numbers that one output is made of, and columns of the weight: `window size · C / groups`.
+  /// Inputs of one output, which is the number of the weight's columns: `window size · C / groups`.
   public int k() {
     return Math.multiplyExact(window.size(), depth());
   }

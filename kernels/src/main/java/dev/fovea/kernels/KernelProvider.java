@@ -10,9 +10,9 @@ import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// The implementations of [Kernels] that come with this module, and the way to those of other modules.
+/// The implementations of [Kernels] in this module, and access to those of other modules.
 ///
-/// A provider asked for by name runs or fails; only [#auto(Workers)] falls back, and says so.
+/// A provider asked for by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning.
 public enum KernelProvider implements KernelService {
   /// Plain loops with double sums: the specification, and slow.
   REFERENCE,
@@ -26,7 +26,7 @@ public enum KernelProvider implements KernelService {
     return name().toLowerCase(java.util.Locale.ROOT);
   }
 
-  /// The kernels called `name`: `auto`, or the [#id()] of a provider, of another module's too.
+  /// Opens the kernels called `name`: `auto`, or the [#id()] of a provider of this or another module.
   ///
   /// @throws IllegalArgumentException if there is no such name
   /// @throws UnsupportedOperationException if the provider cannot run here
@@ -37,7 +37,7 @@ public enum KernelProvider implements KernelService {
     throw new IllegalArgumentException("kernels '" + name + "': expected one of " + names());
   }
 
-  /// What [#named(String, Workers)] takes, separated by commas.
+  /// The names that [#named(String, Workers)] accepts, separated by commas.
   public static String names() {
     var own = Arrays.stream(values());
     return "auto, " + Stream.concat(own, others().stream()).map(KernelService::id).collect(Collectors.joining(", "));
@@ -48,7 +48,7 @@ public enum KernelProvider implements KernelService {
     return ServiceLoader.load(KernelService.class, KernelService.class.getClassLoader()).stream().map(ServiceLoader.Provider::get).toList();
   }
 
-  /// The fastest kernels that can run here. Where SIMD cannot, a warning says why and how to change that.
+  /// Opens the fastest kernels that can run here. If SIMD cannot, a warning gives the reason and the remedy.
   public static Kernels auto(Workers workers) {
     var reason = VECTOR.reasonAgainst();
     reason.ifPresent(why -> LOG.log(System.Logger.Level.WARNING, "kernels run slowly: " + why));
@@ -63,7 +63,7 @@ public enum KernelProvider implements KernelService {
     };
   }
 
-  /// Why this provider cannot run, or should not because it would be slower than plain loops, with the way out; empty where it can.
+  /// The reason why this provider cannot run, or would be slower than plain loops, with the remedy; empty if it can.
   @Override
   public Optional<String> reasonAgainst() {
     if (this == REFERENCE) return Optional.empty();

@@ -3,20 +3,21 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 
-/// What performs the [Operation]s of a model, on whole buffers of native memory.
+/// Performs the [Operation]s of a model on whole buffers of native memory.
 ///
-/// This is the one door: models compute through nothing else, so that a second implementation standing here can count,
-/// plan, trace or move a forward pass without the model knowing.
+/// Models compute through this interface alone. So another implementation in its place can count, plan, trace or move a forward
+/// pass without a change of the model.
 ///
-/// An operation allocates nothing that outlives it, except scratch memory that is kept for the next one. Kernels are safe for use
-/// by many threads at once. Results do not depend on the number of threads, bit for bit.
+/// An operation allocates nothing that outlives it, except scratch memory for the next one. Any number of threads may use the same
+/// kernels. Results are bit-identical for any number of threads.
 ///
-/// Buffers come from shared or automatic arenas: with more than one thread, a confined arena's throw [WrongThreadException].
+/// Buffers come from shared or automatic arenas: with more than one thread, those of a confined arena throw
+/// [WrongThreadException].
 public interface Kernels extends AutoCloseable {
-  /// The provider's name, as [KernelProvider#named] knows it.
+  /// The provider's name, which [KernelProvider#named] accepts.
   String name();
 
-  /// Threads that an operation may use, the caller's included.
+  /// The largest number of threads of an operation, the caller's included.
   int threads();
 
   /// Performs an operation.
@@ -37,7 +38,7 @@ public interface Kernels extends AutoCloseable {
   /// operations run one after the other.
   ///
   /// @param given memory of inputs, by name, that the caller provides, such as a state that several programs share; the program
-  ///     allocates the others
+  ///     allocates all others
   /// @throws IllegalArgumentException if the pass has no input of that name, or its memory has another size
   default Program prepare(Recording recording, Map<String, MemorySegment> given) {
     return new StepProgram(this, recording, given);

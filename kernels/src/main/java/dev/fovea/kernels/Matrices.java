@@ -2,8 +2,8 @@ package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
 
-/// A batch of `outer × inner` float32 matrices `[rows, cols]` in one segment, at any strides: enough to see the heads of
-/// a fused `[B, N, 3, H, D]` projection without copying them.
+/// A batch of `outer × inner` float32 matrices `[rows, cols]` in one segment, with any strides. The heads of a fused
+/// `[B, N, 3, H, D]` projection are such a batch, without a copy.
 ///
 /// Strides count floats. Element `(o, i, r, c)` lies at
 /// `o · outerStride + i · innerStride + r · rowStride + c · colStride`.
@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 public record Matrices(MemorySegment segment, int outer, int inner, int rows, int cols,
     long outerStride, long innerStride, long rowStride, long colStride) {
 
-  /// @throws IllegalArgumentException if a size or stride is negative; the memory is checked where it is used
+  /// @throws IllegalArgumentException if a size or stride is negative; operations check the memory
   public Matrices {
     if (outer < 0 || inner < 0 || rows < 0 || cols < 0)
       throw new IllegalArgumentException("matrices: negative size in [" + outer + ", " + inner + ", " + rows + ", " + cols + "]");
@@ -21,7 +21,7 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
           + ", " + colStride + "]");
   }
 
-  /// `count` matrices one after the other, rows one after the other.
+  /// `count` matrices in consecutive memory, row by row.
   public static Matrices dense(MemorySegment segment, int count, int rows, int cols) {
     return new Matrices(segment, 1, count, rows, cols, (long) count * rows * cols, (long) rows * cols, cols, 1);
   }
@@ -51,12 +51,12 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
     return start(o, i) + row * rowStride + col * colStride;
   }
 
-  /// Whether there is no element.
+  /// Whether there are no elements.
   public boolean isEmpty() {
     return outer == 0 || inner == 0 || rows == 0 || cols == 0;
   }
 
-  /// Floats from the first element to the end of the last.
+  /// Number of floats from the first element to the end of the last.
   public long extent() {
     return isEmpty() ? 0 : 1 + index(outer - 1, inner - 1, rows - 1, cols - 1);
   }

@@ -5,17 +5,16 @@ import org.jetbrains.annotations.Nullable;
 
 /// Avoids the slow start of the vector kernels.
 ///
-/// A vector loop runs a hundred times slower until C2 has compiled it, and compiling takes several times as long when C2 has to do it in
-/// the middle of a large task. So scalar loops, which C2 compiles in a moment, compute the first picture or so, with identical
-/// results. In a program that goes on, the vector loops are then compiled in the background, by calling each of them often on tiny
-/// operands, and take over. A program that runs a small model once and ends is better off without that, because compiling takes the
-/// processor away from computing.
+/// A vector loop runs a hundred times slower until C2 has compiled it, and compiling takes several times as long in the middle of a
+/// large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the program
+/// goes on, the background thread calls each vector loop often on tiny operands until C2 has compiled it, and vector loops take
+/// over. Programs that run a small model once skip this, because compiling competes with computing for the processor.
 public final class WarmUp {
   private static @Nullable Thread thread;
 
   private WarmUp() {}
 
-  /// Begins, once in a program, where [KernelProvider#VECTOR] can run.
+  /// Starts the warm-up, once in a program, if [KernelProvider#VECTOR] can run.
   public static synchronized void start() {
     if (thread != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
@@ -26,8 +25,7 @@ public final class WarmUp {
     if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.run();
   }
 
-  /// Waits until the vector loops of a warm-up that has begun are compiled, and has that done now. An interrupt ends the waiting and
-  /// stays set.
+  /// Compiles the vector loops of a started warm-up now, and waits for the end. An interrupt ends the waiting and stays set.
   public static void await() {
     Thread begun;
     synchronized (WarmUp.class) {

@@ -2,29 +2,28 @@ package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
 
-/// The matrix `[N, K]` of a linear map `x · Wᵀ`, as it lies in native memory: format and layout.
+/// The matrix `[N, K]` of a linear map `x · Wᵀ` in native memory, with its format and layout.
 ///
 /// | layout | memory, in a format whose blocks are single numbers | made by |
 /// |---|---|---|
 /// | [Layout#ROWS] | `[N][K]`, as PyTorch's `Linear.weight` | published checkpoints |
 /// | [Layout#PANELS] | `[⌈N/16⌉][K][16]`, the last panel filled up with zeros | the converter, so that kernels stream it |
 ///
-/// In other formats the blocks take the numbers' places: `[N][⌈K/L⌉]` and `[⌈N/16⌉][⌈K/L⌉]` of sixteen each, where `L` is the
-/// block's length.
+/// In other formats, blocks replace the numbers: `[N][⌈K/L⌉]` and `[⌈N/16⌉][⌈K/L⌉][16]`, where `L` is the block's length.
 ///
-/// A weight may lie in a mapped file, which no other buffer may. Another program may truncate that file; kernels copy what they
-/// use before vectors touch it, and end in an [InternalError] instead of a crash. A weight in plain memory is used where it lies.
+/// Weights are the only buffers that may lie in a mapped file. Another program may truncate that file, so kernels copy mapped data
+/// before vectors touch it, and throw an [InternalError] instead of crashing. Weights in plain memory are used in place.
 ///
 /// @param segment native memory of exactly [#bytes(WeightFormat, Layout, int, int)] bytes
 /// @param n output features
 /// @param k input features
 public record Weight(MemorySegment segment, WeightFormat format, Layout layout, int n, int k) {
-  /// Output features in a panel: the most lanes that a vector of floats has today.
+  /// Output features in a panel: the largest number of lanes of today's float vectors.
   public static final int PANEL = 16;
 
   /// The order of blocks.
   public enum Layout {
-    /// A row's blocks, one behind the other.
+    /// The blocks of each row consecutively.
     ROWS(1),
     /// The blocks of sixteen rows side by side.
     PANELS(PANEL);
@@ -35,7 +34,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
       this.across = across;
     }
 
-    /// Rows whose blocks lie side by side.
+    /// Number of rows whose blocks lie side by side.
     public int across() {
       return across;
     }
@@ -57,17 +56,17 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
     return new Weight(segment, format, layout, n, k);
   }
 
-  /// Bytes that a weight of this form occupies.
+  /// Bytes of a weight of this form.
   public static long bytes(WeightFormat format, Layout layout, int n, int k) {
     return format.bytes(layout == Layout.ROWS ? n : (long) panels(n) * PANEL, k);
   }
 
-  /// Panels that `n` output features fill.
+  /// Number of panels for `n` output features.
   public static int panels(int n) {
     return Math.ceilDiv(n, PANEL);
   }
 
-  /// Byte where the block begins that holds `(row, column)`, with the blocks that lie side by side with it.
+  /// Byte offset of the group of blocks that holds `(row, column)`.
   public long offset(int row, int column) {
     int length = format.blockLength(), block = length == 1 ? column : column / length;
     return switch (layout) {
@@ -85,10 +84,10 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
     };
   }
 
-  /// Stores all numbers in the form of another weight, rounded to the nearest that it has. What fills up its last panel and its
-  /// last blocks becomes zeros.
+  /// Stores all numbers in the form of another weight, rounded to the nearest. The padding of its last panel and last blocks
+  /// becomes zeros.
   ///
-  /// @throws IllegalArgumentException if its size is another
+  /// @throws IllegalArgumentException if its size differs
   public void copyTo(Weight to) {
     if (to.n != n || to.k != k)
       throw new IllegalArgumentException("weight: expected [" + n + ", " + k + "], got [" + to.n + ", " + to.k + "]");

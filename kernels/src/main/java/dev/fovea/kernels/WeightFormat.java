@@ -7,7 +7,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// How the numbers of a [Weight] are stored. Products always compute in float32.
+/// The storage format of the numbers of a [Weight]. Products always compute in float32.
 ///
 /// | format | block | bytes of a block |
 /// |---|---|---|
@@ -15,13 +15,12 @@ import java.lang.foreign.ValueLayout;
 /// | [#F16] | 1 number | 2 |
 /// | [#BF16] | 1 number | 2 |
 ///
-/// A block is [#blockLength()] numbers of a row, one behind the other along K, that share what it takes to widen them, such as a
-/// scale. Blocks begin at column 0; the last one of a row is filled up. A layout puts the same block of several rows together:
-/// `across` rows, 16 in panels and one in rows. Such a group takes `across · blockBytes()` bytes, and how they are arranged is the
-/// format's affair.
+/// A block is [#blockLength()] consecutive numbers of a row, along K, that share the data to widen them, such as a scale. Blocks
+/// begin at column 0; the last one of a row is padded. A layout groups the same block of several rows: `across` rows, 16 in panels
+/// and one in rows. A group takes `across · blockBytes()` bytes, in an order that the format defines.
 ///
-/// The constants' methods are the definition, in plain loops. Everything that depends on a format is here, or in an exhaustive
-/// switch without `default`, so that a new format does not compile until every place knows it.
+/// The constants' methods define the format, in plain loops. All code that depends on a format is here, or in an exhaustive switch
+/// without `default`: a new format does not compile until each of these places handles it.
 public enum WeightFormat {
   /// IEEE 754 binary32.
   F32(1, 4) {
@@ -100,22 +99,22 @@ public enum WeightFormat {
     this.blockBytes = blockBytes;
   }
 
-  /// Numbers of a row in a block, a power of two that is at most 512: 1 where each number stands by itself.
+  /// Numbers of a row in a block, a power of two that is at most 512; 1 where numbers share nothing.
   public int blockLength() {
     return blockLength;
   }
 
-  /// Bytes of a row's block, with what its numbers share.
+  /// Bytes of a row's block, shared data included.
   public int blockBytes() {
     return blockBytes;
   }
 
-  /// Blocks that `steps` numbers of a row need.
+  /// Number of blocks for `steps` numbers of a row.
   public int blocks(int steps) {
     return blockLength == 1 ? steps : Math.ceilDiv(steps, blockLength);
   }
 
-  /// Bytes that the blocks of `steps` numbers of each of `rows` rows take.
+  /// Bytes of the blocks for `steps` numbers of each of `rows` rows.
   ///
   /// @throws ArithmeticException if they do not fit in 64 bits
   public long bytes(long rows, int steps) {
@@ -126,8 +125,8 @@ public enum WeightFormat {
   ///
   /// @param group byte where its group of blocks begins
   /// @param across rows of the group
-  /// @param step which number of the block
-  /// @param lane which row of the group
+  /// @param step index of the number in its block
+  /// @param lane index of the row in its group
   abstract float get(MemorySegment from, long group, int across, int step, int lane);
 
   /// Widens numbers to `to`, `[steps][across]`, from place `at` on.
@@ -137,10 +136,10 @@ public enum WeightFormat {
   /// @param steps numbers of each row
   public abstract void decode(MemorySegment from, long group, int across, int steps, float[] to, int at);
 
-  /// Stores numbers of `from`, `[steps][across]`, from place `at` on: the nearest that the format has, ties to even.
+  /// Stores numbers of `from`, `[steps][across]`, from place `at` on, rounded to the nearest, ties to even.
   ///
   /// @param across rows of a group
-  /// @param steps numbers of each row; no multiple of [#blockLength()] only at the end of the rows
+  /// @param steps numbers of each row; a multiple of [#blockLength()], except at the end of the rows
   /// @param group byte where their first group of blocks begins
   public abstract void encode(float[] from, int at, int across, int steps, MemorySegment to, long group);
 

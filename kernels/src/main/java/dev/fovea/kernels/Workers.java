@@ -7,16 +7,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
-/// The threads that share an operation's tasks: some of its own, or the caller's executor.
+/// Threads that share the tasks of an operation: own threads, or those of an executor.
 ///
-/// The calling thread always works too, so that progress never depends on a pool that may be busy. Tasks are handed out
-/// one by one, so that a busy core does not hold up the rest. When two callers meet, the second works alone instead of
-/// waiting. Idle threads sleep.
+/// The calling thread always works too, so a busy pool never stops an operation. Threads take tasks one by one, so a busy core does
+/// not delay the others. When two callers meet, the second works alone instead of waiting. Idle threads sleep.
 public final class Workers implements AutoCloseable {
-  /// A piece of an operation.
+  /// A part of an operation that consists of numbered pieces.
   @FunctionalInterface
   public interface Task {
-    /// Does piece `index`, which lies in `[0, tasks)`.
+    /// Computes piece `index`, in `[0, tasks)`.
     void run(int index);
   }
 
@@ -47,33 +46,33 @@ public final class Workers implements AutoCloseable {
       own[i] = Thread.ofPlatform().name("fovea-worker-" + (i + 1)).daemon().start(this::serve);
   }
 
-  /// Starts `threads - 1` daemon threads, which [#close()] ends.
+  /// Workers with `threads - 1` daemon threads, which [#close()] ends.
   ///
   /// @throws IllegalArgumentException if `threads` is less than 1
   public static Workers threads(int threads) {
     return new Workers(threads, true, null);
   }
 
-  /// One thread a processor.
+  /// Workers with one thread for each processor.
   public static Workers all() {
     return threads(Runtime.getRuntime().availableProcessors());
   }
 
-  /// Borrows up to `threads - 1` threads of `executor` for each operation; closing leaves it alone.
+  /// Workers that borrow up to `threads - 1` threads of `executor` for each operation; closing does not close the executor.
   ///
   /// @throws IllegalArgumentException if `threads` is less than 1
   public static Workers using(Executor executor, int threads) {
     return new Workers(threads, false, executor);
   }
 
-  /// The most threads that work at once, the caller's included.
+  /// The largest number of threads that work at once, the caller's included.
   public int threads() {
     return threads;
   }
 
   /// Runs `task` for every index in `[0, tasks)`, on this thread and others, and returns when all are done.
   ///
-  /// The first exception of a task ends the handing out and is thrown here.
+  /// After an exception no further task starts, and the exception is thrown here.
   public void forEach(int tasks, Task task) {
     if (threads == 1 || tasks <= 1 || sharing.isHeldByCurrentThread() || !sharing.tryLock()) {
       for (int i = 0; i < tasks; i++) task.run(i);
@@ -168,7 +167,7 @@ public final class Workers implements AutoCloseable {
     if (interrupted) Thread.currentThread().interrupt();
   }
 
-  /// Ends the threads that were started here; an operation under way finishes on its caller's thread.
+  /// Ends own threads; a running operation finishes on its caller's thread.
   @Override
   public void close() {
     closed = true;
