@@ -1,12 +1,9 @@
 package dev.fovea.cli;
 
-import dev.fovea.converter.Conversion;
-import dev.fovea.converter.ConversionCache;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Residency;
-import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -34,22 +31,11 @@ final class ModelOptions {
     var mapped = ModelHeader.open(model);
     if (mapped != null && residency == Residency.MAPPED) return mapped;
     if (mapped != null) mapped.close();
-    return Checkpoint.open(mapped != null ? model : convert(model), model.toString(), residency);
+    return Checkpoint.open(mapped != null ? model : OnTheFlyConversion.of(model, noCache), model.toString(), residency);
   }
 
   /// The same for a command that may end after one pass: mapping starts sooner.
   Checkpoint open(Path model) {
     return open(model, Residency.MAPPED);
-  }
-
-  /// A conversion is told in one line, for it takes time and room; a result that is there already is nothing to tell.
-  private Path convert(Path model) {
-    var cache = noCache ? ConversionCache.refusing("--no-cache") : ConversionCache.ofUser();
-    try (var bar = new Terminal.ProgressBar()) {
-      var conversion = Conversion.to(WeightFormat.F32).withProgress(
-          (what, done, all) -> bar.update((double) done / Math.max(1, all), what));
-      return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file),
-          report -> ConvertCommand.complain(model, report, WeightFormat.F32, bar::complain));
-    }
   }
 }

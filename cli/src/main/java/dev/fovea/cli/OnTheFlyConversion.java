@@ -1,0 +1,27 @@
+package dev.fovea.cli;
+
+import dev.fovea.converter.Conversion;
+import dev.fovea.converter.ConversionCache;
+import dev.fovea.kernels.WeightFormat;
+import java.nio.file.Path;
+
+/// The conversion of a checkpoint that a command is given in the place of a model file.
+///
+/// It is a class of its own because picocli looks at every method of a class with options, and a start with a model file need not
+/// load the converter.
+final class OnTheFlyConversion {
+  private OnTheFlyConversion() {}
+
+  /// The converted model. A conversion is told in one line, for it takes time and room; a result that is there already is not.
+  ///
+  /// @param refuse whether to refuse a checkpoint that is not converted yet
+  static Path of(Path model, boolean refuse) {
+    var cache = refuse ? ConversionCache.refusing("--no-cache") : ConversionCache.ofUser();
+    try (var bar = new Terminal.ProgressBar()) {
+      var conversion = Conversion.to(WeightFormat.F32).withProgress(
+          (what, done, all) -> bar.update((double) done / Math.max(1, all), what));
+      return cache.resolve(model, conversion, file -> bar.complain("converting " + model + ", once, to " + file),
+          report -> ConvertCommand.complain(model, report, WeightFormat.F32, bar::complain));
+    }
+  }
+}
