@@ -1,23 +1,11 @@
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.Random;
 import java.util.zip.CRC32;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipOutputStream;
 
 /// Makes the archive of lossy WebP pictures that `LossyPicturesTest` reads, and what libwebp makes of each:
 ///
@@ -35,59 +23,24 @@ import java.util.zip.ZipOutputStream;
 /// `expected.txt` has a line for each picture: its name, `WIDTHxHEIGHT`, the SHA-256 of its RGB bytes, four hexadecimal digits for
 /// each row (the lower half of its CRC-32) and how it was made; or its name, `refused` and how it was made.
 final class MakeLossyPictures {
-  private static final int CONFIG_INTS = 29;
-  private static final long CONFIG_VERSION = 0x020f;
   private static final int ENCODED_BYTES = 6000;
 
-  // struct WebPPicture, bytes
-  private static final int PICTURE_BYTES = 256;
-  private static final int WIDTH = 8;
-  private static final int HEIGHT = 12;
-  private static final int WRITER = 96;
-  private static final int CUSTOM = 104;
-
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-  private static final MemoryLayout POINTER = ValueLayout.ADDRESS;
-
-  private final SymbolLookup library = SymbolLookup.libraryLookup("libwebp.so.7", Arena.global());
-  private final MethodHandle configInit = function("WebPConfigInitInternal", INT, POINTER, INT, ValueLayout.JAVA_FLOAT, INT);
-  private final MethodHandle pictureInit = function("WebPPictureInitInternal", INT, POINTER, INT);
-  private final MethodHandle importRgba = function("WebPPictureImportRGBA", INT, POINTER, POINTER, INT);
-  private final MethodHandle importRgbx = function("WebPPictureImportRGBX", INT, POINTER, POINTER, INT);
-  private final MethodHandle encode = function("WebPEncode", INT, POINTER, POINTER);
-  private final MethodHandle pictureFree = procedure("WebPPictureFree", POINTER);
-  private final MethodHandle writerInit = procedure("WebPMemoryWriterInit", POINTER);
-  private final MethodHandle writerClear = procedure("WebPMemoryWriterClear", POINTER);
-  private final MethodHandle decodeRgb = function("WebPDecodeRGB", POINTER, POINTER, LONG, POINTER, POINTER);
-  private final MethodHandle free = procedure("WebPFree", POINTER);
-
+  private final Libwebp libwebp = new Libwebp();
   private final Random random = new Random(21);
-  private final ZipOutputStream archive;
-  private final StringBuilder expected = new StringBuilder();
+  private final Archive archive;
 
-  private MakeLossyPictures(ZipOutputStream archive) {
+  private MakeLossyPictures(Archive archive) {
     this.archive = archive;
   }
 
   public static void main(String[] args) throws Throwable {
-    try (var archive = new ZipOutputStream(Files.newOutputStream(Path.of(args[0])))) {
-      archive.setLevel(9);
+    try (var archive = new Archive(Path.of(args[0]))) {
       var maker = new MakeLossyPictures(archive);
       maker.encoded();
       maker.alpha();
       maker.large();
       maker.random();
-      maker.entry("expected.txt", maker.expected.toString().getBytes(StandardCharsets.UTF_8));
     }
-  }
-
-  private MethodHandle function(String name, MemoryLayout result, MemoryLayout... arguments) {
-    return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), FunctionDescriptor.of(result, arguments));
-  }
-
-  private MethodHandle procedure(String name, MemoryLayout... arguments) {
-    return Linker.nativeLinker().downcallHandle(library.findOrThrow(name), FunctionDescriptor.ofVoid(arguments));
   }
 
   private void encoded() throws Throwable {
@@ -155,85 +108,33 @@ final class MakeLossyPictures {
     }
   }
 
-  private static byte[] riff(byte[] frame) throws IOException {
-    var out = new ByteArrayOutputStream();
-    int padded = frame.length + (frame.length & 1);
-    out.write("RIFF".getBytes(StandardCharsets.US_ASCII));
-    little(out, 12 + padded, 4);
-    out.write("WEBPVP8 ".getBytes(StandardCharsets.US_ASCII));
-    little(out, frame.length, 4);
-    out.write(Arrays.copyOf(frame, padded));
-    return out.toByteArray();
-  }
-
-  static void little(ByteArrayOutputStream out, int value, int bytes) {
-    for (int i = 0; i < bytes; i++) out.write(value >> 8 * i);
+  private static byte[] riff(byte[] frame) {
+    return Riff.file(Riff.chunk("VP8 ", frame));
   }
 
   private void add(String name, byte[] webp, String how) throws Throwable {
-    entry(name + ".webp", webp);
-    expected.append(name).append(".webp ").append(decoded(webp)).append(' ').append(how).append('\n');
+    var decoded = libwebp.decodeRgb(webp);
+    archive.add(name, webp, decoded == null ? "refused" : decoded + " " + rows(decoded), how);
   }
 
-  private void entry(String name, byte[] bytes) throws IOException {
-    var entry = new ZipEntry(name);
-    entry.setTimeLocal(java.time.LocalDateTime.of(2024, 6, 14, 0, 0));
-    archive.putNextEntry(entry);
-    archive.write(bytes);
-    archive.closeEntry();
-  }
-
-  private byte[] encode(byte[] rgba, int width, int height, Settings settings, boolean alpha) throws Throwable {
-    try (var arena = Arena.ofConfined()) {
-      var config = arena.allocate(4 * CONFIG_INTS, 8);
-      check((int) configInit.invoke(config, 0, 75f, (int) CONFIG_VERSION));
-      settings.write(config);
-      var picture = arena.allocate(PICTURE_BYTES, 8);
-      check((int) pictureInit.invoke(picture, (int) CONFIG_VERSION));
-      picture.set(INT, WIDTH, width);
-      picture.set(INT, HEIGHT, height);
-      var pixels = arena.allocateFrom(ValueLayout.JAVA_BYTE, rgba);
-      check((int) (alpha ? importRgba : importRgbx).invoke(picture, pixels, 4 * width));
-      var writer = arena.allocate(64, 8);
-      writerInit.invoke(writer);
-      picture.set(ValueLayout.ADDRESS, WRITER, library.findOrThrow("WebPMemoryWrite"));
-      picture.set(ValueLayout.ADDRESS, CUSTOM, writer);
-      check((int) encode.invoke(config, picture));
-      long size = writer.get(LONG, 8);
-      var webp = writer.get(ValueLayout.ADDRESS, 0).reinterpret(size).toArray(ValueLayout.JAVA_BYTE);
-      pictureFree.invoke(picture);
-      writerClear.invoke(writer);
-      return webp;
+  /// Four digits for each row, by which a test names the first that differs.
+  private static String rows(Libwebp.Decoded decoded) {
+    var rows = new StringBuilder();
+    for (int y = 0; y < decoded.height(); y++) {
+      var crc = new CRC32();
+      crc.update(decoded.rgb(), 3 * decoded.width() * y, 3 * decoded.width());
+      rows.append("%04x".formatted(crc.getValue() & 0xffff));
     }
+    return rows.toString();
   }
 
-  private static void check(int ok) {
-    if (ok == 0) throw new IllegalStateException("libwebp refuses");
-  }
-
-  private String decoded(byte[] webp) throws Throwable {
-    try (var arena = Arena.ofConfined()) {
-      var size = arena.allocate(8, 4);
-      var pixels = (MemorySegment) decodeRgb.invoke(
-          arena.allocateFrom(ValueLayout.JAVA_BYTE, webp), (long) webp.length, size, size.asSlice(4));
-      if (pixels.equals(MemorySegment.NULL)) return "refused";
-      int width = size.get(INT, 0), height = size.get(INT, 4);
-      byte[] rgb = pixels.reinterpret(3L * width * height).toArray(ValueLayout.JAVA_BYTE);
-      free.invoke(pixels);
-      var rows = new StringBuilder();
-      for (int y = 0; y < height; y++) {
-        var crc = new CRC32();
-        crc.update(rgb, 3 * width * y, 3 * width);
-        rows.append("%04x".formatted(crc.getValue() & 0xffff));
-      }
-      var hash = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(rgb));
-      return width + "x" + height + " " + hash + " " + rows;
-    }
+  private byte[] encode(byte[] rgba, int width, int height, Settings settings, boolean hasAlpha) throws Throwable {
+    return libwebp.encode(rgba, width, height, false, hasAlpha, settings::write);
   }
 
   /// What `struct WebPConfig` is set to.
   private static final class Settings {
-    private final int[] ints = new int[CONFIG_INTS];
+    private final int[] ints = new int[Libwebp.CONFIG_INTS];
     private float quality;
     private boolean hasAlpha;
 
@@ -272,8 +173,8 @@ final class MakeLossyPictures {
 
     void write(MemorySegment config) {
       config.set(ValueLayout.JAVA_FLOAT, 4, quality);
-      for (int i : new int[] {2, 6, 7, 8, 9, 10, 11, 15, 17, 18, 19}) config.setAtIndex(INT, i, ints[i]);
-      if (hasAlpha) for (int i = 12; i <= 14; i++) config.setAtIndex(INT, i, ints[i]);
+      for (int i : new int[] {2, 6, 7, 8, 9, 10, 11, 15, 17, 18, 19}) config.setAtIndex(ValueLayout.JAVA_INT, i, ints[i]);
+      if (hasAlpha) for (int i = 12; i <= 14; i++) config.setAtIndex(ValueLayout.JAVA_INT, i, ints[i]);
     }
 
     @Override
@@ -353,13 +254,13 @@ final class RandomFrame {
     for (int i = 0; i < 300 + 200 * macroblocks; i++) literal(1, random.nextInt(2));
     byte[] first = out.toByteArray();
     var frame = new ByteArrayOutputStream();
-    MakeLossyPictures.little(frame, first.length << 5 | 1 << 4 | random.nextInt(4) << 1, 3);
-    MakeLossyPictures.little(frame, 0x2a019d, 3);
-    MakeLossyPictures.little(frame, width | random.nextInt(4) << 14, 2);
-    MakeLossyPictures.little(frame, height | random.nextInt(4) << 14, 2);
+    frame.writeBytes(Riff.little(first.length << 5 | 1 << 4 | random.nextInt(4) << 1, 3));
+    frame.writeBytes(Riff.little(0x2a019d, 3));
+    frame.writeBytes(Riff.little(width | random.nextInt(4) << 14, 2));
+    frame.writeBytes(Riff.little(height | random.nextInt(4) << 14, 2));
     frame.write(first);
     int bytes = 40 + (height + 15 >> 4) * (width + 15 >> 4) * 50 / partitions;
-    for (int i = 1; i < partitions; i++) MakeLossyPictures.little(frame, bytes, 3);
+    for (int i = 1; i < partitions; i++) frame.writeBytes(Riff.little(bytes, 3));
     var tokens = new byte[partitions * bytes];
     random.nextBytes(tokens);
     largeNumbers(tokens);
