@@ -31,8 +31,8 @@ public final class SpeedGate {
     }
   }
 
-  /// What was measured, best run over best limit, and a margin of a tenth. The floors for 256 bit allow for AVX2's sixteen registers and
-  /// for processors whose other threads are busy (`benchmarks/NOTES.md`).
+  /// What was measured, best run over best limit, and a margin of a tenth. The floors for 256 bit allow for AVX2's sixteen
+  /// registers and for processors whose other threads are busy (`benchmarks/NOTES.md`).
   private static final List<Row> ROWS = List.of(
       //                                                           128 bit      256 bit      512 bit
       new Row(product(197, WeightFormat.F32),                          0.60,        0.60,        0.85),

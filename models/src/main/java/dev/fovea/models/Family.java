@@ -17,6 +17,7 @@ import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.jetbrains.annotations.Nullable;
 
 /// A family of models: how a model file becomes a model, and which sizes were published. It is the one place that says that a
 /// family exists.
@@ -53,7 +54,7 @@ public final class Family {
   ///
   /// @throws IllegalStateException if two have the same name, or two of their presets have
   public static List<Family> all() {
-    return Known.FAMILIES;
+    return Known.get().families;
   }
 
   /// The family of this name.
@@ -86,14 +87,14 @@ public final class Family {
 
   /// The published sizes of all families, by name.
   public static List<String> presets() {
-    return List.copyOf(Known.PRESETS.keySet());
+    return List.copyOf(Known.get().presets.keySet());
   }
 
   /// A published size.
   ///
   /// @throws IllegalArgumentException if the name is not one of [#presets()]
   public static ModelConfig preset(String name) {
-    var preset = Known.PRESETS.get(name);
+    var preset = Known.get().presets.get(name);
     if (preset == null) throw new IllegalArgumentException("preset '" + name + "': expected one of " + String.join(", ", presets()));
     return preset;
   }
@@ -103,21 +104,29 @@ public final class Family {
     return id;
   }
 
-  /// All families and presets, once they are asked for.
-  private static final class Known {
-    private static final List<Family> FAMILIES = Stream.concat(OWN.stream(),
-        ServiceLoader.load(FamilyService.class, FamilyService.class.getClassLoader()).stream().map(found -> found.get().family()))
-        .toList();
-    private static final Map<String, ModelConfig> PRESETS = new TreeMap<>();
+  /// All families and presets, once they are asked for. What is wrong with one of another module is said each time, and not by an
+  /// error of this class's initialisation.
+  private record Known(List<Family> families, Map<String, ModelConfig> presets) {
+    private static volatile @Nullable Known known;
 
-    static {
+    static Known get() {
+      var found = known;
+      if (found == null) known = found = find();
+      return found;
+    }
+
+    private static Known find() {
+      var others = ServiceLoader.load(FamilyService.class, FamilyService.class.getClassLoader());
+      var families = Stream.concat(OWN.stream(), others.stream().map(found -> found.get().family())).toList();
+      var presets = new TreeMap<String, ModelConfig>();
       var ids = new HashSet<String>();
-      for (var family : FAMILIES) {
+      for (var family : families) {
         if (!ids.add(family.id)) throw new IllegalStateException("there are two families '" + family.id + "'");
         family.presets.forEach((name, preset) -> {
-          if (PRESETS.put(name, preset) != null) throw new IllegalStateException("there are two presets '" + name + "'");
+          if (presets.put(name, preset) != null) throw new IllegalStateException("there are two presets '" + name + "'");
         });
       }
+      return new Known(families, presets);
     }
   }
 }

@@ -21,7 +21,7 @@ public final class Attention {
     int batch = q.dim(0), heads = q.dim(1), queries = q.dim(2), depth = q.dim(3);
     float scale = (float) (1 / Math.sqrt(depth));
     var out = q.allocate(batch, queries, heads * depth);
-    q.workspace().kernels().run(new Operation.Attention(q.matrices(), k.matrices(), v.matrices(), mask, heads(out, heads).matrices(), scale));
+    q.run(new Operation.Attention(q.matrices(), k.matrices(), v.matrices(), mask, heads(out, heads).matrices(), scale));
     site.see(q, k, mask, scale);
     return out;
   }

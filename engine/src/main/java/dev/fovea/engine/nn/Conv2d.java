@@ -26,7 +26,7 @@ public record Conv2d(Weight weight, @Nullable Tensor bias, int in, Window window
   public Tensor forward(Tensor x, Activation activation) {
     var g = geometry(x);
     var out = x.allocate(g.batch(), g.rows(), g.cols(), weight.n());
-    x.workspace().kernels().run(new Operation.Convolve(x.segment(), g, weight, bias == null ? null : bias.segment(), activation, null, out.segment()));
+    x.run(new Operation.Convolve(x.segment(), g, weight, Tensor.segmentOf(bias), activation, null, out.segment()));
     return out;
   }
 

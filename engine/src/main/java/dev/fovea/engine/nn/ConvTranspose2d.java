@@ -24,8 +24,8 @@ public record ConvTranspose2d(Weight weight, @Nullable Tensor bias, int kernel) 
       throw new IllegalArgumentException("transposed convolution: expected [B, H, W, " + weight.k() + "], got " + x);
     int batch = x.dim(0), height = x.dim(1), width = x.dim(2);
     var out = x.allocate(batch, kernel * height, kernel * width, weight.n() / (kernel * kernel));
-    x.workspace().kernels().run(new Operation.TransposedConvolution(x.segment(), batch, height, width, kernel, weight,
-        bias == null ? null : bias.segment(), activation, out.segment()));
+    x.run(new Operation.TransposedConvolution(x.segment(), batch, height, width, kernel, weight,
+        Tensor.segmentOf(bias), activation, out.segment()));
     return out;
   }
 }

@@ -26,7 +26,7 @@ public record DepthwiseConv(Tensor weight, @Nullable Tensor bias, Window window)
       throw new IllegalArgumentException("depthwise convolution: expected [B, H, W, " + channels + "], got " + x);
     var g = Convolution.depthwise(x.dim(0), x.dim(1), x.dim(2), channels, window);
     var out = x.allocate(g.batch(), g.rows(), g.cols(), channels);
-    x.workspace().kernels().run(new Operation.Depthwise(x.segment(), g, weight.segment(), bias == null ? null : bias.segment(), activation, out.segment()));
+    x.run(new Operation.Depthwise(x.segment(), g, weight.segment(), Tensor.segmentOf(bias), activation, out.segment()));
     return out;
   }
 }

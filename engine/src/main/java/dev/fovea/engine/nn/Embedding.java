@@ -16,7 +16,7 @@ public record Embedding(Weight table) {
     var shape = Arrays.copyOf(ids.shape(), ids.rank() + 1);
     shape[ids.rank()] = table.k();
     var out = ids.allocate(shape);
-    ids.workspace().kernels().run(new Operation.Gather(table, ids.segment(), out.segment(), Math.toIntExact(ids.size())));
+    ids.run(new Operation.Gather(table, ids.segment(), out.segment(), Math.toIntExact(ids.size())));
     return out;
   }
 }

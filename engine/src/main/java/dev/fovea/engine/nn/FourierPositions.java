@@ -15,7 +15,7 @@ public record FourierPositions(Tensor basis) {
   public Tensor forward(Tensor points, int size) {
     int count = points.dim(0), frequencies = basis.dim(1);
     var out = points.allocate(count, 2 * frequencies);
-    points.workspace().kernels().run(new Operation.Fourier(points.segment(), 2.0 / size, 1.0 / size - 1, basis.segment(), out.segment(), count, 2,
+    points.run(new Operation.Fourier(points.segment(), 2.0 / size, 1.0 / size - 1, basis.segment(), out.segment(), count, 2,
         frequencies));
     return out;
   }

@@ -83,6 +83,6 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   /// The queries of line `i` meet the rows of the table from row `i`: `[B, lines, M, D]` → `[B, lines, M, lines]`.
   private static void multiply(Tensor q, Tensor table, Tensor out) {
     var from = table.windows(q.dim(1)).expand(q.dim(0));                                  // [B, lines, lines, D]
-    q.workspace().kernels().run(new Operation.Matmul(q.matrices(), from.transposed(2, 3).matrices(), out.matrices(), 1));
+    q.run(new Operation.Matmul(q.matrices(), from.transposed(2, 3).matrices(), out.matrices(), 1));
   }
 }

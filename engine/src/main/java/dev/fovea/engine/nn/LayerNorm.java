@@ -15,7 +15,7 @@ public record LayerNorm(Tensor weight, Tensor bias, float eps) {
     int cols = x.dim(-1);
     if (cols != weight.dim(0)) throw new IllegalArgumentException("layer norm: expected " + weight + " features, got " + x);
     var out = x.allocate(x.shape());
-    x.workspace().kernels().run(new Operation.LayerNorm(x.segment(), weight.segment(), bias.segment(), eps, out.segment(),
+    x.run(new Operation.LayerNorm(x.segment(), weight.segment(), bias.segment(), eps, out.segment(),
         Math.toIntExact(x.size() / cols), cols));
     return out;
   }

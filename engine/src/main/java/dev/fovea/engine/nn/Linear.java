@@ -37,8 +37,8 @@ public record Linear(Weight weight, @Nullable Tensor bias) {
     shape[shape.length - 1] = weight.n();
     var out = x.allocate(shape);
     int rows = weight.k() == 0 ? 0 : Math.toIntExact(x.size() / weight.k());
-    x.workspace().kernels().run(new Operation.Linear(x.segment(), weight, bias == null ? null : bias.segment(), activation,
-        more == null ? null : more.segment(), out.segment(), rows));
+    x.run(new Operation.Linear(x.segment(), weight, Tensor.segmentOf(bias), activation,
+        Tensor.segmentOf(more), out.segment(), rows));
     return out;
   }
 }

@@ -23,7 +23,7 @@ public record PatchEmbedding(Linear proj, int channels, int patchSize) {
           + image.dim(2) + "x" + image.dim(3));
     var geometry = Convolution.ofPlanes(image.dim(0), channels, image.dim(2), image.dim(3), Window.patch(patchSize));
     var out = image.allocate(image.dim(0), geometry.rows() * geometry.cols(), proj.weight().n());
-    image.workspace().kernels().run(new Operation.Convolve(image.segment(), geometry, proj.weight(), proj.bias() == null ? null : proj.bias().segment(),
+    image.run(new Operation.Convolve(image.segment(), geometry, proj.weight(), Tensor.segmentOf(proj.bias()),
         Activation.NONE, null, out.segment()));
     return out;
   }

@@ -22,7 +22,7 @@ public record PositionGrid(Tensor table, int rows, int cols, Interpolation inter
     int extra = all.dim(0) - rows * cols, channels = all.dim(1);
     var out = all.allocate(extra + toRows * toCols, channels);
     out.slice(0, 0, extra).set(all.slice(0, 0, extra));
-    all.workspace().kernels().run(new Operation.Resize(all.slice(0, extra, all.dim(0)).segment(), 1, rows, cols, channels,
+    all.run(new Operation.Resize(all.slice(0, extra, all.dim(0)).segment(), 1, rows, cols, channels,
         out.slice(0, extra, out.dim(0)).segment(), toRows, toCols, interpolation));
     return out;
   }

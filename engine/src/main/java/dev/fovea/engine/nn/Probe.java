@@ -96,7 +96,7 @@ public final class Probe {
     void see(Tensor q, Tensor k, AttentionMask mask, float scale) {
       if (probe == null) return;
       var weights = q.allocate(q.dim(0), q.dim(1), q.dim(2), k.dim(2));
-      q.workspace().kernels().run(new Operation.AttentionMaps(q.matrices(), k.matrices(), mask, weights.segment(), scale));
+      q.run(new Operation.AttentionMaps(q.matrices(), k.matrices(), mask, weights.segment(), scale));
       probe.tensors.put(name, weights);
       probe.attentions.put(name, new AttentionMap(weights, queries, keys, windows));
     }

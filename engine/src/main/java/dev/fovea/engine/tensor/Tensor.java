@@ -4,7 +4,6 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Interpolation;
-import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Program;
@@ -305,8 +304,23 @@ public final class Tensor {
     return workspace().allocate(shape);
   }
 
-  private Kernels kernels() {
-    return workspace().kernels();
+  /// Performs an operation of the pass that this tensor belongs to.
+  ///
+  /// @throws IllegalStateException if the tensor belongs to no workspace, or no pass is running
+  public void run(Operation operation) {
+    workspace().kernels().run(operation);
+  }
+
+  /// The memory of a tensor that there may be.
+  ///
+  /// @return null where there is none
+  public static @Nullable MemorySegment segmentOf(@Nullable Tensor tensor) {
+    return tensor == null ? null : tensor.segment();
+  }
+
+  /// How many rows of `cols` elements this tensor is.
+  private int rows(int cols) {
+    return cols == 0 ? 0 : Math.toIntExact(size() / cols);
   }
 
   /// This tensor if it is contiguous, else a copy that is.
@@ -336,7 +350,7 @@ public final class Tensor {
     if (!Arrays.equals(shape, values.shape)) throw new IllegalArgumentException("set: expected " + this + ", got " + values);
     switch (rank()) {
       case 0, 1 -> reshapeToMatrix().set(values.reshapeToMatrix());
-      case 2, 3, 4 -> kernels().run(new Operation.Copy(values.matrices(), matrices()));
+      case 2, 3, 4 -> run(new Operation.Copy(values.matrices(), matrices()));
       default -> {
         for (int i = 0; i < shape[0]; i++) select(0, i).set(values.select(0, i));
       }
@@ -362,7 +376,7 @@ public final class Tensor {
   public Tensor plus(Tensor other) {
     repeats(other);
     var out = allocate(shape);
-    kernels().run(new Operation.Add(segment(), other.segment(), out.segment(), size(), other.size()));
+    run(new Operation.Add(segment(), other.segment(), out.segment(), size(), other.size()));
     return out;
   }
 
@@ -370,7 +384,7 @@ public final class Tensor {
   public Tensor times(Tensor other) {
     repeats(other);
     var out = allocate(shape);
-    kernels().run(new Operation.Multiply(segment(), other.segment(), out.segment(), size(), other.size()));
+    run(new Operation.Multiply(segment(), other.segment(), out.segment(), size(), other.size()));
     return out;
   }
 
@@ -383,14 +397,14 @@ public final class Tensor {
   /// Every element times `factor`.
   public Tensor times(float factor) {
     var out = allocate(shape);
-    kernels().run(new Operation.Scale(segment(), factor, out.segment(), size()));
+    run(new Operation.Scale(segment(), factor, out.segment(), size()));
     return out;
   }
 
   /// `activation` of every element.
   public Tensor activate(Activation activation) {
     var out = allocate(shape);
-    kernels().run(new Operation.Activate(activation, segment(), out.segment(), size()));
+    run(new Operation.Activate(activation, segment(), out.segment(), size()));
     return out;
   }
 
@@ -398,7 +412,7 @@ public final class Tensor {
   public Tensor softmax() {
     var out = allocate(shape);
     int cols = dim(-1);
-    kernels().run(new Operation.Softmax(segment(), out.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols));
+    run(new Operation.Softmax(segment(), out.segment(), rows(cols), cols));
     return out;
   }
 
@@ -406,16 +420,16 @@ public final class Tensor {
   public Tensor normalized() {
     var unit = allocate(shape);
     int cols = dim(-1);
-    kernels().run(new Operation.RmsNorm(segment(), null, 0, unit.segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols));
+    run(new Operation.RmsNorm(segment(), null, 0, unit.segment(), rows(cols), cols));
     return unit.times((float) (1 / Math.sqrt(cols)));
   }
 
   /// Of each row of the last dimension, the index of its first element that is `value`, or of its first where none is;
   /// counted from this tensor's first element, as [#rows(Tensor)] counts: `[…, N]` → `[rows]`.
   public Tensor find(float value) {
-    int cols = dim(-1), rows = cols == 0 ? 0 : Math.toIntExact(size() / cols);
+    int cols = dim(-1), rows = rows(cols);
     var out = allocate(rows);
-    kernels().run(new Operation.Find(segment(), value, out.segment(), rows, cols));
+    run(new Operation.Find(segment(), value, out.segment(), rows, cols));
     return out;
   }
 
@@ -425,7 +439,7 @@ public final class Tensor {
   public Tensor rows(Tensor indices) {
     int cols = dim(-1), count = indices.dim(0);
     var out = allocate(count, cols);
-    kernels().run(new Operation.Gather(Weight.rows(segment(), cols == 0 ? 0 : Math.toIntExact(size() / cols), cols), indices.segment(), out.segment(), count));
+    run(new Operation.Gather(Weight.rows(segment(), rows(cols), cols), indices.segment(), out.segment(), count));
     return out;
   }
 
@@ -433,14 +447,14 @@ public final class Tensor {
   public Tensor resize(int height, int width, Interpolation interpolation) {
     if (dim(1) == height && dim(2) == width) return this;
     var out = allocate(dim(0), height, width, dim(3));
-    kernels().run(new Operation.Resize(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
+    run(new Operation.Resize(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
     return out;
   }
 
   /// Which channel of a map is the largest, at another size: `[B, H, W, C]` → `[B, height, width]`.
   public Tensor argmax(int height, int width, Interpolation interpolation) {
     var out = allocate(dim(0), height, width);
-    kernels().run(new Operation.ResizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
+    run(new Operation.ResizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
     return out;
   }
 
@@ -451,7 +465,7 @@ public final class Tensor {
     for (int i = 0; i < dim; i++) outer *= shape[i];
     for (int i = dim + 1; i < rank(); i++) inner *= shape[i];
     var out = allocate(IntStream.range(0, rank()).filter(i -> i != dim).map(i -> shape[i]).toArray());
-    kernels().run(new Operation.Resize(x.segment(), outer, shape[dim], 1, inner, out.segment(), 1, 1, Interpolation.AREA));
+    run(new Operation.Resize(x.segment(), outer, shape[dim], 1, inner, out.segment(), 1, 1, Interpolation.AREA));
     return out;
   }
 
@@ -460,7 +474,7 @@ public final class Tensor {
     var outShape = shape.clone();
     outShape[rank() - 1] = other.dim(-1);
     var out = allocate(outShape);
-    kernels().run(new Operation.Matmul(matrices(), other.matrices(), out.matrices(), scale));
+    run(new Operation.Matmul(matrices(), other.matrices(), out.matrices(), scale));
     return out;
   }
 

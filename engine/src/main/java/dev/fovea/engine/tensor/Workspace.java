@@ -80,8 +80,7 @@ public final class Workspace implements AutoCloseable {
   /// @throws IllegalStateException if the workspace is closed or a pass is running
   public <R> R run(Object kind, Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
-    if (closed) throw new IllegalStateException("the workspace is closed");
-    if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
+    requireIdle();
     var key = List.of(kind, mapped(inputs, Tensor::layout));
     var known = plans.getIfPresent(key);
     if (known == null) plans.put(key, known = record(inputs, forward, outputs).plan());
@@ -111,8 +110,7 @@ public final class Workspace implements AutoCloseable {
   /// @param forward computes from inputs and state
   /// @throws IllegalStateException if the workspace is closed or a pass is running
   public Pass prepare(Map<String, int[]> inputs, Map<String, Tensor> state, Function<Map<String, Tensor>, List<Tensor>> forward) {
-    if (closed) throw new IllegalStateException("the workspace is closed");
-    if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
+    requireIdle();
     var all = mapped(inputs, Tensor::shapeOnly);
     all.putAll(state);
     var results = new ArrayList<Tensor>();
@@ -123,7 +121,8 @@ public final class Workspace implements AutoCloseable {
     return Pass.of(recording, results, kernels, state, progress);
   }
 
-  /// A tensor of the running pass that depends on weights and on sizes alone. It is computed the first time, and kept with the model's [Constants].
+  /// A tensor of the running pass that depends on weights and on sizes alone. It is computed the first time, and kept with the
+  /// model's [Constants].
   ///
   /// @param key names it: what `compute` depends on besides `weight`
   /// @param weight what it is computed from
@@ -148,6 +147,11 @@ public final class Workspace implements AutoCloseable {
   /// What a forward pass of one input would do.
   public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs, int... inputShape) {
     return dryRun(Map.of("x", inputShape), inputs -> forward.apply(inputs.get("x")), outputs);
+  }
+
+  private void requireIdle() {
+    if (closed) throw new IllegalStateException("the workspace is closed");
+    if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
   }
 
   private <R> Recording record(Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,

@@ -2,8 +2,8 @@ package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Workers;
 
-/// Cuts rows and ranges into tasks that are large enough to be worth handing to another thread. Each task borrows an array to work in.
-/// What is returned runs all tasks, any number of times, and allocates nothing.
+/// Cuts rows and ranges into tasks that are large enough to be worth handing to another thread. Each task borrows an array to
+/// work in. What is returned runs all tasks, any number of times, and allocates nothing.
 record Chunks(Workers workers, ScratchPool scratch) {
   /// Floats of a task; a multiple of every vector's lanes.
   private static final int SIZE = 1 << 14;

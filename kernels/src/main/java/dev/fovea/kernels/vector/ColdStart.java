@@ -5,9 +5,9 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /// The state of a program's start: cold until C2 has compiled the vector loops.
 ///
-/// An uncompiled vector loop allocates an object for each vector and runs a hundred times slower. A scalar loop over arrays is compiled
-/// within some tens of milliseconds, to vector instructions too, and reaches a third to a half of the final speed. [ColdStartKernels]
-/// chooses between the two.
+/// An uncompiled vector loop allocates an object for each vector and runs a hundred times slower. A scalar loop over arrays is
+/// compiled within some tens of milliseconds, to vector instructions too, and reaches a third to a half of the final speed.
+/// [ColdStartKernels] chooses between the two.
 final class ColdStart {
   /// Multiply-accumulates after which a program is expected to go on: a picture through ViT-B takes 18 billion. A measure of
   /// work, because time says nothing on a machine that is busy with something else.

@@ -5,8 +5,8 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
 import java.util.function.BooleanSupplier;
 
-/// The vector provider of a program that has just started: while the program is cold, scalar loops run the operations that they know,
-/// and vector loops run the others; afterwards vector loops run all.
+/// The vector provider of a program that has just started: while the program is cold, scalar loops run the operations that they
+/// know, and vector loops run the others; afterwards vector loops run all.
 ///
 /// Both compute the same bits, so that a result does not depend on when one takes over from the other.
 public final class ColdStartKernels implements Kernels {

@@ -2,8 +2,8 @@ package dev.fovea.kernels.vector;
 
 import java.util.ArrayDeque;
 
-/// Arrays for the scalar loops. Each column of a matrix is an array of its own, and all are read at the same index: C2 then knows that no
-/// iteration depends on another, and vectorizes the loop.
+/// Arrays for the scalar loops. Each column of a matrix is an array of its own, and all are read at the same index: C2 then knows
+/// that no iteration depends on another, and vectorizes the loop.
 final class ColumnPool {
   /// Floats of a column: rows that one task computes together.
   static final int LENGTH = 256;

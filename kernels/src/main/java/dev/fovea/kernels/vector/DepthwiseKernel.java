@@ -17,9 +17,10 @@ import org.jetbrains.annotations.Nullable;
 
 /// Depthwise convolution, vectorized over the channels, so that no load gathers.
 ///
-/// A window of 3 × 3 with stride 1 computes two rows of outputs at once. The nine weights stay in registers, as do the six sums that
-/// use one column of the map: four loads and two stores serve eighteen products. With so few accesses, C2's bounds checks hardly
-/// matter. A loop over channels that sums four columns of a row at once has 31 accesses and was two to three times as slow.
+/// A window of 3 × 3 with stride 1 computes two rows of outputs at once. The nine weights stay in registers, as do the six sums
+/// that use one column of the map: four loads and two stores serve eighteen products. With so few accesses, C2's bounds checks
+/// hardly matter. A loop over channels that sums four columns of a row at once has 31 accesses and was two to three times as
+/// slow.
 final class DepthwiseKernel {
   private static final Window WALKED = Window.square(3).pad(1);
   /// The padding above and below a map.
@@ -46,8 +47,8 @@ final class DepthwiseKernel {
     if (activation != Activation.NONE) Elements.activate(activation, out, out, from, from + (end - row) * line, room);
   }
 
-  /// Computes rows `row` and `row + 1` for all channels that fill whole vectors. A map's single last row is written twice, the second
-  /// time with the result.
+  /// Computes rows `row` and `row + 1` for all channels that fill whole vectors. A map's single last row is written twice, the
+  /// second time with the result.
   ///
   /// @return the number of channels that were computed
   private static int walk(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, MemorySegment out,

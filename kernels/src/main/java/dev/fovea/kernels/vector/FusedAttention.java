@@ -154,8 +154,8 @@ final class FusedAttention {
     }
   }
 
-  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns: the transposed keys, then the values. Each head's
-  /// panels begin at a position `at`.
+  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns: the transposed keys, then the values. Each
+  /// head's panels begin at a position `at`.
   ///
   /// @param keys number of keys
   /// @param depth steps of a score

@@ -112,8 +112,8 @@ final class Panels {
         Simd.put(panel, position(c, steps) + (long) k * Weight.PANEL, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
-  /// Columns `col … col + WIDTH - 1` of the first `rows` rows of matrix `(o, i)`: the first vector of them in panels at float `first`, the second at
-  /// `second`.
+  /// Columns `col … col + WIDTH - 1` of the first `rows` rows of matrix `(o, i)`: the first vector of them in panels at float
+  /// `first`, the second at `second`.
   ///
   /// @param room [#ROOM] floats for what has to be transposed
   static void fill(Matrices m, int rows, int o, int i, int col, MemorySegment panels, long first, long second, float[] room) {

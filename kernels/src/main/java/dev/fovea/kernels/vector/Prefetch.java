@@ -4,8 +4,8 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 
 import dev.fovea.kernels.Weight;
 
-/// A prefetch in software: [MicroKernel] touches some bytes of the next panel in every step, so that the panel is in the second-level
-/// cache when its turn comes. Otherwise the first tile of each panel would wait for memory.
+/// A prefetch in software: [MicroKernel] touches some bytes of the next panel in every step, so that the panel is in the
+/// second-level cache when its turn comes. Otherwise the first tile of each panel would wait for memory.
 ///
 /// @param first position of the next panel in bytes
 /// @param second position of the panel after it; tiles alternate between the two
@@ -16,8 +16,8 @@ record Prefetch(long first, long second, long chunk, long step) {
   private static final int FEWEST_TILES = 4;
   private static final int PANELS = Math.max(1, WIDTH / Weight.PANEL);
 
-  /// The prefetch of steps `k0 … k1 - 1` of the columns from `col` on, spread over `tiles` tiles. Columns that do not exist, or that
-  /// the kernel reads from a copy, are not fetched.
+  /// The prefetch of steps `k0 … k1 - 1` of the columns from `col` on, spread over `tiles` tiles. Columns that do not exist, or
+  /// that the kernel reads from a copy, are not fetched.
   ///
   /// @param panel the panel that the kernel reads now; without a prefetch its first bytes are touched in every step
   static Prefetch of(Weight weight, int col, int k0, int k1, int tiles, Panels.Panel panel) {

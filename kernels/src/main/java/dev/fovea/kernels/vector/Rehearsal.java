@@ -18,8 +18,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
-/// Calls the hot loops of a transformer on tiny operands, for [dev.fovea.kernels.WarmUp], until C2 has compiled them. Until then the
-/// program is cold.
+/// Calls the hot loops of a transformer on tiny operands, for [dev.fovea.kernels.WarmUp], until C2 has compiled them. Until then
+/// the program is cold.
 ///
 /// Every branch must be taken and every kind of memory seen: C2 leaves out branches that have not been taken, and discards its code
 /// when one is. `-Xlog:deoptimization=debug` shows what is missing here.

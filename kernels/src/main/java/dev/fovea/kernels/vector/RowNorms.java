@@ -12,8 +12,8 @@ import org.jetbrains.annotations.Nullable;
 
 /// Normalizations of a row: softmax, layer norm and root-mean-square norm.
 ///
-/// Norms read and write native memory. Softmax works in an array that is padded to whole vectors with neutral values, so that it needs
-/// no tail. Loops call no method of this module; [VectorMath] explains why.
+/// Norms read and write native memory. Softmax works in an array that is padded to whole vectors with neutral values, so that it
+/// needs no tail. Loops call no method of this module; [VectorMath] explains why.
 ///
 /// Sums are taken over short blocks, and the blocks are added with Kahan's compensation: a long chain of equal terms rounds in the
 /// same direction every time, and a sum of 3,072 terms may be off by ten ulps.
@@ -69,9 +69,9 @@ final class RowNorms {
 
   /// Layer norm of the `n` floats from `from` on, in native memory. Of its three passes only the last writes.
   ///
-  /// The first pass finds an approximate mean. The second sums the differences from it and their squares, which corrects the mean and
-  /// gives the variance without cancellation, however far the mean is from zero. Before `gamma` and `beta`, the error is at most
-  /// 4 ulps of the row's largest result.
+  /// The first pass finds an approximate mean. The second sums the differences from it and their squares, which corrects the mean
+  /// and gives the variance without cancellation, however far the mean is from zero. Before `gamma` and `beta`, the error is at
+  /// most 4 ulps of the row's largest result.
   ///
   /// @param out where the result goes, from `from` on; may be `x`
   /// @param room [#ROOM] floats

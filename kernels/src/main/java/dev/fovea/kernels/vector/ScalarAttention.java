@@ -5,8 +5,8 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// [FusedAttention] in scalar loops, without a mask. Everything is transposed: scores, exponentials, sums and outputs are columns with a
-/// number for each query, so that every loop runs along the queries.
+/// [FusedAttention] in scalar loops, without a mask. Everything is transposed: scores, exponentials, sums and outputs are columns
+/// with a number for each query, so that every loop runs along the queries.
 final class ScalarAttention {
   private static final int QUERIES = ColumnPool.LENGTH;
 

@@ -28,8 +28,8 @@ import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 
-/// The operations that dominate a first picture, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum is added
-/// up in the same order, with an fma in the same places.
+/// The operations that dominate a first picture, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum is
+/// added up in the same order, with an fma in the same places.
 final class ScalarKernels {
   private final Chunks chunks;
   private final ScalarProduct product;

@@ -11,8 +11,8 @@ final class ScalarMath {
 
   private ScalarMath() {}
 
-  /// `s = activation(s + bias)` for the first `n` floats; without an activation, `s + bias`. Each activation has a loop of its own, so
-  /// that C2 need not compile a loop again when it meets another activation.
+  /// `s = activation(s + bias)` for the first `n` floats; without an activation, `s + bias`. Each activation has a loop of its
+  /// own, so that C2 need not compile a loop again when it meets another activation.
   static void activate(Activation activation, float[] s, float bias, int n) {
     switch (activation) {
       case NONE -> add(s, bias, n);

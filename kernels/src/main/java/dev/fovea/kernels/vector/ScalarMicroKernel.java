@@ -2,8 +2,8 @@ package dev.fovea.kernels.vector;
 
 import java.util.Arrays;
 
-/// [MicroKernel] in scalar loops over the rows of the left operand, whose columns are arrays of their own ([ColumnPool]). Each product is
-/// summed from the first step to the last, as there.
+/// [MicroKernel] in scalar loops over the rows of the left operand, whose columns are arrays of their own ([ColumnPool]). Each
+/// product is summed from the first step to the last, as there.
 ///
 /// Four steps and four columns at once need one load and a quarter for each fma. Measured with 256 rows at 256 bit against the FMA
 /// peak (`benchmarks/NOTES.md`): 55 %; two columns at once 40 %, eight steps of one column 40 %.

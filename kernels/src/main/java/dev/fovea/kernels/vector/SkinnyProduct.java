@@ -21,7 +21,8 @@ final class SkinnyProduct {
     this.scratch = scratch;
   }
 
-  /// Whether this is the faster way for so many rows. [MicroKernel] is, where the rows fill exactly one of its tiles: it loads less.
+  /// Whether this is the faster way for so many rows. [MicroKernel] is, where the rows fill exactly one of its tiles: it loads
+  /// less.
   static boolean suits(int rows) {
     return rows <= MOST_TILES * SkinnyMicroKernel.MAX_HEIGHT && rows != MicroKernel.MAX_ROWS && rows != MicroKernel.MAX_ROWS - 1;
   }

@@ -121,7 +121,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     }
   }
 
-  /// Where the three attentions of layer `index` hand out their maps: `layers.index.self_attn`, `.token_to_image`, `.image_to_token`.
+  /// Where the three attentions of layer `index` hand out their maps: `layers.index.self_attn`, `.token_to_image`,
+  /// `.image_to_token`.
   private record Sites(Probe.Site selfAttn, Probe.Site tokenToImage, Probe.Site imageToToken) {
     static final Sites NOWHERE = new Sites(Probe.Site.NOWHERE, Probe.Site.NOWHERE, Probe.Site.NOWHERE);
 
@@ -171,7 +172,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
 
   /// @param prompt its tokens, `[…, C]`; null for none
   /// @param multimask whether to give the masks of an ambiguous prompt instead of the one
-  /// @param probe hears of every attention: `layers.N.self_attn`, `layers.N.token_to_image`, `layers.N.image_to_token`, `final_attn`
+  /// @param probe hears of every attention: `layers.N.self_attn`, `layers.N.token_to_image`, `layers.N.image_to_token`,
+  ///     `final_attn`
   public Output forward(ProjectedMap projected, Positions positions, @Nullable Tensor prompt, boolean multimask, Probe probe) {
     var map = projected.map;
     var asked = asked(map, prompt);                                                   // [T, C]
