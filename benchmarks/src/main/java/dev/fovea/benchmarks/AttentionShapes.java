@@ -38,7 +38,8 @@ final class AttentionShapes {
         arena -> {
           var bias = Operands.random(arena, (long) HEADS * tokens * tokens, 1);
           return fused(arena, tokens, (kernels, x, from, count, out) -> {
-            var part = new Matrices(bias.asSlice(4L * from * tokens), 1, HEADS, count, tokens, 0, (long) tokens * tokens, tokens, 1);
+            var part = new Matrices(bias.asSlice(4L * from * tokens), 1, HEADS, count, tokens, 0, (long) tokens * tokens, tokens,
+                1);
             run(kernels, x, from, count, tokens, AttentionMask.bias(part), out);
           });
         });
@@ -62,7 +63,8 @@ final class AttentionShapes {
     return new Shape("maps " + tokens + ", " + what, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, Shapes.NONE, arena -> {
       var k = Operands.random(arena, (long) tokens * CHANNELS, 1);
       return Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * tokens, (kernels, x, from, count, out) ->
-          kernels.run(new Operation.AttentionMaps(heads(x, from, count, tokens), heads(k, from, count, tokens), AttentionMask.NONE, out, SCALE)));
+          kernels.run(new Operation.AttentionMaps(heads(x, from, count, tokens), heads(k, from, count, tokens), AttentionMask.NONE,
+              out, SCALE)));
     });
   }
 
@@ -81,8 +83,8 @@ final class AttentionShapes {
   static Shape headsApart(String what, int tokens) {
     return new Shape("copy, heads apart " + tokens + "x" + CHANNELS + ", " + what, Limit.COPY, 4.0 * tokens * CHANNELS, Shapes.NONE,
         arena -> Case.of(arena, (long) tokens * CHANNELS, HEADS, tokens * HEAD_DIM, (kernels, x, from, count, out) ->
-            kernels.run(new Operation.Copy(new Matrices(x.asSlice(4L * from * HEAD_DIM), 1, count, tokens, HEAD_DIM, 0, HEAD_DIM, CHANNELS, 1),
-                Matrices.dense(out, count, tokens, HEAD_DIM)))));
+            kernels.run(new Operation.Copy(new Matrices(x.asSlice(4L * from * HEAD_DIM), 1, count, tokens, HEAD_DIM, 0, HEAD_DIM,
+                CHANNELS, 1), Matrices.dense(out, count, tokens, HEAD_DIM)))));
   }
 
   /// A row is a query, in all heads; `x` is the fused projection `[N, 3, heads, D]`.

@@ -87,7 +87,8 @@ final class Case {
   private void compare(int row, MemorySegment expected) {
     double largest = 0;
     for (int i = 0; i < outSize; i++)
-      if (!Float.isNaN(expected.getAtIndex(JAVA_FLOAT, i))) largest = Math.max(largest, Math.abs(expected.getAtIndex(JAVA_FLOAT, i)));
+      if (!Float.isNaN(expected.getAtIndex(JAVA_FLOAT, i))) largest =
+          Math.max(largest, Math.abs(expected.getAtIndex(JAVA_FLOAT, i)));
     for (int i = 0; i < outSize; i++) {
       float actual = out.getAtIndex(JAVA_FLOAT, (long) row * outSize + i), right = expected.getAtIndex(JAVA_FLOAT, i);
       // The NaN that means "none" has other bits than the one that means "not written".

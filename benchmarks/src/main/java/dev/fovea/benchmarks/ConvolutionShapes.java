@@ -55,8 +55,8 @@ final class ConvolutionShapes {
     return new Shape(name, Limit.FMA, 2.0 * size * size * area * outputs * channels, Shapes.NONE, arena -> {
       var weight = Operands.weight(arena, WeightFormat.F32, area * outputs, channels);
       return Case.of(arena, (long) size * size * channels, size, size * area * outputs, (kernels, x, from, count, out) ->
-          kernels.run(new Operation.TransposedConvolution(Operands.rows(x, from, count, size * channels), 1, count, size, kernel, weight, null,
-              Activation.NONE, out)));
+          kernels.run(new Operation.TransposedConvolution(Operands.rows(x, from, count, size * channels), 1, count, size, kernel,
+              weight, null, Activation.NONE, out)));
     });
   }
 
@@ -64,7 +64,8 @@ final class ConvolutionShapes {
     return String.format("%s %dx%d/%d %dx%dx%d to %d, %s", kernel, window, window, stride, size, size, channels, outputs, what);
   }
 
-  private static Shape shape(String name, Limit limit, double amount, Convolution g, int outputs, Function<Arena, Convolving> prepare) {
+  private static Shape shape(String name, Limit limit, double amount, Convolution g, int outputs,
+      Function<Arena, Convolving> prepare) {
     return new Shape(name, limit, amount, Shapes.NONE, arena -> {
       var convolving = prepare.apply(arena);
       return Case.of(arena, (long) g.height() * g.width() * g.channels(), g.rows(), g.cols() * outputs,

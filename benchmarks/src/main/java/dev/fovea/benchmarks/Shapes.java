@@ -166,24 +166,28 @@ final class Shapes {
   private static Shape rmsNorm(int rows, int cols, double reach) {
     return inPlace("rms norm", rows, cols, reach, arena -> {
       var gamma = Operands.random(arena, cols, 1);
-      return (kernels, x, from, count, out) -> kernels.run(new Operation.RmsNorm(rows(x, from, count, cols), gamma, 1e-6f, out, count, cols));
+      return (kernels, x, from, count, out) ->
+          kernels.run(new Operation.RmsNorm(rows(x, from, count, cols), gamma, 1e-6f, out, count, cols));
     });
   }
 
   /// A row is a token; the copy is one of the result.
   private static Shape gather(String what, int tokens, int vocabulary, int channels) {
-    return new Shape("gather " + tokens + " of " + vocabulary + "x" + channels + ", " + what, Limit.COPY, 4.0 * tokens * channels, NONE, arena -> {
+    return new Shape("gather " + tokens + " of " + vocabulary + "x" + channels + ", " + what, Limit.COPY, 4.0 * tokens * channels,
+        NONE, arena -> {
       var table = weight(arena, F32, vocabulary, channels);
       var ids = arena.allocate(4L * tokens);
       for (int i = 0; i < tokens; i++) ids.setAtIndex(JAVA_FLOAT, i, (i * 7919) % vocabulary);
-      return Case.of(arena, tokens, tokens, channels, (kernels, x, from, count, out) -> kernels.run(new Operation.Gather(table, rows(ids, from, count, 1), out, count)));
+      return Case.of(arena, tokens, tokens, channels, (kernels, x, from, count, out) ->
+          kernels.run(new Operation.Gather(table, rows(ids, from, count, 1), out, count)));
     });
   }
 
   /// The number is nowhere, so that all rows are read; the copy is one of them.
   private static Shape find(String what, int rows, int cols) {
     return new Shape("find " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
-        Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) -> kernels.run(new Operation.Find(x, 2, out, rows, cols))));
+        Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) ->
+            kernels.run(new Operation.Find(x, 2, out, rows, cols))));
   }
 
   /// A row is a point of the plane; the copy is one of the result.
@@ -206,14 +210,16 @@ final class Shapes {
     return inPlace("add, " + what, rows, cols, NONE, arena -> {
       var b = Operands.random(arena, (long) rows * cols, 1);
       return (kernels, x, from, count, out) ->
-          kernels.run(new Operation.Add(rows(x, from, count, cols), rows(b, from, count, cols), out, (long) count * cols, (long) count * cols));
+          kernels.run(new Operation.Add(rows(x, from, count, cols), rows(b, from, count, cols), out, (long) count * cols,
+              (long) count * cols));
     });
   }
 
   private static Shape multiply(String what, int rows, int cols) {
     return inPlace("multiply, " + what, rows, cols, NONE, arena -> {
       var b = Operands.random(arena, cols, 1);
-      return (kernels, x, from, count, out) -> kernels.run(new Operation.Multiply(rows(x, from, count, cols), b, out, (long) count * cols, cols));
+      return (kernels, x, from, count, out) ->
+          kernels.run(new Operation.Multiply(rows(x, from, count, cols), b, out, (long) count * cols, cols));
     });
   }
 

@@ -105,7 +105,8 @@ final class ShortTable {
   }
 
   private static String measured(Timing.Pair pair) {
-    return String.format("%s over %s | %.2f x, best %.2f x", millis(pair.first()), millis(pair.second()), pair.ratio(), pair.bestRatio());
+    return String.format("%s over %s | %.2f x, best %.2f x", millis(pair.first()), millis(pair.second()), pair.ratio(),
+        pair.bestRatio());
   }
 
   private static String millis(double seconds) {

@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 public final class Table {
   private Table() {}
 
-  /// @param args `short`, `long` or `tokenizers`, then, if only some rows are wanted, a regular expression that is found in their names
+  /// @param args `short`, `long` or `tokenizers`, then, if only some rows are wanted, a regular expression that is found in
+  ///     their names
   public static void main(String[] args) throws Exception {
     Locale.setDefault(Locale.ROOT);
     var filter = Pattern.compile(args.length > 1 ? args[1] : "");

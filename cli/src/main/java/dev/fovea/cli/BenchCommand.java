@@ -37,7 +37,8 @@ final class BenchCommand implements Callable<Integer> {
     @Parameters(paramLabel = "MODEL", description = ModelOptions.MODEL)
     private Path model;
 
-    @Option(names = "--preset", paramLabel = "NAME", description = "A published size with random weights, such as vit-base-patch16-224.")
+    @Option(names = "--preset", paramLabel = "NAME",
+        description = "A published size with random weights, such as vit-base-patch16-224.")
     private String preset;
   }
 
@@ -50,13 +51,15 @@ final class BenchCommand implements Callable<Integer> {
   @Option(names = "--batch", paramLabel = "N", defaultValue = "1", description = "Pictures in a pass (default: 1).")
   private int batch;
 
-  @Option(names = "--size", paramLabel = "N", defaultValue = "0", description = "Side of the pictures in pixels (default: the model's own).")
+  @Option(names = "--size", paramLabel = "N", defaultValue = "0",
+      description = "Side of the pictures in pixels (default: the model's own).")
   private int size;
 
   @Option(names = "--runs", paramLabel = "N", defaultValue = "10", description = "Passes to measure (default: 10).")
   private int runs;
 
-  @Option(names = "--point", description = "Of Segment Anything, measure what a point costs where the picture's embedding is ready.")
+  @Option(names = "--point",
+      description = "Of Segment Anything, measure what a point costs where the picture's embedding is ready.")
   private boolean point;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -116,7 +119,8 @@ final class BenchCommand implements Callable<Integer> {
       Arrays.sort(millis);
       double median = (millis[(runs - 1) / 2] + millis[runs / 2]) / 2;
       double gflops = 2 * macs / median / 1e6;
-      return new Report(model.name(), kernels.name(), kernels.threads(), batch, median, millis[0], gflops, peak, gflops / peak, peakRss());
+      return new Report(model.name(), kernels.name(), kernels.threads(), batch, median, millis[0], gflops, peak, gflops / peak,
+          peakRss());
     }
   }
 
@@ -159,7 +163,9 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private static String text(Report r) {
-    return String.format("%s, %s kernels, %d thread%s, batch %d%n  median %.1f ms, minimum %.1f ms%n  %.0f GFLOP/s, %.0f %% of the measured FMA peak of %.0f GFLOP/s%n  peak resident memory %.0f MiB%n",
-        r.model, r.kernels, r.threads, r.threads == 1 ? "" : "s", r.batch, r.median_ms, r.min_ms, r.gflops, 100 * r.share_of_peak, r.peak_gflops, r.peak_rss_mib);
+    return String.format("%s, %s kernels, %d thread%s, batch %d%n  median %.1f ms, minimum %.1f ms%n"
+        + "  %.0f GFLOP/s, %.0f %% of the measured FMA peak of %.0f GFLOP/s%n  peak resident memory %.0f MiB%n",
+        r.model, r.kernels, r.threads, r.threads == 1 ? "" : "s", r.batch, r.median_ms, r.min_ms, r.gflops, 100 * r.share_of_peak,
+        r.peak_gflops, r.peak_rss_mib);
   }
 }

@@ -68,7 +68,8 @@ final class ClassPictures {
     return lines;
   }
 
-  private static BufferedImage blended(Picture picture, Segmentation s, List<Integer> palette, double opacity, int width, int height) {
+  private static BufferedImage blended(Picture picture, Segmentation s, List<Integer> palette, double opacity, int width,
+      int height) {
     var image = new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB);
     fill(image, 0, 0, width, height, PAPER);
     var row = new int[s.width()];

@@ -24,7 +24,8 @@ final class ClassifyCommand implements Callable<Integer> {
   @Parameters(index = "1..*", arity = "0..*", paramLabel = "IMAGE", description = "Pictures, folders of pictures, or - for stdin.")
   private List<String> images = List.of();
 
-  @Option(names = "--text", paramLabel = "TEXT", description = "A text to classify instead, with a model of texts; may be given again.")
+  @Option(names = "--text", paramLabel = "TEXT",
+      description = "A text to classify instead, with a model of texts; may be given again.")
   private List<String> texts = List.of();
 
   @Option(names = "--pair", paramLabel = "TEXT", description = "With each --text: the second of a pair.")
@@ -53,7 +54,8 @@ final class ClassifyCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     if (top < 1) throw new Fovea.UsageException("--top: expected at least 1, got " + top);
-    if (images.isEmpty() == texts.isEmpty()) throw new Fovea.UsageException("expected pictures or --text, " + (texts.isEmpty() ? "got none" : "got both"));
+    if (images.isEmpty() == texts.isEmpty()) throw new Fovea.UsageException("expected pictures or --text, "
+        + (texts.isEmpty() ? "got none" : "got both"));
     if (!pairs.isEmpty() && pairs.size() != texts.size())
       throw new Fovea.UsageException("--pair: expected one for each --text, got " + pairs.size() + " for " + texts.size());
     return texts.isEmpty() ? classifyPictures() : classifyTexts();
@@ -61,10 +63,12 @@ final class ClassifyCommand implements Callable<Integer> {
 
   private int classifyTexts() {
     Outputs.of(output).readingModel(model).require();
-    var given = IntStream.range(0, texts.size()).mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
+    var given = IntStream.range(0, texts.size())
+        .mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
     try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(modelOptions.open(model), kernels)) {
       var classes = classifier.classify(given, top, Progress.NONE);
-      var answers = IntStream.range(0, given.size()).mapToObj(i -> new TextAnswer(given.get(i).text(), given.get(i).pair(), classes.get(i))).toList();
+      var answers = IntStream.range(0, given.size())
+          .mapToObj(i -> new TextAnswer(given.get(i).text(), given.get(i).pair(), classes.get(i))).toList();
       Output.write(json ? Output.json(answers) : textAnswers(answers), output);
     }
     return Fovea.GOOD;

@@ -44,7 +44,8 @@ final class ConvertCommand implements Callable<Integer> {
       description = "What to write: fovea, or hf, the folder that Hugging Face's transformers read (default: fovea).")
   private Form to;
 
-  @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32", description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
+  @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32",
+      description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
   private WeightFormat dtype;
 
   @Option(names = "--config", paramLabel = "FILE",

@@ -51,8 +51,8 @@ final class DemoCommand implements Callable<Integer> {
   private void classify(Kernels kernels) throws IOException {
     try (var classifier = ImageClassifier.of(model("vit"), kernels)) {
       var picture = picture("yellow-ring");
-      var answer = new ClassifyCommand.Answer("a drawn shape (embedded picture, embedded ViT of " + classifier.parameters() + " parameters)",
-          classifier.classify(picture, TOP, Progress.NONE));
+      var answer = new ClassifyCommand.Answer("a drawn shape (embedded picture, embedded ViT of " + classifier.parameters()
+          + " parameters)", classifier.classify(picture, TOP, Progress.NONE));
       Output.write(ClassifyCommand.text(List.of(answer)), null);
     }
   }
@@ -62,7 +62,8 @@ final class DemoCommand implements Callable<Integer> {
       var picture = picture("scene");
       var segmentation = segmenter.segment(picture, Progress.NONE);
       var overlay = folder == null ? null : folder.resolve(SEGMENTATION);
-      if (overlay != null) WholeFile.write(overlay, PictureWriter.png(ClassPictures.overlay(picture, segmentation, segmenter.palette(), OPACITY, true)));
+      if (overlay != null) WholeFile.write(overlay,
+          PictureWriter.png(ClassPictures.overlay(picture, segmentation, segmenter.palette(), OPACITY, true)));
       var answer = new SegmentCommand.Answer(
           "a drawn scene, pixel by pixel (embedded picture, embedded SegFormer of " + segmenter.parameters() + " parameters)",
           picture.width(), picture.height(), segmentation.shares(), overlay == null ? null : overlay.toString());

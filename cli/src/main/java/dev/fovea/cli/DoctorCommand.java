@@ -41,8 +41,8 @@ final class DoctorCommand implements Callable<Integer> {
             + "or -XX:-UseCompiler, from the java command");
     int bits = MachineProbe.vectorBits();
     return new Report(Runtime.version().toString(), System.getProperty("java.vm.name"), System.getProperty("java.vm.info"),
-        Runtime.getRuntime().availableProcessors(), bits, MachineProbe.hasFma(), peak, MachineProbe.copyBandwidth(), List.of(), verdict,
-        bits / Float.SIZE, (reason.isEmpty() ? KernelProvider.VECTOR : KernelProvider.REFERENCE).id(),
+        Runtime.getRuntime().availableProcessors(), bits, MachineProbe.hasFma(), peak, MachineProbe.copyBandwidth(), List.of(),
+        verdict, bits / Float.SIZE, (reason.isEmpty() ? KernelProvider.VECTOR : KernelProvider.REFERENCE).id(),
         IntStream.rangeClosed(1, 3).mapToObj(DoctorCommand::cache).toList(), hugePages());
   }
 

@@ -122,7 +122,8 @@ final class EmbedCommand implements Callable<Integer> {
       int side = checkedSize(embedder.patchSize());
       var run = new EmbedRun(pictures, embedder, pooling, !asTheyAre, side, batch, bar);
       if (!similarTexts.isEmpty() && pooling != Pooling.JOINT)
-        throw new Fovea.UsageException("--similar-text: expected a model of pictures and words, and --pool joint, got --pool " + pooling);
+        throw new Fovea.UsageException("--similar-text: expected a model of pictures and words, and --pool joint, got --pool "
+            + pooling);
       var words = similarTexts.isEmpty() ? List.<Embedding>of() : embed(similarTexts, embedder.texts());
       boolean patchesOnly = pca != null && output == null && queries.isEmpty() && words.isEmpty() && !json;
       if (!patchesOnly) embed(run, names, queries, words, form, settings(checkpoint, pooling, side, kernels));

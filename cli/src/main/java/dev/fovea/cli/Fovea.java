@@ -51,7 +51,8 @@ public final class Fovea implements Callable<Integer> {
   }
 
   /// Commands that run a model.
-  private static final Set<String> COMPUTING = Set.of("classify", "embed", "zero-shot", "segment", "mask", "demo", "verify", "bench");
+  private static final Set<String> COMPUTING =
+      Set.of("classify", "embed", "zero-shot", "segment", "mask", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;
@@ -130,7 +131,8 @@ public final class Fovea implements Callable<Integer> {
     if (debug || System.getenv("FOVEA_DEBUG") != null) e.printStackTrace();
     var message = switch (e) {
       case CommandLine.ParameterException p -> p.getMessage();
-      case CheckpointException _, ImageException _, TokenizerException _, UsageException _, UnsupportedOperationException _ -> e.getMessage();
+      case CheckpointException _, ImageException _, TokenizerException _, UsageException _, UnsupportedOperationException _ ->
+          e.getMessage();
       case CancelledException _ -> "interrupted";
       case IOException io -> "cannot write: " + io.getMessage();
       case InvalidPathException _ -> e.getMessage() + ": not a name of a file in this locale: set LC_ALL=C.UTF-8";

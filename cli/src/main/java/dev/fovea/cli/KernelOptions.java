@@ -7,7 +7,8 @@ import picocli.CommandLine.Option;
 
 /// `--kernels` and `--threads`, for every command that computes.
 final class KernelOptions {
-  @Option(names = "--kernels", paramLabel = "NAME", defaultValue = "auto", description = "auto, reference or vector (default: auto).")
+  @Option(names = "--kernels", paramLabel = "NAME", defaultValue = "auto",
+      description = "auto, reference or vector (default: auto).")
   private String name;
 
   @Option(names = "--threads", paramLabel = "N", description = "Threads to compute with (default: one a processor).")

@@ -58,7 +58,8 @@ final class MaskCommand implements Callable<Integer> {
   private boolean everything;
 
   @Option(names = "--embedding", paramLabel = "FILE",
-      description = "Where the picture's embedding is: read where the file exists, else written, so that the heavy part is done once.")
+      description = "Where the picture's embedding is: read where the file exists, else written, so that the heavy part is done"
+          + " once.")
   private Path embedding;
 
   @ArgGroup(exclusive = false, heading = "With --everything:%n")

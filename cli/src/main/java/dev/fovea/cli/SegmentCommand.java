@@ -36,7 +36,8 @@ final class SegmentCommand implements Callable<Integer> {
   @Option(names = "--map", description = "Write the class map: a PNG with the palette, or of 16 bits for more than 256 classes.")
   private boolean map;
 
-  @Option(names = "--opacity", paramLabel = "X", defaultValue = "0.6", description = "Of the colours over the picture, 0 to 1 (default: 0.6).")
+  @Option(names = "--opacity", paramLabel = "X", defaultValue = "0.6",
+      description = "Of the colours over the picture, 0 to 1 (default: 0.6).")
   private double opacity;
 
   @Option(names = "--no-legend", description = "Leave the legend away.")
@@ -68,7 +69,8 @@ final class SegmentCommand implements Callable<Integer> {
         var segmentation = segmenter.segment(picture, progress);
         var target = targets.isEmpty() ? null : targets.get(i);
         if (target != null) write(picture, segmentation, segmenter.palette(), target);
-        answers.add(new Answer(name, picture.width(), picture.height(), segmentation.shares(), target == null ? null : target.toString()));
+        answers.add(new Answer(name, picture.width(), picture.height(), segmentation.shares(),
+            target == null ? null : target.toString()));
       });
     }
     if (!answers.isEmpty()) Output.report(json ? Output.json(answers) : text(answers), outputs);
@@ -88,7 +90,8 @@ final class SegmentCommand implements Callable<Integer> {
     for (var picture : pictures) {
       var name = picture.equals("-") ? "stdin" : Path.of(picture).getFileName().toString().replaceFirst("\\.[^.]*$", "");
       if (!targets.add(output.resolve(name + ".png")))
-        throw new Fovea.UsageException(picture + ": its result would replace that of another picture, " + output.resolve(name + ".png"));
+        throw new Fovea.UsageException(picture + ": its result would replace that of another picture, "
+            + output.resolve(name + ".png"));
     }
     return List.copyOf(targets);
   }

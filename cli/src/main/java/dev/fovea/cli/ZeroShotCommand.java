@@ -36,7 +36,8 @@ final class ZeroShotCommand implements Callable<Integer> {
     private Path labelsFile;
   }
 
-  @Option(names = "--template", paramLabel = "PROMPT", description = "Such as \"a photo of {}.\"; may be given again (default: the label itself).")
+  @Option(names = "--template", paramLabel = "PROMPT",
+      description = "Such as \"a photo of {}.\"; may be given again (default: the label itself).")
   private List<String> templates = List.of();
 
   @Option(names = "--templates-file", paramLabel = "FILE", description = "A file with a template a line.")
@@ -78,7 +79,8 @@ final class ZeroShotCommand implements Callable<Integer> {
   private List<String> labels() {
     if (labelOptions.labelsFile != null) return lines("--labels-file", labelOptions.labelsFile);
     var labels = Arrays.stream(labelOptions.labels.split(",", -1)).map(String::strip).toList();
-    if (labels.contains("")) throw new Fovea.UsageException("--labels: expected labels with commas between, got an empty one in '" + labelOptions.labels + "'");
+    if (labels.contains("")) throw new Fovea.UsageException("--labels: expected labels with commas between, got an empty one in '"
+        + labelOptions.labels + "'");
     return labels;
   }
 
@@ -87,7 +89,8 @@ final class ZeroShotCommand implements Callable<Integer> {
     if (templatesFile != null) prompts.addAll(lines("--templates-file", templatesFile));
     for (var prompt : prompts)
       if (!prompt.contains(ZeroShotClassifier.PLACE))
-        throw new Fovea.UsageException((templates.contains(prompt) ? "--template" : "--templates-file") + ": expected " + ZeroShotClassifier.PLACE
+        throw new Fovea.UsageException((templates.contains(prompt) ? "--template" : "--templates-file") + ": expected "
+            + ZeroShotClassifier.PLACE
             + " where the label goes, got '" + prompt + "'");
     return prompts;
   }
@@ -99,7 +102,8 @@ final class ZeroShotCommand implements Callable<Integer> {
       if (lines.isEmpty()) throw new Fovea.UsageException(option + ": " + file + ": expected at least one line");
       return lines;
     } catch (IOException e) {
-      throw new Fovea.UsageException(option + ": " + file + ": " + (Files.exists(file) ? "expected a file of text in UTF-8" : "no such file"));
+      throw new Fovea.UsageException(option + ": " + file + ": "
+          + (Files.exists(file) ? "expected a file of text in UTF-8" : "no such file"));
     }
   }
 }

@@ -96,7 +96,8 @@ final class Check {
     if (!segment.isNative())
       throw new IllegalArgumentException(name + ": expected native memory, got a segment on the heap");
     if (segment.isMapped() && !name.equals(WEIGHT))
-      throw new IllegalArgumentException(name + ": expected plain memory, got a mapped file, which only a weight may be; copy it first");
+      throw new IllegalArgumentException(name
+          + ": expected plain memory, got a mapped file, which only a weight may be; copy it first");
     if (!segment.scope().isAlive()) throw new IllegalStateException(name + ": its memory is closed");
   }
 

@@ -17,9 +17,11 @@ public record Convolution(int batch, int height, int width, int channels, Window
   ///     not a multiple of the groups
   public Convolution {
     if (batch < 0 || channels < 0 || height < 0 || width < 0)
-      throw new IllegalArgumentException("convolution: negative size in [" + batch + ", " + height + ", " + width + ", " + channels + "]");
+      throw new IllegalArgumentException("convolution: negative size in [" + batch + ", " + height + ", " + width + ", " + channels
+          + "]");
     if (height + 2 * window.padY() < window.height() || width + 2 * window.padX() < window.width())
-      throw new IllegalArgumentException("convolution: window " + window.height() + "x" + window.width() + " is larger than the map "
+      throw new IllegalArgumentException("convolution: window " + window.height() + "x" + window.width()
+          + " is larger than the map "
           + height + "x" + width + " with padding " + window.padY() + ", " + window.padX());
     if (groups < 0 || (groups == 0 ? channels > 0 : channels % groups != 0))
       throw new IllegalArgumentException("convolution: " + channels + " channels are not a multiple of " + groups + " groups");

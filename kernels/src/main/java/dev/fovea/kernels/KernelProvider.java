@@ -45,7 +45,8 @@ public enum KernelProvider implements KernelService {
 
   /// The providers of other modules.
   public static List<KernelService> others() {
-    return ServiceLoader.load(KernelService.class, KernelService.class.getClassLoader()).stream().map(ServiceLoader.Provider::get).toList();
+    return ServiceLoader.load(KernelService.class, KernelService.class.getClassLoader()).stream().map(ServiceLoader.Provider::get)
+        .toList();
   }
 
   /// Opens the fastest kernels that can run here. If SIMD cannot, a warning gives the reason and the remedy.
@@ -73,7 +74,8 @@ public enum KernelProvider implements KernelService {
     var mode = System.getProperty("java.vm.info", "");
     if (mode.contains("interpreted")) return Optional.of("the JIT compiler is off; remove -Xint from the java command");
     if (mode.contains("emulated-client"))
-      return Optional.of("the JIT compiler is C1 alone; remove -XX:TieredStopAtLevel and -XX:CompilationMode from the java command");
+      return Optional.of("the JIT compiler is C1 alone; remove -XX:TieredStopAtLevel and -XX:CompilationMode from the java"
+          + " command");
     if (VectorKernels.bits() < 128)
       return Optional.of("the preferred vector is " + VectorKernels.bits() + " bit wide, less than 128; use a processor with "
           + "SSE2 or NEON and remove -XX:UseSSE, -XX:UseAVX and -XX:MaxVectorSize from the java command");

@@ -61,8 +61,8 @@ public sealed interface Operation {
   /// @param bias `[N]`, or null for none
   /// @param residual `[M, N]`, or null for none; may be `out` itself
   /// @param out `[M, N]`
-  record Linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual,
-      MemorySegment out, int m) implements Operation {
+  record Linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
+      @Nullable MemorySegment residual, MemorySegment out, int m) implements Operation {
     @Override
     public Linear on(BufferVisitor b) {
       int n = weight.n();
@@ -219,7 +219,8 @@ public sealed interface Operation {
   /// @param gamma `[cols]`
   /// @param beta `[cols]`, or null for none
   /// @param out `[rows, cols]`; may be `x` itself
-  record LayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out, int rows, int cols)
+  record LayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out, int rows,
+      int cols)
       implements Rowwise {
     @Override
     public LayerNorm on(BufferVisitor b) {
@@ -233,10 +234,12 @@ public sealed interface Operation {
   /// @param x `[rows, cols]`
   /// @param gamma `[cols]`, or null for none
   /// @param out `[rows, cols]`; may be `x` itself
-  record RmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows, int cols) implements Rowwise {
+  record RmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows,
+      int cols) implements Rowwise {
     @Override
     public RmsNorm on(BufferVisitor b) {
-      return new RmsNorm(b.dense("x", x, rows, cols), b.optional("gamma", gamma, cols), eps, b.dense("out", out, rows, cols), rows, cols);
+      return new RmsNorm(b.dense("x", x, rows, cols), b.optional("gamma", gamma, cols), eps, b.dense("out", out, rows, cols), rows,
+          cols);
     }
   }
 
@@ -489,7 +492,8 @@ public sealed interface Operation {
     @Override
     public Depthwise on(BufferVisitor b) {
       var g = geometry;
-      return new Depthwise(b.dense("x", x, g.mapShape()), g, b.dense("taps", taps, g.window().height(), g.window().width(), g.channels()),
+      return new Depthwise(b.dense("x", x, g.mapShape()), g,
+          b.dense("taps", taps, g.window().height(), g.window().width(), g.channels()),
           b.optional("bias", bias, g.channels()), activation, b.dense("out", out, g.batch(), g.rows(), g.cols(), g.channels()));
     }
 
@@ -519,8 +523,8 @@ public sealed interface Operation {
   /// @param weight `[kernel · kernel · N, C]`, rows in the order `(dy, dx, n)`
   /// @param bias `[N]`, or null for none
   /// @param out `[B, kernel · H, kernel · W, N]`
-  record TransposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight, @Nullable MemorySegment bias,
-      Activation activation, MemorySegment out) implements Operation {
+  record TransposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
+      @Nullable MemorySegment bias, Activation activation, MemorySegment out) implements Operation {
     /// Channels of an output sample.
     public int channels() {
       return weight.n() / (kernel * kernel);
@@ -528,8 +532,8 @@ public sealed interface Operation {
 
     @Override
     public TransposedConvolution on(BufferVisitor b) {
-      return new TransposedConvolution(b.dense("x", x, batch, height, width, weight.k()), batch, height, width, kernel, b.of(weight),
-          b.optional("bias", bias, channels()), activation,
+      return new TransposedConvolution(b.dense("x", x, batch, height, width, weight.k()), batch, height, width, kernel,
+          b.of(weight), b.optional("bias", bias, channels()), activation,
           b.dense("out", out, batch, (long) height * kernel, (long) width * kernel, channels()));
     }
 
@@ -569,8 +573,8 @@ public sealed interface Operation {
   ///
   /// @param x `[B, height, width, C]` with 1 to 2²⁴ - 1 channels
   /// @param out `[B, outHeight, outWidth]`, the channels' numbers
-  record ResizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
-      Interpolation interpolation) implements Resampling {
+  record ResizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
+      int outWidth, Interpolation interpolation) implements Resampling {
     @Override
     public ResizeArgmax on(BufferVisitor b) {
       return new ResizeArgmax(b.dense("x", x, batch, height, width, channels), batch, height, width, channels,

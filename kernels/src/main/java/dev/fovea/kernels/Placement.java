@@ -22,7 +22,8 @@ public final class Placement implements BufferVisitor {
         throw new IllegalArgumentException("input '" + name + "': expected " + buffer.bytes() + " bytes, got " + memory.byteSize());
       byAddress.put(buffer.address(), memory);
     });
-    for (var buffer : recording.constants().buffers()) byAddress.put(buffer.address(), arena.allocate(buffer.bytes(), Plan.ALIGNMENT));
+    for (var buffer : recording.constants().buffers())
+      byAddress.put(buffer.address(), arena.allocate(buffer.bytes(), Plan.ALIGNMENT));
     var memory = arena.allocate(recording.plan().bytes(), Plan.ALIGNMENT);
     for (int i = 0; i < recording.buffers().size(); i++) {
       var place = recording.plan().place(i);

@@ -15,8 +15,8 @@ import java.util.Map;
 /// @param outputs what is read after a run: `buffers`, or parts of them
 /// @param plan where each of `buffers` lies in one block of memory
 /// @param constants what depends on weights alone and runs once, before the first run
-public record Recording(List<Operation> operations, Map<String, Buffer> inputs, List<Buffer> buffers, List<Buffer> outputs, Plan plan,
-    Constants constants) {
+public record Recording(List<Operation> operations, Map<String, Buffer> inputs, List<Buffer> buffers, List<Buffer> outputs,
+    Plan plan, Constants constants) {
   /// Where the buffers of a recording begin: beyond what a process can address.
   public static final long FIRST_ADDRESS = 1L << 50;
 

@@ -34,7 +34,8 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
     static Sizes of(JsonFields json, Sizes otherwise) {
       var act = json.has("hidden_act") ? ActivationNames.of(json.string("hidden_act")) : otherwise.act;
       return new Sizes(json.integer("hidden_size", otherwise.dim), json.integer("num_attention_heads", otherwise.numHeads),
-          json.integer("intermediate_size", otherwise.mlpDim), otherwise.qkvBias, act, json.number("layer_norm_eps", otherwise.layerNormEps));
+          json.integer("intermediate_size", otherwise.mlpDim), otherwise.qkvBias, act,
+          json.number("layer_norm_eps", otherwise.layerNormEps));
     }
 
     void addTo(JsonObject json) {

@@ -95,7 +95,8 @@ public final class Family {
   /// @throws IllegalArgumentException if the name is not one of [#presets()]
   public static ModelConfig preset(String name) {
     var preset = Known.get().presets.get(name);
-    if (preset == null) throw new IllegalArgumentException("preset '" + name + "': expected one of " + String.join(", ", presets()));
+    if (preset == null) throw new IllegalArgumentException("preset '" + name + "': expected one of "
+        + String.join(", ", presets()));
     return preset;
   }
 

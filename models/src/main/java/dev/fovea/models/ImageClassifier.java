@@ -31,7 +31,8 @@ public final class ImageClassifier implements AutoCloseable {
         throw new CheckpointException(opened.name() + ": expected a model that classifies pictures, got family " + header.family()
             + " without a classification head");
       if (header.labels().size() != classifies.numClasses())
-        throw new CheckpointException(opened.name() + ": expected " + classifies.numClasses() + " labels, got " + header.labels().size());
+        throw new CheckpointException(opened.name() + ": expected " + classifies.numClasses() + " labels, got "
+            + header.labels().size());
       model = classifies;
       labels = header.labels();
       preprocessing = Preprocessing.of(header.preprocessing());

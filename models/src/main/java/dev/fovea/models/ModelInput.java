@@ -26,7 +26,8 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
   ///
   /// @param size of squares instead of `height` × `width`, or 0
   public static ModelInput pixels(int batch, int channels, int height, int width, int size) {
-    return new ModelInput(new int[] {batch, channels, size == 0 ? height : size, size == 0 ? width : size}, Kind.PIXELS, 0, null, 0);
+    return new ModelInput(new int[] {batch, channels, size == 0 ? height : size, size == 0 ? width : size}, Kind.PIXELS, 0, null,
+        0);
   }
 
   /// Numbers that a prompt consists of.

@@ -6,13 +6,15 @@ import dev.fovea.engine.checkpoint.JsonFields;
 /// The sizes of the encoder of pictures in a model of pictures and words, under the names of the published `vision_config`.
 ///
 /// @param imageHeight height of the pictures that the positions were learnt for, in pixels
-public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize, int numChannels, int depth, EncoderBlock.Sizes blocks) {
+public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize, int numChannels, int depth,
+    EncoderBlock.Sizes blocks) {
   /// @throws IllegalArgumentException if sizes do not fit together
   public PictureTowerConfig {
     if (imageHeight < 1 || imageWidth < 1 || patchSize < 1 || numChannels < 1 || depth < 0)
       throw new IllegalArgumentException("vision_config: sizes must be positive");
     if (imageHeight < patchSize || imageWidth < patchSize)
-      throw new IllegalArgumentException("vision_config: image_size " + imageHeight + "x" + imageWidth + " is smaller than patch_size "
+      throw new IllegalArgumentException("vision_config: image_size " + imageHeight + "x" + imageWidth
+          + " is smaller than patch_size "
           + patchSize);
   }
 
@@ -36,7 +38,8 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
   /// @param otherwise what fields mean that are not there, as published configs leave out what they did not change
   /// @throws IllegalArgumentException if sizes do not fit together
   public static PictureTowerConfig of(JsonFields json, PictureTowerConfig otherwise) {
-    var image = json.has("image_size") ? json.heightAndWidth("image_size") : new int[] {otherwise.imageHeight, otherwise.imageWidth};
+    var image = json.has("image_size") ? json.heightAndWidth("image_size")
+        : new int[] {otherwise.imageHeight, otherwise.imageWidth};
     return new PictureTowerConfig(image[0], image[1], json.integer("patch_size", otherwise.patchSize),
         json.integer("num_channels", otherwise.numChannels), json.integer("num_hidden_layers", otherwise.depth),
         EncoderBlock.Sizes.of(json, otherwise.blocks));

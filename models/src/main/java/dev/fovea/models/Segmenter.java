@@ -38,11 +38,13 @@ public final class Segmenter implements AutoCloseable {
       var header = opened.header();
       model = opened.model(SegmentsPictures.class, "a model that segments pictures");
       int classes = model.numClasses();
-      if (classes > MAX_CLASSES) throw new CheckpointException(opened.name() + ": " + classes + " classes are more than " + MAX_CLASSES);
+      if (classes > MAX_CLASSES) throw new CheckpointException(opened.name() + ": " + classes + " classes are more than "
+          + MAX_CLASSES);
       if (header.labels().size() != classes)
         throw new CheckpointException(opened.name() + ": expected " + classes + " labels, got " + header.labels().size());
       if (header.palette().size() != classes)
-        throw new CheckpointException(opened.name() + ": expected " + classes + " colours in the palette, got " + header.palette().size());
+        throw new CheckpointException(opened.name() + ": expected " + classes + " colours in the palette, got "
+            + header.palette().size());
       preprocessing = Preprocessing.of(header.preprocessing());
     } catch (RuntimeException e) {
       opened.close();
@@ -81,8 +83,8 @@ public final class Segmenter implements AutoCloseable {
     return segment(Picture.read(picture), Progress.NONE);
   }
 
-  /// The class of every pixel of a picture: the largest of the logits after they were resampled bilinearly to the picture's size (ref:
-  /// transformers `SegformerImageProcessor.post_process_semantic_segmentation`).
+  /// The class of every pixel of a picture: the largest of the logits after they were resampled bilinearly to the picture's
+  /// size (ref: transformers `SegformerImageProcessor.post_process_semantic_segmentation`).
   ///
   /// @throws ImageException if the picture is too small or too long, or its preprocessed size is none that the model takes
   /// @throws CancelledException if the thread is interrupted
@@ -104,8 +106,8 @@ public final class Segmenter implements AutoCloseable {
   private Segmentation largest(Tensor logits, int height, int width) {
     try (var arena = Arena.ofShared()) {
       var classes = Tensor.zeros(arena, height, width);
-      opened.kernels().run(new Operation.ResizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3), classes.segment(), height, width,
-          Interpolation.BILINEAR));
+      opened.kernels().run(new Operation.ResizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3),
+          classes.segment(), height, width, Interpolation.BILINEAR));
       return Segmentation.of(width, height, numbers(classes), labels());
     }
   }

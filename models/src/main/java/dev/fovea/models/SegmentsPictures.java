@@ -13,8 +13,8 @@ public interface SegmentsPictures {
   /// The smallest side of a picture, in pixels.
   int minSide();
 
-  /// `[B, channels, H, W]` → `[B, rows, cols, classes]`, at a size of the model's own. At the picture's size they are these, resampled
-  /// bilinearly.
+  /// `[B, channels, H, W]` → `[B, rows, cols, classes]`, at a size of the model's own. At the picture's size they are these,
+  /// resampled bilinearly.
   ///
   /// @throws InputException if the picture has other channels or is too small
   Tensor logits(Tensor image);

@@ -37,7 +37,8 @@ public final class TextClassifier implements AutoCloseable {
     this.opened = opened;
     try {
       if (!(opened.model() instanceof Bert bert) || bert.head() == null)
-        throw new CheckpointException(opened.name() + ": expected a model that classifies texts, got family " + opened.header().family()
+        throw new CheckpointException(opened.name() + ": expected a model that classifies texts, got family "
+            + opened.header().family()
             + (opened.model() instanceof Bert ? " without a classification head" : ""));
       if (opened.header().labels().size() != bert.config().numClasses())
         throw new CheckpointException(opened.name() + ": expected " + bert.config().numClasses() + " labels, got "
@@ -91,12 +92,15 @@ public final class TextClassifier implements AutoCloseable {
   public List<List<Classification>> classify(List<Text> texts, int top, Progress progress) {
     if (texts.isEmpty()) return List.of();
     var encodings = texts.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
-        : tokenizer.encode(text.text, text.pair), model.config().encoder().maxTokens(), model.config().encoder().vocabSize())).toList();
-    var scores = opened.run("scores", TokenBatch.padded(encodings).inputs(), inputs -> List.of(model.logits(inputs.get(Model.INPUT_IDS),
+        : tokenizer.encode(text.text, text.pair), model.config().encoder().maxTokens(), model.config().encoder().vocabSize()))
+        .toList();
+    var scores = opened.run("scores", TokenBatch.padded(encodings).inputs(), inputs ->
+        List.of(model.logits(inputs.get(Model.INPUT_IDS),
         inputs.get(Model.ATTENTION_MASK), inputs.get(Bert.TOKEN_TYPE_IDS)).softmax()), progress).getFirst();
     int classes = labels().size();
     return IntStream.range(0, texts.size())
-        .mapToObj(t -> Classification.likeliest(Arrays.copyOfRange(scores, t * classes, (t + 1) * classes), labels(), top)).toList();
+        .mapToObj(t -> Classification.likeliest(Arrays.copyOfRange(scores, t * classes, (t + 1) * classes), labels(), top))
+        .toList();
   }
 
   /// Names of the classes, in order.

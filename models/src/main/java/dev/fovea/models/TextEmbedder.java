@@ -25,7 +25,8 @@ public final class TextEmbedder implements AutoCloseable {
   TextEmbedder(OpenModel opened) {
     this.opened = opened;
     if (!(opened.model() instanceof JoinsPicturesAndText joins) || !joins.readsText())
-      throw new CheckpointException(opened.name() + ": expected a model of pictures and words, got family " + opened.header().family()
+      throw new CheckpointException(opened.name() + ": expected a model of pictures and words, got family "
+          + opened.header().family()
           + (opened.model() instanceof JoinsPicturesAndText ? " without an encoder of words" : ""));
     model = joins;
     tokenizer = opened.tokenizer();
@@ -77,7 +78,8 @@ public final class TextEmbedder implements AutoCloseable {
   /// The mean of the texts' vectors, of length 1 again.
   float[] mean(List<String> texts) {
     var encodings = texts.stream().map(this::encode).toList();
-    var batch = model.fillsUpWith() < 0 ? TokenBatch.padded(encodings) : TokenBatch.filled(encodings, model.maxTokens(), model.fillsUpWith());
+    var batch = model.fillsUpWith() < 0 ? TokenBatch.padded(encodings)
+        : TokenBatch.filled(encodings, model.maxTokens(), model.fillsUpWith());
     return opened.run("mean", batch.inputs(), inputs -> List.of(mean(inputs)), Progress.NONE).getFirst();
   }
 

@@ -25,7 +25,8 @@ public record TextTowerConfig(int vocabSize, int maxTokens, int depth, EncoderBl
   /// @param otherwise what fields mean that are not there, as published configs leave out what they did not change
   /// @throws IllegalArgumentException if sizes do not fit together
   public static TextTowerConfig of(JsonFields json, TextTowerConfig otherwise) {
-    return new TextTowerConfig(json.integer("vocab_size", otherwise.vocabSize), json.integer("max_position_embeddings", otherwise.maxTokens),
+    return new TextTowerConfig(json.integer("vocab_size", otherwise.vocabSize),
+        json.integer("max_position_embeddings", otherwise.maxTokens),
         json.integer("num_hidden_layers", otherwise.depth), EncoderBlock.Sizes.of(json, otherwise.blocks));
   }
 

@@ -43,7 +43,8 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
       throw new TokenizerException("text '" + abridged(text) + "': expected at most " + most + " tokens, got " + encoding.length());
     for (int id : encoding.ids())
       if (id >= vocabulary)
-        throw new TokenizerException("text '" + abridged(text) + "': the tokenizer gives token " + id + ", and the model knows " + vocabulary);
+        throw new TokenizerException("text '" + abridged(text) + "': the tokenizer gives token " + id + ", and the model knows "
+            + vocabulary);
     return encoding;
   }
 
@@ -56,12 +57,13 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
   }
 
   private static String abridged(String text) {
-    return text.length() <= 40 ? text : text.substring(0, text.offsetByCodePoints(0, Math.min(37, text.codePointCount(0, text.length())))) + "…";
+    return text.length() <= 40 ? text
+        : text.substring(0, text.offsetByCodePoints(0, Math.min(37, text.codePointCount(0, text.length())))) + "…";
   }
 
   /// By the names of a model's inputs.
   Map<String, OpenModel.Input> inputs() {
-    return Map.of(Model.INPUT_IDS, new OpenModel.Input(ids, texts, length), Model.ATTENTION_MASK, new OpenModel.Input(mask, texts, length),
-        Bert.TOKEN_TYPE_IDS, new OpenModel.Input(types, texts, length));
+    return Map.of(Model.INPUT_IDS, new OpenModel.Input(ids, texts, length), Model.ATTENTION_MASK,
+        new OpenModel.Input(mask, texts, length), Bert.TOKEN_TYPE_IDS, new OpenModel.Input(types, texts, length));
   }
 }

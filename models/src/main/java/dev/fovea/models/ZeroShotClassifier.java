@@ -77,11 +77,13 @@ public final class ZeroShotClassifier implements AutoCloseable {
   public Labels embed(List<String> labels, List<String> templates) {
     if (labels.isEmpty()) throw new IllegalArgumentException("labels: expected at least one");
     for (var template : templates)
-      if (!template.contains(PLACE)) throw new IllegalArgumentException("template '" + template + "': expected " + PLACE + " where the label goes");
+      if (!template.contains(PLACE)) throw new IllegalArgumentException("template '" + template + "': expected " + PLACE
+          + " where the label goes");
     float[] vectors = null;
     for (int i = 0; i < labels.size(); i++) {
       var label = labels.get(i);
-      float[] vector = texts.mean(templates.isEmpty() ? List.of(label) : templates.stream().map(t -> t.replace(PLACE, label)).toList());
+      float[] vector = texts.mean(templates.isEmpty() ? List.of(label)
+          : templates.stream().map(t -> t.replace(PLACE, label)).toList());
       if (vectors == null) vectors = new float[labels.size() * vector.length];
       System.arraycopy(vector, 0, vectors, i * vector.length, vector.length);
     }
@@ -102,7 +104,8 @@ public final class ZeroShotClassifier implements AutoCloseable {
     var words = new OpenModel.Input(labels.vectors, count, labels.vectors.length / count);
     try {
       var scores = opened.run("scores", Map.of("image", image, "words", words),
-          inputs -> List.of(model.scores(model.logits(model.imageEmbeds(inputs.get("image")), inputs.get("words")))), progress).getFirst();
+          inputs -> List.of(model.scores(model.logits(model.imageEmbeds(inputs.get("image")), inputs.get("words")))), progress)
+          .getFirst();
       return Classification.likeliest(scores, labels.names, top);
     } catch (InputException e) {
       throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);

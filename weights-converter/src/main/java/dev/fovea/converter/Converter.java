@@ -145,7 +145,8 @@ public final class Converter {
 
   private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
     try (var checkpoint = Source.open(path)) {
-      return checkpoint.reading(() -> use.apply(prepare(checkpoint, folder(path), model(checkpoint, folder(path), conversion), conversion)));
+      return checkpoint.reading(() ->
+          use.apply(prepare(checkpoint, folder(path), model(checkpoint, folder(path), conversion), conversion)));
     }
   }
 

@@ -53,7 +53,8 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       case BertConfig bert -> bert(bert, labels);
       case SegformerConfig segformer -> segformer(segformer, labels);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
-      default -> throw new CheckpointException(where + ": family '" + config.family() + "': Hugging Face's form of it is not known");
+      default -> throw new CheckpointException(where + ": family '" + config.family()
+          + "': Hugging Face's form of it is not known");
     };
   }
 

@@ -170,13 +170,16 @@ final class MappedSource implements WeightSource {
 
   private Part part(NameMap.Source source, String what) {
     var norm = source.norm() == null ? null : batchNorm(source.norm(), what);
-    if (norm != null && source.name().endsWith(".bias") && !checkpoint.tensors().containsKey(source.name())) return new Part.Folded(norm);
+    if (norm != null && source.name().endsWith(".bias")
+        && !checkpoint.tensors().containsKey(source.name())) return new Part.Folded(norm);
     var tensor = stored(source.name(), what);
     int rank = tensor.shape().size();
     if (!source.order().isEmpty() && rank != source.order().size())
-      throw new MismatchException("'" + tensor.name() + "': expected " + source.order().size() + " dimensions for " + what + ", got " + tensor.shape());
+      throw new MismatchException("'" + tensor.name() + "': expected " + source.order().size() + " dimensions for " + what
+          + ", got " + tensor.shape());
     if (norm != null && (rank == 0 || tensor.shape().getFirst() != norm.bias().size()))
-      throw new MismatchException("'" + tensor.name() + "': expected " + norm.bias().size() + " outputs, as '" + source.norm() + "' has, got " + tensor.shape());
+      throw new MismatchException("'" + tensor.name() + "': expected " + norm.bias().size() + " outputs, as '" + source.norm()
+          + "' has, got " + tensor.shape());
     var part = Part.Stored.of(tensor, source, norm);
     return source.zeros() ? new Part.AfterZeros(part, rank == 0 ? 1 : tensor.shape().getLast()) : part;
   }

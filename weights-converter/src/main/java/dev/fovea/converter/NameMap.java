@@ -70,8 +70,10 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   /// The original repository's DINOv2 (ref: dinov2, `models/vision_transformer.py`, `layers/swiglu_ffn.py`).
   static final NameMap FACEBOOK_DINOV2 = new NameMap(all(
-      same("cls_token", "register_tokens", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv", "blocks.#.attn.proj",
-          "blocks.#.ls1.gamma", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "blocks.#.mlp.w3", "blocks.#.ls2.gamma", "norm"),
+      same("cls_token", "register_tokens", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv",
+      "blocks.#.attn.proj",
+          "blocks.#.ls1.gamma", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "blocks.#.mlp.w3", "blocks.#.ls2.gamma",
+          "norm"),
       Map.ofEntries(
           one("blocks.#.mlp.w1", "blocks.#.mlp.w12[0/2]"),
           one("blocks.#.mlp.w2", "blocks.#.mlp.w12[1/2]"))),
@@ -153,7 +155,8 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     var layer = source + "encoder.layers.#.";
     return Map.ofEntries(
         one(name + "blocks.#.norm1", layer + "layer_norm1"),
-        Map.entry(name + "blocks.#.attn.qkv", List.of(layer + "self_attn.q_proj", layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
+        Map.entry(name + "blocks.#.attn.qkv",
+        List.of(layer + "self_attn.q_proj", layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
         one(name + "blocks.#.attn.proj", layer + "self_attn.out_proj"),
         one(name + "blocks.#.norm2", layer + "layer_norm2"),
         one(name + "blocks.#.mlp.fc1", layer + "mlp.fc1"),
@@ -205,7 +208,8 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
       one("stages.#.patch_embed.norm", "segformer.encoder.patch_embeddings.#.layer_norm"),
       one("stages.#.blocks.#.norm1", SEGFORMER_BLOCK + "layer_norm_1"),
       one("stages.#.blocks.#.attn.q", SEGFORMER_BLOCK + "attention.self.query"),
-      Map.entry("stages.#.blocks.#.attn.kv", List.of(SEGFORMER_BLOCK + "attention.self.key", SEGFORMER_BLOCK + "attention.self.value")),
+      Map.entry("stages.#.blocks.#.attn.kv",
+      List.of(SEGFORMER_BLOCK + "attention.self.key", SEGFORMER_BLOCK + "attention.self.value")),
       one("stages.#.blocks.#.attn.sr", conv(SEGFORMER_BLOCK + "attention.self.sr", "sr_ratios.#")),
       one("stages.#.blocks.#.attn.norm", SEGFORMER_BLOCK + "attention.self.layer_norm"),
       one("stages.#.blocks.#.attn.proj", SEGFORMER_BLOCK + "attention.output.dense"),
@@ -248,8 +252,8 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return source + "<N * " + size + " " + size + ">";
   }
 
-  /// A convolution's weight `[out, in, height, width]` as the engine reads it over maps with channels last: its columns in the order
-  /// (row, column, channel).
+  /// A convolution's weight `[out, in, height, width]` as the engine reads it over maps with channels last: its columns in the
+  /// order (row, column, channel).
   static String conv(String source) {
     return source + "(0 2 3 1)";
   }

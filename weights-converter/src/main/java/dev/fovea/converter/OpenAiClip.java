@@ -76,7 +76,8 @@ final class OpenAiClip {
   /// @throws CheckpointException if a tensor is missing or misshapen, or the model is of a kind that is not supported
   static HuggingFace read(@Nullable JsonFields openClip, Source source) {
     if (!recognises(source))
-      throw new CheckpointException(source.name() + ": there are no " + String.join(", ", TELLING) + ": of open_clip's models, only "
+      throw new CheckpointException(source.name() + ": there are no " + String.join(", ", TELLING)
+          + ": of open_clip's models, only "
           + "those with OpenAI's names are supported");
     return new OpenAiClip(source, openClip).read();
   }
@@ -138,7 +139,8 @@ final class OpenAiClip {
 
   private int heads(String scope, long width, int headWidth) {
     if (headWidth < 1 || width % headWidth != 0)
-      throw new CheckpointException(source.name() + ": '" + scope + "transformer': expected heads of " + headWidth + " channels, got "
+      throw new CheckpointException(source.name() + ": '" + scope + "transformer': expected heads of " + headWidth
+          + " channels, got "
           + width + " channels; open_clip's config beside the weights may tell otherwise");
     return Math.toIntExact(width / headWidth);
   }

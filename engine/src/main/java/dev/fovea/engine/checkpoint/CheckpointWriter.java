@@ -92,9 +92,11 @@ public final class CheckpointWriter {
     // Eight elements at a time, so that the bits of the largest tensor need not be counted.
     long rest = elements % Byte.SIZE * dtype.bits();
     if (rest % Byte.SIZE != 0)
-      throw new IllegalArgumentException("tensor '" + name + "': expected whole bytes, got " + elements + " elements of " + dtype.bits() + " bits");
+      throw new IllegalArgumentException("tensor '" + name + "': expected whole bytes, got " + elements + " elements of "
+          + dtype.bits() + " bits");
     long bytes = Math.addExact(Math.multiplyExact(elements / Byte.SIZE, dtype.bits()), rest / Byte.SIZE);
-    if (name.equals(SafetensorsHeader.METADATA) || entries.putIfAbsent(name, new Entry(dtype, shape.clone(), bytes, contents)) != null)
+    if (name.equals(SafetensorsHeader.METADATA)
+        || entries.putIfAbsent(name, new Entry(dtype, shape.clone(), bytes, contents)) != null)
       throw new IllegalArgumentException("there are two tensors '" + name + "'");
     this.bytes += bytes;
     return this;
@@ -207,7 +209,8 @@ public final class CheckpointWriter {
   private Map<String, Entry> ordered() {
     var ordered = new LinkedHashMap<String, Entry>();
     entries.entrySet().stream()
-        .sorted(Comparator.comparing((Map.Entry<String, Entry> e) -> e.getValue().bytes % ALIGNMENT != 0).thenComparing(e -> e.getValue().bytes % 4 != 0).thenComparing(Map.Entry.comparingByKey()))
+        .sorted(Comparator.comparing((Map.Entry<String, Entry> e) -> e.getValue().bytes % ALIGNMENT != 0)
+        .thenComparing(e -> e.getValue().bytes % 4 != 0).thenComparing(Map.Entry.comparingByKey()))
         .forEach(e -> ordered.put(e.getKey(), e.getValue()));
     return ordered;
   }
@@ -234,7 +237,8 @@ public final class CheckpointWriter {
       throw new AssertionError("a text in memory can be written", e);
     }
     var bytes = text.toString().getBytes(StandardCharsets.UTF_8);
-    int padded = Math.ceilDiv(bytes.length + SafetensorsHeader.LENGTH_BYTES, ALIGNMENT) * ALIGNMENT - SafetensorsHeader.LENGTH_BYTES;
+    int padded = Math.ceilDiv(bytes.length + SafetensorsHeader.LENGTH_BYTES,
+        ALIGNMENT) * ALIGNMENT - SafetensorsHeader.LENGTH_BYTES;
     if (padded > SafetensorsHeader.MAX_BYTES)
       throw new CheckpointException("the header would have " + padded + " bytes, more than " + SafetensorsHeader.MAX_BYTES);
     var header = java.util.Arrays.copyOf(bytes, padded);

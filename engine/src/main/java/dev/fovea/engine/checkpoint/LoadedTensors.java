@@ -72,7 +72,8 @@ final class LoadedTensors {
   }
 
   private CheckpointException noRoom(long bytes, String why, @Nullable Throwable cause) {
-    return new CheckpointException(String.format(Locale.ROOT, "%s: expected room for its %,d bytes in memory, %s; --weights mapped, "
+    return new CheckpointException(String.format(Locale.ROOT,
+        "%s: expected room for its %,d bytes in memory, %s; --weights mapped, "
         + "in Java Residency.MAPPED, leaves them in the file", name, bytes, why), cause);
   }
 

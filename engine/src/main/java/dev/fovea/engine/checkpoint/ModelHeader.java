@@ -49,7 +49,8 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     var metadata = checkpoint.metadata();
     var version = metadata.get(KEY);
     if (version == null)
-      throw new CheckpointException(checkpoint.name() + ": not a Fovea model; convert the published checkpoint with 'fovea convert'");
+      throw new CheckpointException(checkpoint.name()
+          + ": not a Fovea model; convert the published checkpoint with 'fovea convert'");
     if (!version.equals(VERSION))
       throw new CheckpointException(checkpoint.name() + ": expected version " + VERSION + " of Fovea's form, got " + version);
     return new ModelHeader(entry(checkpoint, "family"),
@@ -61,7 +62,8 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
 
   private static List<Integer> palette(String where, String json) {
     return JsonFields.strings(where, json).stream().map(colour -> {
-      if (!colour.matches("#[0-9a-fA-F]{6}")) throw new CheckpointException(where + ": expected colours as #ff8000, got '" + colour + "'");
+      if (!colour.matches("#[0-9a-fA-F]{6}")) throw new CheckpointException(where + ": expected colours as #ff8000, got '" + colour
+          + "'");
       return Integer.parseInt(colour.substring(1), 16);
     }).toList();
   }

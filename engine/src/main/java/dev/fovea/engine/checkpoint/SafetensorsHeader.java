@@ -204,11 +204,14 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
       long end = 0;
       for (var entry : ordered) {
         if (entry.begin < end) throw broken("tensor '" + entry.name + "' overlaps the one before it at byte " + entry.begin);
-        if (entry.begin > end) throw broken("there is a hole of " + (entry.begin - end) + " bytes before tensor '" + entry.name + "'");
-        if (entry.end < entry.begin) throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + ", before its begin " + entry.begin);
+        if (entry.begin > end) throw broken("there is a hole of " + (entry.begin - end) + " bytes before tensor '" + entry.name
+            + "'");
+        if (entry.end < entry.begin) throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + ", before its begin "
+            + entry.begin);
         long size = size(entry);
         if (entry.end - entry.begin != size)
-          throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " needs " + size + " bytes, data_offsets give " + (entry.end - entry.begin));
+          throw broken("tensor '" + entry.name + "': " + entry.shape + " " + entry.dtype + " needs " + size
+              + " bytes, data_offsets give " + (entry.end - entry.begin));
         if (entry.end > bytes)
           throw broken("tensor '" + entry.name + "' ends at byte " + entry.end + " of " + bytes + "; is the file truncated?");
         end = entry.end;

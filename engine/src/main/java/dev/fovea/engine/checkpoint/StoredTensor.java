@@ -76,7 +76,8 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
   ///
   /// @throws CheckpointException if there are more than an array can hold
   public float[] toFloats() {
-    if (size() > Integer.MAX_VALUE - 8) throw new CheckpointException("tensor '" + name + "': " + size() + " elements are too many for an array");
+    if (size() > Integer.MAX_VALUE - 8) throw new CheckpointException("tensor '" + name + "': " + size()
+        + " elements are too many for an array");
     var values = new float[(int) size()];
     read(0, values, 0, values.length);
     return values;

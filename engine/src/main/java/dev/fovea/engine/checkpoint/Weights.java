@@ -70,7 +70,8 @@ public final class Weights {
   private static String list(List<String> problems) {
     var shown = String.join("; ", problems.subList(0, Math.min(SHOWN, problems.size())));
     int more = problems.size() - SHOWN;
-    return (problems.size() == 1 ? "weight " : problems.size() + " weights do not fit: ") + shown + (more > 0 ? "; and " + more + " more" : "");
+    return (problems.size() == 1 ? "weight " : problems.size() + " weights do not fit: ") + shown
+        + (more > 0 ? "; and " + more + " more" : "");
   }
 
   /// The parameters under `name`.
@@ -155,7 +156,8 @@ public final class Weights {
 
   /// A depthwise convolution: `name.weight` `[window height, window width, channels]` and `name.bias` `[channels]`.
   public DepthwiseConv depthwiseConv(String name, int channels, Window window) {
-    return new DepthwiseConv(tensor(name + ".weight", window.height(), window.width(), channels), tensor(name + ".bias", channels), window);
+    return new DepthwiseConv(tensor(name + ".weight", window.height(), window.width(), channels), tensor(name + ".bias", channels),
+        window);
   }
 
   /// A transposed convolution whose stride is its kernel's size: `name.weight` `[kernel · kernel · out, in]`, whose rows are in

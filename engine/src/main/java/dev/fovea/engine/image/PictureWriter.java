@@ -26,7 +26,8 @@ public final class PictureWriter {
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
       if (!ImageIO.write(image, "png", out)) throw new IOException("no writer takes such a picture");
     } catch (IOException e) {
-      throw new ImageException("a picture of " + image.getWidth() + "x" + image.getHeight() + " cannot be written as PNG: " + e.getMessage(), e);
+      throw new ImageException("a picture of " + image.getWidth() + "x" + image.getHeight() + " cannot be written as PNG: "
+          + e.getMessage(), e);
     }
     return bytes.toByteArray();
   }

@@ -145,7 +145,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// The JSON that [#of] reads, for a bicubic resize of the shorter side, the centre of this size, and a normalisation by the
   /// statistics of pictures from the web (ref: openai/CLIP, `clip/clip.py`, `_transform`).
   public static JsonObject centreOfShortestEdge(int height, int width) {
-    var json = json(height, width, 3, new double[] {0.48145466, 0.4578275, 0.40821073}, new double[] {0.26862954, 0.26130258, 0.27577711});
+    var json = json(height, width, 3, new double[] {0.48145466, 0.4578275, 0.40821073},
+        new double[] {0.26862954, 0.26130258, 0.27577711});
     json.add("crop_size", json.remove("size"));
     json.addProperty("do_center_crop", true);
     var size = new JsonObject();

@@ -34,7 +34,8 @@ public record Conv2d(Weight weight, @Nullable Tensor bias, int in, Window window
     boolean planes = layout == Convolution.Layout.PLANES;
     int height = planes ? 2 : 1;
     if (x.rank() != 4 || x.dim(planes ? 1 : 3) != in)
-      throw new IllegalArgumentException("convolution: expected " + (planes ? "[B, " + in + ", H, W]" : "[B, H, W, " + in + "]") + ", got " + x);
+      throw new IllegalArgumentException("convolution: expected " + (planes ? "[B, " + in + ", H, W]" : "[B, H, W, " + in + "]")
+          + ", got " + x);
     return new Convolution(x.dim(0), x.dim(height), x.dim(height + 1), in, window, groups, layout);
   }
 }

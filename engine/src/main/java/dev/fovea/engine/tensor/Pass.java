@@ -27,7 +27,8 @@ public final class Pass implements AutoCloseable {
     this.recording = recording;
     this.program = program;
     this.progress = progress;
-    recording.inputs().forEach((name, buffer) -> inputs.put(name, Tensor.over(program.memory(MemorySegment.ofAddress(buffer.address()),
+    recording.inputs().forEach((name, buffer) ->
+        inputs.put(name, Tensor.over(program.memory(MemorySegment.ofAddress(buffer.address()),
         buffer.bytes()), Math.toIntExact(buffer.bytes() / Float.BYTES))));
     outputs = results.stream().map(result -> result.in(program)).toList();
   }

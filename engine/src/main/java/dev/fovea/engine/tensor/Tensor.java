@@ -48,7 +48,8 @@ public final class Tensor {
     long bytes = 4 * size(shape);
     if (!segment.isNative()) throw new IllegalArgumentException("tensor: expected native memory, got a segment on the heap");
     if (segment.byteSize() != bytes)
-      throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + bytes + " bytes, got " + segment.byteSize());
+      throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + bytes + " bytes, got "
+          + segment.byteSize());
     return dense(null, segment, shape);
   }
 
@@ -62,7 +63,8 @@ public final class Tensor {
   /// @throws IllegalArgumentException if the number of values is not what `shape` needs
   public static Tensor of(Arena arena, float[] values, int... shape) {
     if (values.length != size(shape))
-      throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + size(shape) + " values, got " + values.length);
+      throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + size(shape) + " values, got "
+          + values.length);
     var tensor = zeros(arena, shape);
     MemorySegment.copy(values, 0, tensor.base, JAVA_FLOAT_UNALIGNED, 0, values.length);
     return tensor;
@@ -241,7 +243,8 @@ public final class Tensor {
   /// @throws IllegalStateException if this tensor is not contiguous
   public Tensor reshape(int... shape) {
     if (size(shape) != size())
-      throw new IllegalArgumentException("reshape: " + this + " has " + size() + " elements, " + Arrays.toString(shape) + " " + size(shape));
+      throw new IllegalArgumentException("reshape: " + this + " has " + size() + " elements, " + Arrays.toString(shape) + " "
+          + size(shape));
     if (!isContiguous()) throw new IllegalStateException("reshape: tensor " + this + " is not contiguous");
     return new Tensor(workspace, base, offset, shape.clone(), denseStrides(shape));
   }
@@ -295,7 +298,8 @@ public final class Tensor {
   ///
   /// @throws IllegalStateException if there is none
   public Workspace workspace() {
-    if (workspace == null) throw new IllegalStateException("tensor " + this + " belongs to no workspace: it can be an argument only");
+    if (workspace == null) throw new IllegalStateException("tensor " + this
+        + " belongs to no workspace: it can be an argument only");
     return workspace;
   }
 

@@ -145,7 +145,8 @@ public final class Workspace implements AutoCloseable {
   }
 
   /// What a forward pass of one input would do.
-  public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs, int... inputShape) {
+  public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs,
+      int... inputShape) {
     return dryRun(Map.of("x", inputShape), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 

@@ -45,7 +45,8 @@ final class TokenizerFiles {
   private static Tokenizer openFolder(Path folder) {
     var file = fileIn(folder);
     if (file == null)
-      throw new CheckpointException(folder + ": there is no tokenizer in this folder: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
+      throw new CheckpointException(folder
+          + ": there is no tokenizer in this folder: expected tokenizer.json, vocab.txt, or vocab.json and merges.txt");
     return TokenizerJson.read(file.toString(), jsonOf(file));
   }
 

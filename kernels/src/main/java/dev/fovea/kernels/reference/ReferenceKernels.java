@@ -59,12 +59,14 @@ public final class ReferenceKernels implements Kernels {
   @Override
   public void run(Operation operation) {
     switch (operation) {
-      case Linear(var x, var weight, var bias, var act, var residual, var out, int m) -> linear(x, weight, bias, act, residual, out, m);
+      case Linear(var x, var weight, var bias, var act, var residual, var out, int m) ->
+          linear(x, weight, bias, act, residual, out, m);
       case Matmul(var a, var b, var to, float scale) -> matmul(a, b, to, scale);
       case Attention o -> attention(o.present());
       case AttentionMaps(var q, var k, var mask, var out, float scale) -> attentionMaps(q, k, mask, out, scale);
       case Softmax(var x, var out, int rows, int cols) -> softmax(x, out, rows, cols);
-      case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) -> layerNorm(x, gamma, beta, eps, out, rows, cols);
+      case LayerNorm(var x, var gamma, var beta, float eps, var out, int rows, int cols) ->
+          layerNorm(x, gamma, beta, eps, out, rows, cols);
       case RmsNorm(var x, var gamma, float eps, var out, int rows, int cols) -> rmsNorm(x, gamma, eps, out, rows, cols);
       case Activate(var activation, var x, var out, long n) -> activate(activation, x, out, n);
       case Scale(var x, float factor, var out, long n) -> scale(x, factor, out, n);
@@ -75,7 +77,8 @@ public final class ReferenceKernels implements Kernels {
       case Gather gather -> gather(gather);
       case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
       case Fourier o -> fourier(o);
-      case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) -> convolve(x, g, weight, bias, act, residual, out);
+      case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) ->
+          convolve(x, g, weight, bias, act, residual, out);
       case Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
       case TransposedConvolution o -> transposedConvolution(o);
       case Resize o -> resize(o);

@@ -44,7 +44,8 @@ final class BlockTranspose {
   }
 
   /// One step: in each block of `2 · span` rows and lanes, swaps the upper right quarter with the lower left one.
-  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper) {
+  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up,
+      VectorMask<Float> upper) {
     for (int i = 0; i < LANES; i += 2 * span)
       for (int a = at + i * STRIDE; a < at + (i + span) * STRIDE; a += STRIDE) {
         int b = a + span * STRIDE;
@@ -55,8 +56,8 @@ final class BlockTranspose {
   }
 
   /// Two steps in one pass over memory, the second with half the span.
-  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up, VectorMask<Float> upper,
-      VectorShuffle<Float> halfDown, VectorShuffle<Float> halfUp, VectorMask<Float> halfUpper) {
+  private static void exchange(float[] s, int at, int span, VectorShuffle<Float> down, VectorShuffle<Float> up,
+      VectorMask<Float> upper, VectorShuffle<Float> halfDown, VectorShuffle<Float> halfUp, VectorMask<Float> halfUpper) {
     int half = span / 2 * STRIDE;
     for (int i = 0; i < LANES; i += 2 * span)
       for (int a = at + i * STRIDE; a < at + i * STRIDE + half; a += STRIDE) {

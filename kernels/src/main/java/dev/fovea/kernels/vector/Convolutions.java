@@ -29,8 +29,8 @@ final class Convolutions {
     for (int group = 0; group < groups; group++) {
       int first = group * n;
       try (var space = scratch.borrow(scratch(weight, first, n))) {
-        product.run(new Windows(o.x(), g, group, vectors), g.windows(), rows(weight, first, n, space.segment()), part(o.bias(), first, n),
-            o.activation(), o.residual(), o.out(), window -> (long) window * all + first);
+        product.run(new Windows(o.x(), g, group, vectors), g.windows(), rows(weight, first, n, space.segment()),
+            part(o.bias(), first, n), o.activation(), o.residual(), o.out(), window -> (long) window * all + first);
       }
     }
   }

@@ -94,7 +94,8 @@ final class FusedAttention {
       int head = firstHead + task / groups;
       var tiles = borrowTiles();
       try (var space = scratch.borrowArray(QueryTiles.size(TILES, layout, mine))) {
-        tiles.begin(space.floats(), task % groups * TILES, head / q.inner(), head % q.inner(), keys, panels, task / groups * layout.size());
+        tiles.begin(space.floats(), task % groups * TILES, head / q.inner(), head % q.inner(), keys, panels,
+            task / groups * layout.size());
         tiles.load(q, scale);
         tiles.meetKeys();
         tiles.write(to);

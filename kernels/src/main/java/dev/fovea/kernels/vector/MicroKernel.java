@@ -63,8 +63,8 @@ final class MicroKernel {
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
   /// @param add whether to add to what `out` holds
-  /// @param fetch0 step `i`, or one in four, also touches the bytes of `w` at `fetch0 + i · fetchStep`, so that the processor fetches
-  ///     them meanwhile. Of `w`, for with memory of two kinds, one of them mapped, the loop was slower by a third
+  /// @param fetch0 step `i`, or one in four, also touches the bytes of `w` at `fetch0 + i · fetchStep`, so that the processor
+  ///     fetches them meanwhile. Of `w`, for with memory of two kinds, one of them mapped, the loop was slower by a third
   /// @return a number made of the bytes touched, for nobody: without it C2 would not touch them
   static int run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, int steps,
       float[] out, int out0, int outStride, boolean add, long fetch0, long fetchStep) {

@@ -140,7 +140,8 @@ final class Panels {
   }
 
   /// The same where only `cols` columns are left.
-  private static void copyFirst(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first, long second) {
+  private static void copyFirst(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first,
+      long second) {
     VectorMask<Float> some = Simd.first(Math.min(cols, LANES)), more = Simd.first(Math.max(0, cols - LANES));
     for (int k = 0; k < rows; k++) {
       long from = m.index(o, i, k, col), step = (long) k * Weight.PANEL;
@@ -151,8 +152,8 @@ final class Panels {
 
   /// Columns that lie in one piece each: some steps of all of them are copied to rows a constant distance apart, so that C2
   /// proves the bounds of the transposition's loops once.
-  private static void transpose(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first, long second,
-      float[] room) {
+  private static void transpose(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first,
+      long second, float[] room) {
     var x = m.segment();
     Simd.expectPlain(x);
     if (cols < WIDTH) Arrays.fill(room, cols * BlockTranspose.STRIDE, WIDTH * BlockTranspose.STRIDE, 0);
@@ -179,10 +180,12 @@ final class Panels {
       // A loop of sixteen rounds: without a constant number of them C2 makes three loops of it, which costs more than they do.
       if (k + LANES <= steps)
         for (int j = 0; j < LANES; j++)
-          FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
+          FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE)
+              .intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
       else
         for (int j = 0; j < steps - k; j++)
-          FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE).intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
+          FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE)
+              .intoMemorySegment(panels, at + j * 4L * Weight.PANEL, ORDER);
     }
   }
 }

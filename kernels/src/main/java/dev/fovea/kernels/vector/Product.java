@@ -95,8 +95,8 @@ final class Product implements MatrixProduct {
 
     void fill(RowReader x, int t, float[] tiles) {
       for (int p = piece; p < piece + pieces; p++)
-        RowTiles.fill(x, cut.start(from + t), cut.rows(from + t), MicroKernel.height(cut.rows(from + t)), steps.start(p), steps.length(p),
-            tiles, position(t, p));
+        RowTiles.fill(x, cut.start(from + t), cut.rows(from + t), MicroKernel.height(cut.rows(from + t)), steps.start(p),
+            steps.length(p), tiles, position(t, p));
     }
 
     boolean isLast() {
@@ -149,7 +149,8 @@ final class Product implements MatrixProduct {
         for (int t = 0; t < cut.count(); t++) {
           for (int p = 0; p < steps.count(); p++) {
             long start = (long) steps.start(p) * Weight.PANEL;
-            RowTiles.fill(rows, cut.start(t), cut.rows(t), MicroKernel.height(cut.rows(t)), steps.start(p), steps.length(p), left.floats(), 0);
+            RowTiles.fill(rows, cut.start(t), cut.rows(t), MicroKernel.height(cut.rows(t)), steps.start(p), steps.length(p),
+                left.floats(), 0);
             MicroKernel.run(MicroKernel.height(cut.rows(t)), left.floats(), 0, space.segment(), first + start, second + start,
                 steps.length(p), sums.floats(), 0, WIDTH, p > 0, 0, 0);
           }

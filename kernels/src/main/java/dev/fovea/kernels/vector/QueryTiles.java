@@ -145,7 +145,8 @@ final class QueryTiles {
     int rows = this.rows.rows(firstTile + tile);
     for (int c = 0; c < count; c += WIDTH)
       for (int p = 0; p < head.depth().count(); p++)
-        multiply(rows, queries(tile, p), head.keys(at, key + c, head.depth().start(p)), head.keys(at, key + c + LANES, head.depth().start(p)),
+        multiply(rows, queries(tile, p), head.keys(at, key + c, head.depth().start(p)),
+            head.keys(at, key + c + LANES, head.depth().start(p)),
             count - c, head.depth().length(p), c, STRIDE, p > 0 || mask.grid() != null);
     int last = Math.ceilDiv(count, LANES) * LANES - LANES;
     if (last + LANES > count) {
@@ -223,8 +224,8 @@ final class QueryTiles {
   /// Adds the block's weights times its values to the output rows, where it is not the first.
   private void values(int tile, int key, int count) {
     for (int col = 0; col < head.outCols(); col += WIDTH)
-      multiply(rows.rows(firstTile + tile), 0, head.values(at, col, key), head.values(at, col + LANES, key), head.outCols() - col, count,
-          output(tile) + col, outStride, key > 0);
+      multiply(rows.rows(firstTile + tile), 0, head.values(at, col, key), head.values(at, col + LANES, key), head.outCols() - col,
+          count, output(tile) + col, outStride, key > 0);
   }
 
   /// Multiplies rows of the array by a panel, of which `cols` columns or more count, and stores or adds the product.

@@ -177,11 +177,12 @@ final class RowNorms {
       Simd.put(out, from + i, Math.fma(Math.fma(Simd.at(x, from + i) - mean, scale, shift), Simd.at(gamma, i), Simd.at(beta, i)));
   }
 
-  /// Divides the `n` floats from `from` on by the root of their mean square, then multiplies by `gamma`. Lanes of a block are summed in
-  /// float32, blocks in double.
+  /// Divides the `n` floats from `from` on by the root of their mean square, then multiplies by `gamma`. Lanes of a block are
+  /// summed in float32, blocks in double.
   ///
   /// @param room [#ROOM] floats
-  static void rmsNorm(MemorySegment x, long from, int n, @Nullable MemorySegment gamma, float eps, MemorySegment out, float[] room) {
+  static void rmsNorm(MemorySegment x, long from, int n, @Nullable MemorySegment gamma, float eps, MemorySegment out,
+      float[] room) {
     Simd.expectPlain(x);
     long at = 4 * from;
     double squares = 0;

@@ -6,7 +6,8 @@ import dev.fovea.kernels.Activation;
 final class ScalarMath {
   private static final float LOG2_E = 1.44269504f, LN2 = 0.693147182f, LN2_REST = -1.90465421e-9f, DROP = 0x1p-32f;
   private static final float ROUND = 0x1.8p23f + 32, ROUND_BIASED = ROUND + 127, ROUND_WEIGHT = 0x1.8p23f + 127;
-  private static final float EXP_END = -110.3f, WEIGHT_END = -87.3f, SILU_END = 110.3f, QUICK_GELU_END = 64.8f, GELU_TANH_END = 10.92f, GELU_END = 14.5f;
+  private static final float EXP_END = -110.3f, WEIGHT_END = -87.3f, SILU_END = 110.3f, QUICK_GELU_END = 64.8f,
+      GELU_TANH_END = 10.92f, GELU_END = 14.5f;
   private static final float K = 0.3989412f;
 
   private ScalarMath() {}

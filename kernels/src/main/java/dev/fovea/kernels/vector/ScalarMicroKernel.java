@@ -12,14 +12,16 @@ final class ScalarMicroKernel {
 
   /// `out[out0 + j][i] = Σₖ x[x0 + k][i] · w[w0 + k · step + j · next]` for `i` in `[0, rows)`, `j` in `[0, columns)` and `k` in
   /// `[0, steps)`.
-  static void run(float[][] x, int x0, float[] w, int w0, int step, int next, int steps, float[][] out, int out0, int columns, int rows) {
+  static void run(float[][] x, int x0, float[] w, int w0, int step, int next, int steps, float[][] out, int out0, int columns,
+      int rows) {
     for (int j = 0; j < columns; j++) Arrays.fill(out[out0 + j], 0, rows, 0);
     int k = 0;
     for (; k + 4 <= steps; k += 4) {
       float[] x1 = x[x0 + k], x2 = x[x0 + k + 1], x3 = x[x0 + k + 2], x4 = x[x0 + k + 3];
       int at = w0 + k * step, j = 0;
       for (; j + 4 <= columns; j += 4)
-        fourOfFour(x1, x2, x3, x4, w, at + j * next, step, next, out[out0 + j], out[out0 + j + 1], out[out0 + j + 2], out[out0 + j + 3], rows);
+        fourOfFour(x1, x2, x3, x4, w, at + j * next, step, next, out[out0 + j], out[out0 + j + 1], out[out0 + j + 2],
+            out[out0 + j + 3], rows);
       for (; j < columns; j++) four(x1, x2, x3, x4, w, at + j * next, step, out[out0 + j], rows);
     }
     for (; k < steps; k++)

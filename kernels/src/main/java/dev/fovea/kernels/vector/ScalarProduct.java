@@ -35,7 +35,8 @@ final class ScalarProduct implements MatrixProduct {
     var left = pool.borrow(k);
     for (int block = 0; block < blocks; block++) {
       int row = (int) ((long) m * block / blocks), count = (int) ((long) m * (block + 1) / blocks) - row;
-      workers.forEach(Math.ceilDiv(k, TRANSPOSED), i -> transpose(x, row, count, i * TRANSPOSED, Math.min(TRANSPOSED, k - i * TRANSPOSED), left));
+      workers.forEach(Math.ceilDiv(k, TRANSPOSED), i ->
+          transpose(x, row, count, i * TRANSPOSED, Math.min(TRANSPOSED, k - i * TRANSPOSED), left));
       workers.forEach(Math.ceilDiv(panels, together), task -> {
         int col = task * together * PANEL, cols = Math.min(together * PANEL, weight.n() - col);
         var sums = pool.borrow(Math.ceilDiv(cols, PANEL) * PANEL);
@@ -114,7 +115,8 @@ final class ScalarProduct implements MatrixProduct {
   }
 
   /// Transposes the result back, adds the residual and writes.
-  private void write(float[][] sums, @Nullable MemorySegment residual, MemorySegment out, OutRows rows, int row, int count, int col, int cols) {
+  private void write(float[][] sums, @Nullable MemorySegment residual, MemorySegment out, OutRows rows, int row, int count,
+      int col, int cols) {
     try (var lines = scratch.borrowArray(2 * cols)) {
       float[] line = lines.floats();
       for (int r = 0; r < count; r++) {

@@ -38,7 +38,8 @@ final class SkinnyMicroKernel {
   /// @param left the first [MicroKernel#WIDTH] columns, `right` as many more
   /// @param out row `r` of the first columns at `out0 + r · WIDTH`, of the others [#TILE] further
   /// @param add whether to add to what `out` holds
-  static void run(int height, float[] x, int x0, Panels.Panel left, Panels.Panel right, int steps, float[] out, int out0, boolean add) {
+  static void run(int height, float[] x, int x0, Panels.Panel left, Panels.Panel right, int steps, float[] out, int out0,
+      boolean add) {
     MemorySegment u = left.segment(), v = right.segment();
     long u0 = left.first() * 4, u1 = left.second() * 4, v0 = right.first() * 4, v1 = right.second() * 4;
     switch (height) {

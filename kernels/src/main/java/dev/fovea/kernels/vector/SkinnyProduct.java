@@ -89,7 +89,8 @@ final class SkinnyProduct {
     public void run(int task) {
       int col = task * 2 * WIDTH, cols = Math.min(2 * WIDTH, weight.n() - col), bias = 2 * SkinnyMicroKernel.TILE * tiles;
       long size = Panels.scratch(weight.format(), steps.length());
-      try (var space = scratch.borrow(size); var more = scratch.borrow(size); var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
+      try (var space = scratch.borrow(size); var more = scratch.borrow(size);
+          var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
         float[] s = sums.floats();
         for (int p = 0; p < steps.count(); p++) {
           int from = steps.start(p), to = steps.start(p + 1);

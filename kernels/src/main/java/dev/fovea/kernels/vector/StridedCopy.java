@@ -33,7 +33,8 @@ final class StridedCopy {
           FloatVector.fromMemorySegment(F, x, source + j * 4L * from.colStride(), ORDER).intoArray(room, j * BlockTranspose.STRIDE);
         BlockTranspose.transpose(room, 0);
         for (int j = 0; j < LANES; j++)
-          FloatVector.fromArray(F, room, j * BlockTranspose.STRIDE).intoMemorySegment(out, target + j * 4L * to.innerStride(), ORDER);
+          FloatVector.fromArray(F, room, j * BlockTranspose.STRIDE)
+              .intoMemorySegment(out, target + j * 4L * to.innerStride(), ORDER);
       }
     for (int i = 0; i < from.inner(); i++) copy(from, to, from.index(o, i, row, 0), to.index(o, i, row, 0), i < inner ? cols : 0);
   }

@@ -119,7 +119,8 @@ public final class VectorKernels implements Kernels {
   private Runnable linear(Linear o) {
     int n = o.weight().n();
     var left = RowReader.of(Matrices.dense(o.x(), 1, o.m(), o.weight().k()), 0, 0);
-    return unless(isEmpty(o), product.bind(left, o.m(), o.weight(), o.bias(), o.activation(), o.residual(), o.out(), row -> (long) row * n));
+    return unless(isEmpty(o),
+        product.bind(left, o.m(), o.weight(), o.bias(), o.activation(), o.residual(), o.out(), row -> (long) row * n));
   }
 
   private Runnable softmax(Softmax o) {

@@ -96,9 +96,9 @@ final class VectorMath {
     total.intoArray(s, sum);
   }
 
-  /// The same for weights of a mean, as attention has them, where a weight's error counts beside the largest weight, which is 1: it is
-  /// below 2⁻²³. What rounding the difference `d` loses is `d · 2⁻²⁴ · e⁻ᵈ`, never more than `2⁻²⁵`, and stays lost; below
-  /// [#WEIGHT_END] a weight is zero, so that none is subnormal.
+  /// The same for weights of a mean, as attention has them, where a weight's error counts beside the largest weight, which is
+  /// 1: it is below 2⁻²³. What rounding the difference `d` loses is `d · 2⁻²⁴ · e⁻ᵈ`, never more than `2⁻²⁵`, and stays lost;
+  /// below [#WEIGHT_END] a weight is zero, so that none is subnormal.
   static void weights(float[] s, int from, int to, float max, int sum) {
     FloatVector total = FloatVector.fromArray(F, s, sum), lost = FloatVector.zero(F);
     for (int block = from; block < to; block += BLOCK) {
@@ -135,7 +135,8 @@ final class VectorMath {
     IntVector max0 = IntVector.broadcast(I, ordered(Float.floatToRawIntBits(Float.NEGATIVE_INFINITY))), max1 = max0;
     int i = from;
     for (; i < to - LANES; i += 2 * LANES) {
-      IntVector x0 = FloatVector.fromArray(F, s, i).reinterpretAsInts(), x1 = FloatVector.fromArray(F, s, i + LANES).reinterpretAsInts();
+      IntVector x0 = FloatVector.fromArray(F, s, i).reinterpretAsInts(),
+          x1 = FloatVector.fromArray(F, s, i + LANES).reinterpretAsInts();
       max0 = max0.max(x0.lanewise(VectorOperators.ASHR, 31).and(Integer.MAX_VALUE).lanewise(VectorOperators.XOR, x0));
       max1 = max1.max(x1.lanewise(VectorOperators.ASHR, 31).and(Integer.MAX_VALUE).lanewise(VectorOperators.XOR, x1));
     }

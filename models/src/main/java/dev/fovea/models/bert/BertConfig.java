@@ -19,7 +19,8 @@ import java.util.Map;
 /// @param numClasses classes of the head, which reads the pooler; 0 for features only
 public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean pooler, int numClasses) implements ModelConfig {
   /// The published sizes (Devlin et al., 2019), lower-case vocabulary.
-  public static final Map<String, BertConfig> PRESETS = Map.of("bert-base-uncased", preset(768, 12), "bert-large-uncased", preset(1024, 24));
+  public static final Map<String, BertConfig> PRESETS =
+      Map.of("bert-base-uncased", preset(768, 12), "bert-large-uncased", preset(1024, 24));
 
   private static BertConfig preset(int dim, int depth) {
     var blocks = new EncoderBlock.Sizes(dim, dim / 64, 4 * dim, true, Activation.GELU, 1e-12f);

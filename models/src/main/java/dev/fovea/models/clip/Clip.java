@@ -177,7 +177,8 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   @Override
   public PictureFeatures features(Tensor image) {
     var encoded = encodeImage(image, Probe.NONE);
-    return new PictureFeatures(encoded.pooled, encoded.lastHiddenState.slice(1, 1, encoded.lastHiddenState.dim(1)), encoded.embeds());
+    return new PictureFeatures(encoded.pooled, encoded.lastHiddenState.slice(1, 1, encoded.lastHiddenState.dim(1)),
+        encoded.embeds());
   }
 
   @Override

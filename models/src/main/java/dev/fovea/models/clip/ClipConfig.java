@@ -20,7 +20,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param text null for a model of pictures alone
 /// @param eosTokenId the token that ends a text, whose features stand for all of it; [#LARGEST_TOKEN] for the largest of a text
 /// @param projectionDim dimensions of the space that pictures and words share
-public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, int eosTokenId, int projectionDim) implements ModelConfig {
+public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, int eosTokenId,
+    int projectionDim) implements ModelConfig {
   /// Tokens of the published models.
   public static final int VOCABULARY = 49408;
 

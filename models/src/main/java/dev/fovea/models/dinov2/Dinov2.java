@@ -39,7 +39,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param posEmbed `[1 + P, C]`, the patches' resampled for pictures of another size
 /// @param head `2 C → classes`, or null for features only
 public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsToken, @Nullable Tensor registerTokens,
-    PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures, EmbedsPictures {
+    PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures,
+    EmbedsPictures {
 
   /// What a pass computes.
   ///

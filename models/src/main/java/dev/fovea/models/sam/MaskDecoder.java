@@ -109,7 +109,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
       var at = first ? tokens : tokens.plus(asked);
       var attended = selfAttn.attend(selfAttn.q.forward(at), selfAttn.k.forward(at), selfAttn.v.forward(tokens), sites.selfAttn());
       tokens = norm1.forward(first ? selfAttn.proj.forward(attended) : selfAttn.proj.forward(attended, tokens));
-      attended = tokenToImage.attend(tokenToImage.q.forward(tokens.plus(asked)), projected.keys, projected.values, sites.tokenToImage());
+      attended = tokenToImage.attend(tokenToImage.q.forward(tokens.plus(asked)), projected.keys, projected.values,
+          sites.tokenToImage());
       tokens = norm2.forward(tokenToImage.proj.forward(attended, tokens));
       return norm3.forward(tokens.plus(mlp.forward(tokens)));
     }

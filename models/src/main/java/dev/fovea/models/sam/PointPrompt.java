@@ -49,7 +49,8 @@ public record PointPrompt(Sam sam) implements Model {
     var positions = sam.positions(projected.map().workspace());
     var output = sam.predict(projected, positions, inputs.get(POINT), inputs.get(LABEL), null, true, probe);
     int side = output.masks().dim(1), size = sam.config().vision().imageSize();
-    var mask = output.masks().slice(0, 0, 1).reshape(1, side, side, 1).resize(size, size, Interpolation.BILINEAR).reshape(size, size);
+    var mask = output.masks().slice(0, 0, 1).reshape(1, side, side, 1).resize(size, size, Interpolation.BILINEAR)
+        .reshape(size, size);
     var outputs = new LinkedHashMap<>(probe.tensors());
     outputs.putAll(Map.of("pred_masks", output.masks(), "iou_scores", output.iou(), "mask", mask));
     return outputs;

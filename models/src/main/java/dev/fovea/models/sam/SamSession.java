@@ -95,7 +95,8 @@ public final class SamSession implements AutoCloseable {
     var arena = Arena.ofShared();
     try {
       var map = Tensor.of(arena, values, shape);
-      var decoded = reading(() -> workspace.run("picture", map, x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
+      var decoded = reading(() ->
+          workspace.run("picture", map, x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
           p -> List.of(p.map(), p.keys(), p.values(), p.queries())));
       var kept = new MaskDecoder.ProjectedMap(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
           decoded.queries().copy(arena));

@@ -112,9 +112,9 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
 
   /// The head. In the paper every stage's map gets `D` channels (`linearC`) and the first one's size, all are put side by side, and
   /// `linearFuse` makes `D` channels of each sample. All of that is linear and blending samples does not mix channels, so here the
-  /// matrices are multiplied with each other first, maps stay small as long as they can, and the parts of the sum are added: the same
-  /// up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after each `linearC`, so
-  /// that those two matrices stay apart; the rest is the same (ref: mmsegmentation `segformer_head.py`).
+  /// matrices are multiplied with each other first, maps stay small as long as they can, and the parts of the sum are added:
+  /// the same up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after each
+  /// `linearC`, so that those two matrices stay apart; the rest is the same (ref: mmsegmentation `segformer_head.py`).
   ///
   /// @param linearC `[D, C]` and `[D]`, a stage each
   /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first, in mmsegmentation's for the finest; a batch norm
@@ -161,7 +161,8 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     /// They depend on weights alone, and so are multiplied once.
     private Fused fused(int stage, Workspace workspace) {
       int channels = linearC.get(stage).dim(1);
-      var both = workspace.constant(List.of("fused", linearC.get(stage)), linearC.get(stage), c -> withBias(stage, c).matmul(columns(stage), 1));
+      var both = workspace.constant(List.of("fused", linearC.get(stage)), linearC.get(stage), c ->
+          withBias(stage, c).matmul(columns(stage), 1));
       return new Fused(both.slice(0, 0, channels), both.select(0, channels));
     }
 
@@ -198,7 +199,8 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   public Output forward(Tensor image, Probe probe) {
     int least = config.minSide();
     if (image.rank() != 4 || image.dim(1) != config.numChannels() || image.dim(2) < least || image.dim(3) < least)
-      throw new InputException("expected pictures [B, " + config.numChannels() + ", H, W] of at least " + least + "x" + least + ", got " + image);
+      throw new InputException("expected pictures [B, " + config.numChannels() + ", H, W] of at least " + least + "x" + least
+          + ", got " + image);
     var features = new ArrayList<Tensor>();
     int first = 0;
     for (var stage : stages) {

@@ -113,15 +113,17 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
 
   private static List<Stage> stages(JsonFields json, int count) {
     var columns = new ArrayList<int[]>();
-    for (var field : List.of("patch_sizes", "strides", "hidden_sizes", "depths", "num_attention_heads", "mlp_ratios", "sr_ratios")) {
+    for (var field : List.of("patch_sizes", "strides", "hidden_sizes", "depths", "num_attention_heads", "mlp_ratios",
+        "sr_ratios")) {
       var column = json.integers(field);
-      if (column.length != count) throw new IllegalArgumentException("'" + field + "': expected " + count + " numbers, as hidden_sizes, got " + column.length);
+      if (column.length != count) throw new IllegalArgumentException("'" + field + "': expected " + count
+          + " numbers, as hidden_sizes, got " + column.length);
       columns.add(column);
     }
     var stages = new ArrayList<Stage>();
     for (int i = 0; i < count; i++)
-      stages.add(new Stage(columns.get(0)[i], columns.get(1)[i], columns.get(2)[i], columns.get(3)[i], columns.get(4)[i], columns.get(5)[i],
-          columns.get(6)[i]));
+      stages.add(new Stage(columns.get(0)[i], columns.get(1)[i], columns.get(2)[i], columns.get(3)[i], columns.get(4)[i],
+          columns.get(5)[i], columns.get(6)[i]));
     return stages;
   }
 

@@ -35,7 +35,8 @@ import org.jetbrains.annotations.Nullable;
 /// Shapes: I pictures, T texts, P patches, N tokens, C channels, which are also the dimensions of the common space.
 ///
 /// @param words the encoder of words and what compares its texts with pictures, or null for a model of pictures alone
-public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures {
+public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText,
+    EmbedsPictures {
 
   /// The encoder of pictures.
   ///

@@ -20,7 +20,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param pooling whether the encoder of pictures has its pooling head; language models that look through it read patches only
 /// @param padTokenId fills up a text, and is read like any other token
 /// @param projectionSize dimensions of the encoder of words' result, which are the picture encoder's channels
-public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, boolean pooling, int padTokenId, int projectionSize)
+public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, boolean pooling, int padTokenId,
+    int projectionSize)
     implements ModelConfig {
 
   /// The encoders of pictures of the published models, with their pooling heads (Zhai et al., 2023).
@@ -36,7 +37,8 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
       new TextTowerConfig(32000, 64, 12, blocks(768, 12, 3072)), true, PAD, 768);
 
   private static SiglipConfig preset(int imageSize, int patchSize, int dim, int depth, int numHeads, int mlpDim) {
-    return new SiglipConfig(new PictureTowerConfig(imageSize, imageSize, patchSize, 3, depth, blocks(dim, numHeads, mlpDim)), null, true, PAD, dim);
+    return new SiglipConfig(new PictureTowerConfig(imageSize, imageSize, patchSize, 3, depth, blocks(dim, numHeads, mlpDim)), null,
+        true, PAD, dim);
   }
 
   private static EncoderBlock.Sizes blocks(int dim, int numHeads, int mlpDim) {
@@ -48,9 +50,11 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
     if (text != null && (padTokenId < 0 || padTokenId >= text.vocabSize()))
       throw new IllegalArgumentException("pad_token_id " + padTokenId + ": expected one of " + text.vocabSize() + " tokens");
     if (text != null && projectionSize != vision.blocks().dim())
-      throw new IllegalArgumentException("projection_size " + projectionSize + " of words is not the hidden_size " + vision.blocks().dim()
+      throw new IllegalArgumentException("projection_size " + projectionSize + " of words is not the hidden_size "
+          + vision.blocks().dim()
           + " of pictures");
-    if (text != null && !pooling) throw new IllegalArgumentException("vision_use_head: expected true where there is an encoder of words");
+    if (text != null && !pooling)
+      throw new IllegalArgumentException("vision_use_head: expected true where there is an encoder of words");
   }
 
   /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `siglip-base-patch16-224`,

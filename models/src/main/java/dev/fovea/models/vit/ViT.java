@@ -44,7 +44,8 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
         w.tensor("cls_token", 1, dim),
         new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
         c.preNorm() ? w.layerNorm("norm_pre", dim, c.layerNormEps()) : null,
-        EncoderBlock.stack(c.depth(), new EncoderBlock.Sizes(dim, c.numHeads(), c.mlpDim(), c.qkvBias(), c.act(), c.layerNormEps()), w),
+        EncoderBlock.stack(c.depth(),
+        new EncoderBlock.Sizes(dim, c.numHeads(), c.mlpDim(), c.qkvBias(), c.act(), c.layerNormEps()), w),
         w.layerNorm("norm", dim, c.layerNormEps()), representation == 0 ? null : w.linear("pre_logits", dim, representation),
         w.linear("head", representation == 0 ? dim : representation, c.numClasses()));
   }

@@ -28,8 +28,8 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
       "vit-base-patch16-384", preset(384, 768, 12));
 
   private static ViTConfig preset(int imageSize, int embedDim, int depth) {
-    return new ViTConfig(imageSize, imageSize, 16, 3, embedDim, depth, embedDim / 64, 4 * embedDim, true, false, 1e-6f, Activation.GELU,
-        0, 1000);
+    return new ViTConfig(imageSize, imageSize, 16, 3, embedDim, depth, embedDim / 64, 4 * embedDim, true, false, 1e-6f,
+        Activation.GELU, 0, 1000);
   }
 
   /// @throws IllegalArgumentException if sizes do not fit together
@@ -40,7 +40,8 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
     if (embedDim % numHeads != 0)
       throw new IllegalArgumentException("hidden_size " + embedDim + " is not a multiple of num_attention_heads " + numHeads);
     if (imageHeight % patchSize != 0 || imageWidth % patchSize != 0)
-      throw new IllegalArgumentException("image_size " + imageHeight + "x" + imageWidth + " is not a multiple of patch_size " + patchSize);
+      throw new IllegalArgumentException("image_size " + imageHeight + "x" + imageWidth + " is not a multiple of patch_size "
+          + patchSize);
   }
 
   /// Patches down.
@@ -59,7 +60,8 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
   public static ViTConfig of(JsonFields json) {
     var image = json.heightAndWidth("image_size");
     try {
-      return new ViTConfig(image[0], image[1], json.integer("patch_size"), json.integer("num_channels", 3), json.integer("hidden_size"),
+      return new ViTConfig(image[0], image[1], json.integer("patch_size"), json.integer("num_channels", 3),
+          json.integer("hidden_size"),
           json.integer("num_hidden_layers"), json.integer("num_attention_heads"), json.integer("intermediate_size"),
           json.bool("qkv_bias", true), json.bool("pre_norm", false), json.number("layer_norm_eps", 1e-12f),
           ActivationNames.of(json.string("hidden_act")), json.integer("representation_size", 0), json.integer("num_labels"));

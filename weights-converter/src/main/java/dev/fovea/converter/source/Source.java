@@ -90,7 +90,8 @@ public final class Source implements AutoCloseable {
 
   private static Path findIn(Path folder) {
     try (var all = Files.list(folder)) {
-      return folder.resolve(choose(folder.toString(), all.filter(Files::exists).map(file -> file.getFileName().toString()).toList()));
+      return folder.resolve(choose(folder.toString(),
+          all.filter(Files::exists).map(file -> file.getFileName().toString()).toList()));
     } catch (IOException e) {
       throw new CheckpointException(folder + ": cannot be read: " + e.getMessage(), e);
     }

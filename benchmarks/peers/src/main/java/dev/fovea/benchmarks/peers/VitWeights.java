@@ -40,7 +40,8 @@ final class VitWeights implements WeightSource {
 
   /// Floating-point operations of a pass over one picture.
   double flops() {
-    return 2.0 * Workspace.dryRun(model::logits, List::of, 1, config.numChannels(), config.imageHeight(), config.imageWidth()).macs();
+    return 2.0 * Workspace.dryRun(model::logits, List::of, 1, config.numChannels(), config.imageHeight(), config.imageWidth())
+        .macs();
   }
 
   /// The numbers of a tensor.
