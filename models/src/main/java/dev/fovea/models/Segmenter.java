@@ -10,10 +10,9 @@ import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.kernels.Operation;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -101,14 +100,12 @@ public final class Segmenter implements AutoCloseable {
     }
   }
 
-  /// The largest of the logits `[1, h, w, classes]` for each pixel. This is no part of the pass, whose memory would have to be
-  /// planned for each size of picture.
+  /// The largest of the logits `[1, h, w, classes]` for each pixel. This is a pass of its own, so that only it is planned for each
+  /// size of picture.
   private Segmentation largest(Tensor logits, int height, int width) {
-    try (var arena = Arena.ofShared()) {
-      var classes = Tensor.zeros(arena, height, width);
-      opened.kernels().run(new Operation.ResizeArgmax(logits.segment(), 1, logits.dim(1), logits.dim(2), logits.dim(3),
-          classes.segment(), height, width, Interpolation.BILINEAR));
-      return Segmentation.of(width, height, numbers(classes), labels());
+    try (var workspace = new Workspace(opened.kernels())) {
+      var classes = workspace.run("classes", logits, x -> x.argmax(height, width, Interpolation.BILINEAR), List::of);
+      return Segmentation.of(width, height, numbers(classes.select(0, 0)), labels());
     }
   }
 

@@ -67,10 +67,11 @@ class ArchitectureTest {
     assertNothingSays("converter.hub", Set.of("dev/fovea/converter/hub/", "module-info.java", "PullCommand.java"));
   }
 
-  /// A model is written with tensors: no segment, no file channel, no vector.
+  /// A model is written with tensors: no segment, no operation beside a pass, no file channel, no vector.
   @Test
   void modelPackagesHoldModels() throws IOException {
-    for (var word : new String[] {"MemorySegment", "FileChannel", "java.nio.ByteBuffer"})
+    for (var word : new String[] {"MemorySegment", ".segment()", "kernels().run", "kernels.Operation", "FileChannel",
+        "java.nio.ByteBuffer"})
       for (var file : sources("models/src/main")) assertThat(Files.readString(file)).as(file + ": " + word).doesNotContain(word);
   }
 

@@ -8,6 +8,12 @@ record Chunks(Workers workers, ScratchPool scratch) {
   /// Floats of a task; a multiple of every vector's lanes.
   private static final int SIZE = 1 << 14;
 
+  /// A task with an array to work in.
+  @FunctionalInterface
+  interface ArrayTask {
+    void run(int index, float[] s);
+  }
+
   /// Works on rows `[from, to)`.
   @FunctionalInterface
   interface Rows {
@@ -31,25 +37,28 @@ record Chunks(Workers workers, ScratchPool scratch) {
     return () -> workers.forEach(count, task);
   }
 
+  /// So many tasks, each with an array of `room` floats.
+  Runnable tasks(int count, int room, ArrayTask task) {
+    scratch.reserveArrays(Math.min(count, workers.threads()), room);
+    return tasks(count, i -> {
+      try (var loan = scratch.borrowArray(room)) {
+        task.run(i, loan.floats());
+      }
+    });
+  }
+
   /// Groups of rows.
   ///
   /// @param room floats of the array
   Runnable groups(int rows, int cols, int room, Rows group) {
     int together = Math.max(1, SIZE / Math.max(1, cols)), tasks = cols == 0 ? 0 : Math.ceilDiv(rows, together);
-    return tasks(tasks, i -> {
-      try (var loan = scratch.borrowArray(room)) {
-        group.run(i * together, Math.min(rows, (i + 1) * together), loan.floats());
-      }
-    });
+    return tasks(tasks, room, (i, s) -> group.run(i * together, Math.min(rows, (i + 1) * together), s));
   }
 
   /// Chunks of `[0, n)`; the array has [Elements#ROOM] floats.
   Runnable chunks(long n, Range range) {
-    return tasks(Math.toIntExact(Math.ceilDiv(n, (long) SIZE)), chunk -> {
-      try (var loan = scratch.borrowArray(Elements.ROOM)) {
-        range.run((long) chunk * SIZE, Math.min(n, (chunk + 1L) * SIZE), loan.floats());
-      }
-    });
+    return tasks(Math.toIntExact(Math.ceilDiv(n, (long) SIZE)), Elements.ROOM, (chunk, s) ->
+        range.run((long) chunk * SIZE, Math.min(n, (chunk + 1L) * SIZE), s));
   }
 
   /// Chunks of `[0, n)` that do not cross a multiple of `period`; the array has [Elements#ROOM] floats.

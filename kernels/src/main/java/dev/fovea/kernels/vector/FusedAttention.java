@@ -64,6 +64,9 @@ final class FusedAttention {
       heads = q.outer() * q.inner();
       groups = Math.ceilDiv(rows.count(), TILES);
       headsAtOnce = Math.min(heads, 2 * workers.threads());
+      int threads = Math.min(workers.threads(), headsAtOnce * Math.max(2, groups));
+      scratch.reserveArrays(threads, Math.max(Panels.ROOM, QueryTiles.size(TILES, layout, mine)));
+      for (int t = 0; t < threads; t++) idle.add(new QueryTiles(TILES, rows, layout, mine));
     }
 
     @Override

@@ -57,6 +57,27 @@ final class ScratchPool implements AutoCloseable {
     return loan;
   }
 
+  /// Makes sure that `count` pieces of at least `floats` floats are free. Threads of a bound operation that overlap for the first
+  /// time in a later run then allocate nothing.
+  synchronized void reserve(int count, long floats) {
+    if (closed) return;
+    for (long missing = count - free.stream().filter(s -> s.segment.byteSize() >= 4 * floats).count(); missing > 0; missing--) {
+      var scratch = new Scratch();
+      scratch.grow(4 * floats);
+      free.add(scratch);
+    }
+  }
+
+  /// The same for arrays.
+  synchronized void reserveArrays(int count, int n) {
+    if (closed) return;
+    for (long missing = count - freeArrays.stream().filter(a -> a.floats.length >= n).count(); missing > 0; missing--) {
+      var loan = new Loan();
+      loan.floats = new float[n];
+      freeArrays.add(loan);
+    }
+  }
+
   private synchronized void giveBack(Loan loan) {
     if (!closed) freeArrays.add(loan);
   }

@@ -62,17 +62,31 @@ final class SkinnyProduct {
       this.epilogue = epilogue;
       tiles = tiles(m);
       steps = StepCut.of(weight);
+      int threads = Math.min(workers.threads(), Math.ceilDiv(weight.n(), 2 * WIDTH));
+      scratch.reserve(2 * threads, Panels.scratch(weight.format(), steps.length()));
+      scratch.reserveArrays(threads + 1, sums());
+      scratch.reserveArrays(1, packed());
     }
 
     @Override
     public void run() {
-      try (var loan = scratch.borrowArray(tiles * steps.count() * RowTiles.BLOCK)) {
+      try (var loan = scratch.borrowArray(packed())) {
         packed = loan.floats();
         for (int t = 0; t < tiles; t++)
           for (int p = 0; p < steps.count(); p++)
             RowTiles.fill(x, start(t, m), rows(t, m), height(t), steps.start(p), steps.length(p), packed, tile(t, p));
         workers.forEach(Math.ceilDiv(weight.n(), 2 * WIDTH), this);
       }
+    }
+
+    /// Floats of all rows as tiles.
+    private int packed() {
+      return tiles * steps.count() * RowTiles.BLOCK;
+    }
+
+    /// Floats of a task's sums, with the bias behind them.
+    private int sums() {
+      return 2 * SkinnyMicroKernel.TILE * tiles + Epilogue.BIAS;
     }
 
     private int height(int t) {
@@ -87,10 +101,9 @@ final class SkinnyProduct {
     /// The columns of two tiles.
     @Override
     public void run(int task) {
-      int col = task * 2 * WIDTH, cols = Math.min(2 * WIDTH, weight.n() - col), bias = 2 * SkinnyMicroKernel.TILE * tiles;
+      int col = task * 2 * WIDTH, cols = Math.min(2 * WIDTH, weight.n() - col), bias = sums() - Epilogue.BIAS;
       long size = Panels.scratch(weight.format(), steps.length());
-      try (var space = scratch.borrow(size); var more = scratch.borrow(size);
-          var sums = scratch.borrowArray(bias + Epilogue.BIAS)) {
+      try (var space = scratch.borrow(size); var more = scratch.borrow(size); var sums = scratch.borrowArray(sums())) {
         float[] s = sums.floats();
         for (int p = 0; p < steps.count(); p++) {
           int from = steps.start(p), to = steps.start(p + 1);

@@ -152,11 +152,8 @@ public final class VectorKernels implements Kernels {
   private Runnable copy(Matrices from, Matrices to) {
     if (from.isEmpty() || !StridedCopy.areTransposed(from, to))
       return chunks.tasks(StridedCopy.matrices(from), task -> StridedCopy.byRows(from, to, task));
-    return chunks.tasks(from.outer() * from.rows(), task -> {
-      try (var loan = scratch.borrowArray(StridedCopy.ROOM)) {
-        StridedCopy.copyTransposed(from, to, task / from.rows(), task % from.rows(), loan.floats());
-      }
-    });
+    return chunks.tasks(from.outer() * from.rows(), StridedCopy.ROOM, (task, s) ->
+        StridedCopy.copyTransposed(from, to, task / from.rows(), task % from.rows(), s));
   }
 
   private Runnable append(Append o) {
@@ -194,11 +191,8 @@ public final class VectorKernels implements Kernels {
   }
 
   private Runnable depthwise(Depthwise o) {
-    return chunks.tasks(isEmpty(o) ? 0 : DepthwiseKernel.tasks(o.geometry()), task -> {
-      try (var loan = scratch.borrowArray(Elements.ROOM)) {
-        DepthwiseKernel.run(o.x(), o.geometry(), o.taps(), o.bias(), o.activation(), o.out(), task, loan.floats());
-      }
-    });
+    return chunks.tasks(isEmpty(o) ? 0 : DepthwiseKernel.tasks(o.geometry()), Elements.ROOM, (task, s) ->
+        DepthwiseKernel.run(o.x(), o.geometry(), o.taps(), o.bias(), o.activation(), o.out(), task, s));
   }
 
   /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
