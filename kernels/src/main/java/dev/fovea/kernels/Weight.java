@@ -25,7 +25,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
   public enum Layout {
     /// The blocks of each row consecutively.
     ROWS(1),
-    /// The blocks of sixteen rows side by side.
+    /// The blocks of sixteen rows interleaved.
     PANELS(PANEL);
 
     private final int across;
@@ -34,7 +34,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
       this.across = across;
     }
 
-    /// Number of rows whose blocks lie side by side.
+    /// Number of rows with adjacent blocks.
     public int across() {
       return across;
     }

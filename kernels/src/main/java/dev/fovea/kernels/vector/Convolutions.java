@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
 /// Convolutions as matrix products: the outputs of a group are its windows times its rows of the weight. [Windows] copies the
-/// windows into the product's tiles, so that never all of them are in memory at once.
+/// windows into the product's tiles, so that they are never all in memory at once.
 final class Convolutions {
   private final MatrixProduct product;
   private final ScratchPool scratch;

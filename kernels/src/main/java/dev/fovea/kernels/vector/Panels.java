@@ -176,7 +176,7 @@ final class Panels {
     for (int k = 0; k < steps; k += LANES) {
       BlockTranspose.transpose(room, from + k);
       long at = 4 * (to + (long) k * Weight.PANEL);
-      // The constant trip count keeps this one loop; C2 splits others into three, which costs more than the iterations.
+      // The constant trip count keeps this a single loop; C2 splits others into three, which costs more than the iterations.
       if (k + LANES <= steps)
         for (int j = 0; j < LANES; j++)
           FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE)

@@ -40,7 +40,7 @@ final class VectorMath {
   private static final float ROUND_BIASED = ROUND + 127;
   /// The same for exponentials without the factor 2³².
   private static final float ROUND_WEIGHT = 0x1.8p23f + 127;
-  /// The argument at which that exponent field becomes zero; `x · eˣ` is zero in float32.
+  /// The argument at which that exponent field becomes zero; there `x · eˣ` is zero in float32.
   private static final float EXP_END = -110.3f;
   /// An argument whose exponential is small but not subnormal.
   private static final float WEIGHT_END = -87.3f;

@@ -29,7 +29,7 @@ public final class MaskPredictor implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
   /// @throws CheckpointException if there is no such file, or it is no Segment Anything model
   /// @see #open(Path, Residency)
@@ -37,16 +37,16 @@ public final class MaskPredictor implements AutoCloseable {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, or it is no Segment Anything model, or does not
   ///     fit in memory
   public static MaskPredictor open(Path file, Residency residency) {
     return new MaskPredictor(OpenModel.open(file, residency));
   }
 
-  /// A predictor over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates a predictor from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
   /// @throws CheckpointException if it is no Segment Anything model
   public static MaskPredictor of(Checkpoint checkpoint, Kernels kernels) {
@@ -78,7 +78,7 @@ public final class MaskPredictor implements AutoCloseable {
         Long.toHexString(opened.checkpoint().tensor(FINGERPRINT).checksum()));
   }
 
-  /// How many numbers the model has.
+  /// The number of parameters of the model.
   public long parameters() {
     return opened.parameters();
   }
