@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 
 /// The implementations of [Kernels] in this module, and access to those of other modules.
 ///
-/// A provider asked for by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning.
+/// A provider selected by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning.
 public enum KernelProvider implements KernelService {
   /// Plain loops with sums in double: the specification, slow.
   REFERENCE,
@@ -37,7 +37,7 @@ public enum KernelProvider implements KernelService {
     throw new IllegalArgumentException("kernels '" + name + "': expected one of " + names());
   }
 
-  /// The names that [#named(String, Workers)] accepts, separated by commas.
+  /// The names accepted by [#named(String, Workers)], separated by commas.
   public static String names() {
     var own = Arrays.stream(values());
     return "auto, " + Stream.concat(own, others().stream()).map(KernelService::id).collect(Collectors.joining(", "));

@@ -19,7 +19,7 @@ public interface EmbedsPictures {
     return List.of(Pooling.CLASS_TOKEN, Pooling.PATCH_MEAN, Pooling.BOTH);
   }
 
-  /// `[B, channels, H, W]` → features after the final norm.
+  /// `[B, channels, H, W]` → features after the final norm, except for patches without a trained norm.
   ///
   /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   PictureFeatures features(Tensor image);

@@ -44,7 +44,7 @@ public final class ImageClassifier implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it does not classify pictures
+  /// @throws CheckpointException if there is no such file, or its model does not classify pictures
   /// @see #open(Path, Residency)
   public static ImageClassifier open(Path file) {
     return open(file, Residency.LOADED);
@@ -53,14 +53,14 @@ public final class ImageClassifier implements AutoCloseable {
   /// Opens a model file with the fastest kernels and one thread per processor.
   ///
   /// @param residency whether to load the weights into memory or to use them from the mapped file
-  /// @throws CheckpointException if there is no such file, or it does not classify pictures or does not fit in memory
+  /// @throws CheckpointException if there is no such file, its model does not classify pictures, or it does not fit in memory
   public static ImageClassifier open(Path file, Residency residency) {
     return new ImageClassifier(OpenModel.open(file, residency));
   }
 
   /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it does not classify pictures
+  /// @throws CheckpointException if the model does not classify pictures
   public static ImageClassifier of(Checkpoint checkpoint, Kernels kernels) {
     return new ImageClassifier(OpenModel.of(checkpoint, kernels));
   }

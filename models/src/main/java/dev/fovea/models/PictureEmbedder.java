@@ -50,7 +50,7 @@ public final class PictureEmbedder implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it does not give features of pictures
+  /// @throws CheckpointException if there is no such file, or its model does not give features of pictures
   /// @see #open(Path, Residency)
   public static PictureEmbedder open(Path file) {
     return open(file, Residency.LOADED);
@@ -59,14 +59,15 @@ public final class PictureEmbedder implements AutoCloseable {
   /// Opens a model file with the fastest kernels and one thread per processor.
   ///
   /// @param residency whether to load the weights into memory or to use them from the mapped file
-  /// @throws CheckpointException if there is no such file, or it does not give features of pictures or does not fit in memory
+  /// @throws CheckpointException if there is no such file, its model does not give features of pictures, or it does not fit in
+  ///     memory
   public static PictureEmbedder open(Path file, Residency residency) {
     return new PictureEmbedder(OpenModel.open(file, residency));
   }
 
   /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it does not give features of pictures
+  /// @throws CheckpointException if the model does not give features of pictures
   public static PictureEmbedder of(Checkpoint checkpoint, Kernels kernels) {
     return new PictureEmbedder(OpenModel.of(checkpoint, kernels));
   }
@@ -144,7 +145,7 @@ public final class PictureEmbedder implements AutoCloseable {
 
   /// An embedder of texts in the common space, with the same open model: closing one of the two closes the other.
   ///
-  /// @throws CheckpointException if it is not an image-text model or has no tokenizer
+  /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public TextEmbedder texts() {
     return new TextEmbedder(opened);
   }

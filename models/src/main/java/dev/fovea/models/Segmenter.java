@@ -54,7 +54,7 @@ public final class Segmenter implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it does not segment pictures
+  /// @throws CheckpointException if there is no such file, or its model does not segment pictures
   /// @see #open(Path, Residency)
   public static Segmenter open(Path file) {
     return open(file, Residency.LOADED);
@@ -63,14 +63,14 @@ public final class Segmenter implements AutoCloseable {
   /// Opens a model file with the fastest kernels and one thread per processor.
   ///
   /// @param residency whether to load the weights into memory or to use them from the mapped file
-  /// @throws CheckpointException if there is no such file, or it does not segment pictures or does not fit in memory
+  /// @throws CheckpointException if there is no such file, its model does not segment pictures, or it does not fit in memory
   public static Segmenter open(Path file, Residency residency) {
     return new Segmenter(OpenModel.open(file, residency));
   }
 
   /// Creates a segmenter from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it does not segment pictures
+  /// @throws CheckpointException if the model does not segment pictures
   public static Segmenter of(Checkpoint checkpoint, Kernels kernels) {
     return new Segmenter(OpenModel.of(checkpoint, kernels));
   }

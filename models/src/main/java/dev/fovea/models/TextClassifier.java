@@ -52,7 +52,7 @@ public final class TextClassifier implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it does not classify texts or has no tokenizer
+  /// @throws CheckpointException if there is no such file, or its model does not classify texts, or it has no tokenizer
   /// @see #open(Path, Residency)
   public static TextClassifier open(Path file) {
     return open(file, Residency.LOADED);
@@ -61,14 +61,15 @@ public final class TextClassifier implements AutoCloseable {
   /// Opens a model file with the fastest kernels and one thread per processor.
   ///
   /// @param residency whether to load the weights into memory or to use them from the mapped file
-  /// @throws CheckpointException if there is no such file, or it does not classify texts, has no tokenizer or does not fit in memory
+  /// @throws CheckpointException if there is no such file, its model does not classify texts, or it has no tokenizer or does not
+  ///     fit in memory
   public static TextClassifier open(Path file, Residency residency) {
     return new TextClassifier(OpenModel.open(file, residency));
   }
 
   /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it does not classify texts or has no tokenizer
+  /// @throws CheckpointException if the model does not classify texts or has no tokenizer
   public static TextClassifier of(Checkpoint checkpoint, Kernels kernels) {
     return new TextClassifier(OpenModel.of(checkpoint, kernels));
   }

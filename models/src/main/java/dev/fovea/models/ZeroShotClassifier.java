@@ -46,7 +46,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not an image-text model or has no tokenizer
+  /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
   /// @see #open(Path, Residency)
   public static ZeroShotClassifier open(Path file) {
     return open(file, Residency.LOADED);
@@ -55,14 +55,15 @@ public final class ZeroShotClassifier implements AutoCloseable {
   /// Opens a model file with the fastest kernels and one thread per processor.
   ///
   /// @param residency whether to load the weights into memory or to use them from the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not an image-text model, has no tokenizer or does not fit in memory
+  /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
+  ///     memory
   public static ZeroShotClassifier open(Path file, Residency residency) {
     return new ZeroShotClassifier(OpenModel.open(file, residency));
   }
 
   /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not an image-text model or has no tokenizer
+  /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static ZeroShotClassifier of(Checkpoint checkpoint, Kernels kernels) {
     return new ZeroShotClassifier(OpenModel.of(checkpoint, kernels));
   }
