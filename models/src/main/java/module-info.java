@@ -1,4 +1,4 @@
-/// The published models, a package a family.
+/// The published models, one package per family.
 module dev.fovea.models {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.engine;

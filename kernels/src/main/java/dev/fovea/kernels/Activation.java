@@ -1,6 +1,6 @@
 package dev.fovea.kernels;
 
-/// An element-wise non-linearity. The names tell apart the variants that change results.
+/// An element-wise non-linearity. Variants with different results have different names.
 public enum Activation {
   /// `x`
   NONE,
@@ -15,7 +15,7 @@ public enum Activation {
   SILU,
   /// `max(x, 0)`; NaN stays NaN.
   RELU,
-  /// `tanh(x)`, of BERT's pooler. Like [#SIGMOID] it is not made for speed: models use it on a row a picture or sentence.
+  /// `tanh(x)`, of BERT's pooler. Not optimised, like [#SIGMOID]: models use it on one row per picture or sentence.
   TANH,
   /// `σ(x) = 1 / (1 + exp(-x))`.
   SIGMOID

@@ -3,14 +3,13 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
-/// Visits the buffers of an [Operation], each with the shape that the operation needs, and may put another in its place.
+/// Visits each buffer of an [Operation] with its required shape, and returns the same buffer or a replacement.
 ///
-/// An operation hands each of its buffers to this visitor to make the operation that [Operation#on] returns. So whoever lists,
-/// checks or moves buffers cannot miss one.
+/// [Operation#on] builds its result from the returned buffers, so code that lists, checks or moves buffers cannot miss one.
 public interface BufferVisitor {
-  /// A buffer of exactly `shape` float32 numbers, rows one after the other.
+  /// A buffer of exactly `shape` float32 numbers, in row-major order.
   ///
-  /// @param name what error messages call it
+  /// @param name its name in error messages
   MemorySegment dense(String name, MemorySegment buffer, long... shape);
 
   /// A buffer that holds at least the elements of `matrices`.
@@ -19,7 +18,7 @@ public interface BufferVisitor {
   /// The buffer of a weight, in its own element type and layout.
   MemorySegment weight(Weight weight);
 
-  /// [#dense] where there may be no buffer.
+  /// [#dense] for a buffer that may be null.
   default @Nullable MemorySegment optional(String name, @Nullable MemorySegment buffer, long... shape) {
     return buffer == null ? null : dense(name, buffer, shape);
   }

@@ -4,21 +4,21 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Sizes of the first processor's data caches, as Linux tells them.
+/// Sizes of the first processor's data caches, as reported by Linux.
 public final class CacheSizes {
   private static final Path FOLDER = Path.of("/sys/devices/system/cpu/cpu0/cache");
-  /// What most processors of the last years have at least, for the first, second and third level.
+  /// Sizes of the first, second and third level that most recent processors reach or exceed.
   private static final long[] USUAL = {32 << 10, 1 << 20, 8 << 20};
   private static final long[] KNOWN = {read(1), read(2), read(3)};
 
   private CacheSizes() {}
 
-  /// Bytes of the cache at `level`, from 1 to 3; a usual size where the system does not tell.
+  /// Bytes of the cache at `level`, from 1 to 3; a typical size if the system does not report it.
   public static long bytes(int level) {
     return isKnown(level) ? KNOWN[level - 1] : USUAL[level - 1];
   }
 
-  /// Whether the system tells the size of the cache at `level`, from 1 to 3.
+  /// Whether the system reports the size of the cache at `level`, from 1 to 3.
   public static boolean isKnown(int level) {
     return KNOWN[level - 1] > 0;
   }
@@ -30,7 +30,7 @@ public final class CacheSizes {
         if (line(cache, "level").equals(Integer.toString(level)) && !line(cache, "type").equals("Instruction"))
           return 1024 * Long.parseLong(line(cache, "size").replace("K", ""));
       } catch (IOException | NumberFormatException e) {
-        // Another system, or a machine that hides its caches.
+        // Not Linux, or a machine that hides its caches.
       }
     }
     return 0;

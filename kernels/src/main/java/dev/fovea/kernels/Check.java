@@ -5,22 +5,23 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// What every provider may rely on: native buffers, of the right size, that do not overlap where they must not.
+/// The guarantees to every provider: buffers are native, have the right size, and overlap only where allowed.
 final class Check {
-  /// The first whole number whose successor a float32 cannot hold.
+  /// The first whole number whose successor float32 cannot represent.
   static final long MAX_INDEX = 1 << 24;
-  /// The one buffer that may lie in a mapped file: providers know how to read it safely.
+  /// The only buffer that may lie in a mapped file: providers read it safely.
   private static final String WEIGHT = "weight";
 
   private Check() {}
 
-  /// Refuses an operation whose sizes or buffers are wrong.
+  /// @throws IllegalArgumentException if a size or buffer of the operation is wrong
+  /// @throws IllegalStateException if the memory of a buffer is closed
   static void operation(Operation operation) {
     operation.checkShape();
     operation.on(new BufferCheck(operation));
   }
 
-  /// Checks each buffer, and that the output shares no byte with another unless it may be the same.
+  /// Checks each buffer, and that the output shares no byte with another one, except a replaceable input that is the output itself.
   private record BufferCheck(Operation operation) implements BufferVisitor {
     @Override
     public MemorySegment dense(String name, MemorySegment buffer, long... shape) {
@@ -60,25 +61,25 @@ final class Check {
     return elements;
   }
 
-  /// A whole number that is kept in memory, at most `most`; what is none counts as 0.
+  /// A whole number stored in memory, at most `most`; NaN and negative numbers count as 0.
   static int count(MemorySegment number, int most) {
     float value = number.get(JAVA_FLOAT_UNALIGNED, 0);
     return value > 0 ? (int) Math.min(value, most) : 0;
   }
 
-  /// `m` has these sizes.
+  /// Checks that `m` has these sizes.
   static void batch(String name, Matrices m, int outer, int inner, int rows, int cols) {
     if (m.outer() != outer || m.inner() != inner || m.rows() != rows || m.cols() != cols)
       throw new IllegalArgumentException(name + ": expected " + Arrays.toString(new int[] {outer, inner, rows, cols}) + ", got "
           + Arrays.toString(new int[] {m.outer(), m.inner(), m.rows(), m.cols()}));
   }
 
-  /// Rows of `m` are runs of memory.
+  /// Checks that the rows of `m` are contiguous.
   static void adjacent(String operation, Matrices m) {
     if (m.colStride() != 1) throw new IllegalArgumentException(operation + ": expected column stride 1, got " + m.colStride());
   }
 
-  /// `name` is native memory of exactly `bytes` bytes.
+  /// Checks that `name` is native memory of exactly `bytes` bytes.
   private static void segment(String name, MemorySegment segment, long bytes, String shape) {
     nativeMemory(name, segment);
     if (segment.byteSize() != bytes)
@@ -91,7 +92,7 @@ final class Check {
       throw new IllegalArgumentException(name + ": expected at least " + bytes + " bytes, got " + segment.byteSize());
   }
 
-  /// Heap segments beside native ones make C2 compile a slow, polymorphic access, so that they are refused.
+  /// Rejects heap segments: beside native ones they make C2 compile a slow, polymorphic access.
   private static void nativeMemory(String name, MemorySegment segment) {
     if (!segment.isNative())
       throw new IllegalArgumentException(name + ": expected native memory, got a segment on the heap");
@@ -109,12 +110,12 @@ final class Check {
     if (out.isReadOnly()) throw new IllegalArgumentException("out: the segment is read-only");
   }
 
-  /// `out` shares no byte with `in`.
+  /// Checks that `out` shares no byte with `in`.
   private static void apart(String name, MemorySegment in, MemorySegment out) {
     if (overlap(in, out)) throw new IllegalArgumentException("out overlaps " + name);
   }
 
-  /// `out` is `in` itself, or shares no byte with it.
+  /// Checks that `out` is `in` itself or shares no byte with it.
   private static void sameOrApart(String name, MemorySegment in, MemorySegment out) {
     if (in.address() == out.address() && in.byteSize() == out.byteSize()) return;
     if (overlap(in, out)) throw new IllegalArgumentException("out overlaps " + name + " without being the same memory");

@@ -1,15 +1,15 @@
 package dev.fovea.kernels;
 
-/// The geometry of a convolution: a map and the windows on it. The result is always `[B, rows, cols, N]`.
+/// The geometry of a convolution: a feature map and the windows on it. The result is always `[B, rows, cols, N]`.
 ///
-/// @param groups number of equal parts of the input and output channels; each output part sees one input part
+/// @param groups number of equal parts of the input and output channels; each output part reads one input part
 public record Convolution(int batch, int height, int width, int channels, Window window, int groups, Layout layout) {
 
-  /// The order of the map in memory, and of a weight's columns.
+  /// The order of the feature map in memory, and of a weight's columns.
   public enum Layout {
     /// `[B, H, W, C]`; columns `(dy, dx, c)`. A window's row is contiguous.
     CHANNELS_LAST,
-    /// `[B, C, H, W]`, as a picture; columns `(c, dy, dx)`, as PyTorch's.
+    /// `[B, C, H, W]`, as for pictures; columns `(c, dy, dx)`, as in PyTorch.
     PLANES
   }
 
@@ -42,12 +42,12 @@ public record Convolution(int batch, int height, int width, int channels, Window
     return of(batch, height, width, channels, window).grouped(channels);
   }
 
-  /// The same convolution in `groups` parts.
+  /// The same convolution with `groups` groups.
   public Convolution grouped(int groups) {
     return new Convolution(batch, height, width, channels, window, groups, layout);
   }
 
-  /// Sizes of the maps, as they lie in memory.
+  /// Sizes of the feature map, in memory order.
   long[] mapShape() {
     return switch (layout) {
       case CHANNELS_LAST -> new long[] {batch, height, width, channels};
@@ -55,12 +55,12 @@ public record Convolution(int batch, int height, int width, int channels, Window
     };
   }
 
-  /// Number of windows vertically.
+  /// Number of windows in the vertical direction.
   public int rows() {
     return window.rows(height);
   }
 
-  /// Number of windows horizontally.
+  /// Number of windows in the horizontal direction.
   public int cols() {
     return window.cols(width);
   }
@@ -72,17 +72,17 @@ public record Convolution(int batch, int height, int width, int channels, Window
     return Math.toIntExact((long) batch * rows() * cols());
   }
 
-  /// Input channels of one output.
+  /// Input channels per output.
   public int depth() {
     return groups == 0 ? 0 : channels / groups;
   }
 
-  /// Inputs of one output, which is the number of the weight's columns: `window size · C / groups`.
+  /// Inputs per output, which equals the number of the weight's columns: `window size · C / groups`.
   public int k() {
     return Math.multiplyExact(window.size(), depth());
   }
 
-  /// Position of a sample of the map, in floats.
+  /// Position of a sample of the feature map, in floats.
   public long index(int b, int y, int x, int c) {
     return switch (layout) {
       case CHANNELS_LAST -> (((long) b * height + y) * width + x) * channels + c;
@@ -90,7 +90,7 @@ public record Convolution(int batch, int height, int width, int channels, Window
     };
   }
 
-  /// The weight's column for sample `(dy, dx)` of a window, of the `c`-th channel of a group.
+  /// The weight's column for sample `(dy, dx)` of a window in the `c`-th channel of a group.
   public int column(int c, int dy, int dx) {
     return switch (layout) {
       case CHANNELS_LAST -> (dy * window.width() + dx) * depth() + c;

@@ -3,8 +3,7 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 
-/// The door to a provider: refuses an operation that is wrong before the provider sees it, so that providers check nothing and
-/// cannot forget to.
+/// The door to a provider: rejects wrong operations before they reach it, so that no provider contains checks or can forget them.
 record Door(Kernels provider) implements Kernels {
   @Override
   public String name() {
@@ -28,7 +27,7 @@ record Door(Kernels provider) implements Kernels {
     return provider.bind(operation);
   }
 
-  /// A recording's operations are checked when it gets its memory.
+  /// The operations of a recording are checked when its memory is allocated.
   @Override
   public Program prepare(Recording recording, Map<String, MemorySegment> given) {
     return provider.prepare(recording, given);

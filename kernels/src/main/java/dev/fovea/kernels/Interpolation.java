@@ -1,23 +1,23 @@
 package dev.fovea.kernels;
 
-/// How [Kernels#resize] finds a value between samples. Positions outside the map repeat its border, unless said otherwise.
+/// The interpolation method of [Operation.Resize]. Positions outside the map repeat its border, unless stated otherwise.
 public enum Interpolation {
-  /// Two taps a dimension. Samples are squares and their centres lie at half-integers: the source position of output `i` is
+  /// Two taps per dimension. Samples are squares with centres at half-integers: the source position of output `i` is
   /// `(i + 0.5) · in / out - 0.5`. PyTorch's `interpolate(mode="bilinear", align_corners=False)`.
   BILINEAR,
-  /// Two taps a dimension. Samples are points and the outermost coincide: the source position of output `i` is
+  /// Two taps per dimension. Samples are points and the outermost ones coincide: the source position of output `i` is
   /// `i · (in - 1) / (out - 1)`, and 0 for a single output. PyTorch's `interpolate(mode="bilinear", align_corners=True)`.
   BILINEAR_ALIGNED,
-  /// Four taps a dimension with `a = -0.75` (Keys, "Cubic Convolution Interpolation", 1981), positions as for [#BILINEAR].
+  /// Four taps per dimension with `a = -0.75` (Keys, "Cubic Convolution Interpolation", 1981), positions as for [#BILINEAR].
   /// PyTorch's `interpolate(mode="bicubic", align_corners=False)`.
   BICUBIC,
-  /// Keys' cubic with `a = -0.5`, as wide as a reduction asks, positions as for [#BILINEAR]; what lies outside counts for
-  /// nothing. PyTorch's `interpolate(mode="bicubic", align_corners=False, antialias=True)`, which is also PIL's.
+  /// Keys' cubic with `a = -0.5`, widened by the factor of a reduction, positions as for [#BILINEAR]; samples outside have
+  /// weight 0. PyTorch's `interpolate(mode="bicubic", align_corners=False, antialias=True)`, which is also PIL's.
   BICUBIC_ANTIALIASED,
-  /// The mean of the samples that an output covers. PyTorch's `interpolate(mode="area")`.
+  /// The mean of the samples covered by an output. PyTorch's `interpolate(mode="area")`.
   AREA;
 
-  /// Taps a dimension; for some outputs the last of them may count for nothing.
+  /// Taps in one dimension; the last ones of some outputs may have weight 0.
   public int taps(int in, int out) {
     return switch (this) {
       case BILINEAR, BILINEAR_ALIGNED -> 2;
@@ -27,7 +27,7 @@ public enum Interpolation {
     };
   }
 
-  /// What output sample `i` of `out` takes of the source sample `first(i, in, out) + tap`; over all taps these sum to 1.
+  /// The weight of source sample `first(i, in, out) + tap` in output sample `i` of `out`; the weights of all taps sum to 1.
   public double coefficient(int tap, int i, int in, int out) {
     double position = position(i, in, out);
     double distance = Math.abs(first(i, in, out) + tap - position);
@@ -42,7 +42,7 @@ public enum Interpolation {
     };
   }
 
-  /// Index of the first source sample that output `i` reads; may lie outside `[0, in)`, where the border repeats.
+  /// Index of the first source sample of output `i`; may lie outside `[0, in)`, where the border repeats.
   public int first(int i, int in, int out) {
     return switch (this) {
       case BILINEAR, BILINEAR_ALIGNED -> (int) Math.floor(position(i, in, out));
@@ -60,12 +60,12 @@ public enum Interpolation {
     };
   }
 
-  /// How many source samples an output covers, at least one.
+  /// Source samples covered by one output, at least one.
   private static double widening(int in, int out) {
     return Math.max(1, (double) in / out);
   }
 
-  /// A coefficient before all are divided by their sum; 0 outside the map.
+  /// A coefficient before normalisation by their sum; 0 outside the map.
   private double antialiased(int tap, int i, int in, int out) {
     int source = first(i, in, out) + tap;
     double distance = Math.abs(source - position(i, in, out)) / widening(in, out);

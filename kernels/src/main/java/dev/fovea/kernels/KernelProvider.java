@@ -12,9 +12,9 @@ import java.util.stream.Stream;
 
 /// The implementations of [Kernels] in this module, and access to those of other modules.
 ///
-/// A provider asked for by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning.
+/// A provider selected by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning.
 public enum KernelProvider implements KernelService {
-  /// Plain loops with double sums: the specification, and slow.
+  /// Plain loops with sums in double: the specification, slow.
   REFERENCE,
   /// SIMD through the Vector API.
   VECTOR;
@@ -37,7 +37,7 @@ public enum KernelProvider implements KernelService {
     throw new IllegalArgumentException("kernels '" + name + "': expected one of " + names());
   }
 
-  /// The names that [#named(String, Workers)] accepts, separated by commas.
+  /// The names accepted by [#named(String, Workers)], separated by commas.
   public static String names() {
     var own = Arrays.stream(values());
     return "auto, " + Stream.concat(own, others().stream()).map(KernelService::id).collect(Collectors.joining(", "));
@@ -49,7 +49,7 @@ public enum KernelProvider implements KernelService {
         .toList();
   }
 
-  /// Opens the fastest kernels that can run here. If SIMD cannot, a warning gives the reason and the remedy.
+  /// Opens the fastest kernels that can run here. If SIMD cannot run, a warning gives the reason and the remedy.
   public static Kernels auto(Workers workers) {
     var reason = VECTOR.reasonAgainst();
     reason.ifPresent(why -> LOG.log(System.Logger.Level.WARNING, "kernels run slowly: " + why));
@@ -70,7 +70,7 @@ public enum KernelProvider implements KernelService {
     if (this == REFERENCE) return Optional.empty();
     if (!hasVectorApi())
       return Optional.of("the Vector API is missing; add --add-modules jdk.incubator.vector to the java command");
-    // These properties are the virtual machine's own words, and cost nothing at start-up, unlike its management beans.
+    // These properties are set by the virtual machine itself and cost nothing at start-up, unlike its management beans.
     var mode = System.getProperty("java.vm.info", "");
     if (mode.contains("interpreted")) return Optional.of("the JIT compiler is off; remove -Xint from the java command");
     if (mode.contains("emulated-client"))

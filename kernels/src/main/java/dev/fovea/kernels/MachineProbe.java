@@ -5,12 +5,12 @@ import dev.fovea.kernels.vector.VectorKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// Measures what the processor could do at best, so that speeds can be told as shares of it.
+/// Measures the processor's peak speeds, so that measured speeds can be given as fractions of them.
 public final class MachineProbe {
   private static final long COPY_BYTES = 64L << 20;
   private static final int ROUNDS = 8, PEAK_ROUNDS = 12;
   private static final int FMA_CALLS = 16;
-  /// What such a call takes at most in hardware, even interpreted, and at least in decimal arithmetic.
+  /// Upper bound for one call in hardware, even interpreted, and lower bound in decimal arithmetic.
   private static final long FMA_NANOS = 1_000;
 
   /// Keeps results alive.
@@ -18,18 +18,18 @@ public final class MachineProbe {
 
   private MachineProbe() {}
 
-  /// Width of the vectors that [KernelProvider#VECTOR] uses, in bits; 0 where the Vector API is missing.
+  /// Width of the vectors of [KernelProvider#VECTOR] in bits; 0 if the Vector API is missing.
   public static int vectorBits() {
     return KernelProvider.hasVectorApi() ? VectorKernels.bits() : 0;
   }
 
-  /// Whether fused multiply-add is done in hardware. Where it is not, Java computes in decimal numbers, a hundred times slower,
-  /// which a few calls show; asking the management beans would take longer than the rest of a start.
+  /// Whether fused multiply-add is done in hardware. Otherwise Java computes it in decimal arithmetic, a hundred times slower;
+  /// a few timed calls detect this. A query of the management beans would take longer than the rest of a start.
   public static boolean hasFma() {
     return HardwareFma.PRESENT;
   }
 
-  /// Tried once, before a compiler can make the slow way faster.
+  /// Measured once, before a compiler speeds up the decimal arithmetic.
   private static final class HardwareFma {
     static final boolean PRESENT = isFast();
 
@@ -46,17 +46,17 @@ public final class MachineProbe {
     }
   }
 
-  /// The most float32 operations that one thread reaches in a loop of fused multiply-adds, each counted as two, in GFLOP/s.
+  /// The peak float32 speed of one thread in a loop of fused multiply-adds, each counted as two operations, in GFLOP/s.
   public static double peakGflops() {
     return peakGflops(PEAK_ROUNDS);
   }
 
-  /// The same from `rounds` of some milliseconds each, to be measured often beside something else, after [#peakGflops()].
+  /// The same from `rounds` rounds of some milliseconds each, for repeated measurements next to others, after [#peakGflops()].
   public static double peakGflops(int rounds) {
     return FmaPeak.gflops(rounds);
   }
 
-  /// Bytes that one thread copies in a second, read and written each counted, in GB/s, for a block larger than most caches.
+  /// The copy bandwidth of one thread, bytes read plus bytes written, in GB/s, for a block larger than most caches.
   public static double copyBandwidth() {
     try (var arena = Arena.ofConfined()) {
       MemorySegment from = arena.allocate(COPY_BYTES, 64), to = arena.allocate(COPY_BYTES, 64);

@@ -2,13 +2,13 @@ package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
 
-/// A batch of `outer × inner` float32 matrices `[rows, cols]` in one segment, with any strides. The heads of a fused
-/// `[B, N, 3, H, D]` projection are such a batch, without a copy.
+/// A batch of `outer × inner` float32 matrices `[rows, cols]` in one segment, with any strides. For example, the heads of a fused
+/// `[B, N, 3, H, D]` projection are such a batch without a copy.
 ///
 /// Strides count floats. Element `(o, i, r, c)` lies at
 /// `o · outerStride + i · innerStride + r · rowStride + c · colStride`.
 ///
-/// @param segment native memory that holds every element
+/// @param segment native memory with all elements
 public record Matrices(MemorySegment segment, int outer, int inner, int rows, int cols,
     long outerStride, long innerStride, long rowStride, long colStride) {
 
@@ -21,7 +21,7 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
           + ", " + colStride + "]");
   }
 
-  /// `count` matrices in consecutive memory, row by row.
+  /// `count` matrices in contiguous memory, in row-major order.
   public static Matrices dense(MemorySegment segment, int count, int rows, int cols) {
     return new Matrices(segment, 1, count, rows, cols, (long) count * rows * cols, (long) rows * cols, cols, 1);
   }
@@ -36,7 +36,7 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
     return new Matrices(segment, outer, inner, count, cols, outerStride, innerStride, rowStride, colStride);
   }
 
-  /// The same elements with rows and columns exchanged.
+  /// The same elements with rows and columns swapped.
   public Matrices transposed() {
     return new Matrices(segment, outer, inner, cols, rows, outerStride, innerStride, colStride, rowStride);
   }
@@ -51,7 +51,7 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
     return start(o, i) + row * rowStride + col * colStride;
   }
 
-  /// Whether there are no elements.
+  /// Whether the batch has no elements.
   public boolean isEmpty() {
     return outer == 0 || inner == 0 || rows == 0 || cols == 0;
   }

@@ -5,53 +5,55 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// One operation of a model on whole buffers of native memory, with all of its arguments: what [Kernels#run] performs.
+/// One operation of a model on whole buffers of native memory, with all of its arguments; [Kernels#run] performs it.
 ///
-/// An operation is data. It says which buffers it reads, which one it writes, how many multiply-accumulates it takes and what it
-/// refuses, so that a pass can be checked, counted, planned, traced, moved to other memory and replayed by code that knows no
-/// operation by name. A provider is one switch over this type.
+/// An operation is data: it defines its inputs, its output, its multiply-accumulates and its checks, so that generic code can
+/// check, count, plan, trace, relocate and replay a pass. A provider is one switch over this type.
 ///
-/// Numbers are float32 in native byte order, rows one after the other, unless a component says otherwise. A buffer's size is
-/// exactly what its shape needs. NaN and infinities propagate as IEEE 754 prescribes. Sizes of zero are allowed and do nothing.
+/// Buffers hold float32 numbers in native byte order and row-major order, and have exactly the size of their shape, unless a
+/// component is documented otherwise. NaN and infinities propagate as IEEE 754 prescribes. Sizes of zero are allowed; such an
+/// operation does nothing.
 public sealed interface Operation {
-  /// The same operation on the buffers that `buffers` puts in place of its own. Each buffer is visited once.
+  /// The same operation with each buffer replaced by the one that `buffers` returns. Each buffer is visited once.
   Operation on(BufferVisitor buffers);
 
-  /// The buffer that is written, a view of a larger one included.
+  /// The output buffer, or the view of a larger one with the output.
   MemorySegment out();
 
   /// The sizes, such as `M × N × K`.
   List<Integer> shape();
 
-  /// Multiply-accumulates; 0 for what is not a product.
+  /// Multiply-accumulates; 0 for operations that are not products.
   default long macs() {
     return 0;
   }
 
-  /// The operation's name: its type's, with a small first letter.
+  /// The name of the operation: its type's name with a lower-case first letter.
   default String name() {
     var name = getClass().getSimpleName();
     return Character.toLowerCase(name.charAt(0)) + name.substring(1);
   }
 
-  /// Name, sizes and cost, in words.
+  /// Name, sizes and cost as text.
   default String description() {
     return name() + shape() + (macs() == 0 ? "" : " " + macs() + " MACs");
   }
 
-  /// Every buffer that is read or written, in the order of the components.
+  /// All input and output buffers, in the order of the components.
   default List<MemorySegment> buffers() {
     var all = new ArrayList<MemorySegment>();
     on(new BufferList(all));
     return all;
   }
 
-  /// Inputs that may be `out` itself. The others may not share a byte with it.
+  /// Inputs that may be `out` itself. Other inputs may not overlap it.
   default List<MemorySegment> replaceable() {
     return List.of();
   }
 
-  /// Refuses sizes that do not fit together; [Check#operation] then checks the buffers.
+  /// Checks the sizes; [Check#operation] then checks the buffers.
+  ///
+  /// @throws IllegalArgumentException if sizes do not match
   default void checkShape() {}
 
   /// `out = activation(x · weightᵀ + bias) + residual`.
@@ -95,7 +97,7 @@ public sealed interface Operation {
   ///
   /// @param a `[M, K]` each
   /// @param b `[K, N]` each; [Matrices#transposed()] gives `a · bᵀ`
-  /// @param to `[M, N]` each, no two elements at the same place
+  /// @param to `[M, N]` each, all elements at different addresses
   record Matmul(Matrices a, Matrices b, Matrices to, float scale) implements Operation {
     @Override
     public Matmul on(BufferVisitor buffers) {
@@ -124,13 +126,13 @@ public sealed interface Operation {
     }
   }
 
-  /// `to = softmax(scale · q · kᵀ + mask) · v`, head by head, without writing the `N × N` scores to memory
-  /// (Vaswani et al., 2017; the blockwise softmax is Milakov and Gimelshein's, 2018).
+  /// `to = softmax(scale · q · kᵀ + mask) · v`, head by head, without storing the `N × N` scores
+  /// (Vaswani et al., 2017; blockwise softmax by Milakov and Gimelshein, 2018).
   ///
-  /// @param q `[queries, D]` each, with column stride 1, as all four
+  /// @param q `[queries, D]` each; all four have column stride 1
   /// @param k `[keys, D]` each
   /// @param v `[keys, D]` each
-  /// @param mask which keys are seen, and what is added to the scores
+  /// @param mask the visible keys and terms added to the scores
   /// @param to `[queries, D]` each
   record Attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices to, float scale) implements Operation {
     @Override
@@ -138,7 +140,7 @@ public sealed interface Operation {
       return new Attention(b.of("an input", q), b.of("an input", k), b.of("an input", v), mask.on(b, q, k), b.of("out", to), scale);
     }
 
-    /// The operation over the keys that are there: where the mask has a length, keys and values end after so many rows.
+    /// The operation on the keys present: if the mask has a length, keys and values are cut to that number of rows.
     public Attention present() {
       if (mask.length() == null) return this;
       int count = mask.present(k.rows());
@@ -170,10 +172,10 @@ public sealed interface Operation {
     }
   }
 
-  /// `out = softmax(scale · q · kᵀ + mask)`: the weights by which [Attention] multiplies the values, for callers that want to
-  /// inspect them. Keys beyond the mask's length have weight 0.
+  /// `out = softmax(scale · q · kᵀ + mask)`: the weights by which [Attention] multiplies the values, for inspection. Keys beyond
+  /// the mask's length have weight 0.
   ///
-  /// @param q `[queries, D]` each, with column stride 1, as `k`
+  /// @param q `[queries, D]` each; `q` and `k` have column stride 1
   /// @param k `[keys, D]` each
   /// @param out `[outer, inner, queries, keys]`
   record AttentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment out, float scale) implements Operation {
@@ -201,7 +203,7 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[r, c] = exp(x[r, c] - max(x[r])) / Σ exp(x[r] - max(x[r]))`. A row of nothing but `-∞` becomes NaN.
+  /// `out[r, c] = exp(x[r, c] - max(x[r])) / Σ exp(x[r] - max(x[r]))`. A row with only `-∞` becomes NaN.
   ///
   /// @param x `[rows, cols]`
   /// @param out `[rows, cols]`; may be `x` itself
@@ -265,7 +267,7 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[i] = a[i] + b[i mod period]`: `b` repeats, as a position table does over a batch.
+  /// `out[i] = a[i] + b[i mod period]`: `b` repeats, like a position table over a batch.
   ///
   /// @param a `[n]`
   /// @param b `[period]`, where `period` divides `n`
@@ -277,7 +279,7 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[i] = a[i] · b[i mod period]`: `b` repeats, as a layer scale does over the tokens.
+  /// `out[i] = a[i] · b[i mod period]`: `b` repeats, like a layer scale over the tokens.
   ///
   /// @param a `[n]`
   /// @param b `[period]`, where `period` divides `n`
@@ -289,9 +291,9 @@ public sealed interface Operation {
     }
   }
 
-  /// Copies `from` to `to`, which has the same shape at other strides.
+  /// Copies `from` to `to`, which has the same shape and any strides.
   ///
-  /// @param to no two elements at the same place
+  /// @param to all elements at different addresses
   record Copy(Matrices from, Matrices to) implements Operation {
     @Override
     public Copy on(BufferVisitor b) {
@@ -314,24 +316,24 @@ public sealed interface Operation {
     }
   }
 
-  /// Copies rows behind those that are there: row `r` of `from` becomes row `length + r` of `to`. Rows that find no room are not
-  /// copied; the other rows of `to` stay as they are.
+  /// Appends rows: row `r` of `from` becomes row `length + r` of `to`. Rows beyond the capacity are dropped; the other rows of `to`
+  /// stay unchanged.
   ///
   /// @param from `[rows, cols]` each
-  /// @param to `[capacity, cols]` each, no two elements at the same place
-  /// @param length `[1]`: how many rows of `to` are in use, a whole number; what is none counts as 0
+  /// @param to `[capacity, cols]` each, all elements at different addresses
+  /// @param length `[1]`: the number of rows of `to` in use, read at each run; NaN and negative numbers count as 0
   record Append(Matrices from, Matrices to, MemorySegment length) implements Operation {
     @Override
     public Append on(BufferVisitor b) {
       return new Append(b.of("an input", from), b.of("out", to), b.dense("length", length, 1));
     }
 
-    /// The first row that is written, for the length of this moment.
+    /// The first row written, for the current length.
     public int start() {
       return Check.count(length, to.rows());
     }
 
-    /// The copy that this is for the length of this moment.
+    /// The equivalent copy for the current length.
     public Copy now() {
       int start = start(), rows = Math.min(from.rows(), to.rows() - start);
       var place = to.firstRows(rows);
@@ -355,8 +357,8 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[i] = table[indices[i]]`: rows of a matrix, such as the embeddings of tokens. Where an index is none of the table's,
-  /// the row is NaN.
+  /// `out[i] = table[indices[i]]`: rows of a matrix, such as token embeddings. The row is NaN if its index is outside the table or
+  /// not a whole number.
   ///
   /// @param table `[N, K]`
   /// @param indices `[count]`, whole numbers in `[0, N)`
@@ -367,7 +369,7 @@ public sealed interface Operation {
       return new Gather(b.of(table), b.dense("indices", indices, count), b.dense("out", out, count, table.k()), count);
     }
 
-    /// The table's row for this index, or -1 where there is none.
+    /// The row number for an index, or -1 if the table has no such row.
     public int row(float index) {
       return index >= 0 && index < table.n() && index == (int) index ? (int) index : -1;
     }
@@ -383,8 +385,8 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[r] = r · cols + c`, where column `c` is the first of row `r` that holds `value`, and NaN where none does: an index
-  /// into the rows of what belongs to `x`'s elements, for [Gather].
+  /// `out[r] = r · cols + c`, where `c` is the first column of row `r` that equals `value`, or NaN if there is none. The result
+  /// serves [Gather] as indices into a table with one row per element of `x`.
   ///
   /// @param x `[rows, cols]`, with fewer than 2²⁴ elements
   /// @param out `[rows]`
@@ -409,8 +411,8 @@ public sealed interface Operation {
   }
 
   /// `out[p, f] = sin a` and `out[p, frequencies + f] = cos a` with `a = 2π Σ_d (scale · x[p, d] + offset) · basis[d, f]`:
-  /// features of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
-  /// Domains", 2020). Angles are of many turns, and so are computed in double.
+  /// Fourier features of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
+  /// Domains", 2020). Angles span many turns, so they are computed in double.
   ///
   /// @param x `[points, dims]`
   /// @param basis `[dims, frequencies]`
@@ -434,13 +436,13 @@ public sealed interface Operation {
     }
   }
 
-  /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a map. Samples outside the map are
-  /// zeros. As in all networks, the window is not mirrored.
+  /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a feature map. Samples outside the map are
+  /// zeros. As usual in neural networks, the kernel is not mirrored.
   ///
-  /// Output `n` belongs to group `n / (N / groups)` and sees that group's channels.
+  /// Output `n` belongs to group `n / (N / groups)` and reads that group's channels.
   ///
-  /// @param x `[B, H, W, C]` or `[B, C, H, W]`, as the geometry's layout says
-  /// @param weight `[N, k]` with the geometry's `k` and order of columns
+  /// @param x `[B, H, W, C]` or `[B, C, H, W]`, according to the geometry's layout
+  /// @param weight `[N, k]`, with `k` and the column order of the geometry
   /// @param bias `[N]`, or null for none
   /// @param residual `[B, rows, cols, N]`, or null for none; may be `out` itself
   /// @param out `[B, rows, cols, N]`
@@ -480,7 +482,7 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[…, c] = activation(Σ x[…, c] · taps[…, c] + bias[c])`: a convolution of each channel by itself.
+  /// `out[…, c] = activation(Σ x[…, c] · taps[…, c] + bias[c])`: a separate convolution of each channel.
   ///
   /// @param x `[B, H, W, C]`
   /// @param geometry channels last, with as many groups as channels
@@ -516,7 +518,7 @@ public sealed interface Operation {
   }
 
   /// `out[b, y · kernel + dy, x · kernel + dx, n] = activation(x[b, y, x] · weight[dy, dx, n] + bias[n])`: a transposed
-  /// convolution whose stride is its kernel's size, so that no two windows meet.
+  /// convolution whose stride equals its kernel size, so that windows do not overlap.
   ///
   /// @param x `[B, H, W, C]`
   /// @param kernel height, width and stride of the window
@@ -525,7 +527,7 @@ public sealed interface Operation {
   /// @param out `[B, kernel · H, kernel · W, N]`
   record TransposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
       @Nullable MemorySegment bias, Activation activation, MemorySegment out) implements Operation {
-    /// Channels of an output sample.
+    /// Channels of the output.
     public int channels() {
       return weight.n() / (kernel * kernel);
     }
@@ -555,7 +557,7 @@ public sealed interface Operation {
     }
   }
 
-  /// Resamples a map whose channels lie side by side.
+  /// Resamples a feature map in channels-last layout.
   ///
   /// @param x `[B, height, width, C]`
   /// @param out `[B, outHeight, outWidth, C]`
@@ -568,11 +570,11 @@ public sealed interface Operation {
     }
   }
 
-  /// Which channel is the largest after [Resize], without writing the resampled map to memory: the class of every pixel from the
-  /// logits of fewer. Of several the first; NaN is passed over, and where all are NaN or `-∞` it is channel 0.
+  /// The index of the largest channel after [Resize], without storing the resampled map: the class of every pixel from logits of
+  /// lower resolution. Ties go to the first channel; NaN is ignored; if all channels are NaN or `-∞`, the result is 0.
   ///
   /// @param x `[B, height, width, C]` with 1 to 2²⁴ - 1 channels
-  /// @param out `[B, outHeight, outWidth]`, the channels' numbers
+  /// @param out `[B, outHeight, outWidth]`, channel indices
   record ResizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
       int outWidth, Interpolation interpolation) implements Resampling {
     @Override
@@ -589,12 +591,12 @@ public sealed interface Operation {
     }
   }
 
-  /// What treats each element by itself; `out` may be `x` itself.
+  /// An operation on each element separately; `out` may be `x` itself.
   sealed interface Elementwise extends Operation permits Activate, Scale {
     /// `[n]`.
     MemorySegment x();
 
-    /// Elements.
+    /// Number of elements.
     long n();
 
     @Override
@@ -613,15 +615,15 @@ public sealed interface Operation {
     }
   }
 
-  /// What treats each row of a matrix by itself; `out` may be `x` itself.
+  /// An operation on each row of a matrix separately; `out` may be `x` itself.
   sealed interface Rowwise extends Operation permits Softmax, LayerNorm, RmsNorm {
     /// `[rows, cols]`.
     MemorySegment x();
 
-    /// Rows of the matrix.
+    /// Number of rows.
     int rows();
 
-    /// Columns of the matrix.
+    /// Number of columns.
     int cols();
 
     @Override
@@ -641,7 +643,7 @@ public sealed interface Operation {
     }
   }
 
-  /// What meets each element of `a` with one of `b`, which repeats.
+  /// An operation on each element of `a` and one of `b`, which repeats.
   sealed interface Repeating extends Operation permits Add, Multiply {
     /// `[n]`.
     MemorySegment a();
@@ -649,10 +651,10 @@ public sealed interface Operation {
     /// `[period]`.
     MemorySegment b();
 
-    /// Elements of `a`.
+    /// Number of elements of `a`.
     long n();
 
-    /// Elements of `b`.
+    /// Number of elements of `b`.
     long period();
 
     @Override
@@ -673,21 +675,21 @@ public sealed interface Operation {
     }
   }
 
-  /// What resamples a map.
+  /// Resampling of a feature map.
   sealed interface Resampling extends Operation permits Resize, ResizeArgmax {
     /// `[batch, height, width, channels]`.
     MemorySegment x();
 
-    /// Maps.
+    /// Number of maps.
     int batch();
 
-    /// Rows of a map.
+    /// Rows of the input.
     int height();
 
-    /// Columns of a map.
+    /// Columns of the input.
     int width();
 
-    /// Numbers of a sample.
+    /// Number of channels.
     int channels();
 
     /// Rows of the result.
@@ -696,7 +698,7 @@ public sealed interface Operation {
     /// Columns of the result.
     int outWidth();
 
-    /// How a value between samples is found.
+    /// The interpolation method.
     Interpolation interpolation();
 
     @Override

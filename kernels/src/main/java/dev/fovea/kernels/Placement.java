@@ -5,13 +5,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// Memory for the buffers of a [Recording]: each where the plan says, inputs beside them.
+/// Memory for the buffers of a [Recording]: one block with the planned places, and separate memory for each input and constant.
 public final class Placement implements BufferVisitor {
   private final TreeMap<Long, MemorySegment> byAddress = new TreeMap<>();
 
-  /// @param arena what is allocated lives as long as this
-  /// @param given memory of inputs that the caller provides, by name
-  /// @throws IllegalArgumentException if the pass has no input of that name, or its memory has another size
+  /// @param arena owns the allocated memory
+  /// @param given memory for inputs provided by the caller, by name; other inputs are allocated
+  /// @throws IllegalArgumentException if the pass has no input of such a name, or the memory has another size
   public Placement(Recording recording, Arena arena, Map<String, MemorySegment> given) {
     for (var name : given.keySet())
       if (!recording.inputs().containsKey(name))
@@ -31,7 +31,7 @@ public final class Placement implements BufferVisitor {
     }
   }
 
-  /// Where a recorded buffer, or a part of one, lies. Memory that is not the recording's, such as a weight's, stays where it is.
+  /// The memory of a recorded buffer or of a part of one. Memory outside the recording, such as a weight's, is returned as it is.
   public MemorySegment at(MemorySegment recorded, long bytes) {
     if (!Recording.holds(recorded)) return recorded;
     var buffer = byAddress.floorEntry(recorded.address());

@@ -6,24 +6,24 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// Where each tensor of a pass lies in the workspace. Tensors that are never needed at the same time share memory: the
-/// largest are placed first, each at the lowest place that is free while it lives (Pisarchyk and Lee, "Efficient Memory
+/// The memory plan of a pass: the place of each tensor in one block. Tensors with disjoint lifetimes share memory: they are placed
+/// in order of decreasing size, each at the lowest offset that is free during its lifetime (Pisarchyk and Lee, "Efficient Memory
 /// Management for Deep Neural Net Inference", 2020, greedy by size).
 public final class Plan {
   static final long ALIGNMENT = 64;
 
-  /// When a tensor is needed.
+  /// The lifetime of a tensor.
   ///
-  /// @param bytes its size
-  /// @param from the first operation that needs it
-  /// @param to the last one, included
+  /// @param bytes size of the tensor
+  /// @param from index of the first operation that uses it
+  /// @param to index of the last operation that uses it
   public record Lifetime(long bytes, int from, int to) {
     private boolean meets(Lifetime other) {
       return from <= other.to && other.from <= to;
     }
   }
 
-  /// A place in the workspace.
+  /// A range of the block, in bytes.
   public record Place(long offset, long bytes) {
     private long end() {
       return offset + Math.ceilDiv(bytes, ALIGNMENT) * ALIGNMENT;
@@ -66,7 +66,7 @@ public final class Plan {
     return new Place(offset, bytes);
   }
 
-  /// Bytes that the whole pass needs.
+  /// Size of the block in bytes.
   public long bytes() {
     return bytes;
   }
@@ -76,7 +76,7 @@ public final class Plan {
     return macs;
   }
 
-  /// Where the `i`-th tensor of the pass lies.
+  /// The place of the `i`-th tensor of the pass.
   ///
   /// @throws IllegalStateException if the pass has no such tensor, or one of another size
   public Place place(int i, long bytes) {

@@ -4,49 +4,49 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 
-/// A forward pass as data: enough to count it, to plan its memory and to run it again without the model.
+/// A forward pass as data, sufficient to count its cost, plan its memory and run it again without the model.
 ///
-/// Buffers of the pass lie at addresses that no memory has, one after the other from [#FIRST_ADDRESS] on; a weight is the weight
-/// itself. An input that an operation writes is the pass's state: it outlives a run.
+/// Buffers of the pass have consecutive fictitious addresses from [#FIRST_ADDRESS] on; weights are the actual weights. An input
+/// that an operation writes is state of the pass and survives a run.
 ///
-/// @param operations in the order in which they run
-/// @param inputs what the pass is given, by name
-/// @param buffers what lies between the operations, in the order in which they were allocated
-/// @param outputs what is read after a run: `buffers`, or parts of them
-/// @param plan where each of `buffers` lies in one block of memory
-/// @param constants what depends on weights alone and runs once, before the first run
+/// @param operations in execution order
+/// @param inputs buffers provided to the pass, by name
+/// @param buffers intermediate results, in the order of allocation
+/// @param outputs results to read after a run: `buffers` or parts of them
+/// @param plan the place of each of `buffers` in one block of memory
+/// @param constants operations that depend only on weights and run once, before the first run
 public record Recording(List<Operation> operations, Map<String, Buffer> inputs, List<Buffer> buffers, List<Buffer> outputs,
     Plan plan, Constants constants) {
-  /// Where the buffers of a recording begin: beyond what a process can address.
+  /// The address of the first recorded buffer, beyond the address space of a process.
   public static final long FIRST_ADDRESS = 1L << 50;
 
   /// A buffer of the pass.
   ///
-  /// @param address where it pretends to lie
+  /// @param address its fictitious address
   public record Buffer(long address, long bytes) {}
 
-  /// Operations that need to run once only.
+  /// Operations that need to run only once.
   ///
-  /// @param buffers what they write, each in memory of its own
+  /// @param buffers their results, each in separate memory
   public record Constants(List<Operation> operations, List<Buffer> buffers) {
-    /// None.
+    /// No constants.
     public static final Constants NONE = new Constants(List.of(), List.of());
   }
 
-  /// Whether a segment is a buffer of a recording, which has no memory.
+  /// Whether a segment is a recorded buffer without memory.
   public static boolean holds(MemorySegment segment) {
     return segment.address() >= FIRST_ADDRESS;
   }
 
-  /// Multiply-accumulates of all operations, the constants' not included.
+  /// Multiply-accumulates of all operations except those of the constants.
   public long macs() {
     return plan.macs();
   }
 
   /// Runs the pass once, without the model.
   ///
-  /// @param inputs their contents, by name
-  /// @return the pass with its results, see [Program#memory]; the caller closes it
+  /// @param inputs memory of all inputs with their contents, by name
+  /// @return the program, whose [Program#memory] holds the results; the caller closes it
   /// @throws IllegalArgumentException if an input is missing or has another size
   public Program run(Kernels kernels, Map<String, MemorySegment> inputs) {
     for (var name : this.inputs.keySet())

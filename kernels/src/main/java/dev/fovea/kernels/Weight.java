@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
 /// | layout | memory, in a format whose blocks are single numbers | made by |
 /// |---|---|---|
 /// | [Layout#ROWS] | `[N][K]`, as PyTorch's `Linear.weight` | published checkpoints |
-/// | [Layout#PANELS] | `[⌈N/16⌉][K][16]`, the last panel filled up with zeros | the converter, so that kernels stream it |
+/// | [Layout#PANELS] | `[⌈N/16⌉][K][16]`, the last panel padded with zeros | the converter, for sequential reads in kernels |
 ///
-/// In other formats, blocks replace the numbers: `[N][⌈K/L⌉]` and `[⌈N/16⌉][⌈K/L⌉][16]`, where `L` is the block's length.
+/// In other formats, blocks replace the numbers: `[N][⌈K/L⌉]` and `[⌈N/16⌉][⌈K/L⌉][16]`, where `L` is the block length.
 ///
 /// Weights are the only buffers that may lie in a mapped file. Another program may truncate that file, so kernels copy mapped data
 /// before vectors touch it, and throw an [InternalError] instead of crashing. Weights in plain memory are used in place.
@@ -18,14 +18,14 @@ import java.lang.foreign.MemorySegment;
 /// @param n output features
 /// @param k input features
 public record Weight(MemorySegment segment, WeightFormat format, Layout layout, int n, int k) {
-  /// Output features in a panel: the largest number of lanes of today's float vectors.
+  /// Output features in a panel: the lanes of the widest float vectors today.
   public static final int PANEL = 16;
 
   /// The order of blocks.
   public enum Layout {
     /// The blocks of each row consecutively.
     ROWS(1),
-    /// The blocks of sixteen rows side by side.
+    /// The blocks of sixteen rows interleaved.
     PANELS(PANEL);
 
     private final int across;
@@ -34,29 +34,29 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
       this.across = across;
     }
 
-    /// Number of rows whose blocks lie side by side.
+    /// Number of rows with adjacent blocks.
     public int across() {
       return across;
     }
   }
 
-  /// @throws IllegalArgumentException if a size is negative; the memory is checked where it is used
+  /// @throws IllegalArgumentException if a size is negative; operations check the memory
   public Weight {
     Check.size("n", n);
     Check.size("k", k);
   }
 
-  /// Float32 rows, as PyTorch keeps them.
+  /// Float32 rows, as in PyTorch.
   public static Weight rows(MemorySegment segment, int n, int k) {
     return new Weight(segment, WeightFormat.F32, Layout.ROWS, n, k);
   }
 
-  /// The same form in another segment.
+  /// A weight of the same format, layout and size in another segment.
   public Weight in(MemorySegment segment) {
     return new Weight(segment, format, layout, n, k);
   }
 
-  /// Bytes of a weight of this form.
+  /// Size in bytes of a weight of this format, layout and size.
   public static long bytes(WeightFormat format, Layout layout, int n, int k) {
     return format.bytes(layout == Layout.ROWS ? n : (long) panels(n) * PANEL, k);
   }
@@ -66,7 +66,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
     return Math.ceilDiv(n, PANEL);
   }
 
-  /// Byte offset of the group of blocks that holds `(row, column)`.
+  /// Byte offset of the group of blocks with element `(row, column)`.
   public long offset(int row, int column) {
     int length = format.blockLength(), block = length == 1 ? column : column / length;
     return switch (layout) {
@@ -75,7 +75,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
     };
   }
 
-  /// One number, widened.
+  /// One element as float32.
   public float get(int row, int column) {
     int length = format.blockLength(), step = length == 1 ? 0 : column % length;
     return switch (layout) {
@@ -84,8 +84,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
     };
   }
 
-  /// Stores all numbers in the form of another weight, rounded to the nearest. The padding of its last panel and last blocks
-  /// becomes zeros.
+  /// Copies all elements to another weight, rounded to its format. The padding of its last panel and last blocks becomes zero.
   ///
   /// @throws IllegalArgumentException if its size differs
   public void copyTo(Weight to) {

@@ -7,7 +7,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// The storage format of the numbers of a [Weight]. Products always compute in float32.
+/// The storage format of a [Weight]. Products always compute in float32.
 ///
 /// | format | block | bytes of a block |
 /// |---|---|---|
@@ -15,12 +15,12 @@ import java.lang.foreign.ValueLayout;
 /// | [#F16] | 1 number | 2 |
 /// | [#BF16] | 1 number | 2 |
 ///
-/// A block is [#blockLength()] consecutive numbers of a row, along K, that share the data to widen them, such as a scale. Blocks
-/// begin at column 0; the last one of a row is padded. A layout groups the same block of several rows: `across` rows, 16 in panels
-/// and one in rows. A group takes `across · blockBytes()` bytes, in an order that the format defines.
+/// A block is [#blockLength()] consecutive numbers of a row, along K, with common data for decoding, such as a scale. Blocks start
+/// at column 0; the last one of a row is padded. A layout groups the same block of `across` rows: 16 in panels, one in rows. A
+/// group takes `across · blockBytes()` bytes, in an order defined by the format.
 ///
-/// The constants' methods define the format, in plain loops. All code that depends on a format is here, or in an exhaustive switch
-/// without `default`: a new format does not compile until each of these places handles it.
+/// The methods of the constants define the format in plain loops. All code that depends on a format is here, or in an exhaustive
+/// switch without `default`, so that a new format does not compile until all such code handles it.
 public enum WeightFormat {
   /// IEEE 754 binary32.
   F32(1, 4) {
@@ -59,7 +59,7 @@ public enum WeightFormat {
     }
   },
 
-  /// The upper half of a binary32: 7 bits of mantissa, its range.
+  /// The upper half of a binary32: 7 bits of mantissa, the range of binary32.
   BF16(1, 2) {
     @Override
     float get(MemorySegment from, long group, int across, int step, int lane) {
@@ -81,7 +81,7 @@ public enum WeightFormat {
       return Float.intBitsToFloat(bits << 16);
     }
 
-    /// To the nearest, ties to even; NaN stays NaN.
+    /// Rounds to the nearest, ties to even; NaN stays NaN.
     private static short narrow(float value) {
       int bits = Float.floatToIntBits(value);
       return (short) (Float.isNaN(value) ? bits >>> 16 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
@@ -99,12 +99,12 @@ public enum WeightFormat {
     this.blockBytes = blockBytes;
   }
 
-  /// Numbers of a row in a block, a power of two that is at most 512; 1 where numbers share nothing.
+  /// Numbers of a row in a block, a power of two up to 512; 1 if numbers have no common data.
   public int blockLength() {
     return blockLength;
   }
 
-  /// Bytes of a row's block, shared data included.
+  /// Bytes of a row's block, including the common data.
   public int blockBytes() {
     return blockBytes;
   }
@@ -121,26 +121,26 @@ public enum WeightFormat {
     return Math.multiplyExact(Math.multiplyExact(rows, (long) blocks(steps)), blockBytes);
   }
 
-  /// One number, widened.
+  /// One number as float32.
   ///
-  /// @param group byte where its group of blocks begins
-  /// @param across rows of the group
+  /// @param group byte offset of its group of blocks
+  /// @param across rows in the group
   /// @param step index of the number in its block
   /// @param lane index of the row in its group
   abstract float get(MemorySegment from, long group, int across, int step, int lane);
 
-  /// Widens numbers to `to`, `[steps][across]`, from place `at` on.
+  /// Decodes numbers to float32, to `to` from index `at` on as `[steps][across]`.
   ///
-  /// @param group byte where their first group of blocks begins
-  /// @param across rows of a group
+  /// @param group byte offset of their first group of blocks
+  /// @param across rows in a group
   /// @param steps numbers of each row
   public abstract void decode(MemorySegment from, long group, int across, int steps, float[] to, int at);
 
-  /// Stores numbers of `from`, `[steps][across]`, from place `at` on, rounded to the nearest, ties to even.
+  /// Encodes the numbers of `from`, `[steps][across]` from index `at` on, rounded to the nearest, ties to even.
   ///
-  /// @param across rows of a group
+  /// @param across rows in a group
   /// @param steps numbers of each row; a multiple of [#blockLength()], except at the end of the rows
-  /// @param group byte where their first group of blocks begins
+  /// @param group byte offset of their first group of blocks
   public abstract void encode(float[] from, int at, int across, int steps, MemorySegment to, long group);
 
   private static short[] shorts(MemorySegment from, long at, int n) {

@@ -1,8 +1,8 @@
 package dev.fovea.kernels;
 
-/// The window that a convolution moves over a map: how large it is, how far it moves, and how many zeros surround the map.
+/// The window of a convolution: its size, its stride, and the zero padding of the feature map.
 ///
-/// All six are samples; the padding is on both sides.
+/// All components count samples; the padding applies to both sides.
 public record Window(int height, int width, int strideY, int strideX, int padY, int padX) {
 
   /// @throws IllegalArgumentException if a size or stride is not positive, or a padding is negative
@@ -14,37 +14,37 @@ public record Window(int height, int width, int strideY, int strideX, int padY, 
       throw new IllegalArgumentException("window with padding " + padY + ", " + padX + ": expected at least 0");
   }
 
-  /// A square window that moves by one sample, without padding.
+  /// A square window with stride 1 and without padding.
   public static Window square(int size) {
     return new Window(size, size, 1, 1, 0, 0);
   }
 
-  /// Square windows that touch without overlap, as a vision transformer's patches.
+  /// Adjacent square windows without overlap, such as the patches of a vision transformer.
   public static Window patch(int size) {
     return square(size).stride(size);
   }
 
-  /// The same window, moving by `stride` samples.
+  /// The same window with stride `stride`.
   public Window stride(int stride) {
     return new Window(height, width, stride, stride, padY, padX);
   }
 
-  /// The same window, with `pad` zeros on each side of the map.
+  /// The same window with `pad` zeros on each side of the map.
   public Window pad(int pad) {
     return new Window(height, width, strideY, strideX, pad, pad);
   }
 
-  /// Samples in a window.
+  /// Number of samples in a window.
   public int size() {
     return height * width;
   }
 
-  /// Windows down a map of `mapHeight` samples.
+  /// Rows of windows on a map of `mapHeight` samples.
   public int rows(int mapHeight) {
     return (mapHeight + 2 * padY - height) / strideY + 1;
   }
 
-  /// Windows across a map of `mapWidth` samples.
+  /// Columns of windows on a map of `mapWidth` samples.
   public int cols(int mapWidth) {
     return (mapWidth + 2 * padX - width) / strideX + 1;
   }

@@ -9,17 +9,17 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /// Threads that share the tasks of an operation: own threads, or those of an executor.
 ///
-/// The calling thread always works too, so a busy pool never stops an operation. Threads take tasks one by one, so a busy core does
-/// not delay the others. When two callers meet, the second works alone instead of waiting. Idle threads sleep.
+/// The calling thread always works too, so a busy pool never blocks an operation. Threads take tasks one by one, so a busy core
+/// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Idle threads sleep.
 public final class Workers implements AutoCloseable {
-  /// A part of an operation that consists of numbered pieces.
+  /// A part of an operation, divided into numbered pieces.
   @FunctionalInterface
   public interface Task {
     /// Computes piece `index`, in `[0, tasks)`.
     void run(int index);
   }
 
-  /// How long a worker looks for the next operation before it sleeps: about the gap between two operations of a model.
+  /// Spins of a worker before it sleeps: about the gap between two operations of a model.
   private static final int SPINS = 2_000;
 
   private final int threads;
@@ -27,9 +27,9 @@ public final class Workers implements AutoCloseable {
   private final Executor executor;
   private final Runnable helper = this::help;
 
-  /// Held by the caller whose tasks are being shared.
+  /// Held by the caller whose tasks the threads share.
   private final ReentrantLock sharing = new ReentrantLock();
-  /// `tasks << 32 | next`: how many tasks there are and which is next, read and advanced in one step.
+  /// `tasks << 32 | next`: the number of tasks and the index of the next one, read and advanced atomically.
   private final AtomicLong tickets = new AtomicLong();
   private final AtomicInteger helping = new AtomicInteger();
   private Task task;
@@ -46,14 +46,14 @@ public final class Workers implements AutoCloseable {
       own[i] = Thread.ofPlatform().name("fovea-worker-" + (i + 1)).daemon().start(this::serve);
   }
 
-  /// Workers with `threads - 1` daemon threads, which [#close()] ends.
+  /// Workers with `threads - 1` daemon threads, ended by [#close()].
   ///
   /// @throws IllegalArgumentException if `threads` is less than 1
   public static Workers threads(int threads) {
     return new Workers(threads, true, null);
   }
 
-  /// Workers with one thread for each processor.
+  /// Workers with one thread per processor.
   public static Workers all() {
     return threads(Runtime.getRuntime().availableProcessors());
   }
@@ -65,7 +65,7 @@ public final class Workers implements AutoCloseable {
     return new Workers(threads, false, executor);
   }
 
-  /// The largest number of threads that work at once, the caller's included.
+  /// The largest number of concurrent threads, including the caller's.
   public int threads() {
     return threads;
   }
@@ -107,12 +107,12 @@ public final class Workers implements AutoCloseable {
     try {
       for (int i = 0; i < helpers; i++) executor.execute(helper);
     } catch (RejectedExecutionException _) {
-      // A full or closed executor lends no thread: this one does the work.
+      // A full or closed executor lends no thread: the calling thread does the work.
     }
   }
 
-  /// Takes tasks until none is left. A ticket holds the number of tasks it belongs to, so that a late helper never mistakes
-  /// an operation that has ended for the next one.
+  /// Takes tasks until none is left. A ticket includes the number of tasks of its operation, so that a late helper never confuses
+  /// a finished operation with the next one.
   private void work() {
     while (true) {
       long ticket = tickets.getAndIncrement();
@@ -133,7 +133,7 @@ public final class Workers implements AutoCloseable {
     try {
       work();
     } catch (Throwable e) {
-      failure = e;   // An error of the virtual machine's may arrive late, outside a task.
+      failure = e;   // An error of the virtual machine may occur late, outside a task.
     } finally {
       if (helping.decrementAndGet() == 0) LockSupport.unpark(waiting);
     }
@@ -167,7 +167,7 @@ public final class Workers implements AutoCloseable {
     if (interrupted) Thread.currentThread().interrupt();
   }
 
-  /// Ends own threads; a running operation finishes on its caller's thread.
+  /// Ends own threads; a running operation finishes on its calling thread.
   @Override
   public void close() {
     closed = true;

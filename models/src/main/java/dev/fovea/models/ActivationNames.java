@@ -21,9 +21,9 @@ public final class ActivationNames {
     };
   }
 
-  /// A name that [#of] reads.
+  /// A name accepted by [#of].
   ///
-  /// @throws IllegalArgumentException for [Activation#NONE], which has none
+  /// @throws IllegalArgumentException for [Activation#NONE], which has no name
   public static String nameOf(Activation activation) {
     return switch (activation) {
       case NONE -> throw new IllegalArgumentException("a config has no name for no activation");

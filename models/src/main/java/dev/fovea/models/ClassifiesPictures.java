@@ -2,9 +2,9 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Tensor;
 
-/// A model that can say which of its classes a picture shows.
+/// A model that classifies pictures.
 public interface ClassifiesPictures {
-  /// Number of classes; 0 where this model came without a classification head.
+  /// Number of classes; 0 if this model has no classification head.
   int numClasses();
 
   /// The smallest side of a picture, in pixels.

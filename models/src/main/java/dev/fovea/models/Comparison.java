@@ -2,10 +2,10 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Tensor;
 
-/// How far a model's output is from the reference's.
+/// The error of a model's output relative to a reference.
 ///
 /// @param maxAbs largest magnitude of the reference
-/// @param maxError largest difference, of classes that of their logits; infinite where only one is finite or the infinities differ
+/// @param maxError largest difference, for classes that of their logits; infinite if two values differ and one is not finite
 public record Comparison(String name, int[] shape, double maxAbs, double maxError) {
   static Comparison of(String name, Tensor actual, float[] expected) {
     double maxAbs = 0, maxError = 0;
@@ -23,10 +23,10 @@ public record Comparison(String name, int[] shape, double maxAbs, double maxErro
     return new Comparison(name, actual.shape(), maxAbs, maxError);
   }
 
-  /// Compares classes: where these differ, the error is how much less likely than its own answer the model finds the reference's.
+  /// Compares classes. Where they differ, the error is the logit of the model's class minus that of the reference's class.
   ///
   /// @param actual `[B, H, W]`
-  /// @param logits that the classes were chosen by, `[B, classes, H, W]`
+  /// @param logits the model's logits of these classes, `[B, classes, H, W]`
   static Comparison ofClasses(String name, Tensor actual, float[] expected, Tensor logits) {
     int classes = logits.dim(1), pixels = logits.dim(2) * logits.dim(3);
     float[] ours = actual.toArray(), scores = logits.toArray();

@@ -4,23 +4,23 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import java.util.List;
 
-/// A model that turns a picture into features of the whole and of its patches.
+/// A model that computes features of a picture and of its patches.
 public interface EmbedsPictures {
-  /// Side of a patch, in pixels; pictures are whole numbers of patches.
+  /// Side of a patch, in pixels; the sides of a picture are multiples of it.
   int patchSize();
 
-  /// Whether a picture may have pixels beyond its last whole patch, which are not looked at.
+  /// Whether a picture may have pixels beyond its last whole patch, which the model ignores.
   default boolean takesRest() {
     return false;
   }
 
-  /// The ways to make one vector of the features, the usual one first.
+  /// The supported ways to pool the features into one vector, the default first.
   default List<Pooling> poolings() {
     return List.of(Pooling.CLASS_TOKEN, Pooling.PATCH_MEAN, Pooling.BOTH);
   }
 
-  /// `[B, channels, H, W]` → features after the final norm.
+  /// `[B, channels, H, W]` → features after the final norm, except for patches without a trained norm.
   ///
-  /// @throws InputException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   PictureFeatures features(Tensor image);
 }

@@ -14,8 +14,8 @@ import dev.fovea.kernels.AttentionMask;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// The transformer block of ViT, CLIP and SigLIP, towers of words included: attention, then the feed-forward part, each on a
-/// normalised input and added to it (ref: timm `vision_transformer.py`, `Block`).
+/// The pre-norm transformer block of ViT, CLIP and SigLIP, including their text encoders: attention, then the feed-forward part,
+/// each with a residual connection (ref: timm `vision_transformer.py`, `Block`).
 ///
 /// Shapes: B batch, N tokens, C channels.
 public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm norm2, Mlp mlp) {
@@ -47,7 +47,7 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
     }
   }
 
-  /// Blocks `blocks.0 …` of `w`.
+  /// Loads blocks `blocks.0 …` of `w`.
   public static List<EncoderBlock> stack(int depth, Sizes sizes, Weights w) {
     return IntStream.range(0, depth).mapToObj(i -> load(sizes, w.at("blocks").at(i))).toList();
   }
@@ -61,10 +61,10 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
         new Mlp(w.linear("mlp.fc1", dim, s.mlpDim()), s.act(), w.linear("mlp.fc2", s.mlpDim(), dim)));
   }
 
-  /// Runs blocks one after the other, and names the embedding `hidden_states.0` and each block's result after it.
+  /// Runs the blocks in sequence. The probe receives the embedding as `hidden_states.0` and each block's result as the next ones.
   ///
-  /// @param mask which tokens a token sees
-  /// @param tokens what they are
+  /// @param mask the visible tokens of each token
+  /// @param tokens the kinds of the tokens
   public static Tensor forward(List<EncoderBlock> blocks, Tensor x, AttentionMask mask, Tokens tokens, Probe probe) {
     probe.see("hidden_states", 0, x);                                                 // [B, N, C]
     for (int i = 0; i < blocks.size(); i++)
@@ -74,8 +74,8 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
 
   /// `[B, N, C]` → `[B, N, C]`.
   ///
-  /// @param mask which tokens a token sees
-  /// @param site where the attention map goes if somebody asks for it
+  /// @param mask the visible tokens of each token
+  /// @param site receives the attention map if it is requested
   public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
     x = x.plus(attn.forward(norm1.forward(x), mask, site));
     return x.plus(mlp.forward(norm2.forward(x)));

@@ -19,13 +19,13 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// A family of models: how a model file becomes a model, and which sizes were published. It is the one place that says that a
-/// family exists.
+/// A family of models: the reader of its config in a model file, and its published sizes. This class is the only registry of the
+/// families.
 ///
-/// To add a family here, write its [ModelConfig] and its [Model], which implements what it is able to do ([ClassifiesPictures],
-/// [EmbedsPictures], …), and add a constant to this class and to its list. That is all that running, verifying and benchmarking
-/// need. A family of another module is a [FamilyService] instead of a constant. To convert published weights, the converter
-/// needs their names and config as well.
+/// To add a family here, write its [ModelConfig] and its [Model], which implements the interfaces of its capabilities
+/// ([ClassifiesPictures], [EmbedsPictures], …), and add a constant to this class and to its list. This suffices to run, verify and
+/// benchmark it. A family in another module is a [FamilyService] instead of a constant. To convert published weights, the
+/// converter also needs their names and config.
 public final class Family {
   public static final Family VIT = new Family("vit", ViTConfig::of, ViTConfig.PRESETS);
   public static final Family DINOV2 = new Family("dinov2", Dinov2Config::of, Dinov2Config.PRESETS);
@@ -41,8 +41,8 @@ public final class Family {
   private final Function<JsonFields, ? extends ModelConfig> config;
   private final Map<String, ? extends ModelConfig> presets;
 
-  /// @param id the name in a model file's header
-  /// @param config reads the sizes from a model file's header, and throws a [CheckpointException] where a field is missing or wrong
+  /// @param id its name in the header of a model file
+  /// @param config reads the sizes from the header of a model file; throws a [CheckpointException] if a field is missing or wrong
   /// @param presets published sizes by name
   public Family(String id, Function<JsonFields, ? extends ModelConfig> config, Map<String, ? extends ModelConfig> presets) {
     this.id = id;
@@ -50,9 +50,9 @@ public final class Family {
     this.presets = Map.copyOf(presets);
   }
 
-  /// The families of this module, and those of other modules.
+  /// The families of this and of other modules.
   ///
-  /// @throws IllegalStateException if two have the same name, or two of their presets have
+  /// @throws IllegalStateException if two families or two presets have the same name
   public static List<Family> all() {
     return Known.get().families;
   }
@@ -66,15 +66,15 @@ public final class Family {
         + String.join(", ", all().stream().map(Family::id).toList()));
   }
 
-  /// The name in a model file's header.
+  /// The name in the header of a model file.
   public String id() {
     return id;
   }
 
-  /// The sizes of the model in a file.
+  /// The config of the model in a file.
   ///
-  /// @param where what error messages call the file
-  /// @throws CheckpointException if the family is not known, or a field of the config is missing or wrong
+  /// @param where name of the file in error messages
+  /// @throws CheckpointException if the family is unknown, or a field of the config is missing or wrong
   public static ModelConfig config(String where, ModelHeader header) {
     Family family;
     try {
@@ -85,12 +85,12 @@ public final class Family {
     return family.config.apply(header.config());
   }
 
-  /// The published sizes of all families, by name.
+  /// The names of the published sizes of all families.
   public static List<String> presets() {
     return List.copyOf(Known.get().presets.keySet());
   }
 
-  /// A published size.
+  /// The config of a published size.
   ///
   /// @throws IllegalArgumentException if the name is not one of [#presets()]
   public static ModelConfig preset(String name) {
@@ -105,8 +105,8 @@ public final class Family {
     return id;
   }
 
-  /// All families and presets, once they are asked for. What is wrong with one of another module is said each time, and not by an
-  /// error of this class's initialisation.
+  /// All families and presets, found on first use. An error in another module's family is thrown on each use, rather than as an
+  /// error in the initialisation of this class.
   private record Known(List<Family> families, Map<String, ModelConfig> presets) {
     private static volatile @Nullable Known known;
 

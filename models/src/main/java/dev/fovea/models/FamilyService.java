@@ -1,8 +1,8 @@
 package dev.fovea.models;
 
-/// What adds a family of models from another module, which names its implementation in `provides … with` of its module
-/// descriptor, and on the class path in `META-INF/services`. Files and presets of the family then open, verify and bench like
-/// those of this module.
+/// A service that adds a family of models from another module, which registers its implementation with `provides … with` in its
+/// module descriptor, and on the class path in `META-INF/services`. Opening, verifying and benchmarking then also work for files
+/// and presets of this family.
 public interface FamilyService {
   /// The family, always the same object.
   Family family();

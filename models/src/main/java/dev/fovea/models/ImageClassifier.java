@@ -13,10 +13,10 @@ import dev.fovea.kernels.Kernels;
 import java.nio.file.Path;
 import java.util.List;
 
-/// A model file that says what a picture shows.
+/// A classifier of pictures, from a model file.
 ///
-/// It may be shared by any number of threads; each call borrows a workspace, of which there are as many as there were ever
-/// calls at once. Close it when no call is running.
+/// It is thread-safe: each call borrows a workspace, so there are as many workspaces as there were ever concurrent calls. Close it
+/// when no call is running.
 public final class ImageClassifier implements AutoCloseable {
   private final OpenModel opened;
   private final ClassifiesPictures model;
@@ -42,42 +42,41 @@ public final class ImageClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not a model that classifies pictures
+  /// @throws CheckpointException if there is no such file, or its model does not classify pictures
   /// @see #open(Path, Residency)
   public static ImageClassifier open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model that classifies pictures, or does not
-  ///     fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, its model does not classify pictures, or it does not fit in memory
   public static ImageClassifier open(Path file, Residency residency) {
     return new ImageClassifier(OpenModel.open(file, residency));
   }
 
-  /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not a model that classifies pictures
+  /// @throws CheckpointException if the model does not classify pictures
   public static ImageClassifier of(Checkpoint checkpoint, Kernels kernels) {
     return new ImageClassifier(OpenModel.of(checkpoint, kernels));
   }
 
-  /// The likeliest classes of a picture file, likeliest first.
+  /// All classes of a picture file, most probable first.
   ///
-  /// @throws ImageException if the file is no picture, or too small or too long
+  /// @throws ImageException if the file is not a picture, or the picture is too small or too elongated
   public List<Classification> classify(Path picture) {
     return classify(Picture.read(picture), labels.size(), Progress.NONE);
   }
 
-  /// The `top` likeliest classes of a picture, likeliest first.
+  /// The `top` most probable classes of a picture, most probable first.
   ///
-  /// @throws ImageException if the picture is too small or too long, or its preprocessed size is none that the model takes
+  /// @throws ImageException if the picture is too small or too elongated, or the model does not accept its preprocessed size
   /// @throws CancelledException if the thread is interrupted
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the classifier is closed
   public List<Classification> classify(Picture picture, int top, Progress progress) {
     return Classification.likeliest(scores(picture, progress), labels, top);
@@ -93,12 +92,12 @@ public final class ImageClassifier implements AutoCloseable {
     }
   }
 
-  /// How many numbers the model has.
+  /// The number of parameters of the model.
   public long parameters() {
     return opened.parameters();
   }
 
-  /// Names of the classes, in order.
+  /// The names of the classes, in index order.
   public List<String> labels() {
     return labels;
   }

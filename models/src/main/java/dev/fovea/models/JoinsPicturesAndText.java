@@ -4,24 +4,23 @@ import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 
-/// A model that puts pictures and words into one space, where what belongs together is near.
+/// A model that embeds pictures and texts in a common space, where matching ones are close.
 ///
-/// Shapes: I pictures, T texts, N tokens, D dimensions of the space.
+/// Shapes: I pictures, T texts, N tokens, D dimensions of the common space.
 public interface JoinsPicturesAndText {
-  /// Whether there is an encoder of words; without one, only pictures can be embedded.
+  /// Whether the model has a text encoder; without one, it embeds only pictures.
   boolean readsText();
 
-  /// Tokens that the encoder of words knows.
+  /// Number of tokens in the vocabulary of the text encoder.
   int vocabSize();
 
-  /// Most tokens of a text.
+  /// Largest number of tokens of a text.
   int maxTokens();
 
-  /// The token that fills every text up to [#maxTokens()], for a model that was trained so; -1 for one that is told what is
-  /// padding.
+  /// The token that pads every text to [#maxTokens()], for a model trained that way; -1 for a model that takes a padding mask.
   int fillsUpWith();
 
-  /// The token that every text has to hold, for its features stand for the text's; -1 where any tokens will do.
+  /// A token that every text must contain, because its features represent the text; -1 if no particular token is required.
   int endOfText();
 
   /// The smallest side of a picture, in pixels.
@@ -29,21 +28,20 @@ public interface JoinsPicturesAndText {
 
   /// `[I, channels, H, W]` → vectors of length 1, `[I, D]`.
   ///
-  /// @throws InputException if the pictures have other channels or are no whole number of patches
+  /// @throws InputException if the pictures have another number of channels or are not a whole number of patches
   Tensor imageEmbeds(Tensor image);
 
   /// Tokens → vectors of length 1, `[T, D]`.
   ///
   /// @param ids `[T, N]`
-  /// @param mask `[T, N]`: 0 where a token counts, `-∞` where it is padding; a model that was trained to read its padding
-  ///   does not look at it
-  /// @throws InputException if there are more tokens than the model has positions for
-  /// @throws IllegalStateException if there is no encoder of words
+  /// @param mask `[T, N]`: 0 for tokens, `-∞` for padding; ignored by a model that was trained to read its padding
+  /// @throws InputException if there are more tokens than positions
+  /// @throws IllegalStateException if the model has no text encoder
   Tensor textEmbeds(Tensor ids, Tensor mask);
 
-  /// How well each text fits each picture, before [#scores]: `[I, D]` and `[T, D]` → `[I, T]`.
+  /// The similarity of each picture and text before [#scores]: `[I, D]` and `[T, D]` → `[I, T]`.
   Tensor logits(Tensor imageEmbeds, Tensor textEmbeds);
 
-  /// Probabilities `[I, T]`: over the texts of a picture in CLIP, of each text by itself in SigLIP.
+  /// Probabilities `[I, T]`: over the texts of each picture in CLIP, of each pair separately in SigLIP.
   Tensor scores(Tensor logits);
 }

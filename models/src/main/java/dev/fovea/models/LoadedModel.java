@@ -18,7 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/// A model with its parameters, ready for passes in a [Workspace]: of a file, of a published size, or one that the caller wrote.
+/// A model with its parameters, ready for passes in a [Workspace]: from a file, of a published size, or written by the caller.
 ///
 /// ```java
 /// var model = new LoadedModel("mine", new MyModel(weights), parameters);
@@ -27,51 +27,51 @@ import java.util.SplittableRandom;
 /// }
 /// ```
 ///
-/// @param name the file or the preset, for messages and reports
-/// @param parameters how many numbers it has
+/// @param name the file or preset, for messages and reports
+/// @param parameters number of parameters
 public record LoadedModel(String name, Model model, long parameters) {
   /// The model in a file.
   ///
-  /// @param arena owns what has to be copied
-  /// @throws CheckpointException if the file holds no model that is known
+  /// @param arena owns weights that have to be copied
+  /// @throws CheckpointException if the file is not a model of a known family, or its config or a weight is wrong
   public static LoadedModel of(Checkpoint checkpoint, Arena arena) {
     return of(checkpoint, ModelHeader.of(checkpoint), arena);
   }
 
-  /// The model in a file whose header has been read.
+  /// The model in a file with an already parsed header.
   ///
-  /// @param arena owns what has to be copied
-  /// @throws CheckpointException if the file holds no model that is known
+  /// @param arena owns weights that have to be copied
+  /// @throws CheckpointException if the file is not a model of a known family, or its config or a weight is wrong
   public static LoadedModel of(Checkpoint checkpoint, ModelHeader header, Arena arena) {
     return of(checkpoint.name(), Family.config(checkpoint.name(), header), new CheckpointWeights(checkpoint, arena));
   }
 
-  /// A published size with random parameters.
+  /// A model of a published size with random parameters.
   ///
   /// @throws IllegalArgumentException if there is no such preset
   public static LoadedModel preset(String name, Arena arena) {
     return of(name, Family.preset(name), new RandomWeights(arena, 1));
   }
 
-  /// A published size with parameters that have shapes and no memory, for counting.
+  /// A model of a published size whose parameters have shapes but no memory, for counting.
   ///
   /// @throws IllegalArgumentException if there is no such preset
   public static LoadedModel shapesOfPreset(String name) {
     return of(name, Family.preset(name), WeightSource.shapesOnly());
   }
 
-  /// A model of these sizes, whose parameters are those of `source`.
+  /// A model with this config and the parameters of `source`.
   ///
-  /// @throws CheckpointException that lists every missing, misshapen and unused parameter
+  /// @throws CheckpointException if parameters are missing, misshapen or unused; it lists all of them
   public static LoadedModel of(String name, ModelConfig config, WeightSource source) {
     var bound = Weights.bind(source, config::load);
     return new LoadedModel(name, bound.model(), bound.parameters());
   }
 
-  /// What a forward pass does.
+  /// Records a forward pass without computing it.
   ///
-  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
-  /// @throws InputException if the model cannot take pictures of that size
+  /// @param size side of the pictures in pixels, or 0 for the model's default size
+  /// @throws InputException if the model does not accept pictures of that size
   public Recording dryRun(int batch, int size) {
     var shapes = new LinkedHashMap<String, int[]>();
     model.inputs(batch, size).forEach((name, input) -> shapes.put(name, input.shape()));
@@ -80,16 +80,16 @@ public record LoadedModel(String name, Model model, long parameters) {
 
   /// Multiply-accumulates of the published architecture, which may be more than those of [#dryRun].
   ///
-  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
-  /// @throws InputException if the model cannot take pictures of that size
+  /// @param size side of the pictures in pixels, or 0 for the model's default size
+  /// @throws InputException if the model does not accept pictures of that size
   public long publishedMacs(int batch, int size) {
     return dryRun(batch, size).macs() + (model instanceof SavesMacs saves ? saves.savedMacs(batch, size) : 0);
   }
 
-  /// Inputs for measuring, always the same: samples in `[-1, 1)`, any tokens, none of them padding.
+  /// Inputs for benchmarks, identical on each call: samples in `[-1, 1)`, random tokens, no padding.
   ///
-  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
-  /// @param arena owns them
+  /// @param size side of the pictures in pixels, or 0 for the model's default size
+  /// @param arena owns the inputs
   public Map<String, Tensor> randomInputs(int batch, int size, Arena arena) {
     var random = new SplittableRandom(1);
     var inputs = new LinkedHashMap<String, Tensor>();
@@ -108,9 +108,9 @@ public record LoadedModel(String name, Model model, long parameters) {
 
   /// Runs the model.
   ///
-  /// @param probe keeps hidden states and attention maps by name; what it keeps is among the outputs
-  /// @return its outputs by name, valid until the next pass in `workspace`
-  /// @throws InputException if an input has a shape that the model cannot take
+  /// @param probe selects hidden states and attention maps by name; the outputs include them
+  /// @return the outputs by name, valid until the next pass in `workspace`
+  /// @throws InputException if the model does not accept the shape of an input
   public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Probe probe) {
     return workspace.run(probe, inputs, given -> model.outputs(given, probe), Map::values);
   }

@@ -5,12 +5,12 @@ import dev.fovea.engine.checkpoint.Weights;
 
 /// The sizes of a model.
 public interface ModelConfig {
-  /// The family whose models have such a config.
+  /// The family of models with this config.
   Family family();
 
-  /// The model of these sizes with these parameters.
+  /// Creates the model with these parameters.
   Model load(Weights weights);
 
-  /// The form in a model file, which the family reads.
+  /// The config in a model file's header, readable by the family.
   JsonObject toJson();
 }

@@ -3,34 +3,34 @@ package dev.fovea.models;
 import dev.fovea.engine.nn.Tokens;
 import org.jetbrains.annotations.Nullable;
 
-/// What a model takes in: a tensor's shape, and what its numbers mean.
+/// An input of a model: the shape of the tensor and the meaning of its numbers.
 ///
-/// @param shape at some batch; other sizes may do as well
-/// @param vocabulary token numbers lie below this in a tensor of [Kind#TOKENS]; 0 in others
-/// @param like the input whose shape this one takes where it is not given; null where it must be given
-/// @param otherwise what fills it then
+/// @param shape shape for one batch size; the model may accept others
+/// @param vocabulary size of the vocabulary for [Kind#TOKENS]; 0 for other kinds
+/// @param like for an optional input, the input whose shape the default has; null if this input is required
+/// @param otherwise the value of all elements of the default
 public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable String like, float otherwise) {
-  /// What numbers mean.
+  /// The meaning of the numbers.
   public enum Kind {
-    /// Samples of pictures, preprocessed.
+    /// Preprocessed samples of pictures.
     PIXELS,
-    /// Places in a picture, or logits of a mask: any numbers.
+    /// Coordinates in a picture, or mask logits: any numbers.
     COORDINATES,
-    /// Whole numbers that stand for tokens.
+    /// Token ids.
     TOKENS,
-    /// 1 where a token counts and 0 where it is padding, as tokenizers give it; the model sees 0 and `-∞`.
+    /// 1 for tokens and 0 for padding, as from a tokenizer; the model receives 0 and `-∞`.
     MASK
   }
 
   /// Pictures `[B, channels, H, W]`.
   ///
-  /// @param size of squares instead of `height` × `width`, or 0
+  /// @param size side of square pictures, or 0 for `height` × `width`
   public static ModelInput pixels(int batch, int channels, int height, int width, int size) {
     return new ModelInput(new int[] {batch, channels, size == 0 ? height : size, size == 0 ? width : size}, Kind.PIXELS, 0, null,
         0);
   }
 
-  /// Numbers that a prompt consists of.
+  /// Coordinates or mask logits of a prompt.
   public static ModelInput coordinates(int... shape) {
     return new ModelInput(shape, Kind.COORDINATES, 0, null, 0);
   }
@@ -40,12 +40,12 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
     return new ModelInput(shape, Kind.TOKENS, vocabulary, null, 0);
   }
 
-  /// Tokens of the shape of `like`, all 0 where they are not given.
+  /// The same input, optional with a default of zeros in the shape of `like`.
   public ModelInput zerosLike(String like) {
     return new ModelInput(shape, kind, vocabulary, like, 0);
   }
 
-  /// Which tokens of `like` count: all where it is not given.
+  /// An optional padding mask for the tokens of `like`; by default there is no padding.
   public static ModelInput mask(String like, int... shape) {
     return new ModelInput(shape, Kind.MASK, 0, like, 1);
   }

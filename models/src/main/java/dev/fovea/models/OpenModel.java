@@ -24,10 +24,10 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
-/// A model file ready to run: the one way from a file to passes, on which the task classes are built, and others can be.
+/// An open model file, ready for forward passes: the basis of the task classes, and of callers' own ones.
 ///
-/// It may be shared by any number of threads; each call borrows a workspace, of which there are as many as there were ever
-/// calls at once. They share the constants of the model. Close it when no call is running.
+/// It is thread-safe: each call borrows a workspace, so there are as many workspaces as there were ever concurrent calls. They
+/// share the constants of the model. Close it when no call is running.
 public final class OpenModel implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Arena arena;
@@ -39,9 +39,9 @@ public final class OpenModel implements AutoCloseable {
   private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
   private boolean closed;
 
-  /// Numbers for a model.
+  /// An input of a pass.
   ///
-  /// @param shape as many elements as there are values
+  /// @param shape its product equals the number of values
   public record Input(float[] values, int... shape) {}
 
   private OpenModel(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
@@ -60,27 +60,27 @@ public final class OpenModel implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @throws CheckpointException if there is no such file, it is no model that is known, or it does not fit in memory
+  /// @throws CheckpointException if there is no such file, it is not a model of a known family, or it does not fit in memory
   public static OpenModel open(Path file, Residency residency) {
     var checkpoint = Checkpoint.open(file, residency);
     return new OpenModel(checkpoint, KernelProvider.auto(Workers.all()), true);
   }
 
-  /// A model over an open checkpoint, which it closes, also where it throws, and kernels, which it leaves open.
+  /// Creates a model from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is no model that is known
+  /// @throws CheckpointException if the checkpoint is not a model of a known family
   public static OpenModel of(Checkpoint checkpoint, Kernels kernels) {
     return new OpenModel(checkpoint, kernels, false);
   }
 
-  /// What error messages call the model.
+  /// The name of the model in error messages.
   public String name() {
     return checkpoint.name();
   }
 
-  /// The file, which is closed with the model.
+  /// The file, which [#close()] closes.
   public Checkpoint checkpoint() {
     return checkpoint;
   }
@@ -93,9 +93,9 @@ public final class OpenModel implements AutoCloseable {
     return header;
   }
 
-  /// The model's tokenizer; it neither cuts nor fills texts, which is the tasks' affair.
+  /// The model's tokenizer, without truncation and padding, which are up to the task.
   ///
-  /// @throws CheckpointException if the file holds none, or it is one that is not known
+  /// @throws CheckpointException if the file has no tokenizer, or one of an unknown kind
   public Tokenizer tokenizer() {
     return Tokenizer.of(checkpoint).withTruncation(null).withPadding(null);
   }
@@ -104,36 +104,36 @@ public final class OpenModel implements AutoCloseable {
     return loaded.model();
   }
 
-  /// The model as one of a kind.
+  /// The model as an instance of `kind`.
   ///
-  /// @param expected names the kind in the message, such as "a model that segments pictures"
-  /// @throws CheckpointException if it is of another kind
+  /// @param expected the kind in the error message, such as "a model that segments pictures"
+  /// @throws CheckpointException if the model is of another kind
   public <T> T model(Class<T> kind, String expected) {
     if (kind.isInstance(model())) return kind.cast(model());
     throw new CheckpointException(name() + ": expected " + expected + ", got family " + header.family());
   }
 
-  /// How many numbers the model has.
+  /// The number of parameters of the model.
   public long parameters() {
     return loaded.parameters();
   }
 
   /// Runs a forward pass.
   ///
-  /// @param kind with the inputs' shapes, names the pass: the same kind performs the same operations
-  /// @param inputs by name
-  /// @param forward computes from the inputs what is wanted
-  /// @return copies of what `forward` computed
-  /// @throws InputException if an input has a shape that the model cannot take
+  /// @param kind identifies the pass together with the inputs' shapes: the same kind and shapes perform the same operations
+  /// @param inputs inputs by name
+  /// @param forward computes the results from the inputs
+  /// @return copies of the results of `forward`
+  /// @throws InputException if the model does not accept the shape of an input
   /// @throws CancelledException if the thread is interrupted
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the model is closed
   public List<float[]> run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
       Progress progress) {
     return run(kind, inputs, forward, results -> results.stream().map(Tensor::toArray).toList(), progress);
   }
 
-  /// Runs a forward pass, and makes something of its results before they are overwritten.
+  /// Runs a forward pass and applies `use` to its results before they are overwritten.
   ///
   /// @see #run(Object, Map, Function, Progress)
   public <R> R run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
@@ -149,14 +149,14 @@ public final class OpenModel implements AutoCloseable {
     }
   }
 
-  /// Runs a forward pass from one input to one result.
+  /// Runs a forward pass with one input and one result.
   ///
   /// @see #run(Object, Map, Function, Progress)
   public float[] run(Object kind, Input input, UnaryOperator<Tensor> forward, Progress progress) {
     return run(kind, Map.of("x", input), inputs -> List.of(forward.apply(inputs.get("x"))), progress).getFirst();
   }
 
-  /// A workspace for a caller that keeps something from one pass to the next. The caller closes it, before the model.
+  /// A workspace for a caller with state between passes. The caller closes it before the model.
   ///
   /// @throws IllegalStateException if the model is closed
   public Workspace workspace() {

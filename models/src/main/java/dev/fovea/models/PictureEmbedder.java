@@ -19,22 +19,22 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
-/// A model file that turns pictures into vectors: near in angle where the pictures show alike things.
+/// An embedder of pictures, from a model file: the vectors of similar pictures have a small angle.
 ///
-/// It may be shared by any number of threads. Close it when no call is running.
+/// It is thread-safe. Close it when no call is running.
 public final class PictureEmbedder implements AutoCloseable {
-  /// The largest size that pictures are scaled to, in pixels.
+  /// The largest size that pictures can be scaled to, in pixels.
   public static final int MAX_SIZE = 1 << 16;
 
   private final OpenModel opened;
   private final EmbedsPictures model;
   private final Preprocessing preprocessing;
 
-  /// A picture as the model sees it.
+  /// A preprocessed picture.
   ///
-  /// @param name what error messages call it
-  /// @param frame which part of the picture the input is
-  /// @param input of the model, a whole number of patches
+  /// @param name its name in error messages
+  /// @param frame the part of the picture in the input
+  /// @param input the model's input, a whole number of patches
   public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Input input) {}
 
   private PictureEmbedder(OpenModel opened) {
@@ -48,31 +48,31 @@ public final class PictureEmbedder implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not a model that gives features of pictures
+  /// @throws CheckpointException if there is no such file, or its model does not give features of pictures
   /// @see #open(Path, Residency)
   public static PictureEmbedder open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model that gives features of pictures, or does not
-  ///     fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, its model does not give features of pictures, or it does not fit in
+  ///     memory
   public static PictureEmbedder open(Path file, Residency residency) {
     return new PictureEmbedder(OpenModel.open(file, residency));
   }
 
-  /// An embedder over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not a model that gives features of pictures
+  /// @throws CheckpointException if the model does not give features of pictures
   public static PictureEmbedder of(Checkpoint checkpoint, Kernels kernels) {
     return new PictureEmbedder(OpenModel.of(checkpoint, kernels));
   }
 
-  /// The ways to make one vector of a picture's features, the usual one first.
+  /// The supported ways to pool a picture's features into one vector, the default first.
   public List<Pooling> poolings() {
     return model.poolings();
   }
@@ -82,31 +82,31 @@ public final class PictureEmbedder implements AutoCloseable {
     return model.patchSize();
   }
 
-  /// A picture file's features as one vector of length 1, the usual way: the class token, or where the model shares a space with
-  /// words, the place in it.
+  /// The features of a picture file as one vector of length 1, with the first of [#poolings()], such as the class token, or the
+  /// embedding in the common space of an image-text model.
   ///
-  /// @throws ImageException if the file is no picture, or too small or too long
+  /// @throws ImageException if the file is not a picture, or the picture is too small or too elongated
   public float[] embed(Path picture) {
     return embed(Picture.read(picture), poolings().getFirst(), true, Progress.NONE);
   }
 
-  /// A picture's features as one vector, in the model file's own preprocessing.
+  /// A picture's features as one vector, with the preprocessing of the model file.
   ///
   /// @param normalized whether the vector is scaled to length 1
   /// @throws ImageException as [#prepare]
   /// @throws CancelledException if the thread is interrupted
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the embedder is closed
   public float[] embed(Picture picture, Pooling pooling, boolean normalized, Progress progress) {
     return embed(List.of(prepare(picture, 0)), pooling, normalized, progress).getFirst();
   }
 
-  /// A picture in the model's preprocessing.
+  /// Preprocesses a picture.
   ///
-  /// @param size the shorter side in pixels, a multiple of the patch size: the picture keeps its aspect, and its longer side
-  ///   is cut to whole patches; 0 for the size of the model file's own preprocessing
-  /// @throws ImageException if the picture is too long, or after the resize smaller than a patch, or its preprocessed size is none
-  ///   that the model takes
+  /// @param size the shorter side in pixels, a multiple of the patch size: the picture keeps its aspect ratio, and its longer side
+  ///   is cropped to whole patches; 0 for the size in the preprocessing of the model file
+  /// @throws ImageException if the picture is too elongated, smaller than a patch after the resize, or of a preprocessed size that
+  ///   the model does not accept
   /// @throws IllegalArgumentException if `size` is not a multiple of the patch size up to [#MAX_SIZE]
   public Prepared prepare(Picture picture, int size) {
     int patch = patchSize();
@@ -121,9 +121,9 @@ public final class PictureEmbedder implements AutoCloseable {
     return new Prepared(picture.name(), steps.frame(picture), input);
   }
 
-  /// Several pictures' features in one pass: bit for bit what each would give alone.
+  /// The features of several pictures in one pass, bit-identical to those of separate passes.
   ///
-  /// @throws IllegalArgumentException if there is no picture, their inputs have different sizes, or the model has no such vector
+  /// @throws IllegalArgumentException if there is no picture, the inputs have different sizes, or the pooling is not supported
   /// @see #embed(Picture, Pooling, boolean, Progress)
   public List<float[]> embed(List<Prepared> pictures, Pooling pooling, boolean normalized, Progress progress) {
     if (!poolings().contains(pooling))
@@ -134,7 +134,7 @@ public final class PictureEmbedder implements AutoCloseable {
         .map(vector -> normalized ? Vectors.normalized(vector) : vector).toList();
   }
 
-  /// The features of a picture's patches, without registers.
+  /// The features of a picture's patches, without register tokens.
   ///
   /// @see #embed(Picture, Pooling, boolean, Progress)
   public PatchFeatures patches(Prepared picture, Progress progress) {
@@ -143,10 +143,9 @@ public final class PictureEmbedder implements AutoCloseable {
     return new PatchFeatures(rows, cols, values.length / (rows * cols), values);
   }
 
-  /// Turns texts into vectors of the space that pictures share with words, by the same open model: closing one of the two closes
-  /// the other.
+  /// An embedder of texts in the common space, with the same open model: closing one of the two closes the other.
   ///
-  /// @throws CheckpointException if it is not a model of pictures and words, or holds no tokenizer
+  /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public TextEmbedder texts() {
     return new TextEmbedder(opened);
   }
@@ -159,7 +158,7 @@ public final class PictureEmbedder implements AutoCloseable {
     }
   }
 
-  /// Inputs of one size as one, `[B, 3, height, width]`.
+  /// Stacks inputs of the same size to `[B, 3, height, width]`.
   private static OpenModel.Input stacked(List<Prepared> pictures) {
     if (pictures.isEmpty()) throw new IllegalArgumentException("embed: expected at least one picture");
     var first = pictures.getFirst().input;

@@ -3,15 +3,15 @@ package dev.fovea.models;
 import dev.fovea.engine.tensor.Tensor;
 import org.jetbrains.annotations.Nullable;
 
-/// What a model says of a batch of pictures.
+/// Features of a batch of pictures.
 ///
 /// Shapes: B batch, P patches, C channels.
 ///
-/// @param clsToken of the whole picture, `[B, C]`; null in a model without one
-/// @param patches row by row, `[B, P, C]`
-/// @param joint in the space that pictures share with words, `[B, D]`; null in a model of pictures alone
+/// @param clsToken class token, `[B, C]`; null if the model has none
+/// @param patches patches in row-major order, `[B, P, C]`
+/// @param joint embeddings in the common space of pictures and texts, `[B, D]`; null if the model has no such space
 public record PictureFeatures(@Nullable Tensor clsToken, Tensor patches, @Nullable Tensor joint) {
-  /// One vector a picture: `[B, D]`, where D is C, or 2 C for [Pooling#BOTH].
+  /// One vector per picture: `[B, C]`, or `[B, 2 C]` for [Pooling#BOTH] and `[B, D]` for [Pooling#JOINT].
   Tensor pooled(Pooling pooling) {
     return switch (pooling) {
       case CLASS_TOKEN -> clsToken;

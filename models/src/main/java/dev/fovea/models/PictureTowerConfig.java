@@ -3,9 +3,9 @@ package dev.fovea.models;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.JsonFields;
 
-/// The sizes of the encoder of pictures in a model of pictures and words, under the names of the published `vision_config`.
+/// The sizes of the image encoder of an image-text model, with the names of the published `vision_config`.
 ///
-/// @param imageHeight height of the pictures that the positions were learnt for, in pixels
+/// @param imageHeight height in pixels of the pictures for which the positions were trained
 public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize, int numChannels, int depth,
     EncoderBlock.Sizes blocks) {
   /// @throws IllegalArgumentException if sizes do not fit together
@@ -18,24 +18,24 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
           + patchSize);
   }
 
-  /// Whole patches down.
+  /// Rows of whole patches.
   public int rows() {
     return imageHeight / patchSize;
   }
 
-  /// Whole patches across.
+  /// Columns of whole patches.
   public int cols() {
     return imageWidth / patchSize;
   }
 
-  /// A picture input.
+  /// The input with the pictures.
   ///
-  /// @param size side in pixels, or 0 for the size that the positions were learnt for
+  /// @param size side in pixels, or 0 for the size for which the positions were trained
   public ModelInput input(int batch, int size) {
     return ModelInput.pixels(batch, numChannels, imageHeight, imageWidth, size);
   }
 
-  /// @param otherwise what fields mean that are not there, as published configs leave out what they did not change
+  /// @param otherwise values of missing fields, because published configs omit default values
   /// @throws IllegalArgumentException if sizes do not fit together
   public static PictureTowerConfig of(JsonFields json, PictureTowerConfig otherwise) {
     var image = json.has("image_size") ? json.heightAndWidth("image_size")
@@ -45,7 +45,7 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
         EncoderBlock.Sizes.of(json, otherwise.blocks));
   }
 
-  /// The form that [#of] reads.
+  /// The JSON form read by [#of].
   public JsonObject toJson() {
     var json = new JsonObject();
     json.add("image_size", JsonFields.array(imageHeight, imageWidth));

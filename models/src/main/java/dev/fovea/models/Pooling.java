@@ -1,14 +1,14 @@
 package dev.fovea.models;
 
-/// How a picture's features become one vector.
+/// The method to pool a picture's features into one vector.
 public enum Pooling {
   /// The class token.
   CLASS_TOKEN,
   /// The mean of the patches.
   PATCH_MEAN,
-  /// The class token, then the mean of the patches: twice the channels, what DINOv2's linear classifier reads.
+  /// The class token, then the mean of the patches: twice the channels, as for DINOv2's linear classifier.
   BOTH,
-  /// The picture's place in the space that it shares with words (CLIP, SigLIP).
+  /// The embedding in the common space of pictures and texts (CLIP, SigLIP).
   JOINT;
 
   @Override

@@ -1,9 +1,9 @@
 package dev.fovea.models;
 
-/// A model that needs fewer multiply-accumulates than the published architecture, for the same outputs.
+/// A model whose implementation takes fewer multiply-accumulates than the published architecture, for the same outputs.
 public interface SavesMacs {
-  /// Multiply-accumulates of the published architecture that this implementation does without.
+  /// Multiply-accumulates of the published architecture minus those of this implementation.
   ///
-  /// @param size side of the pictures in pixels, or 0 for the size that the model was made for
+  /// @param size side of the pictures in pixels, or 0 for the model's default size
   long savedMacs(int batch, int size);
 }

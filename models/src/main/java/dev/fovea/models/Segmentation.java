@@ -6,16 +6,16 @@ import java.util.List;
 
 /// The class of every pixel of a picture.
 ///
-/// @param classes `[height][width]`, the classes' numbers as unsigned; not to be changed
-/// @param shares of the classes that appear, largest first
+/// @param classes `[height][width]`, class indices as unsigned numbers; must not be modified
+/// @param shares shares of the classes in the picture, largest first
 public record Segmentation(int width, int height, short[] classes, List<Share> shares) {
-  /// How much of a picture shows a class.
+  /// The share of a class in a picture.
   ///
-  /// @param index the class's number
-  /// @param share of all pixels, in `(0, 1]`
+  /// @param index index of the class
+  /// @param share fraction of all pixels, in `(0, 1]`
   public record Share(int index, String label, int pixels, double share) {}
 
-  /// The class of the pixel in column `x` of row `y`.
+  /// The class of the pixel in column `x` and row `y`.
   public int at(int x, int y) {
     return classes[y * width + x] & 0xffff;
   }

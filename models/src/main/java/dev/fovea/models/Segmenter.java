@@ -17,14 +17,14 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/// A model file that says what each pixel of a picture shows.
+/// Semantic segmentation of pictures, from a model file.
 ///
-/// Beside the model's own workspace, whose size does not depend on the picture's, a call needs 6 bytes a pixel and a row of logits
-/// a thread: the logits of all pixels never exist at once.
+/// Beside the model's workspace, whose size is independent of the picture's, a call needs 6 bytes per pixel and one row of logits
+/// per thread: the logits of all pixels are never in memory at once.
 ///
-/// It may be shared by any number of threads. Close it when no call is running.
+/// It is thread-safe. Close it when no call is running.
 public final class Segmenter implements AutoCloseable {
-  /// What 16 bits can tell apart.
+  /// The number of values of 16 bits.
   private static final int MAX_CLASSES = 1 << 16;
 
   private final OpenModel opened;
@@ -51,43 +51,42 @@ public final class Segmenter implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not a model that segments pictures
+  /// @throws CheckpointException if there is no such file, or its model does not segment pictures
   /// @see #open(Path, Residency)
   public static Segmenter open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model that segments pictures, or does not
-  ///     fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, its model does not segment pictures, or it does not fit in memory
   public static Segmenter open(Path file, Residency residency) {
     return new Segmenter(OpenModel.open(file, residency));
   }
 
-  /// A segmenter over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates a segmenter from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not a model that segments pictures
+  /// @throws CheckpointException if the model does not segment pictures
   public static Segmenter of(Checkpoint checkpoint, Kernels kernels) {
     return new Segmenter(OpenModel.of(checkpoint, kernels));
   }
 
   /// The class of every pixel of a picture file.
   ///
-  /// @throws ImageException if the file is no picture, or too small or too long
+  /// @throws ImageException if the file is not a picture, or the picture is too small or too elongated
   public Segmentation segment(Path picture) {
     return segment(Picture.read(picture), Progress.NONE);
   }
 
-  /// The class of every pixel of a picture: the largest of the logits after they were resampled bilinearly to the picture's
-  /// size (ref: transformers `SegformerImageProcessor.post_process_semantic_segmentation`).
+  /// The class of every pixel of a picture: the largest logit after bilinear resampling to the picture's size (ref: transformers
+  /// `SegformerImageProcessor.post_process_semantic_segmentation`).
   ///
-  /// @throws ImageException if the picture is too small or too long, or its preprocessed size is none that the model takes
+  /// @throws ImageException if the picture is too small or too elongated, or the model does not accept its preprocessed size
   /// @throws CancelledException if the thread is interrupted
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the segmenter is closed
   public Segmentation segment(Picture picture, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());
@@ -100,8 +99,8 @@ public final class Segmenter implements AutoCloseable {
     }
   }
 
-  /// The largest of the logits `[1, h, w, classes]` for each pixel. This is a pass of its own, so that only it is planned for each
-  /// size of picture.
+  /// The class with the largest of the logits `[1, h, w, classes]` for each pixel: a pass of its own, so that only this operation is
+  /// planned for each picture size.
   private Segmentation largest(Tensor logits, int height, int width) {
     try (var workspace = new Workspace(opened.kernels())) {
       var classes = workspace.run("classes", logits, x -> x.argmax(height, width, Interpolation.BILINEAR), List::of);
@@ -117,12 +116,12 @@ public final class Segmenter implements AutoCloseable {
     return numbers;
   }
 
-  /// How many numbers the model has.
+  /// The number of parameters of the model.
   public long parameters() {
     return opened.parameters();
   }
 
-  /// Names of the classes, in order.
+  /// The names of the classes, in index order.
   public List<String> labels() {
     return opened.header().labels();
   }

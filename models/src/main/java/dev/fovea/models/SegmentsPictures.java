@@ -5,7 +5,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import java.util.Map;
 
-/// A model that can say which of its classes each pixel of a picture shows.
+/// A model that classifies each pixel of a picture.
 public interface SegmentsPictures {
   /// Number of classes.
   int numClasses();
@@ -13,15 +13,15 @@ public interface SegmentsPictures {
   /// The smallest side of a picture, in pixels.
   int minSide();
 
-  /// `[B, channels, H, W]` → `[B, rows, cols, classes]`, at a size of the model's own. At the picture's size they are these,
-  /// resampled bilinearly.
+  /// `[B, channels, H, W]` → `[B, rows, cols, classes]`, at a lower resolution of the model's choice. The logits at the picture's
+  /// size are these, resampled bilinearly.
   ///
-  /// @throws InputException if the picture has other channels or is too small
+  /// @throws InputException if the picture has another number of channels or is too small
   Tensor logits(Tensor image);
 
-  /// What the reference computes at the picture's size: `upsampled_logits` `[B, classes, height, width]` and `segmentation`
+  /// The reference's outputs at the picture's size: `upsampled_logits` `[B, classes, height, width]` and `segmentation`
   /// `[B, height, width]`.
   ///
-  /// @param outputs of [Model#outputs]
+  /// @param outputs result of [Model#outputs]
   Map<String, Tensor> atPictureSize(Map<String, Tensor> outputs, Preprocessing.Size size);
 }

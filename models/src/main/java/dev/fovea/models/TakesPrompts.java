@@ -3,10 +3,10 @@ package dev.fovea.models;
 import java.util.Map;
 import java.util.Set;
 
-/// A model that answers any number of prompts about a picture, each of which has a name that the caller chooses.
+/// A model that takes any number of prompts for a picture, each with a name chosen by the caller.
 public interface TakesPrompts {
-  /// The inputs of one picture, and those of `given` that belong to a prompt.
+  /// The inputs for one picture, and those of `given` that belong to a prompt.
   ///
-  /// @param given names of inputs, as a reference holds them
+  /// @param given names of the inputs in a reference
   Map<String, ModelInput> inputs(Set<String> given);
 }

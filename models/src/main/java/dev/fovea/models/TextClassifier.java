@@ -15,18 +15,17 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// A model file that says which of its classes a text belongs to: whether it is friendly, or whether one sentence follows from
-/// another.
+/// A classifier of texts, from a model file, for example for sentiment or for entailment between two sentences.
 ///
-/// It may be shared by any number of threads. Close it when no call is running.
+/// It is thread-safe. Close it when no call is running.
 public final class TextClassifier implements AutoCloseable {
   private final OpenModel opened;
   private final Bert model;
   private final Tokenizer tokenizer;
 
-  /// What to classify.
+  /// A text or pair of texts to classify.
   ///
-  /// @param pair a second text, for a model that was trained on pairs; or null
+  /// @param pair the second text, for a model trained on pairs; or null
   public record Text(String text, @Nullable String pair) {
     public static Text of(String text) {
       return new Text(text, null);
@@ -51,43 +50,43 @@ public final class TextClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not a model that classifies texts, or holds no tokenizer
+  /// @throws CheckpointException if there is no such file, or its model does not classify texts, or it has no tokenizer
   /// @see #open(Path, Residency)
   public static TextClassifier open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model that classifies texts, or holds no
-  ///     tokenizer, or does not fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, its model does not classify texts, or it has no tokenizer or does not
+  ///     fit in memory
   public static TextClassifier open(Path file, Residency residency) {
     return new TextClassifier(OpenModel.open(file, residency));
   }
 
-  /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not a model that classifies texts, or holds no tokenizer
+  /// @throws CheckpointException if the model does not classify texts or has no tokenizer
   public static TextClassifier of(Checkpoint checkpoint, Kernels kernels) {
     return new TextClassifier(OpenModel.of(checkpoint, kernels));
   }
 
-  /// The likeliest classes of a text, likeliest first.
+  /// All classes of a text, most probable first.
   ///
-  /// @throws TokenizerException if the text has more tokens than the model has positions for
+  /// @throws TokenizerException if the text has no tokens, more than the model has positions, or one outside its vocabulary
   public List<Classification> classify(String text) {
     return classify(List.of(Text.of(text)), labels().size(), Progress.NONE).getFirst();
   }
 
-  /// The `top` likeliest classes of each text, likeliest first. Texts of different lengths are one batch; none sees another's
-  /// padding, so that each gets what it would get alone, but for rounding.
+  /// The `top` most probable classes of each text, most probable first. All texts form one batch; padding is masked, so that each
+  /// text has the same result as alone, up to rounding.
   ///
-  /// @throws TokenizerException if a text has more tokens than the model has positions for
+  /// @throws TokenizerException if a text has no tokens, more than the model has positions, or one outside its vocabulary
   /// @throws CancelledException if the thread is interrupted
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the classifier is closed
   public List<List<Classification>> classify(List<Text> texts, int top, Progress progress) {
     if (texts.isEmpty()) return List.of();
@@ -103,7 +102,7 @@ public final class TextClassifier implements AutoCloseable {
         .toList();
   }
 
-  /// Names of the classes, in order.
+  /// The names of the classes, in index order.
   public List<String> labels() {
     return opened.header().labels();
   }

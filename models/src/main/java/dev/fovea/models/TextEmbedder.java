@@ -13,10 +13,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/// A model file of pictures and words that turns texts into vectors of length 1, in the space of [PictureEmbedder]'s
-/// [Pooling#JOINT].
+/// An embedder of texts, from the file of an image-text model: vectors of length 1 in the common space of [Pooling#JOINT] of
+/// [PictureEmbedder].
 ///
-/// It may be shared by any number of threads. Close it when no call is running.
+/// It is thread-safe. Close it when no call is running.
 public final class TextEmbedder implements AutoCloseable {
   private final OpenModel opened;
   private final JoinsPicturesAndText model;
@@ -41,41 +41,41 @@ public final class TextEmbedder implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no tokenizer
+  /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
   /// @see #open(Path, Residency)
   public static TextEmbedder open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no
-  ///     tokenizer, or does not fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
+  ///     memory
   public static TextEmbedder open(Path file, Residency residency) {
     return orClose(OpenModel.open(file, residency));
   }
 
-  /// An embedder over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not a model of pictures and words, or holds no tokenizer
+  /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static TextEmbedder of(Checkpoint checkpoint, Kernels kernels) {
     return orClose(OpenModel.of(checkpoint, kernels));
   }
 
-  /// A text's vector.
+  /// The vector of a text.
   ///
-  /// @throws TokenizerException if the text has more tokens than the model has positions for, or not the one that the model takes
-  /// for a text's end
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws TokenizerException if the text has no tokens, more than the model has positions, one outside its vocabulary, or lacks
+  /// the required [JoinsPicturesAndText#endOfText()]
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the embedder is closed
   public float[] embed(String text) {
     return mean(List.of(text));
   }
 
-  /// The mean of the texts' vectors, of length 1 again.
+  /// The mean of the vectors of texts, normalised to length 1.
   float[] mean(List<String> texts) {
     var encodings = texts.stream().map(this::encode).toList();
     var batch = model.fillsUpWith() < 0 ? TokenBatch.padded(encodings)

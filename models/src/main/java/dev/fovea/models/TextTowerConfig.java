@@ -5,9 +5,9 @@ import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 
-/// The sizes of the encoder of words in a model of pictures and words, under the names of the published `text_config`.
+/// The sizes of the text encoder of an image-text model, with the names of the published `text_config`.
 ///
-/// @param maxTokens tokens that positions were learnt for
+/// @param maxTokens number of trained positions
 public record TextTowerConfig(int vocabSize, int maxTokens, int depth, EncoderBlock.Sizes blocks) {
   /// @throws IllegalArgumentException if sizes do not fit together
   public TextTowerConfig {
@@ -16,13 +16,13 @@ public record TextTowerConfig(int vocabSize, int maxTokens, int depth, EncoderBl
 
   /// Checks tokens `[B, N]`.
   ///
-  /// @throws InputException if they have another rank, or there are more of them than positions, or none
+  /// @throws InputException if they have another rank, or `N` is 0 or more than the positions
   public void check(Tensor ids) {
     if (ids.rank() != 2 || ids.dim(1) < 1 || ids.dim(1) > maxTokens)
       throw new InputException("expected tokens [B, 1 to " + maxTokens + "], got " + ids);
   }
 
-  /// @param otherwise what fields mean that are not there, as published configs leave out what they did not change
+  /// @param otherwise values of missing fields, because published configs omit default values
   /// @throws IllegalArgumentException if sizes do not fit together
   public static TextTowerConfig of(JsonFields json, TextTowerConfig otherwise) {
     return new TextTowerConfig(json.integer("vocab_size", otherwise.vocabSize),
@@ -30,7 +30,7 @@ public record TextTowerConfig(int vocabSize, int maxTokens, int depth, EncoderBl
         json.integer("num_hidden_layers", otherwise.depth), EncoderBlock.Sizes.of(json, otherwise.blocks));
   }
 
-  /// The form that [#of] reads.
+  /// The JSON form read by [#of].
   public JsonObject toJson() {
     var json = new JsonObject();
     json.addProperty("vocab_size", vocabSize);

@@ -7,18 +7,18 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// Encoded texts of different lengths, side by side as a model takes them: `[texts, length]` each.
+/// A batch of encoded texts, padded to the same length: `[texts, length]` each.
 ///
-/// @param ids the tokens
-/// @param mask 0 where a token counts, `-∞` where it is padding
-/// @param types 1 for tokens of a pair's second text
+/// @param ids token ids
+/// @param mask 0 for tokens, `-∞` for padding
+/// @param types 1 for tokens of the second text of a pair, else 0
 record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] types) {
-  /// Fills texts up to the longest.
+  /// Pads texts to the length of the longest.
   static TokenBatch padded(List<Encoding> encodings) {
     return filled(encodings, encodings.stream().mapToInt(Encoding::length).max().orElse(0), 0);
   }
 
-  /// Fills texts up to `length` with the token `pad`.
+  /// Pads texts to `length` with the token `pad`.
   static TokenBatch filled(List<Encoding> encodings, int length, int pad) {
     int texts = encodings.size();
     float[] ids = new float[texts * length], mask = new float[ids.length], types = new float[ids.length];
@@ -36,7 +36,7 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
     return new TokenBatch(texts, length, ids, mask, types);
   }
 
-  /// @throws TokenizerException if a text has no tokens, more than `most`, or one that is outside the model's vocabulary
+  /// @throws TokenizerException if a text has no tokens, more than `most`, or one outside the model's vocabulary
   static Encoding check(String text, Encoding encoding, int most, int vocabulary) {
     if (encoding.length() == 0) throw new TokenizerException("text '" + abridged(text) + "': expected at least one token");
     if (encoding.length() > most)
@@ -48,7 +48,7 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
     return encoding;
   }
 
-  /// @param end the token that every text has to hold; -1 for none
+  /// @param end the token that every text must contain; -1 for none
   /// @throws TokenizerException if the text has no such token
   static void requireEnd(String text, Encoding encoding, int end) {
     if (end >= 0 && Arrays.stream(encoding.ids()).noneMatch(id -> id == end))
@@ -61,7 +61,7 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
         : text.substring(0, text.offsetByCodePoints(0, Math.min(37, text.codePointCount(0, text.length())))) + "…";
   }
 
-  /// By the names of a model's inputs.
+  /// The batch as inputs of a model, by name.
   Map<String, OpenModel.Input> inputs() {
     return Map.of(Model.INPUT_IDS, new OpenModel.Input(ids, texts, length), Model.ATTENTION_MASK,
         new OpenModel.Input(mask, texts, length), Bert.TOKEN_TYPE_IDS, new OpenModel.Input(types, texts, length));

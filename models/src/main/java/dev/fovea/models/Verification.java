@@ -16,17 +16,17 @@ import java.util.Map;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// A model beside what another implementation computed: a reference holds inputs as `input.*` and the outputs to reach as
-/// `output.*`, under the names of [Model].
+/// A comparison of a model with another implementation. The reference file contains inputs as `input.*` and expected outputs as
+/// `output.*`, with the names of [Model].
 ///
-/// @param reference stays open while the verification is used
+/// @param reference must stay open while the verification is in use
 public record Verification(Model model, Checkpoint reference) {
   private static final String INPUT = "input.", OUTPUT = "output.";
   private static final String SEGMENTATION = "segmentation", UPSAMPLED_LOGITS = "upsampled_logits";
 
   /// Runs the model on every `input.*` of the reference and compares every `output.*`.
   ///
-  /// @throws CheckpointException if an input is missing, unknown or of a wrong shape, or an output is unknown or of another shape
+  /// @throws CheckpointException if an input is missing, unknown or wrong, or an output is unknown or of another shape
   public List<Comparison> compare(Kernels kernels) {
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
       var size = pictureSize();
@@ -55,7 +55,7 @@ public record Verification(Model model, Checkpoint reference) {
     return all;
   }
 
-  /// The size of the pictures that the reference has maps for, or null where it has none.
+  /// The picture size of the reference's segmentation outputs, or null if there are none.
   private @Nullable Size pictureSize() {
     var map = reference.tensors().get(OUTPUT + SEGMENTATION);
     if (map == null) map = reference.tensors().get(OUTPUT + UPSAMPLED_LOGITS);
@@ -64,10 +64,10 @@ public record Verification(Model model, Checkpoint reference) {
     return new Size(Math.toIntExact(shape.get(0)), Math.toIntExact(shape.get(1)));
   }
 
-  /// The model's inputs, from the `input.*` of the reference.
+  /// The model's inputs from the `input.*` of the reference.
   ///
-  /// @param arena owns them
-  /// @throws CheckpointException if an input is missing or unknown, or holds a token that the model does not know
+  /// @param arena owns the inputs
+  /// @throws CheckpointException if an input is missing or unknown, or contains a token outside the vocabulary or an invalid mask
   public Map<String, Tensor> inputs(Arena arena) {
     var given = Set.copyOf(names(INPUT));
     var known = model instanceof TakesPrompts prompted ? prompted.inputs(given) : model.inputs(1, 0);
@@ -89,7 +89,7 @@ public record Verification(Model model, Checkpoint reference) {
     return inputs;
   }
 
-  /// Checks that each text of `tokens` has the one that ends it.
+  /// Checks that each text of `tokens` tokens contains the token `end`.
   private static void requireEnds(String where, float[] values, int tokens, int end) {
     for (int text = 0; text < values.length; text += tokens) {
       boolean ends = false;
@@ -100,7 +100,7 @@ public record Verification(Model model, Checkpoint reference) {
     }
   }
 
-  /// Checks token numbers, and makes of a mask what is added to scores.
+  /// Checks token ids and masks, and converts masks to terms added to the scores.
   private static void check(String where, ModelInput input, float[] values) {
     for (int i = 0; i < values.length; i++)
       switch (input.kind()) {
@@ -116,7 +116,7 @@ public record Verification(Model model, Checkpoint reference) {
       }
   }
 
-  /// What follows `prefix` in the names of the reference's tensors.
+  /// The names of the reference's tensors with `prefix`, without it.
   private List<String> names(String prefix) {
     return reference.tensors().keySet().stream().filter(name -> name.startsWith(prefix))
         .map(name -> name.substring(prefix.length())).sorted().toList();

@@ -15,12 +15,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/// A model file of pictures and words that says which of any labels fits a picture, without having been trained on them
-/// (Radford et al., 2021, section 3.1).
+/// A zero-shot classifier of pictures with any labels, from the file of an image-text model (Radford et al., 2021, section 3.1).
 ///
-/// It may be shared by any number of threads. Close it when no call is running.
+/// It is thread-safe. Close it when no call is running.
 public final class ZeroShotClassifier implements AutoCloseable {
-  /// What a prompt template has where the label goes.
+  /// The placeholder for the label in a prompt template.
   public static final String PLACE = "{}";
 
   private final OpenModel opened;
@@ -28,7 +27,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
   private final JoinsPicturesAndText model;
   private final Preprocessing preprocessing;
 
-  /// Labels as vectors, for any number of pictures.
+  /// Labels with their vectors, reusable for any number of pictures.
   ///
   /// @param vectors `[labels, D]`
   public record Labels(List<String> names, float[] vectors) {}
@@ -45,35 +44,35 @@ public final class ZeroShotClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no tokenizer
+  /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
   /// @see #open(Path, Residency)
   public static ZeroShotClassifier open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is not a model of pictures and words, or holds no
-  ///     tokenizer, or does not fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
+  ///     memory
   public static ZeroShotClassifier open(Path file, Residency residency) {
     return new ZeroShotClassifier(OpenModel.open(file, residency));
   }
 
-  /// A classifier over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is not a model of pictures and words, or holds no tokenizer
+  /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static ZeroShotClassifier of(Checkpoint checkpoint, Kernels kernels) {
     return new ZeroShotClassifier(OpenModel.of(checkpoint, kernels));
   }
 
-  /// Labels in the model's space. With several templates a label is the mean of its prompts' vectors.
+  /// Embeds labels in the model's common space. The vector of a label is the normalised mean over its prompts.
   ///
-  /// @param templates prompts such as `a photo of {}.`, each with [#PLACE] where the label goes; none for the labels themselves
-  /// @throws TokenizerException if a prompt has more tokens than the model has positions for
-  /// @throws IllegalArgumentException if there are no labels, or a template has no place for them
+  /// @param templates prompts such as `a photo of {}.`, with [#PLACE] for the label; empty to use the labels as prompts
+  /// @throws TokenizerException if a prompt is not valid for [TextEmbedder#embed(String)]
+  /// @throws IllegalArgumentException if there are no labels, or a template has no [#PLACE]
   public Labels embed(List<String> labels, List<String> templates) {
     if (labels.isEmpty()) throw new IllegalArgumentException("labels: expected at least one");
     for (var template : templates)
@@ -90,12 +89,12 @@ public final class ZeroShotClassifier implements AutoCloseable {
     return new Labels(List.copyOf(labels), vectors);
   }
 
-  /// The `top` labels that fit a picture best, best first. Scores are probabilities: with CLIP they are of one label among these
-  /// and add up to 1 over all labels; with SigLIP each label has its own.
+  /// The `top` labels that match a picture best, best first. Scores are probabilities: with CLIP over all labels, with a sum of 1;
+  /// with SigLIP of each label separately.
   ///
-  /// @throws ImageException if the picture is too small or too long, or its preprocessed size is none that the model takes
+  /// @throws ImageException if the picture is too small or too elongated, or the model does not accept its preprocessed size
   /// @throws CancelledException if the thread is interrupted
-  /// @throws CheckpointException if the model file was truncated meanwhile
+  /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the classifier is closed
   public List<Classification> classify(Picture picture, Labels labels, int top, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());

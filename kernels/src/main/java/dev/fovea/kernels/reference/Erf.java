@@ -1,9 +1,9 @@
 package dev.fovea.kernels.reference;
 
-/// The normal distribution's cumulative function in double precision.
+/// The cumulative distribution function of the normal distribution in double precision.
 ///
-/// Near zero by the Taylor series of erf, elsewhere by the continued fraction of erfc, both of which converge to the last
-/// bits of a double (Abramowitz and Stegun, 7.1.5 and 7.1.14). Java has no erf of its own.
+/// Computed near zero by the Taylor series of erf, elsewhere by the continued fraction of erfc; both converge to the last bits of a
+/// double (Abramowitz and Stegun, 7.1.5 and 7.1.14). The JDK has no erf.
 public final class Erf {
   private static final double SERIES_BELOW = 1.5;
   private static final int FRACTION_TERMS = 120;
@@ -14,7 +14,7 @@ public final class Erf {
   public static double normal(double x) {
     double z = Math.abs(x) / Math.sqrt(2);
     if (Double.isNaN(x)) return x;
-    // x² of a float is exact in double, z² is not, and the exponential would multiply its error by z².
+    // For a float, x² is exact in double; z² is not, and the exponential would multiply its error by z².
     double tail = z < SERIES_BELOW ? (1 - series(z)) / 2 : Math.exp(-x * x / 2) * fraction(z) / 2;
     return x < 0 ? tail : 1 - tail;
   }

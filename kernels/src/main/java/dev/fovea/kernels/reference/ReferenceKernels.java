@@ -36,9 +36,9 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
-/// The specification: each operation as its formula reads, summed in double, rounded once.
+/// The specification: a literal translation of each operation's formula, summed in double and rounded once.
 ///
-/// Every other provider is measured against this one. Obvious comes before fast here.
+/// All other providers are tested against this one. Clarity takes precedence over speed.
 public final class ReferenceKernels implements Kernels {
   private final Workers workers;
 
@@ -145,7 +145,7 @@ public final class ReferenceKernels implements Kernels {
         query, key % cols));
   }
 
-  /// What a query takes from each key; nothing where it sees none.
+  /// The weights of a query's keys; all zero if it sees none.
   private static double[] attentionWeights(Matrices q, Matrices k, AttentionMask mask, int o, int i, int query, float scale) {
     var weights = new double[k.rows()];
     int visible = mask.visible(query, q.rows(), k.rows());

@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// The number of the largest of some floats: each lane keeps the best it has seen and where that was.
+/// The index of the largest float of a row. Each lane keeps its largest value and the index of it.
 final class Argmax {
   private static final FloatVector LANE_NUMBERS = lanes();
   private static final float NOWHERE = Float.POSITIVE_INFINITY;

@@ -8,12 +8,12 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorShuffle;
 
-/// Transposes square blocks with one row per lane of a vector (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972).
+/// Transposes square blocks of `LANES` rows (Eklundh, "A Fast Computer Method for Matrix Transposing", 1972).
 final class BlockTranspose {
-  /// Floats from one row to the next. A constant, so that C2 proves the bounds of the loops once.
+  /// Floats from one row to the next. A constant, so that C2 checks the bounds once per loop.
   static final int STRIDE = 64;
 
-  // Lane `i` from lane `i + span` and from lane `i - span`, and the lanes whose numbers have the bit `span`.
+  // Lane `i` from lane `i + span` or `i - span`, and the lanes whose indices have the bit `span`.
   private static final VectorShuffle<Float> DOWN_1 = moved(1), DOWN_2 = moved(2), DOWN_4 = moved(4), DOWN_8 = moved(8),
       UP_1 = moved(-1), UP_2 = moved(-2), UP_4 = moved(-4), UP_8 = moved(-8);
   private static final VectorMask<Float> UPPER_1 = upper(1), UPPER_2 = upper(2), UPPER_4 = upper(4), UPPER_8 = upper(8);

@@ -2,10 +2,10 @@ package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Workers;
 
-/// Cuts rows and ranges into tasks that are large enough to be worth handing to another thread. Each task borrows an array to
-/// work in. What is returned runs all tasks, any number of times, and allocates nothing.
+/// Splits rows and ranges into tasks large enough for a thread. Each task borrows a scratch array. A returned [Runnable] runs all
+/// tasks, any number of times, and allocates nothing.
 record Chunks(Workers workers, ScratchPool scratch) {
-  /// Floats of a task; a multiple of every vector's lanes.
+  /// Floats per task; a multiple of the lanes of every vector.
   private static final int SIZE = 1 << 14;
 
   /// A task with an array to work in.
@@ -26,13 +26,13 @@ record Chunks(Workers workers, ScratchPool scratch) {
     void run(long from, long to, float[] s);
   }
 
-  /// Works on floats `[from, to)`, the first of which has position `at` in its period.
+  /// Works on floats `[from, to)`, the first of them at position `at` of its period.
   @FunctionalInterface
   interface PeriodicRange {
     void run(long from, long to, long at, float[] s);
   }
 
-  /// So many tasks.
+  /// Tasks `0 … count - 1`.
   Runnable tasks(int count, Workers.Task task) {
     return () -> workers.forEach(count, task);
   }

@@ -3,14 +3,14 @@ package dev.fovea.kernels.vector;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// The state of a program's start: cold until C2 has compiled the vector loops.
+/// The start-up state of a program: cold until C2 has compiled the vector loops.
 ///
-/// An uncompiled vector loop allocates an object for each vector and runs a hundred times slower. A scalar loop over arrays is
-/// compiled within some tens of milliseconds, to vector instructions too, and reaches a third to a half of the final speed.
+/// An uncompiled vector loop allocates an object for each vector and runs a hundred times slower. C2 compiles a scalar loop over
+/// arrays within some tens of milliseconds, also to vector instructions, with a third to a half of the final speed.
 /// [ColdStartKernels] chooses between the two.
 final class ColdStart {
-  /// Multiply-accumulates after which a program is expected to go on: a picture through ViT-B takes 18 billion. A measure of
-  /// work, because time says nothing on a machine that is busy with something else.
+  /// Multiply-accumulates after which a program is expected to continue: ViT-B takes 18 billion per picture. A measure of work,
+  /// because elapsed time means little on a busy machine.
   private static final long MANY = 20_000_000_000L;
 
   private static final AtomicLong done = new AtomicLong();
@@ -19,7 +19,7 @@ final class ColdStart {
 
   private ColdStart() {}
 
-  /// Sets whether the vector loops are still to be compiled. A program counts as warm unless this is called.
+  /// Sets whether the vector loops still need compilation. A program is warm by default.
   static void set(boolean isCold) {
     cold = isCold;
   }
@@ -28,7 +28,7 @@ final class ColdStart {
     return cold;
   }
 
-  /// Counts multiply-accumulates of the scalar loops.
+  /// Adds multiply-accumulates of the scalar loops to the count.
   static void count(long multiplyAccumulates) {
     if (done.addAndGet(multiplyAccumulates) > MANY) doneMany.countDown();
   }
@@ -38,12 +38,12 @@ final class ColdStart {
     return done.get();
   }
 
-  /// Waits until it pays to compile the vector loops.
+  /// Waits until compilation of the vector loops is worthwhile.
   static void awaitMany() throws InterruptedException {
     doneMany.await();
   }
 
-  /// Ends that waiting.
+  /// Ends that wait.
   static void hurry() {
     doneMany.countDown();
   }

@@ -5,10 +5,10 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
 import java.util.function.BooleanSupplier;
 
-/// The vector provider of a program that has just started: while the program is cold, scalar loops run the operations that they
-/// know, and vector loops run the others; afterwards vector loops run all.
+/// The vector provider with scalar loops for a cold start: while the program is cold, scalar loops run the operations that they
+/// implement and vector loops the others; afterwards vector loops run all.
 ///
-/// Both compute the same bits, so that a result does not depend on when one takes over from the other.
+/// Both compute identical bits, so a result does not depend on the time of the switch.
 public final class ColdStartKernels implements Kernels {
   private final BooleanSupplier isCold;
   private final VectorKernels vector;

@@ -2,15 +2,15 @@ package dev.fovea.kernels.vector;
 
 import java.util.ArrayDeque;
 
-/// Arrays for the scalar loops. Each column of a matrix is an array of its own, and all are read at the same index: C2 then knows
-/// that no iteration depends on another, and vectorizes the loop.
+/// A pool of arrays for the scalar loops. Each column of a matrix is a separate array, and all are read at the same index, so that
+/// C2 proves the iterations independent and vectorizes the loop.
 final class ColumnPool {
-  /// Floats of a column: rows that one task computes together.
+  /// Floats of a column: the rows of one task.
   static final int LENGTH = 256;
 
   private final ArrayDeque<float[]> idle = new ArrayDeque<>();
 
-  /// `count` columns. The contents are what the last user left.
+  /// Borrows `count` columns with undefined contents.
   synchronized float[][] borrow(int count) {
     var columns = new float[count][];
     for (int i = 0; i < count; i++) {

@@ -7,14 +7,14 @@ import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
-/// Convolutions as products: a group's outputs are its windows times its rows of the weight. [Windows] copies the windows
-/// into the product's tiles, so that they are never all in memory at once.
+/// Convolutions as matrix products: the outputs of a group are its windows times its rows of the weight. [Windows] copies the
+/// windows into the product's tiles, so that they are never all in memory at once.
 final class Convolutions {
   private final MatrixProduct product;
   private final ScratchPool scratch;
   private final boolean vectors;
 
-  /// @param vectors whether windows are copied in vectors
+  /// @param vectors whether to copy windows with vector loops
   Convolutions(MatrixProduct product, ScratchPool scratch, boolean vectors) {
     this.product = product;
     this.scratch = scratch;
@@ -35,7 +35,7 @@ final class Convolutions {
     }
   }
 
-  /// One product for each place of the window, whose rows go to that place of the output windows.
+  /// Runs one product for each position `(dy, dx)` of the window; its rows are the outputs at that position.
   void run(TransposedConvolution o) {
     if (o.out().byteSize() == 0) return;
     var weight = o.weight();
@@ -54,18 +54,18 @@ final class Convolutions {
     return bias == null ? null : bias.asSlice(4L * first, 4L * n);
   }
 
-  /// Whether rows `first … first + n - 1` of a weight lie together, as a weight of the same layout.
+  /// Whether rows `first … first + n - 1` of a weight are contiguous and form a weight of the same layout.
   private static boolean isPart(Weight weight, int first, int n) {
     return weight.layout() == Weight.Layout.ROWS
         || first % Weight.PANEL == 0 && (n % Weight.PANEL == 0 || first + n == weight.n());
   }
 
-  /// Floats of scratch memory that [#rows] needs.
+  /// Floats of scratch memory for [#rows].
   private static long scratch(Weight weight, int first, int n) {
     return isPart(weight, first, n) ? 0 : (long) n * weight.k();
   }
 
-  /// Rows `first … first + n - 1` of a weight: where they lie if they lie together, else copied to `space`.
+  /// Rows `first … first + n - 1` of a weight: a view if they are contiguous, else a copy in `space`.
   private static Weight rows(Weight weight, int first, int n, MemorySegment space) {
     if (first == 0 && n == weight.n()) return weight;
     int k = weight.k();

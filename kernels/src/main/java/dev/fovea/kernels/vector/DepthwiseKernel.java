@@ -15,15 +15,14 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import org.jetbrains.annotations.Nullable;
 
-/// Depthwise convolution, vectorized over the channels, so that no load gathers.
+/// Depthwise convolution, vectorized over the channels, so that all loads are contiguous.
 ///
-/// A window of 3 × 3 with stride 1 computes two rows of outputs at once. The nine weights stay in registers, as do the six sums
-/// that use one column of the map: four loads and two stores serve eighteen products. With so few accesses, C2's bounds checks
-/// hardly matter. A loop over channels that sums four columns of a row at once has 31 accesses and was two to three times as
-/// slow.
+/// For a 3 × 3 window with stride 1, two rows of outputs are computed at once. The nine weights and the six sums that use one
+/// column of the map stay in registers: eighteen products take four loads and two stores. With so few accesses, C2's bounds checks
+/// hardly matter. A loop over channels that sums four columns of a row at once has 31 accesses and was two to three times slower.
 final class DepthwiseKernel {
   private static final Window WALKED = Window.square(3).pad(1);
-  /// The padding above and below a map.
+  /// Zero padding above and below the map.
   private static final MemorySegment ZEROS = Arena.global().allocate(F.vectorByteSize(), 64);
 
   private DepthwiseKernel() {}
@@ -33,7 +32,7 @@ final class DepthwiseKernel {
     return g.batch() * Math.ceilDiv(g.rows(), 2);
   }
 
-  /// One pair of rows, or the last row of a map.
+  /// Computes one pair of rows, or the last row of a map.
   ///
   /// @param room [Elements#ROOM] floats
   static void run(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, Activation activation,
@@ -47,16 +46,16 @@ final class DepthwiseKernel {
     if (activation != Activation.NONE) Elements.activate(activation, out, out, from, from + (end - row) * line, room);
   }
 
-  /// Computes rows `row` and `row + 1` for all channels that fill whole vectors. A map's single last row is written twice, the
-  /// second time with the result.
+  /// Computes rows `row` and `row + 1` for all channels in whole vectors. A single last row of a map is written twice, the second
+  /// time with the result.
   ///
-  /// @return the number of channels that were computed
+  /// @return number of computed channels
   private static int walk(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, MemorySegment out,
       int batch, int row) {
     Simd.expectPlain(out);
     int cols = g.width(), height = g.height(), channels = g.channels(), c = 0;
     long next = 4L * channels, line = next * cols, middle = 4 * g.index(batch, row, 0, 0), second = row + 1 < height ? line : 0;
-    // Four rows of the map; those that do not exist are the same zeros again and again.
+    // Four rows of the map; rows in the padding read the same zeros repeatedly.
     MemorySegment x0 = row > 0 ? x : ZEROS, x2 = row + 1 < height ? x : ZEROS, x3 = row + 2 < height ? x : ZEROS;
     long next0 = row > 0 ? next : 0, next2 = row + 1 < height ? next : 0, next3 = row + 2 < height ? next : 0;
     for (; c + LANES <= channels; c += LANES) {
@@ -73,7 +72,7 @@ final class DepthwiseKernel {
       FloatVector w7 = FloatVector.fromMemorySegment(F, weight, q + 7 * next, ORDER);
       FloatVector w8 = FloatVector.fromMemorySegment(F, weight, q + 8 * next, ORDER);
       FloatVector start = bias == null ? FloatVector.zero(F) : FloatVector.fromMemorySegment(F, bias, q, ORDER);
-      // Sums of the first row, a, and of the second, b, for the columns to the left, here and to the right.
+      // Sums of the first row, a, and of the second, b, for the left, the current and the right column.
       FloatVector a0 = start, a1 = start, b0 = start, b1 = start;
       long to = at;
       for (int col = 0; col < cols; col++, p0 += next0, p1 += next, p2 += next2, p3 += next3) {
@@ -100,7 +99,7 @@ final class DepthwiseKernel {
     return c;
   }
 
-  /// One output of any window, from channel `c` on: the sum over the samples that exist.
+  /// Computes one output of any window, from channel `c` on, as the sum over the samples inside the map.
   private static void one(MemorySegment x, Convolution g, MemorySegment weight, @Nullable MemorySegment bias, MemorySegment out,
       int batch, int row, int col, int c) {
     int top = row * g.window().strideY() - g.window().padY(), left = col * g.window().strideX() - g.window().padX();

@@ -11,12 +11,12 @@ import jdk.incubator.vector.FloatVector;
 
 /// Element-wise operations on a range of floats.
 ///
-/// An activation works on a tile of a product as well, and so on an array; others are copied there and back, a block that stays in
-/// the first-level cache. Its arithmetic rounds up to whole vectors; what it makes of the array's rest goes nowhere.
+/// Activations work on arrays, because they also serve the tiles of products; buffers are copied to an array and back in blocks
+/// that stay in the first-level cache. The arithmetic covers whole vectors; results past the range are discarded.
 final class Elements {
   /// Floats of a block.
   private static final int BLOCK = 2048;
-  /// Floats of the array in which the operations, and those of [ScalarElements], work.
+  /// Floats of the scratch array of these operations and those of [ScalarElements].
   static final int ROOM = 2 * BLOCK;
 
   private Elements() {}
@@ -65,14 +65,14 @@ final class Elements {
     for (; i < to; i++) Simd.put(out, i, Simd.at(x, i) * factor);
   }
 
-  /// Multiplies `[from, to)`, and the rest of the last vector.
+  /// Multiplies `[from, to)`, up to a whole vector.
   static void scale(float[] s, int from, int to, float factor) {
     for (int i = from; i < to; i += LANES) FloatVector.fromArray(F, s, i).mul(factor).intoArray(s, i);
   }
 
-  /// Applies an activation in place to `[from, to)`, and to the rest of the last vector.
+  /// Applies an activation in place to `[from, to)`, up to a whole vector.
   ///
-  /// No vector leaves the loop of an activation, so that it is as fast whichever others have been used ([VectorMath]).
+  /// Each loop passes no vector to a method, so its speed does not depend on which other activations have run ([VectorMath]).
   static void activate(Activation activation, float[] s, int from, int to) {
     switch (activation) {
       case NONE -> { }

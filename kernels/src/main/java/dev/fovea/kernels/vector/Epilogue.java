@@ -14,12 +14,12 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.jetbrains.annotations.Nullable;
 
-/// What happens to a tile of sums while it is still in the first-level cache: bias, activation, residual, and the way out.
+/// The steps on a tile of sums while it is in the first-level cache: bias, activation, residual, and the copy to the output.
 ///
-/// @param out rows begin where `rows` says, and so do the residual's
+/// @param rows position of each row in `out` and in `residual`
 record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable MemorySegment residual, MemorySegment out,
     OutRows rows) {
-  /// Floats that the bias of a panel takes, and as many zeros after it.
+  /// Floats of a tile's bias, followed by as many zeros.
   static final int BIAS = 2 * WIDTH;
 
   /// Copies the bias of columns `[col, col + cols)` to `to`, and zeros up to [#BIAS] floats.
@@ -28,9 +28,9 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
     if (bias != null) MemorySegment.copy(bias, Simd.FLOAT, 4L * col, to, at, cols);
   }
 
-  /// Finishes the tile at `from` of `s`, and writes the columns `[col, col + cols)` of rows `row … row + count - 1`.
+  /// Finishes the tile at `from` of `s` and writes columns `[col, col + cols)` of rows `row … row + count - 1`.
   ///
-  /// @param b where [#bias] has put the bias in `bias`
+  /// @param b position in `bias` of the floats set by [#bias]
   void finish(float[] s, int from, float[] bias, int b, int row, int count, int col, int cols) {
     if (activation != Activation.NONE) {
       activate(s, from, bias, b, count);
@@ -52,7 +52,7 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
     Elements.activate(activation, s, from, from + count * WIDTH);
   }
 
-  /// `out = s + bias + residual`, a row of the tile.
+  /// `out = s + bias + residual` for one row of the tile.
   private void write(float[] s, int from, float[] bias, int b, long to) {
     Simd.expectPlain(out);
     long at = 4 * to, next = at + 4 * LANES;

@@ -5,9 +5,9 @@ import static dev.fovea.kernels.vector.Simd.all;
 
 import jdk.incubator.vector.FloatVector;
 
-/// The machine's best: a loop of nothing but fused multiply-adds, in enough chains to hide their latency.
+/// The peak speed of the machine: a loop of only fused multiply-adds, in enough chains to hide their latency.
 public final class FmaPeak {
-  /// Steps of a run, which takes less than a scheduler's time slice, so that a busy machine leaves some runs undisturbed.
+  /// Steps of a run. It takes less than a scheduler's time slice, so that some runs are undisturbed on a busy machine.
   private static final int STEPS = 200_000, CHAINS = 12, RUNS = 10;
 
   /// Keeps the result alive.
@@ -15,7 +15,8 @@ public final class FmaPeak {
 
   private FmaPeak() {}
 
-  /// The best run of some rounds of some milliseconds, in GFLOP/s. The first few rounds ever end before C2 has compiled the loop.
+  /// The speed of the best run in `rounds` rounds of some milliseconds, in GFLOP/s. The first few rounds of a program precede C2's
+  /// compilation of the loop.
   public static double gflops(int rounds) {
     double best = 0;
     for (int i = 0; i < RUNS * rounds; i++) {

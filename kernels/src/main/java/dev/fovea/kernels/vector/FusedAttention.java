@@ -13,14 +13,14 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 
-/// Attention without the `N × N` matrix of scores: a tile of queries runs through the keys block by block, and earlier sums are
-/// rescaled when a later block holds a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax",
-/// 2018; Dao et al., "FlashAttention", 2022).
+/// Attention without the `N × N` score matrix: a tile of queries processes the keys block by block, and earlier sums are rescaled
+/// when a later block has a larger score (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al.,
+/// "FlashAttention", 2022).
 ///
-/// Keys and values of a few heads at a time are copied into panels, which stay in the cache while those heads' queries use them.
-/// The order of the blocks does not depend on the number of threads.
+/// Keys and values of a few heads at a time are copied into panels, which stay in the cache while the queries of these heads use
+/// them. The order of the blocks does not depend on the number of threads.
 final class FusedAttention {
-  /// Tiles of queries that one task takes through the keys, so that a block of keys is read from the second-level cache.
+  /// Tiles of queries per task, so that most reads of a block of keys hit the second-level cache.
   private static final int TILES = Math.ceilDiv(56, MicroKernel.MAX_ROWS);
 
   private final Workers workers;
@@ -31,12 +31,12 @@ final class FusedAttention {
     this.scratch = scratch;
   }
 
-  /// The attention, to be run any number of times by one thread at a time. A run allocates nothing.
+  /// The attention as a step that runs any number of times, by one thread at a time. A run allocates nothing.
   Runnable bind(Attention op) {
     return new Step(op);
   }
 
-  /// One attention. Where the mask has a length, the layout of the panels is that of all keys, and a run fills and reads the first.
+  /// One attention. If the mask has a length, the panels are laid out for all keys, and a run uses only the keys present.
   private final class Step implements Runnable {
     private final Matrices q, k, kt, v, to;
     private final AttentionMask mask, mine;
@@ -46,7 +46,7 @@ final class FusedAttention {
     private final int heads, groups, headsAtOnce;
     private final Workers.Task pack = this::pack, attend = this::attend;
     private final ArrayDeque<QueryTiles> idle = new ArrayDeque<>();
-    /// Of a run: its keys, the first of the heads that are computed together, and their panels.
+    /// State of a run: the number of keys, the first head of the current group, and the group's panels.
     private int keys, firstHead;
     private MemorySegment panels;
 
@@ -82,7 +82,7 @@ final class FusedAttention {
       }
     }
 
-    /// Copies the keys or the values of a head into panels.
+    /// Copies the keys or values of one head into panels.
     private void pack(int task) {
       int head = firstHead + task / 2, o = head / q.inner(), i = head % q.inner();
       long at = task / 2 * layout.size();
@@ -92,7 +92,7 @@ final class FusedAttention {
       }
     }
 
-    /// Some tiles of queries of a head.
+    /// Computes some tiles of queries of one head.
     private void attend(int task) {
       int head = firstHead + task / groups;
       var tiles = borrowTiles();
@@ -120,7 +120,7 @@ final class FusedAttention {
     }
   }
 
-  /// Computes the scores as a product, then applies the mask and the softmax row by row.
+  /// Computes the scores as a matrix product, then applies mask and softmax row by row.
   void maps(AttentionMaps op, Product product) {
     Matrices q = op.q(), k = op.k();
     var mask = op.mask();
@@ -158,35 +158,35 @@ final class FusedAttention {
     }
   }
 
-  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns: the transposed keys, then the values. Each
-  /// head's panels begin at a position `at`.
+  /// The layout of one head's keys and values in panels of [Weight#PANEL] columns: the transposed keys, then the values. The panels
+  /// of a head start at position `at`.
   ///
   /// @param keys number of keys
-  /// @param depth steps of a score
-  /// @param outCols numbers of a value
+  /// @param depth steps of a score: the size of a key
+  /// @param outCols size of a value
   record HeadPanels(int keys, StepCut depth, int outCols) {
-    /// Floats that the panels take.
+    /// Floats of the panels.
     long size() {
       return Panels.size(keys, depth.steps()) + Panels.size(outCols, keys);
     }
 
-    /// Where the keys from `key` on lie, up to the panel's last, from step `step` on.
+    /// Position of step `step` of key `key`.
     long keys(long at, int key, int step) {
       return at + Panels.position(key, depth.steps()) + (long) step * Weight.PANEL;
     }
 
-    /// Where the values' columns from `col` on lie, up to the panel's last, from key `key` on.
+    /// Position of column `col` of the value of key `key`.
     long values(long at, int col, int key) {
       return at + Panels.size(keys, depth.steps()) + Panels.position(col, keys) + (long) key * Weight.PANEL;
     }
 
-    /// Fills in the first `count` keys.
+    /// Fills the panels with the first `count` keys.
     void fillKeys(Matrices transposed, int o, int i, int count, MemorySegment panels, long at, float[] room) {
       for (int key = 0; key < count; key += WIDTH)
         Panels.fill(transposed, transposed.rows(), o, i, key, panels, keys(at, key, 0), keys(at, key + LANES, 0), room);
     }
 
-    /// Fills in the first `count` values.
+    /// Fills the panels with the first `count` values.
     void fillValues(Matrices v, int o, int i, int count, MemorySegment panels, long at, float[] room) {
       for (int col = 0; col < outCols; col += WIDTH)
         Panels.fill(v, count, o, i, col, panels, values(at, col, 0), values(at, col + LANES, 0), room);

@@ -9,40 +9,38 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
-/// The innermost loop of every product: `rows × 2` vectors of sums, each in a local variable, so that C2 keeps each in a
-/// register.
+/// The innermost loop of every product: `rows × 2` vectors of sums, each in a local variable, so that C2 keeps them in registers.
 ///
 /// A step reads two vectors of `w` and one float of each row of `x`. Fourteen rows need 28 sums, 2 vectors of `w` and one
-/// broadcast: 31 of the 32 registers of AVX-512 and NEON. Of AVX2's 16, five rows need 13; six would need 15, but C2 then spills
-/// (`benchmarks/NOTES.md`). Beside the kernel of fourteen rows there is one of thirteen, so that any number of rows can be cut
-/// without a thin rest: 197 = 2 × 14 + 13 × 13.
+/// broadcast: 31 of the 32 registers of AVX-512 and NEON. Five rows need 13 of AVX2's 16; six would need 15, but then C2 spills
+/// (`benchmarks/NOTES.md`). A kernel of thirteen rows complements the one of fourteen, so that rows divide into tiles without a
+/// thin remainder: 197 = 2 × 14 + 13 × 13.
 ///
-/// Ten multiply-adds are soon done, so that counting, checking bounds and touching what comes next took longer than they:
-/// five rows go four steps a round, which at 256 bit is a third faster. The form of that loop matters. With
-/// `i + 4 <= steps` C2 leaves a check of bounds before each step, and its schedule stays within the step; with a limit
-/// computed before the loop it removes the checks, draws the loads of all four steps together, and spills.
+/// With five rows, a step is only ten multiply-adds, and loop counting, bounds checks and prefetch took longer than they. So this
+/// kernel unrolls four steps, which is a third faster at 256 bit. The form of the loop matters. With `i + 4 <= steps`, C2 leaves a
+/// bounds check before each step and schedules within the step; with a limit computed before the loop, it removes the checks,
+/// moves the loads of all four steps together, and spills.
 ///
-/// The rows of `x` lie [#STRIDE] floats apart. That this is a constant matters: one register then addresses all of them,
-/// and C2 proves the bounds once for the loop. Measured at 512 bit against the machine's FMA peak (`benchmarks/NOTES.md`):
-/// constant stride 99 %, `x` interleaved as in GotoBLAS 97 %, stride in a variable 52 %.
+/// The rows of `x` lie [#STRIDE] floats apart. This must be a constant: one register then addresses all rows, and C2 checks the
+/// bounds once for the loop. Measured at 512 bit against the machine's FMA peak (`benchmarks/NOTES.md`): constant stride 99 %, `x`
+/// interleaved as in GotoBLAS 97 %, stride in a variable 52 %.
 ///
-/// There is not one helper method in the loops, and that matters most: beyond 18,000 nodes C2 inlines nothing but the
-/// JDK's own methods, whose annotation forces it to, and a kernel of 14 rows is beyond. A vector that is handed to a method
-/// which was not inlined is boxed, at a fortieth of the speed. For the same reason `x` and the sums lie in arrays on the
-/// heap, whose accesses are small, and only `w` in native memory.
+/// Most important, the loops call no helper methods: beyond 18,000 nodes, which a kernel of 14 rows exceeds, C2 inlines only the
+/// JDK's own methods annotated for forced inlining. A vector passed to a method that is not inlined is boxed, at a fortieth of the
+/// speed. For the same reason `x` and the sums are heap arrays, whose accesses need few nodes; only `w` is in native memory.
 final class MicroKernel {
-  /// Floats from one row of `x` to the next. No power of two, so that rows do not compete for the same cache sets.
+  /// Floats from one row of `x` to the next. Not a power of two, so that rows do not compete for the same cache sets.
   static final int STRIDE = 528;
-  /// Steps that fit in a row of `x`; longer products are cut. Partial sums this short also keep rounding errors small.
+  /// Most steps in a row of `x`; longer products are split. Short partial sums also keep rounding errors small.
   static final int MAX_STEPS = 512;
   /// Columns of a tile.
   static final int WIDTH = 2 * LANES;
-  /// Rows of the largest tile: what the registers hold. Vectors of 128 bit are taken for NEON's, of 256 bit for AVX2's.
+  /// Rows of the largest tile that fits in registers. Vectors of 128 bit are assumed to be NEON's, of 256 bit AVX2's.
   static final int MAX_ROWS = LANES == 8 ? 5 : 14;
 
-  /// Bytes from a step to the next.
+  /// Bytes from one step to the next.
   private static final long STEP = 4L * Weight.PANEL;
-  /// Whether both vectors of a step always lie side by side, [#SECOND] bytes apart.
+  /// Whether both vectors of a step are always adjacent, [#SECOND] bytes apart.
   private static final boolean IN_ONE_PANEL = WIDTH <= Weight.PANEL;
   private static final long SECOND = IN_ONE_PANEL ? 4L * LANES : 0;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
@@ -56,16 +54,16 @@ final class MicroKernel {
 
   /// `out = x · w`, or `out += x · w`.
   ///
-  /// Positions count floats, that of `fetch0` bytes. Step `i` reads `WIDTH` columns of `w`, which lies in panels: a vector at
-  /// `w0 + i · PANEL` and one at `w1 + i · PANEL`. Where a panel holds both, `w1` is `w0 + LANES`.
+  /// Positions count floats, except the bytes of `fetch0`. Step `i` reads `WIDTH` columns of `w`, which is in panels: a vector at
+  /// `w0 + i · PANEL` and one at `w1 + i · PANEL`. If a panel contains both, `w1` is `w0 + LANES`.
   ///
   /// @param height rows of the tile: 14, 13, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
-  /// @param add whether to add to what `out` holds
-  /// @param fetch0 step `i`, or one in four, also touches the bytes of `w` at `fetch0 + i · fetchStep`, so that the processor
-  ///     fetches them meanwhile. Of `w`, for with memory of two kinds, one of them mapped, the loop was slower by a third
-  /// @return a number made of the bytes touched, for nobody: without it C2 would not touch them
+  /// @param add whether to add to the contents of `out`
+  /// @param fetch0 prefetch position: every step `i`, or one in four, also reads the bytes of `w` at `fetch0 + i · fetchStep`. They
+  ///     belong to `w`, because the loop was a third slower with two kinds of memory, one of them mapped
+  /// @return the sum of the prefetched numbers, so that C2 keeps the reads
   static int run(int height, float[] x, int x0, MemorySegment w, long w0, long w1, int steps,
       float[] out, int out0, int outStride, boolean add, long fetch0, long fetchStep) {
     long wa = w0 * 4, wb = w1 * 4;
@@ -79,8 +77,8 @@ final class MicroKernel {
     };
   }
 
-  /// The same with the first vector of each step alone, for a tile's last columns. The second vector of each row of `out` is
-  /// left as it is, or is written with what means nothing; so is row 13 of a tile of thirteen rows.
+  /// The same with only the first vector of each step, for the last columns of a tile. The second vector of each row of `out`, and
+  /// the fourteenth row for a tile of thirteen rows, are unchanged or undefined.
   static void runFirst(int height, float[] x, int x0, MemorySegment w, long w0, int steps, float[] out, int out0, int outStride,
       boolean add) {
     if (height >= 13) rows14First(x, x0, w, w0 * 4, steps, out, out0, outStride, add);

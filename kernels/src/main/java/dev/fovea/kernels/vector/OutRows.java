@@ -1,6 +1,6 @@
 package dev.fovea.kernels.vector;
 
-/// Where the rows of a product go.
+/// The positions of a product's rows in its output.
 @FunctionalInterface
 interface OutRows {
   /// Position of row `row`, in floats.

@@ -13,18 +13,17 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
-/// Puts columns of a right operand side by side, in panels `[K][16]`, as [MicroKernel] reads them; columns that do not exist
-/// become zeros.
+/// Packs columns of a right operand into panels `[K][16]` for [MicroKernel]; missing columns become zeros.
 final class Panels {
-  /// Floats of room for a transposition.
+  /// Floats of scratch for a transposition.
   static final int ROOM = WIDTH * BlockTranspose.STRIDE;
-  /// Columns that are whole tiles and whole panels.
+  /// The smallest number of columns that is a multiple of tiles and panels.
   private static final int WHOLE = Math.max(WIDTH, Weight.PANEL);
 
   private Panels() {}
 
-  /// Columns of a right operand, ready for [MicroKernel]: in step `i` a vector at float `first + i · PANEL` and one at
-  /// `second + i · PANEL`. Each scratch has one that is used again and again, so that a product allocates none.
+  /// The columns of a tile of a right operand: in step `i`, a vector at float `first + i · PANEL` and one at `second + i · PANEL`.
+  /// Each scratch reuses one such object, so that a product allocates none.
   static final class Panel {
     private MemorySegment segment = MemorySegment.NULL;
     private long first, second;
@@ -49,29 +48,29 @@ final class Panels {
     }
   }
 
-  /// Floats that panels of `cols` columns take, tiles of [MicroKernel#WIDTH] columns without a gap.
+  /// Floats of panels of `cols` columns, including the padding to whole tiles.
   static long size(int cols, int steps) {
     return (long) Math.ceilDiv(cols, WHOLE) * WHOLE * steps;
   }
 
-  /// Where column `col` begins in panels of `steps` steps.
+  /// Position of column `col` in panels of `steps` steps, in floats.
   static long position(int col, int steps) {
     return ((long) col / Weight.PANEL * steps) * Weight.PANEL + col % Weight.PANEL;
   }
 
-  /// Floats of scratch memory that [#of] needs for `steps` steps.
+  /// Floats of scratch memory of [#of] for `steps` steps.
   static long scratch(WeightFormat format, int steps) {
     return 2L * format.blocks(steps) * format.blockLength() * Math.max(WIDTH, 2 * Weight.PANEL);
   }
 
-  /// Steps `k0 … k1 - 1` of columns `col … col + WIDTH - 1` of `weightᵀ`: where they lie, if that is float32 in panels in
-  /// plain memory; else in `scratch`.
+  /// Steps `k0 … k1 - 1` of columns `col … col + WIDTH - 1` of `weightᵀ`: in place if the weight is float32 in panels in plain
+  /// memory, else a copy in `space`.
   ///
-  /// What lies in a mapped file is copied before a vector touches it. Another program may truncate the file; HotSpot turns
-  /// the fault of a copy into an exception, and that of a vector load into a crash.
+  /// Data of a mapped file is copied before a vector reads it. Another program may truncate the file; HotSpot turns the fault of a
+  /// copy into an exception, and that of a vector load into a crash.
   ///
-  /// @param k0 where a block of the weight's format begins
-  /// @return the scratch's own panel
+  /// @param k0 start of a block of the weight's format
+  /// @return the panel object of `space`
   static Panel of(Weight weight, int col, int k0, int k1, ScratchPool.Scratch space) {
     var scratch = space.segment();
     var panel = space.panel();
@@ -104,7 +103,7 @@ final class Panels {
     return panel.set(source, first / Float.BYTES + inPanel, second / Float.BYTES + inPanel + beside);
   }
 
-  /// Transposes rows of a weight that nobody has packed before.
+  /// Packs a weight in row layout.
   private static void pack(Weight weight, int col, int k0, int steps, MemorySegment panel) {
     int cols = Math.min(WIDTH, weight.n() - col);
     for (int c = 0; c < WIDTH; c++)
@@ -112,10 +111,10 @@ final class Panels {
         Simd.put(panel, position(c, steps) + (long) k * Weight.PANEL, c < cols ? weight.get(col + c, k0 + k) : 0);
   }
 
-  /// Columns `col … col + WIDTH - 1` of the first `rows` rows of matrix `(o, i)`: the first vector of them in panels at float
-  /// `first`, the second at `second`.
+  /// Packs columns `col … col + WIDTH - 1` of the first `rows` rows of matrix `(o, i)`: their first vector to float `first` of
+  /// `panels`, their second to `second`.
   ///
-  /// @param room [#ROOM] floats for what has to be transposed
+  /// @param room [#ROOM] floats for a transposition
   static void fill(Matrices m, int rows, int o, int i, int col, MemorySegment panels, long first, long second, float[] room) {
     int cols = Math.min(WIDTH, m.cols() - col);
     if (m.colStride() == 1 && cols == WIDTH) copy(m, rows, o, i, col, panels, first, second);
@@ -139,7 +138,7 @@ final class Panels {
     }
   }
 
-  /// The same where only `cols` columns are left.
+  /// The same with only `cols` columns left.
   private static void copyFirst(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first,
       long second) {
     VectorMask<Float> some = Simd.first(Math.min(cols, LANES)), more = Simd.first(Math.max(0, cols - LANES));
@@ -150,8 +149,8 @@ final class Panels {
     }
   }
 
-  /// Columns that lie in one piece each: some steps of all of them are copied to rows a constant distance apart, so that C2
-  /// proves the bounds of the transposition's loops once.
+  /// Packs columns that are each contiguous: some steps of all of them are copied to rows with a constant stride, so that C2 checks
+  /// the bounds once per loop of the transposition.
   private static void transpose(Matrices m, int rows, int o, int i, int col, int cols, MemorySegment panels, long first,
       long second, float[] room) {
     var x = m.segment();
@@ -171,13 +170,13 @@ final class Panels {
     }
   }
 
-  /// Columns from `from` of `room` on, a vector of them, to `to`; what `room` holds is spoilt.
+  /// Transposes one vector of columns at `from` of `room` and writes it to `to`; overwrites `room`.
   private static void transposed(float[] room, int from, int steps, MemorySegment panels, long to) {
     Simd.expectPlain(panels);
     for (int k = 0; k < steps; k += LANES) {
       BlockTranspose.transpose(room, from + k);
       long at = 4 * (to + (long) k * Weight.PANEL);
-      // A loop of sixteen rounds: without a constant number of them C2 makes three loops of it, which costs more than they do.
+      // The constant trip count keeps this a single loop; C2 splits others into three, which costs more than the iterations.
       if (k + LANES <= steps)
         for (int j = 0; j < LANES; j++)
           FloatVector.fromArray(F, room, from + k + j * BlockTranspose.STRIDE)

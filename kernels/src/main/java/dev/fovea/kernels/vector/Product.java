@@ -12,15 +12,15 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import org.jetbrains.annotations.Nullable;
 
-/// Matrix products, cut for the caches as Goto and van de Geijn do ("Anatomy of High-Performance Matrix Multiplication",
-/// 2008): rows of the left operand are copied into tiles, columns of the right one lie in panels, and [MicroKernel]
-/// multiplies one by the other.
+/// Matrix products, blocked for the caches (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008):
+/// rows of the left operand are copied into tiles, columns of the right operand are in panels, and [MicroKernel] multiplies a
+/// tile by a panel.
 ///
-/// A task owns one panel of columns for a block of rows and sums each of its tiles from the first step to the last, so
-/// that the order of additions never depends on the number of threads.
+/// A task computes one panel of columns for a block of rows and sums each tile from the first step to the last, so that the order
+/// of additions does not depend on the number of threads.
 final class Product implements MatrixProduct {
   private static final int TILE = MAX_ROWS * WIDTH;
-  /// Bytes of the left operand that a block of rows may hold, so that it stays in the second-level cache beside panels.
+  /// Most bytes of a block of rows of the left operand, so that it stays in the second-level cache beside panels.
   private static final long BLOCK_BYTES = CacheSizes.bytes(2) * 3 / 4;
 
   private final Workers workers;
@@ -39,7 +39,7 @@ final class Product implements MatrixProduct {
     bind(x, m, weight, bias, activation, residual, out, rows).run();
   }
 
-  /// The same, to be run any number of times by one thread at a time. With few rows that allocates nothing.
+  /// The same as a step that runs any number of times, by one thread at a time. With few rows, a run allocates nothing.
   Runnable bind(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
@@ -50,11 +50,11 @@ final class Product implements MatrixProduct {
   private void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
     var cut = RowCut.of(m);
     var steps = StepCut.of(weight);
-    // A long product is summed piece by piece for all tiles, so that a panel's piece is read once; a short one at once.
+    // A long product is summed piece by piece for all tiles, so that each piece of a panel is read once; a short one in one go.
     int together = steps.count() <= 2 ? steps.count() : 1, rounds = steps.count() / together;
     int panels = Math.ceilDiv(weight.n(), WIDTH);
     int tilesInBlock = tilesInBlock(cut.count(), together * steps.length(0));
-    // As many blocks at once as keep every thread busy.
+    // Enough blocks at once to keep every thread busy.
     int tilesAtOnce = tilesInBlock * Math.ceilDiv(4 * workers.threads(), panels);
     var first = new Part(cut, steps, 0, Math.min(tilesAtOnce, cut.count()), tilesInBlock, 0, together);
     int kept = rounds == 1 ? 0 : Math.multiplyExact(first.tiles() * panels, TILE);
@@ -69,16 +69,16 @@ final class Product implements MatrixProduct {
     }
   }
 
-  /// Blocks are as equal as can be.
+  /// Tiles per block, so that blocks have nearly equal size.
   private static int tilesInBlock(int tiles, int steps) {
     int most = Math.clamp(BLOCK_BYTES / (4L * MAX_ROWS * Math.max(1, steps)), 1, Math.max(1, tiles));
     return Math.ceilDiv(tiles, Math.ceilDiv(Math.max(1, tiles), most));
   }
 
-  /// What is done between two barriers: some tiles, and some pieces of their steps.
+  /// The work between two barriers: a range of tiles and a range of pieces of their steps.
   ///
-  /// @param from the first tile
-  /// @param piece the first piece
+  /// @param from index of the first tile
+  /// @param piece index of the first piece
   private record Part(RowCut cut, StepCut steps, int from, int tiles, int tilesInBlock, int piece, int pieces) {
     int blocks() {
       return Math.ceilDiv(tiles, tilesInBlock);
@@ -88,7 +88,7 @@ final class Product implements MatrixProduct {
       return Math.multiplyExact(tiles, pieces * RowTiles.BLOCK);
     }
 
-    /// Where tile `t` of the part holds piece `piece` of the steps.
+    /// Position of piece `piece` of tile `t` of the part, in floats.
     int position(int t, int piece) {
       return (t * pieces + piece - this.piece) * RowTiles.BLOCK;
     }
@@ -104,7 +104,7 @@ final class Product implements MatrixProduct {
     }
   }
 
-  /// One panel of columns for one block of rows.
+  /// Computes one panel of columns for one block of rows.
   private void columns(Part part, int block, int panelIndex, float[] tiles, float[] sums, Weight weight, Epilogue epilogue) {
     int col = panelIndex * WIDTH, cols = Math.min(WIDTH, weight.n() - col), panels = Math.ceilDiv(weight.n(), WIDTH);
     int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);

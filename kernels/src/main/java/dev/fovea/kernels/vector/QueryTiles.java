@@ -15,16 +15,15 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// Some tiles of queries of one head, with what each has summed so far.
+/// Tiles of queries of one head, with their running sums.
 ///
-/// All in one array: the scores of one tile, then for each tile its queries, then for each its output rows, then for each
-/// its rows' running maxima, then for one tile by what its rows are rescaled, and a vector of running sums a row, whose lanes
-/// are added at the very end; where keys lie in a grid, last for each row what the mask adds for the grid's columns and rows.
-/// The scores of a tile are written in the very form that [MicroKernel] reads, so that
-/// they multiply the values where they lie.
+/// All data is in one array: the scores of one tile; the queries of each tile; the output rows of each tile; the running maxima of
+/// each tile's rows; the rescaling factors of one tile's rows; a vector of running sums for each row, whose lanes are added at the
+/// very end; and with a grid bias, its numbers for each row's grid columns and grid rows. The scores of a tile have the row format
+/// of [MicroKernel], so that they are multiplied by the values in place.
 final class QueryTiles {
   private static final int SCORES = MAX_ROWS * STRIDE;
-  /// Keys in a block: what a row of scores can hold, for each block costs the rescaling of what was summed before.
+  /// Keys in a block: as many as fit in a row of scores, because each block costs a rescaling of the earlier sums.
   static final int BLOCK = MicroKernel.MAX_STEPS;
 
   private final int room;
@@ -41,7 +40,7 @@ final class QueryTiles {
   private MemorySegment panels;
   private long at;
 
-  /// @param room the most tiles at once
+  /// @param room most tiles at once
   QueryTiles(int room, RowCut rows, FusedAttention.HeadPanels head, AttentionMask mask) {
     this.room = room;
     this.rows = rows;
@@ -50,11 +49,11 @@ final class QueryTiles {
     outStride = Math.ceilDiv(head.outCols(), WIDTH) * WIDTH;
   }
 
-  /// Begins with other tiles.
+  /// Starts work on other tiles.
   ///
   /// @param s [#size] floats
-  /// @param firstTile the first tile of the rows
-  /// @param keys how many of the head's keys are there
+  /// @param firstTile index of the first tile of the rows
+  /// @param keys number of keys present
   /// @param panels the head's keys and values, from float `at` on
   void begin(float[] s, int firstTile, int o, int i, int keys, MemorySegment panels, long at) {
     this.s = s;
@@ -72,12 +71,12 @@ final class QueryTiles {
     return SCORES * (1 + room * head.depth().count()) + room * MAX_ROWS * (outStride + 1 + LANES + gridSize(mask)) + MAX_ROWS;
   }
 
-  /// Floats of one row's columns, a vector more than there are, and rows of the grid.
+  /// Floats of the grid bias of one row: its columns, one vector of padding, and its rows.
   private static int gridSize(AttentionMask mask) {
     return mask.grid() == null ? 0 : mask.grid().cols().cols() + LANES + mask.grid().rows().cols();
   }
 
-  /// Where the grid's columns of row `r` of a tile lie, and a vector behind them its rows.
+  /// Position of the grid columns of row `r` of a tile; its grid rows follow after a vector of padding.
   private int grid(int tile, int r) {
     return sums(room) + (tile * MAX_ROWS + r) * gridSize(mask);
   }
@@ -90,17 +89,17 @@ final class QueryTiles {
     return queries(room, 0) + tile * MAX_ROWS * outStride;
   }
 
-  /// Where the maxima of a tile's rows lie.
+  /// Position of the maxima of a tile's rows.
   private int maxima(int tile) {
     return output(room) + tile * MAX_ROWS;
   }
 
-  /// Where the sums of a tile's rows lie, a vector each.
+  /// Position of the sums of a tile's rows, one vector each.
   private int sums(int tile) {
     return maxima(room + 1) + tile * MAX_ROWS * LANES;
   }
 
-  /// Copies the queries, scaled, and forgets what was summed.
+  /// Copies the scaled queries and resets the sums.
   void load(Matrices q, float scale) {
     for (int t = 0; t < tiles; t++) {
       int count = rows.rows(firstTile + t);
@@ -140,7 +139,7 @@ final class QueryTiles {
     }
   }
 
-  /// `q · kᵀ` for the keys `key … key + count - 1`, and `-∞` up to the next whole vector.
+  /// Computes `q · kᵀ` for keys `key … key + count - 1`, padded with `-∞` to a whole vector.
   private void scores(int tile, int key, int count) {
     int rows = this.rows.rows(firstTile + tile);
     for (int c = 0; c < count; c += WIDTH)
@@ -156,7 +155,7 @@ final class QueryTiles {
     }
   }
 
-  /// Takes what the mask adds for the grid's columns and rows, in the order of the keys.
+  /// Copies the numbers of the grid bias for columns and rows, in the order of the keys.
   private void loadGrid() {
     var grid = mask.grid();
     int cols = grid.cols().cols();
@@ -169,9 +168,9 @@ final class QueryTiles {
       }
   }
 
-  /// Begins the scores of the keys `key … key + count - 1` with what the mask adds, to which the product is added: a store a
-  /// vector instead of a second pass. Whole vectors are written; what runs over the end of one of the grid's rows is overwritten
-  /// by the next, and beyond the last key there is room.
+  /// Initialises the scores of keys `key … key + count - 1` with the grid bias, to which the product is added: one store per vector
+  /// instead of a second pass. Whole vectors are written; the excess past the end of a grid row is overwritten by the next row, and
+  /// there is room after the last key.
   private void grid(int tile, int key, int count) {
     int cols = mask.grid().cols().cols();
     for (int r = 0; r < rows.rows(firstTile + tile); r++) {
@@ -185,7 +184,7 @@ final class QueryTiles {
     }
   }
 
-  /// Adds what the mask adds to the scores of the keys `key … key + count - 1`.
+  /// Adds the bias and the key mask to the scores of keys `key … key + count - 1`, and sets those of invisible keys to `-∞`.
   private void hide(int tile, int key, int count) {
     for (int r = 0; r < rows.rows(firstTile + tile); r++) {
       int query = rows.start(firstTile + tile) + r, row = r * STRIDE;
@@ -200,8 +199,8 @@ final class QueryTiles {
     for (int j = 0; j < n; j++) s[to + j] += Simd.at(x, from + j);
   }
 
-  /// Turns a block of scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum. The maxima of
-  /// all rows come first, so that the processor need not wait for one before it begins the next.
+  /// Replaces a block of scores by `exp(score - maximum)` and rescales sums with a smaller maximum. The maxima of all rows come
+  /// first, so that the processor overlaps the work on different rows.
   private void softmax(int tile, int count) {
     int end = Math.ceilDiv(count, LANES) * LANES, height = rows.rows(firstTile + tile), max = maxima(tile);
     for (int r = 0; r < height; r++) {
@@ -211,7 +210,7 @@ final class QueryTiles {
     }
     for (int r = 0; r < height; r++) {
       float now = s[max + r], keep = s[maxima(room) + r];
-      // A row of -∞ so far has no maximum to subtract: its exponentials are zeros, not NaN.
+      // The maximum of a row of only -∞ so far is not subtracted: its exponentials are zeros, not NaN.
       if (keep != 1) {
         Elements.scale(s, sums(tile) + r * LANES, sums(tile) + (r + 1) * LANES, keep);
         Elements.scale(s, output(tile) + r * outStride, output(tile) + (r + 1) * outStride, keep);
@@ -221,21 +220,21 @@ final class QueryTiles {
     }
   }
 
-  /// Adds the block's weights times its values to the output rows, where it is not the first.
+  /// Adds the block's weights times its values to the output rows; the first block overwrites them.
   private void values(int tile, int key, int count) {
     for (int col = 0; col < head.outCols(); col += WIDTH)
       multiply(rows.rows(firstTile + tile), 0, head.values(at, col, key), head.values(at, col + LANES, key), head.outCols() - col,
           count, output(tile) + col, outStride, key > 0);
   }
 
-  /// Multiplies rows of the array by a panel, of which `cols` columns or more count, and stores or adds the product.
+  /// Multiplies rows of the array by a panel with `cols` columns left, and stores or adds the product.
   private void multiply(int rows, int x, long w0, long w1, int cols, int steps, int out, int stride, boolean add) {
     if (cols <= LANES) MicroKernel.runFirst(MicroKernel.height(rows), s, x, panels, w0, steps, s, out, stride, add);
     else MicroKernel.run(MicroKernel.height(rows), s, x, panels, w0, w1, steps, s, out, stride, add, 4 * w0, 0);
   }
 
-  /// Divides by the sums. Where a query saw no key there is nothing to divide, and zeros stay. The factors of all rows come
-  /// first, so that the processor need not wait for one before it begins the next.
+  /// Divides by the sums and writes the result: zeros for a query that saw no key. The factors of all rows come first, so that the
+  /// processor overlaps the work on different rows.
   void write(Matrices out) {
     var segment = out.segment();
     Simd.expectPlain(segment);

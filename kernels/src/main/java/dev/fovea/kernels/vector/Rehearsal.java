@@ -18,13 +18,13 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
-/// Calls the hot loops of a transformer on tiny operands, for [dev.fovea.kernels.WarmUp], until C2 has compiled them. Until then
-/// the program is cold.
+/// Calls the hot loops of a transformer on tiny operands until C2 has compiled them, for [dev.fovea.kernels.WarmUp]. Until then the
+/// program is cold.
 ///
-/// Every branch must be taken and every kind of memory seen: C2 leaves out branches that have not been taken, and discards its code
-/// when one is. `-Xlog:deoptimization=debug` shows what is missing here.
+/// The calls must take every branch and use every kind of memory: C2 omits branches that were never taken, and discards its code
+/// when one is taken later. `-Xlog:deoptimization=debug` shows missing cases.
 public final class Rehearsal {
-  /// Calls of each loop: C1 compiles it after 200 of them and begins to count for C2.
+  /// Calls of each loop: C1 compiles it after 200 calls and starts to count for C2.
   private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
   private static final int SCALAR_CALLS = 2000;
@@ -40,7 +40,8 @@ public final class Rehearsal {
     ColdStart.set(true);
   }
 
-  /// Waits until it pays, and then rehearses in this thread and a second one, because C2 may have two.
+  /// Compiles the scalar loops, waits until the vector loops are worthwhile, then compiles these with calls from this thread and a
+  /// second one, because C2 may have two threads.
   public static void run() {
     try {
       scalarLoops();
@@ -53,18 +54,18 @@ public final class Rehearsal {
     }
   }
 
-  /// Ends the waiting.
+  /// Ends the wait.
   public static void hurry() {
     ColdStart.hurry();
   }
 
-  /// Has the scalar loops compiled, until the program needs them itself.
+  /// Compiles the scalar loops, until the program itself uses them.
   private static void scalarLoops() {
     int rows = ColumnPool.LENGTH, steps = 64;
     var pool = new ColumnPool();
     float[][] x = pool.borrow(steps), out = pool.borrow(Weight.PANEL);
     float[] w = new float[steps * Weight.PANEL], values = new float[rows];
-    // Small and large numbers of both signs, so that C2 sees each branch.
+    // Small and large numbers of both signs, so that each branch is taken.
     for (int i = 0; i < rows; i++) values[i] = (i - rows / 2) * 0.25f;
     for (int i = 0; i < SCALAR_CALLS && ColdStart.counted() == 0; i++) {
       ScalarMicroKernel.run(x, 0, w, 0, Weight.PANEL, 1, steps, out, 0, Weight.PANEL, rows);
@@ -108,7 +109,7 @@ public final class Rehearsal {
     }
   }
 
-  /// Whole operations, which reach the loops that are inconvenient to call.
+  /// Runs whole operations, for the loops that are inconvenient to call.
   private static void operations(Arena arena, MemorySegment file) {
     int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH;
     int k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
@@ -117,7 +118,7 @@ public final class Rehearsal {
     var mapped = new Weight(file.asSlice(0, Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k)),
         WeightFormat.F32, Weight.Layout.PANELS, n, k);
     var loaded = mapped.in(arena.allocate(mapped.segment().byteSize(), 64));
-    // Scores that rise with the keys, so that each block rescales what the last one summed.
+    // Scores increase with the keys, so that each block rescales the sums of the previous one.
     for (int i = 0; i < keys * d; i++) Simd.put(heads, i, i / d * 0.01f);
     Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
     try (var kernels = new VectorKernels(Workers.threads(1))) {
@@ -132,12 +133,12 @@ public final class Rehearsal {
     }
   }
 
-  /// A piece of a mapped file, because C2 must see that weights are mapped: a text that every JDK has.
+  /// Part of a mapped file that exists in every JDK, because C2 must compile for mapped weights.
   private static MemorySegment mapped(Arena arena) {
     try (var channel = FileChannel.open(Path.of(System.getProperty("java.home"), "release"))) {
       if (channel.size() >= FILE_BYTES) return channel.map(FileChannel.MapMode.READ_ONLY, 0, FILE_BYTES, arena);
     } catch (IOException e) {
-      // A custom runtime may lack the file.
+      // A custom runtime may not have the file.
     }
     return arena.allocate(FILE_BYTES, 64);
   }

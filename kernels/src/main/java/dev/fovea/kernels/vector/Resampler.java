@@ -13,10 +13,10 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// Separable resampling: lines of the source are interpolated into one, then the samples of that line. For a factor `s` that costs
-/// `taps · (1 + 1/s)` products an element instead of `taps²`.
+/// Separable resampling: source lines are interpolated to one line, then the samples of that line. For a scale factor `s`, this
+/// takes `taps · (1 + 1/s)` products per element instead of `taps²`.
 final class Resampler {
-  /// Floats of the result that make a task.
+  /// Floats of the result per task.
   private static final int CHUNK = 1 << 14;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
@@ -28,10 +28,10 @@ final class Resampler {
     this.scratch = scratch;
   }
 
-  /// The source samples and their coefficients for each output sample of one dimension: `[count][taps]` indices, then as many
-  /// coefficients.
+  /// The source samples and their coefficients for each output sample of one dimension: indices `[count][taps]`, then coefficients
+  /// `[count][taps]`.
   private record Taps(MemorySegment segment, int count, int taps) {
-    /// 4-byte numbers that the table needs.
+    /// Size of the table in 4-byte numbers.
     static long size(Interpolation interpolation, int in, int out) {
       return 2L * out * interpolation.taps(in, out);
     }
@@ -83,7 +83,7 @@ final class Resampler {
     }
   }
 
-  /// The largest channel of each sample of the result, of which only a line exists at a time.
+  /// The largest channel of each sample of the result. Only one line of the result is in memory at a time.
   void argmax(ResizeArgmax op) {
     MemorySegment x = op.x(), out = op.out();
     int batch = op.batch(), height = op.height(), width = op.width(), channels = op.channels();
@@ -107,7 +107,7 @@ final class Resampler {
     }
   }
 
-  /// Blends the samples of a line into those of the result.
+  /// Interpolates the samples of a line of the result.
   private static void line(MemorySegment line, int channels, Taps xs, MemorySegment out, long to) {
     if (channels == 1 && xs.taps == 2) plane(line, xs.segment, xs.count, out, to);
     else if (channels < LANES) few(line, channels, xs, out, to);
@@ -127,7 +127,7 @@ final class Resampler {
       }
   }
 
-  /// One channel and two taps, as masks have them: nothing but loads from the line and from the table.
+  /// One channel and two taps, as in masks: only loads from the line and the table.
   private static void plane(MemorySegment line, MemorySegment xs, int count, MemorySegment out, long to) {
     for (int col = 0; col < count; col++) {
       float p = Simd.at(xs, 2L * (count + col)), q = Simd.at(xs, 2L * (count + col) + 1);

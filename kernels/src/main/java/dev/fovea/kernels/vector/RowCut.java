@@ -1,11 +1,11 @@
 package dev.fovea.kernels.vector;
 
-/// How rows are cut into tiles of [MicroKernel#MAX_ROWS] and one row less, so that no thin tile is left over; where the
-/// rows are too few for that, the last tile is what remains.
+/// A division of rows into tiles of [MicroKernel#MAX_ROWS] and one row less, without a thin tile at the end; if there are too few
+/// rows for that, the last tile takes the remainder.
 ///
-/// @param rows how many rows there are
-/// @param count how many tiles
-/// @param tall how many of them, from the first, have [MicroKernel#MAX_ROWS] rows
+/// @param rows number of rows
+/// @param count number of tiles
+/// @param tall number of tiles, from the first, with [MicroKernel#MAX_ROWS] rows
 record RowCut(int rows, int count, int tall) {
   private static final int MAX = MicroKernel.MAX_ROWS;
 
@@ -20,7 +20,7 @@ record RowCut(int rows, int count, int tall) {
     return Math.min(rows, i <= tall ? i * MAX : tall * MAX + (i - tall) * (MAX - 1));
   }
 
-  /// Rows of tile `i`.
+  /// Number of rows of tile `i`.
   int rows(int i) {
     return start(i + 1) - start(i);
   }

@@ -10,23 +10,23 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.jetbrains.annotations.Nullable;
 
-/// Normalizations of a row: softmax, layer norm and root-mean-square norm.
+/// Normalisations of a row: softmax, layer norm and root-mean-square norm.
 ///
-/// Norms read and write native memory. Softmax works in an array that is padded to whole vectors with neutral values, so that it
-/// needs no tail. Loops call no method of this module; [VectorMath] explains why.
+/// Norms read and write native memory. Softmax works in an array padded to whole vectors with neutral values, so that it needs no
+/// tail. Loops call no method of this module; [VectorMath] explains why.
 ///
-/// Sums are taken over short blocks, and the blocks are added with Kahan's compensation: a long chain of equal terms rounds in the
-/// same direction every time, and a sum of 3,072 terms may be off by ten ulps.
+/// Short blocks are summed plainly, and their sums are added with Kahan's compensation: a long chain of equal terms always rounds
+/// in the same direction, and without compensation a sum of 3,072 terms may be off by ten ulps.
 final class RowNorms {
-  /// Floats that are summed before their sum is added to the row's.
+  /// Floats summed before their sum is added to that of the row.
   static final int BLOCK = 8 * LANES;
   private static final int PAIR = 2 * LANES;
-  /// Floats of room that norms need.
+  /// Floats of scratch for norms.
   static final int ROOM = PAIR;
 
   private RowNorms() {}
 
-  /// Floats of softmax's array for a row of `n`: whole vectors, and one more for their sum.
+  /// Floats of the softmax array for a row of `n`: whole vectors, and one more for their sum.
   static int room(int n) {
     return end(n) + LANES;
   }
@@ -35,13 +35,13 @@ final class RowNorms {
     return Math.ceilDiv(n, LANES) * LANES;
   }
 
-  /// Whether the first `n` floats are all `-∞`, or there are none.
+  /// Whether the first `n` floats are all `-∞`, or `n` is 0.
   static boolean isHidden(float[] s, int n) {
     for (int i = 0; i < n; i++) if (s[i] != Float.NEGATIVE_INFINITY) return false;
     return true;
   }
 
-  /// Softmax of the first `n` floats, to `out` from `to` on. Error at most 4 ulps of each result.
+  /// Softmax of the first `n` floats, written to `out` from `to` on. The error is at most 4 ulps of each result.
   static void softmax(float[] s, int n, MemorySegment out, long to) {
     int end = end(n);
     Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
@@ -52,7 +52,7 @@ final class RowNorms {
     divide(s, n, sum, out, to);
   }
 
-  /// Multiplies by the reciprocal in two floats: as exact as a division, at a third of its time.
+  /// Multiplies by the reciprocal as a sum of two floats: as exact as a division, in a third of its time.
   private static void divide(float[] s, int n, double divisor, MemorySegment out, long to) {
     Simd.expectPlain(out);
     double reciprocal = 1 / divisor;
@@ -67,21 +67,21 @@ final class RowNorms {
     for (; i < n; i++) Simd.put(out, to + i, Math.fma(s[i], high, s[i] * (float) (reciprocal - high)));
   }
 
-  /// Layer norm of the `n` floats from `from` on, in native memory. Of its three passes only the last writes.
+  /// Layer norm of the `n` floats from `from` on, in native memory, in three passes, of which only the last one writes.
   ///
-  /// The first pass finds an approximate mean. The second sums the differences from it and their squares, which corrects the mean
-  /// and gives the variance without cancellation, however far the mean is from zero. Before `gamma` and `beta`, the error is at
-  /// most 4 ulps of the row's largest result.
+  /// The first pass computes an approximate mean. The second sums the differences from it and their squares, which corrects the
+  /// mean and gives the variance without cancellation, however far the mean is from zero. Before `gamma` and `beta`, the error is
+  /// at most 4 ulps of the row's largest result.
   ///
-  /// @param out where the result goes, from `from` on; may be `x`
+  /// @param out the result, from `from` on; may be `x`
   /// @param room [#ROOM] floats
   static void layerNorm(MemorySegment x, long from, int n, MemorySegment gamma, @Nullable MemorySegment beta, float eps,
       MemorySegment out, float[] room) {
     normalize(x, from, n, roughMean(x, from, n, room), eps, gamma, beta, out, room);
   }
 
-  /// A mean that is off by far less than a deviation. Differences from the first number are summed: they are no more than
-  /// `√n` deviations, whereas sums of the numbers themselves lose all digits of a deviation where the mean is large.
+  /// The mean with an error far below the standard deviation `σ`. It sums differences from the first number: these are at most
+  /// `√(2n) σ`, whereas sums of the numbers themselves lose all digits of `σ` if the mean is large.
   private static float roughMean(MemorySegment x, long from, int n, float[] room) {
     Simd.expectPlain(x);
     float first = Simd.at(x, from);
@@ -100,7 +100,7 @@ final class RowNorms {
     return first + sum(s0.add(s1)) / n;
   }
 
-  /// Copies the last `left` floats, fewer than two vectors, and pads them with `filling`.
+  /// Copies the last `left` floats, fewer than two vectors, padded with `filling`.
   private static void fillRest(MemorySegment x, long from, int left, float filling, float[] room) {
     Arrays.fill(room, 0, PAIR, filling);
     MemorySegment.copy(x, Simd.FLOAT, 4 * from, room, 0, left);
@@ -177,8 +177,8 @@ final class RowNorms {
       Simd.put(out, from + i, Math.fma(Math.fma(Simd.at(x, from + i) - mean, scale, shift), Simd.at(gamma, i), Simd.at(beta, i)));
   }
 
-  /// Divides the `n` floats from `from` on by the root of their mean square, then multiplies by `gamma`. Lanes of a block are
-  /// summed in float32, blocks in double.
+  /// Divides the `n` floats from `from` on by their root mean square, then multiplies by `gamma`. Blocks are summed in float32, and
+  /// their sums are added in double.
   ///
   /// @param room [#ROOM] floats
   static void rmsNorm(MemorySegment x, long from, int n, @Nullable MemorySegment gamma, float eps, MemorySegment out,

@@ -5,8 +5,8 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// [FusedAttention] in scalar loops, without a mask. Everything is transposed: scores, exponentials, sums and outputs are columns
-/// with a number for each query, so that every loop runs along the queries.
+/// [FusedAttention] in scalar loops, without a mask. All data is transposed: scores, exponentials, sums and outputs are columns
+/// with one number per query, so that every loop runs over the queries.
 final class ScalarAttention {
   private static final int QUERIES = ColumnPool.LENGTH;
 
@@ -37,9 +37,9 @@ final class ScalarAttention {
     });
   }
 
-  /// What some queries have summed so far.
+  /// The running sums of some queries.
   ///
-  /// @param lanes the sums of exponentials: [QueryTiles] has one in each lane of a vector, and so have these
+  /// @param lanes the sums of exponentials, one for each lane of a vector, as in [QueryTiles]
   private record Sums(float[][] outputs, float[][] lanes, float[][] maxima, int count) {
     Sums(ColumnPool pool, int cols, int count) {
       this(pool.borrow(cols), pool.borrow(Simd.LANES), pool.borrow(1), count);
@@ -55,7 +55,7 @@ final class ScalarAttention {
     }
   }
 
-  /// Scaled queries, a column for each of their numbers.
+  /// Copies the scaled queries, one column per dimension.
   private void load(Matrices q, int o, int i, int first, int count, float scale, float[][] queries) {
     try (var loan = scratch.borrowArray(q.cols())) {
       float[] line = loan.floats();
@@ -66,7 +66,7 @@ final class ScalarAttention {
     }
   }
 
-  /// A block of keys and their values.
+  /// Processes a block of keys and their values.
   private void meet(float[][] queries, Matrices k, Matrices v, int o, int i, int key, int keys, Sums sums) {
     int count = sums.count, depth = k.cols(), cols = v.cols();
     var scores = pool.borrow(keys);
@@ -84,13 +84,13 @@ final class ScalarAttention {
     pool.giveBack(part);
   }
 
-  /// Rows `row … row + count - 1`, one after the other.
+  /// Copies rows `row … row + count - 1` in row-major order.
   private static void read(Matrices m, int o, int i, int row, int count, float[] to) {
     for (int r = 0; r < count; r++)
       MemorySegment.copy(m.segment(), Simd.FLOAT, 4 * m.index(o, i, row + r, 0), to, r * m.cols(), m.cols());
   }
 
-  /// As [QueryTiles] does it: turns scores into `exp(score - maximum)` and rescales what was summed under a smaller maximum.
+  /// As in [QueryTiles]: replaces scores by `exp(score - maximum)` and rescales sums with a smaller maximum.
   private void softmax(float[][] scores, Sums sums) {
     int count = sums.count;
     var rescaling = pool.borrow(2);
@@ -99,7 +99,7 @@ final class ScalarAttention {
     for (var column : scores) max(column, max, count);
     for (int q = 0; q < count; q++)
       keep[q] = before[q] == max[q] ? 1 : before[q] == Float.NEGATIVE_INFINITY ? 0 : (float) Math.exp(before[q] - max[q]);
-    // From here on the maximum to subtract: none where all is -∞ so far.
+    // From here on the maximum to subtract: 0 if all scores are -∞ so far.
     for (int q = 0; q < count; q++) before[q] = max[q] == Float.NEGATIVE_INFINITY ? 0 : max[q];
     ScalarMicroKernel.scale(sums.lanes, Simd.LANES, keep, count);
     exponentials(scores, before, sums.lanes, count);
@@ -107,7 +107,7 @@ final class ScalarAttention {
     pool.giveBack(rescaling);
   }
 
-  /// As [VectorMath#weights] does it: a few vectors are summed by themselves, then added with what the last addition lost.
+  /// As in [VectorMath#weights]: short blocks are summed plainly, and their sums are added with Kahan's compensation.
   private void exponentials(float[][] scores, float[] max, float[][] totals, int count) {
     float[][] part = pool.borrow(Simd.LANES), lost = pool.borrow(Simd.LANES);
     for (var column : part) Arrays.fill(column, 0, count, 0);
@@ -142,7 +142,7 @@ final class ScalarAttention {
     }
   }
 
-  /// Divides by the sums, halves added to halves, and writes rows.
+  /// Adds the lanes as in [Simd#sumOfHalves], divides by the sums and writes rows.
   private void write(Sums sums, Matrices out, int o, int i, int first) {
     for (int half = Simd.LANES / 2; half > 0; half /= 2)
       for (int lane = 0; lane < half; lane++) {

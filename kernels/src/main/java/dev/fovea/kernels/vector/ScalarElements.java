@@ -5,7 +5,7 @@ import static dev.fovea.kernels.vector.Simd.FLOAT;
 import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
 
-/// [Elements] in scalar loops; `s` has [Elements#ROOM] floats too.
+/// [Elements] in scalar loops; `s` has [Elements#ROOM] floats.
 final class ScalarElements {
   private static final int BLOCK = Elements.ROOM / 2;
 
@@ -40,7 +40,9 @@ final class ScalarElements {
     }
   }
 
-  /// Copies the block that begins at `i` and ends at `to` at the latest.
+  /// Copies the block from `i` on, at most up to `to`.
+  ///
+  /// @return its length
   private static int read(MemorySegment x, long i, long to, float[] s, int at) {
     int n = (int) Math.min(BLOCK, to - i);
     MemorySegment.copy(x, FLOAT, i * 4, s, at, n);

@@ -28,8 +28,8 @@ import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 
-/// The operations that dominate a first picture, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum is
-/// added up in the same order, with an fma in the same places.
+/// The operations that dominate a model's first pass, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum
+/// has the same order and uses fma in the same places.
 final class ScalarKernels {
   private final Chunks chunks;
   private final ScalarProduct product;
@@ -44,9 +44,9 @@ final class ScalarKernels {
     convolutions = new Convolutions(product, scratch, false);
   }
 
-  /// Runs an operation if there are scalar loops for it.
+  /// Runs an operation if a scalar loop implements it.
   ///
-  /// @return whether it has run
+  /// @return whether the operation has run
   boolean tryRun(Operation operation) {
     switch (operation) {
       case Linear o -> linear(o);
@@ -81,7 +81,7 @@ final class ScalarKernels {
         o.residual(), o.out(), row -> (long) row * n);
   }
 
-  /// Attention without a mask, with heads narrow enough for a score to be summed in one piece.
+  /// Attention without a mask and with heads so narrow that a score is summed in one piece.
   private boolean tryAttention(Attention o) {
     if (!o.mask().isNone() || StepCut.of(o.k().cols()).count() != 1) return false;
     if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.to(), o.scale());

@@ -2,7 +2,7 @@ package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Activation;
 
-/// [VectorMath] number by number: the same operations in the same order, and so the same bits. The formulas are explained there.
+/// [VectorMath] number by number: the same operations in the same order, and hence the same bits. See there for the formulas.
 final class ScalarMath {
   private static final float LOG2_E = 1.44269504f, LN2 = 0.693147182f, LN2_REST = -1.90465421e-9f, DROP = 0x1p-32f;
   private static final float ROUND = 0x1.8p23f + 32, ROUND_BIASED = ROUND + 127, ROUND_WEIGHT = 0x1.8p23f + 127;
@@ -12,8 +12,8 @@ final class ScalarMath {
 
   private ScalarMath() {}
 
-  /// `s = activation(s + bias)` for the first `n` floats; without an activation, `s + bias`. Each activation has a loop of its
-  /// own, so that C2 need not compile a loop again when it meets another activation.
+  /// `s = activation(s + bias)` for the first `n` floats; `s + bias` for [Activation#NONE]. Each activation has a separate loop, so
+  /// that C2 never recompiles a loop for another activation.
   static void activate(Activation activation, float[] s, float bias, int n) {
     switch (activation) {
       case NONE -> add(s, bias, n);
@@ -72,7 +72,7 @@ final class ScalarMath {
     return lifted(shifted, Math.fma(n, -LN2_REST, r) + (end ? 0f : rest)) * DROP;
   }
 
-  /// The same as [VectorMath#weights] does it.
+  /// The same as in [VectorMath#weights].
   static float weight(float x, float m) {
     float difference = x - m;
     float shifted = Math.fma(difference, LOG2_E, ROUND_WEIGHT);
@@ -90,7 +90,7 @@ final class ScalarMath {
     return p * Float.intBitsToFloat(Float.floatToRawIntBits(shifted) << 23);
   }
 
-  /// The magnitude of `x`, or `end` where that is less or `x` is NaN.
+  /// The smaller of `|x|` and `end`; `end` for NaN.
   private static float magnitude(float x, float end) {
     return Float.intBitsToFloat(Math.min(Float.floatToRawIntBits(Math.abs(x)), Float.floatToRawIntBits(end)));
   }

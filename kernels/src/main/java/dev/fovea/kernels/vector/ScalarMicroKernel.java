@@ -2,11 +2,11 @@ package dev.fovea.kernels.vector;
 
 import java.util.Arrays;
 
-/// [MicroKernel] in scalar loops over the rows of the left operand, whose columns are arrays of their own ([ColumnPool]). Each
-/// product is summed from the first step to the last, as there.
+/// [MicroKernel] in scalar loops over the rows of the left operand, whose columns are separate arrays ([ColumnPool]). As there,
+/// each product is summed from the first step to the last.
 ///
-/// Four steps and four columns at once need one load and a quarter for each fma. Measured with 256 rows at 256 bit against the FMA
-/// peak (`benchmarks/NOTES.md`): 55 %; two columns at once 40 %, eight steps of one column 40 %.
+/// Four steps and four columns at once take 8 loads and 4 stores for 16 fmas, apart from `w`. Measured with 256 rows at 256 bit
+/// against the FMA peak (`benchmarks/NOTES.md`): 55 %; two columns at once 40 %, eight steps of one column 40 %.
 final class ScalarMicroKernel {
   private ScalarMicroKernel() {}
 
@@ -45,14 +45,14 @@ final class ScalarMicroKernel {
     }
   }
 
-  /// Four steps of a column.
+  /// Four steps of one column.
   private static void four(float[] x1, float[] x2, float[] x3, float[] x4, float[] w, int at, int step, float[] a, int rows) {
     float a1 = w[at], a2 = w[at + step], a3 = w[at + 2 * step], a4 = w[at + 3 * step];
     for (int i = 0; i < rows; i++)
       a[i] = Math.fma(a4, x4[i], Math.fma(a3, x3[i], Math.fma(a2, x2[i], Math.fma(a1, x1[i], a[i]))));
   }
 
-  /// One step of a column.
+  /// One step of one column.
   private static void one(float[] x, float w, float[] a, int rows) {
     for (int i = 0; i < rows; i++) a[i] = Math.fma(w, x[i], a[i]);
   }

@@ -7,13 +7,12 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// [Product] in scalar loops. A block of rows of the left operand is transposed, and each task multiplies it by the panels of some
-/// columns.
+/// [Product] in scalar loops. A block of rows of the left operand is transposed, and each task multiplies it by some panels.
 final class ScalarProduct implements MatrixProduct {
   private static final int ROWS = ColumnPool.LENGTH, PANEL = Weight.PANEL;
-  /// Panels whose results are written together: longer runs of a row need fewer copies.
+  /// Panels whose results are written together: longer pieces of a row need fewer copies.
   private static final int PANELS = 4;
-  /// Columns of the left operand that one task transposes.
+  /// Columns of the left operand transposed by one task.
   private static final int TRANSPOSED = 128;
 
   private final Workers workers;
@@ -67,7 +66,7 @@ final class ScalarProduct implements MatrixProduct {
     for (int j = 0; j < length; j++) line[j] = columns[j][row];
   }
 
-  /// `sums[j] = left · weight[col + j]`, piece by piece as [Product] does it.
+  /// `sums[j] = left · weight[col + j]`, piece by piece as in [Product].
   private void sum(float[][] left, int count, Weight weight, int col, float[][] sums) {
     var steps = StepCut.of(weight);
     var part = pool.borrow(PANEL);
@@ -84,7 +83,7 @@ final class ScalarProduct implements MatrixProduct {
     pool.giveBack(part);
   }
 
-  /// Steps `k0 … k0 + steps - 1` of columns `col … col + PANEL - 1` of `weightᵀ`, `[steps][PANEL]`; zeros where there is no column.
+  /// Steps `k0 … k0 + steps - 1` of columns `col … col + PANEL - 1` of `weightᵀ`, `[steps][PANEL]`; zeros for missing columns.
   private void panel(Weight weight, int col, int k0, int steps, float[] to) {
     if (weight.layout() == Weight.Layout.PANELS) {
       weight.format().decode(weight.segment(), weight.offset(col, k0), PANEL, steps, to, 0);
@@ -101,7 +100,7 @@ final class ScalarProduct implements MatrixProduct {
     }
   }
 
-  /// Bias and activation. [Epilogue] adds zeros where there is no bias, and after an activation.
+  /// Applies bias and activation. Like [Epilogue], it adds zeros if there is no bias, and after an activation.
   private void finish(float[][] sums, @Nullable MemorySegment bias, Activation activation, int col, int cols, int count) {
     try (var loan = scratch.borrowArray(sums.length)) {
       float[] b = loan.floats();
@@ -114,7 +113,7 @@ final class ScalarProduct implements MatrixProduct {
     }
   }
 
-  /// Transposes the result back, adds the residual and writes.
+  /// Transposes the result back, adds the residual and writes the sum.
   private void write(float[][] sums, @Nullable MemorySegment residual, MemorySegment out, OutRows rows, int row, int count,
       int col, int cols) {
     try (var lines = scratch.borrowArray(2 * cols)) {

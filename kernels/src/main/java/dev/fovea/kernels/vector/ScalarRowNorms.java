@@ -5,11 +5,11 @@ import static dev.fovea.kernels.vector.Simd.LANES;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// [RowNorms] in scalar loops: small arrays take the place of its vectors. The formulas are explained there.
+/// [RowNorms] in scalar loops, with small arrays in place of vectors. See there for the formulas.
 final class ScalarRowNorms {
   private ScalarRowNorms() {}
 
-  /// Softmax of the first `n` floats of `s`, an array with room for [RowNorms#room], to `out` from `to` on.
+  /// Softmax of the first `n` floats of `s`, which has [RowNorms#room] floats, written to `out` from `to` on.
   static void softmax(float[] s, int n, MemorySegment out, long to) {
     int end = Math.ceilDiv(n, LANES) * LANES;
     Arrays.fill(s, n, end, Float.NEGATIVE_INFINITY);
@@ -38,9 +38,9 @@ final class ScalarRowNorms {
     return total;
   }
 
-  /// Layer norm of the first `n` floats; `gamma` and `beta` are where those begin in the array, each with the row's room.
+  /// Layer norm of the first `n` floats; `gamma` and `beta` are positions in the array, each with room for a padded row.
   ///
-  /// @param beta negative where there is none
+  /// @param beta negative for none
   static void layerNorm(float[] s, int n, int gamma, int beta, float eps) {
     int end = Math.ceilDiv(n, LANES) * LANES;
     Arrays.fill(s, n, end, s[0]);
@@ -99,14 +99,14 @@ final class ScalarRowNorms {
     for (int lane = 0; lane < LANES; lane++) a[lane] += b[lane];
   }
 
-  /// As [Simd#sum].
+  /// The same as [Simd#sum].
   private static float sum(float[] lanes) {
     for (int by = 1; by < LANES; by *= 2)
       for (int lane = 0; lane < LANES; lane += 2 * by) lanes[lane] += lanes[lane + by];
     return lanes[0];
   }
 
-  /// Sums, lane by lane, with what the last addition lost.
+  /// Kahan's compensated sums, lane by lane.
   private static final class Kahan {
     private final float[] lanes = new float[LANES], lost = new float[LANES];
 

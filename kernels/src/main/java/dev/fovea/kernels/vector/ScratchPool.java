@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Native memory that operations borrow and give back, so that the next operation of the same size allocates nothing.
+/// A pool of native memory and arrays for operations, so that the next operation of the same size allocates nothing.
 final class ScratchPool implements AutoCloseable {
   private static final int ALIGNMENT = 64;
 
@@ -13,7 +13,7 @@ final class ScratchPool implements AutoCloseable {
   private final List<Loan> freeArrays = new ArrayList<>();
   private boolean closed;
 
-  /// At least `floats` floats, until the scratch is closed. The contents are what the last user left.
+  /// Borrows at least `floats` floats with undefined contents, until the scratch is closed.
   ///
   /// @throws IllegalStateException if the kernels are closed
   synchronized Scratch borrow(long floats) {
@@ -26,8 +26,8 @@ final class ScratchPool implements AutoCloseable {
     return scratch;
   }
 
-  /// Whether `size` serves a wish for `wanted` better than `other`: the smallest that is large enough, so that a small wish
-  /// leaves the large ones alone; where none is, the largest, which then grows.
+  /// Whether `size` fits a request for `wanted` better than `other`: the smallest sufficient size, so that small requests leave
+  /// large blocks free; if none suffices, the largest, which then grows.
   private static boolean fitsBetter(long size, long other, long wanted) {
     return other < wanted ? size > other : size >= wanted && size < other;
   }
@@ -37,7 +37,7 @@ final class ScratchPool implements AutoCloseable {
     else free.add(scratch);
   }
 
-  /// Frees what is not borrowed now, and the rest when it comes back.
+  /// Frees idle memory now, and borrowed memory on its return.
   @Override
   public synchronized void close() {
     closed = true;
@@ -46,7 +46,7 @@ final class ScratchPool implements AutoCloseable {
     freeArrays.clear();
   }
 
-  /// An array of at least `n` floats, until the loan is closed. The contents are what the last user left.
+  /// Borrows an array of at least `n` floats with undefined contents, until the loan is closed.
   synchronized Loan borrowArray(int n) {
     if (closed) throw new IllegalStateException("the kernels are closed");
     int best = -1;
@@ -82,7 +82,7 @@ final class ScratchPool implements AutoCloseable {
     if (!closed) freeArrays.add(loan);
   }
 
-  /// An array on loan.
+  /// A borrowed array.
   final class Loan implements AutoCloseable {
     private float[] floats = new float[0];
 
@@ -96,7 +96,7 @@ final class ScratchPool implements AutoCloseable {
     }
   }
 
-  /// A piece of memory on loan.
+  /// Borrowed native memory.
   final class Scratch implements AutoCloseable {
     private Arena arena;
     private MemorySegment segment = MemorySegment.NULL;
@@ -106,7 +106,7 @@ final class ScratchPool implements AutoCloseable {
       return segment;
     }
 
-    /// A description of columns, here or elsewhere, for who borrows this.
+    /// A reusable object for the result of [Panels#of].
     Panels.Panel panel() {
       return panel;
     }

@@ -10,10 +10,10 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
-/// The width of a vector, and how one is read from and written to native memory.
+/// The vector width, and vector accesses to native memory.
 ///
-/// The width is the machine's own; `-Dfovea.vectorBits=128|256|512` forces another, so that every width can be tested
-/// on any machine.
+/// The default width is the machine's preferred one; `-Dfovea.vectorBits=128|256|512` forces another, to test every width on any
+/// machine.
 final class Simd {
   static final VectorSpecies<Float> F = species();
   static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
@@ -33,10 +33,10 @@ final class Simd {
     return forced == 0 ? FloatVector.SPECIES_PREFERRED : VectorSpecies.of(float.class, VectorShape.forBitSize(forced));
   }
 
-  /// Comes before each access of vectors to native memory, or before the loop that makes them. Nothing mapped ever gets there
-  /// ([dev.fovea.kernels.Weight]), but the call shows C2 the segment's class, and with it a loop's accesses have no checks left.
-  /// Otherwise C2 goes by the classes that came through the JDK's own methods in this process, and among them is one on the heap:
-  /// there the interpreter reinterprets vectors. An access then takes some twenty instructions (`benchmarks/NOTES.md`).
+  /// Precedes each vector access to native memory, or the loop around it. The segment is never mapped ([dev.fovea.kernels.Weight]),
+  /// but the check reveals its class to C2, which then removes all checks from the accesses of a loop. Otherwise C2 relies on the
+  /// type profile of the JDK's own methods, which includes heap segments, because the interpreter reinterprets vectors through one.
+  /// An access then takes about twenty instructions (`benchmarks/NOTES.md`).
   static void expectPlain(MemorySegment s) {
     if (s.isMapped()) throw new IllegalArgumentException("expected plain memory, got a mapped file");
   }
@@ -47,7 +47,7 @@ final class Simd {
     return FloatVector.fromMemorySegment(F, s, index * 4, ORDER);
   }
 
-  /// The vector at float `index`; zero in lanes that the mask leaves out.
+  /// The vector at float `index`; zero in lanes outside the mask.
   static FloatVector load(MemorySegment s, long index, VectorMask<Float> mask) {
     expectPlain(s);
     return FloatVector.fromMemorySegment(F, s, index * 4, ORDER, mask);
@@ -79,7 +79,7 @@ final class Simd {
     return IntVector.broadcast(I, value);
   }
 
-  /// The largest multiple of the lanes that is not above `n`.
+  /// The largest multiple of the lanes up to `n`.
   static long body(long n) {
     return n - n % LANES;
   }
@@ -89,8 +89,8 @@ final class Simd {
     return F.indexInRange(0, n);
   }
 
-  /// The sum of all lanes, halves added to halves. The Vector API's own reduction adds in an order that depends on whether
-  /// the method has been compiled yet, and results would change in the last bit while a program warms up.
+  /// The sum of all lanes, as a tree that starts with adjacent pairs. The Vector API's own reduction has an order that depends on
+  /// whether the method is compiled, so that results would change in the last bit while a program warms up.
   static float sum(FloatVector v) {
     v = v.add(v.rearrange(BY_1));
     v = v.add(v.rearrange(BY_2));
@@ -99,7 +99,7 @@ final class Simd {
     return v.lane(0);
   }
 
-  /// The sum of all lanes, the upper half added to the lower one again and again.
+  /// The sum of all lanes, as a tree that starts with the lower and upper half.
   static float sumOfHalves(FloatVector v) {
     if (LANES >= 16) v = v.add(v.rearrange(BY_8));
     if (LANES >= 8) v = v.add(v.rearrange(BY_4));

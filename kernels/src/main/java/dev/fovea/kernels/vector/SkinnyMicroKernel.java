@@ -11,15 +11,15 @@ import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/// [MicroKernel] for few rows: up to six rows by four vectors, in two tiles side by side.
+/// [MicroKernel] for few rows: up to six rows by four vectors, in two adjacent tiles.
 ///
-/// Few rows wait for memory, and a processor reads memory faster in several streams: three to five rows take a fifth less time with
-/// four panels than with two (`benchmarks/NOTES.md`). Six rows need 24 sums, 4 vectors of weights and a broadcast. [MicroKernel]
-/// explains the unrolled form and the stride of `x`.
+/// Memory bandwidth limits few rows, and a processor reads memory faster in several streams: three to five rows take a fifth less
+/// time with four panels than with two (`benchmarks/NOTES.md`). Six rows need 24 sums, 4 vectors of weights and a broadcast.
+/// [MicroKernel] explains the unrolled form and the stride of `x`.
 final class SkinnyMicroKernel {
-  /// Rows of the largest tile. AVX2's registers hold the sums of one row of four vectors and little else.
+  /// Rows of the largest tile. AVX2's registers hold little more than the sums of one row of four vectors.
   static final int MAX_HEIGHT = LANES == 8 ? 1 : 6;
-  /// Floats of a tile of sums; the second follows the first.
+  /// Floats of a tile of sums; the second tile follows the first.
   static final int TILE = MAX_ROWS * WIDTH;
 
   private static final long STEP = 4L * Weight.PANEL;
@@ -31,13 +31,13 @@ final class SkinnyMicroKernel {
     return rows == 1 ? 1 : rows <= 4 ? 4 : 6;
   }
 
-  /// `out = x · w`, or `out += x · w`, for the columns of two panels.
+  /// `out = x · w`, or `out += x · w`, for the columns of two tiles.
   ///
   /// @param height rows of the tile: 6, 4 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
-  /// @param left the first [MicroKernel#WIDTH] columns, `right` as many more
+  /// @param left the first [MicroKernel#WIDTH] columns; `right` has the next ones
   /// @param out row `r` of the first columns at `out0 + r · WIDTH`, of the others [#TILE] further
-  /// @param add whether to add to what `out` holds
+  /// @param add whether to add to the contents of `out`
   static void run(int height, float[] x, int x0, Panels.Panel left, Panels.Panel right, int steps, float[] out, int out0,
       boolean add) {
     MemorySegment u = left.segment(), v = right.segment();

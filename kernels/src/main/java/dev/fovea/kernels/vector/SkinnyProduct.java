@@ -5,12 +5,12 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 
-/// Products with few rows: a model's head, the tokens of a decoder, a short text. Reading the weight from memory bounds their time.
+/// Products with few rows: a model's head, the tokens of a decoder, a short text. Memory reads of the weight dominate their time.
 ///
-/// A task owns two tiles of columns. It multiplies all rows by one piece of the steps before it starts the next piece, so that each
-/// byte of the weight is read from memory once. The order of additions is that of [Product].
+/// A task computes two tiles of columns. It multiplies all rows by one piece of the steps before the next piece, so that each byte
+/// of the weight is read from memory once. The order of additions is that of [Product].
 final class SkinnyProduct {
-  /// The most tiles of rows: each beyond the first reads the weight again from the second-level cache.
+  /// Most tiles of rows: each one after the first reads the weight again, from the second-level cache.
   private static final int MOST_TILES = 3;
 
   private final Workers workers;
@@ -21,13 +21,13 @@ final class SkinnyProduct {
     this.scratch = scratch;
   }
 
-  /// Whether this is the faster way for so many rows. [MicroKernel] is, where the rows fill exactly one of its tiles: it loads
+  /// Whether this class is the faster way for `rows` rows. [MicroKernel] is if they fill exactly one of its tiles, because it loads
   /// less.
   static boolean suits(int rows) {
     return rows <= MOST_TILES * SkinnyMicroKernel.MAX_HEIGHT && rows != MicroKernel.MAX_ROWS && rows != MicroKernel.MAX_ROWS - 1;
   }
 
-  /// The product, to be run any number of times.
+  /// The product as a step that runs any number of times.
   Runnable bind(RowReader x, int m, Weight weight, Epilogue epilogue) {
     return new Step(x, m, weight, epilogue);
   }
@@ -52,7 +52,7 @@ final class SkinnyProduct {
     private final Weight weight;
     private final StepCut steps;
     private final Epilogue epilogue;
-    /// The rows as tiles, during a run.
+    /// The packed rows during a run.
     private float[] packed;
 
     Step(RowReader x, int m, Weight weight, Epilogue epilogue) {
@@ -93,12 +93,12 @@ final class SkinnyProduct {
       return SkinnyMicroKernel.height(rows(t, m));
     }
 
-    /// Where tile `t` holds piece `p` of its steps.
+    /// Position of piece `p` of tile `t`, in floats.
     private int tile(int t, int p) {
       return (t * steps.count() + p) * RowTiles.BLOCK;
     }
 
-    /// The columns of two tiles.
+    /// Computes the columns of two tiles.
     @Override
     public void run(int task) {
       int col = task * 2 * WIDTH, cols = Math.min(2 * WIDTH, weight.n() - col), bias = sums() - Epilogue.BIAS;

@@ -2,14 +2,13 @@ package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Weight;
 
-/// How the `k` steps of a product are cut into pieces of nearly equal length, none above [MicroKernel#MAX_STEPS].
+/// A division of the `k` steps of a product into pieces of nearly equal length, at most [MicroKernel#MAX_STEPS].
 ///
-/// Pieces of a weight begin where its blocks do. A block's length divides [MicroKernel#MAX_STEPS], so that no piece becomes longer
-/// than that.
+/// Pieces of a weight start at block boundaries. The block length divides [MicroKernel#MAX_STEPS], so that no piece becomes longer.
 ///
-/// @param steps how many steps there are
-/// @param count how many pieces; at least one
-/// @param length steps of a piece, except perhaps the last
+/// @param steps number of steps
+/// @param count number of pieces; at least one
+/// @param length steps of each piece; the last one may be shorter
 record StepCut(int steps, int count, int length) {
   static StepCut of(int steps) {
     return of(steps, 1);
@@ -19,7 +18,7 @@ record StepCut(int steps, int count, int length) {
     return of(weight.k(), weight.format().blockLength());
   }
 
-  /// @param block steps that must not be parted
+  /// @param block length of a block, which is not divided
   static StepCut of(int steps, int block) {
     if (MicroKernel.MAX_STEPS % block != 0)
       throw new IllegalArgumentException("block: expected a divisor of " + MicroKernel.MAX_STEPS + ", got " + block);

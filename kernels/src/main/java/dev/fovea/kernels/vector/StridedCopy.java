@@ -8,20 +8,20 @@ import dev.fovea.kernels.Matrices;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
-/// Copies matrices between two layouts, each given by its strides.
+/// Copies matrices between layouts given by strides.
 final class StridedCopy {
-  /// Floats of room for [#copyTransposed].
+  /// Floats of scratch for [#copyTransposed].
   static final int ROOM = LANES * BlockTranspose.STRIDE;
 
   private StridedCopy() {}
 
-  /// Whether the copy is a transposition, inner matrices adjacent in `from` and columns adjacent in `to`, with at least one block
-  /// of [BlockTranspose].
+  /// Whether the copy is a transposition of at least one block of [BlockTranspose]: inner matrices are adjacent in `from`, and
+  /// columns are adjacent in `to`.
   static boolean areTransposed(Matrices from, Matrices to) {
     return from.innerStride() == 1 && to.colStride() == 1 && from.colStride() > 1 && from.inner() >= LANES && from.cols() >= LANES;
   }
 
-  /// Copies row `row` of all inner matrices block by block, where the two [#areTransposed].
+  /// Copies row `row` of all inner matrices block by block; requires [#areTransposed].
   static void copyTransposed(Matrices from, Matrices to, int o, int row, float[] room) {
     MemorySegment x = from.segment(), out = to.segment();
     Simd.expectPlain(out);
@@ -39,12 +39,12 @@ final class StridedCopy {
     for (int i = 0; i < from.inner(); i++) copy(from, to, from.index(o, i, row, 0), to.index(o, i, row, 0), i < inner ? cols : 0);
   }
 
-  /// How many matrices there are to copy by rows.
+  /// Number of matrices to copy by rows.
   static int matrices(Matrices from) {
     return from.isEmpty() ? 0 : from.outer() * from.inner();
   }
 
-  /// Copies one matrix row by row, and each row number by number unless both have adjacent columns.
+  /// Copies one matrix row by row, with a block copy of each row if both have adjacent columns.
   static void byRows(Matrices from, Matrices to, int matrix) {
     byRows(from, to, matrix, 0, from.rows());
   }

@@ -29,10 +29,10 @@ import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 
-/// SIMD kernels on the Vector API. This class binds operations to tasks; the arithmetic is in its neighbours.
+/// SIMD kernels on the Vector API. This class binds operations to tasks; the other classes of the package do the arithmetic.
 ///
-/// Each result is computed by one task from the first term to the last in an order that depends on sizes alone, never on the
-/// number of threads.
+/// One task computes each result from the first term to the last, in an order that depends only on sizes, not on the number of
+/// threads.
 public final class VectorKernels implements Kernels {
   private final Workers workers;
   private final ScratchPool scratch;
@@ -57,7 +57,7 @@ public final class VectorKernels implements Kernels {
     resampler = new Resampler(workers, scratch);
   }
 
-  /// Width of the vectors in use, in bits.
+  /// Width of the vectors in bits.
   public static int bits() {
     return Simd.F.vectorBitSize();
   }
@@ -178,7 +178,7 @@ public final class VectorKernels implements Kernels {
     }
   }
 
-  /// Sines of single numbers: a prompt has a few points, and a map's positions are computed once.
+  /// Scalar sines suffice: a prompt has a few points, and the positions of a feature map are computed once.
   private static void fourier(Fourier o, int p) {
     int dims = o.dims(), frequencies = o.frequencies();
     for (int f = 0; f < frequencies; f++) {
@@ -195,7 +195,7 @@ public final class VectorKernels implements Kernels {
         DepthwiseKernel.run(o.x(), o.geometry(), o.taps(), o.bias(), o.activation(), o.out(), task, s));
   }
 
-  /// Closing twice is harmless; an operation after it throws [IllegalStateException] where it needs scratch memory.
+  /// Closing twice is harmless; a later operation throws [IllegalStateException] if it needs scratch memory.
   @Override
   public void close() {
     scratch.close();

@@ -13,11 +13,11 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Widens panels of a weight to floats, a loop of its own for each [WeightFormat], with the bits of [WeightFormat#decode].
+/// Decodes panels of a weight to float32, with a separate loop for each [WeightFormat] and the same bits as [WeightFormat#decode].
 ///
-/// The format is chosen once for a panel's piece of hundreds of steps, never within a loop.
+/// The format is selected once per piece of a panel, of hundreds of steps, never within a loop.
 final class Widening {
-  /// As many shorts as a vector has floats.
+  /// Shorts with as many lanes as a vector has floats.
   private static final VectorSpecies<Short> HALF =
       VectorSpecies.of(short.class, VectorShape.forBitSize(Math.max(64, Simd.F.vectorBitSize() / 2)));
 
@@ -27,10 +27,10 @@ final class Widening {
 
   private Widening() {}
 
-  /// Widens `steps` steps of a panel to `[steps][PANEL]`.
+  /// Decodes `steps` steps of a panel to `[steps][PANEL]`.
   ///
-  /// @param at byte where their first block begins, in plain memory
-  /// @param to byte of `floats` where they go
+  /// @param at byte offset of the first block in `from`, which is plain memory
+  /// @param to byte offset of the result in `floats`
   static void panel(WeightFormat format, MemorySegment from, long at, int steps, MemorySegment floats, long to) {
     int n = steps * Weight.PANEL;
     switch (format) {
@@ -46,8 +46,8 @@ final class Widening {
     for (int i = 0; i < n; i += LANES) {
       var bits = (IntVector) ShortVector.fromMemorySegment(HALF, shorts, at + 2L * i, ORDER)
           .convertShape(VectorOperators.S2I, I, 0);
-      // Sign, exponent and mantissa into place; a product with a power of two then corrects the exponent's bias, exactly,
-      // for subnormal numbers too. Infinity and NaN have an exponent that it does not reach.
+      // Moves sign, exponent and mantissa to their positions; a multiplication by a power of two then corrects the exponent bias
+      // exactly, also for subnormal numbers. Infinity and NaN need the largest exponent instead.
       var placed = bits.lanewise(VectorOperators.LSHL, 13).and(SIGN | F16_MAGNITUDE);
       var special = placed.and(F16_EXPONENT).compare(VectorOperators.EQ, F16_EXPONENT);
       var value = placed.reinterpretAsFloats().mul(F16_TO_F32);

@@ -10,9 +10,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// The windows of one group of a convolution as the rows of a left operand, gathered piece by piece.
+/// The windows of one group of a convolution as the rows of a left operand, copied piece by piece.
 ///
-/// A window is a number of runs, each of which lies in one piece in memory:
+/// A window consists of runs that are contiguous in memory:
 ///
 /// | layout | run | runs |
 /// |---|---|---|
@@ -23,14 +23,14 @@ final class Windows implements RowReader {
   private final MemorySegment x;
   private final Convolution g;
   private final int firstChannel;
-  /// Samples side by side in a run, and floats of each.
+  /// Adjacent samples in a run, and floats per sample.
   private final int samples, depth;
-  /// Runs to the right in a window.
+  /// Runs per row of a window.
   private final int across;
   private final int rows, cols;
   private final boolean vectors;
 
-  /// @param vectors whether to copy short runs in vectors
+  /// @param vectors whether to copy short runs with vector loops
   Windows(MemorySegment x, Convolution g, int group, boolean vectors) {
     this.vectors = vectors;
     this.x = x;
@@ -70,7 +70,7 @@ final class Windows implements RowReader {
     }
   }
 
-  /// Whole rows of a window over planes, from row `dy` of plane `c` on: a vector each, for short rows are all overhead.
+  /// Copies whole rows of a window over planes, from row `dy` of plane `c` on, with one vector each to avoid the overhead per row.
   private void copyLines(int batch, int c, int dy, int top, int left, int lines, float[] to, int at) {
     int width = samples, height = g.window().height(), h = g.height(), w = g.width();
     var whole = first(width);
@@ -86,7 +86,7 @@ final class Windows implements RowReader {
     }
   }
 
-  /// Floats `begin … end - 1` of the run that begins at sample `(y, x0)`; those outside the map are zeros.
+  /// Copies floats `begin … end - 1` of the run that starts at sample `(y, x0)`; samples outside the map are zeros.
   private void copyRun(int batch, int c, int y, int x0, int begin, int end, float[] to, int at) {
     boolean above = y < 0 || y >= g.height();
     if (!above && x0 >= 0 && x0 + samples <= g.width()) {
@@ -95,11 +95,11 @@ final class Windows implements RowReader {
     }
     Arrays.fill(to, at, at + end - begin, 0);
     int first = Math.clamp((long) -x0 * depth, begin, end), last = Math.clamp((long) (g.width() - x0) * depth, first, end);
-    // A piece of a run may lie outside the map as a whole.
+    // A piece of a run may lie completely outside the map.
     if (!above && first < last) copy(x, g.index(batch, y, x0, c) + first, to, at + first - begin, last - first);
   }
 
-  /// Copies floats. Runs are short, so that a vector or two cost less than a call of [MemorySegment#copy].
+  /// Copies floats. Runs are short, so one or two vectors take less time than a call of [MemorySegment#copy].
   private void copy(MemorySegment x, long from, float[] to, int at, int length) {
     if (!vectors || length >= 64) {
       MemorySegment.copy(x, Simd.FLOAT, 4 * from, to, at, length);

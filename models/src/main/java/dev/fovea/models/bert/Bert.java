@@ -21,30 +21,29 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// BERT, an encoder of sentences, with or without a head that classifies them (Devlin et al., "BERT: Pre-training of Deep
-/// Bidirectional Transformers for Language Understanding", 2019; ref: transformers `models/bert/modeling_bert.py`).
+/// BERT, a text encoder with an optional classification head (Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers
+/// for Language Understanding", 2019; ref: transformers `models/bert/modeling_bert.py`).
 ///
-/// Shapes: B sentences or pairs, N tokens, C channels.
+/// Shapes: B texts or pairs of texts, N tokens, C channels.
 ///
-/// @param tokenEmbed a vector a token
+/// @param tokenEmbed one vector per token id
 /// @param posEmbed `[positions, C]`
-/// @param typeEmbed a vector for tokens of the first sentence, and one for those of the second
-/// @param pooler `C → C` of the first token; or null
+/// @param typeEmbed one vector per token type: first text, second text
+/// @param pooler `C → C` on the first token; or null
 /// @param head `C → classes`, or null for features only
 public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Embedding typeEmbed, LayerNorm embedNorm,
     List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model {
-  /// The input that tells the second sentence's tokens from the first's: 0 and 1.
+  /// Name of the input with the token types: 0 in the first text, 1 in the second.
   public static final String TOKEN_TYPE_IDS = "token_type_ids";
 
-  /// What a pass computes.
+  /// The results of a pass.
   ///
   /// @param lastHiddenState `[B, N, C]`
-  /// @param pooled what the first token says of the whole, `[B, C]`; null without a pooler
+  /// @param pooled the pooled first token, `[B, C]`; null without a pooler
   /// @param logits `[B, classes]`, or null without a head
   public record Output(Tensor lastHiddenState, @Nullable Tensor pooled, @Nullable Tensor logits) {}
 
-  /// One transformer block of the first kind: attention and the feed-forward part are each added to what they read, and the
-  /// sum is normalised.
+  /// One post-norm transformer block: attention and the feed-forward part, each with a residual connection and a norm of the sum.
   record Block(MultiHeadAttention attn, LayerNorm norm1, Mlp mlp, LayerNorm norm2) {
     static Block load(BertConfig config, Weights w) {
       var c = config.encoder().blocks();
@@ -75,11 +74,11 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
         config.numClasses() == 0 ? null : w.linear("head", dim, config.numClasses()));
   }
 
-  /// Tokens → features.
+  /// Runs the encoder on tokens.
   ///
   /// @param ids `[B, N]`
-  /// @param mask `[B, N]`: 0 where a token counts, `-∞` where it is padding
-  /// @param types `[B, N]`: 0 in the first sentence, 1 in the second
+  /// @param mask `[B, N]`: 0 for tokens, `-∞` for padding
+  /// @param types `[B, N]`: 0 in the first text, 1 in the second
   /// @throws InputException if there are more tokens than positions
   public Output forward(Tensor ids, Tensor mask, Tensor types, Probe probe) {
     config.encoder().check(ids);
@@ -93,7 +92,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     return new Output(x, pooled, head == null ? null : head.forward(pooled));
   }
 
-  /// The scores of the classes, before the softmax: `[B, classes]`.
+  /// The logits of the classes: `[B, classes]`.
   ///
   /// @throws IllegalStateException if the model has no classification head
   public Tensor logits(Tensor ids, Tensor mask, Tensor types) {

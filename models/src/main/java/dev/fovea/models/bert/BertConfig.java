@@ -12,11 +12,11 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
 
-/// The sizes of a BERT, under the names of the published `config.json`.
+/// The sizes of a BERT, with the names of the published `config.json`.
 ///
-/// @param typeVocabSize kinds of tokens: of the first and of the second sentence
-/// @param pooler whether there is a pooler
-/// @param numClasses classes of the head, which reads the pooler; 0 for features only
+/// @param typeVocabSize number of token types
+/// @param pooler whether the model has a pooler
+/// @param numClasses classes of the head on the pooled features; 0 for features only
 public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean pooler, int numClasses) implements ModelConfig {
   /// The published sizes (Devlin et al., 2019), lower-case vocabulary.
   public static final Map<String, BertConfig> PRESETS =
@@ -33,7 +33,7 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
     if (numClasses > 0 && !pooler) throw new IllegalArgumentException("a classification head reads the pooler, and there is none");
   }
 
-  /// Reads the form in a model file, which is the published `config.json` with `num_labels` and `pooler`.
+  /// Reads the config in a model file: the published `config.json` with `num_labels` and `pooler`.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static BertConfig of(JsonFields json) {

@@ -26,20 +26,20 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// CLIP, which learnt to tell which text belongs to which picture (Radford et al., "Learning Transferable Visual Models From
+/// CLIP, trained to match pictures and texts by a contrastive loss (Radford et al., "Learning Transferable Visual Models From
 /// Natural Language Supervision", 2021; ref: openai/CLIP `clip/model.py`, transformers `models/clip/modeling_clip.py`).
 ///
 /// Shapes: I pictures, T texts, P patches, N tokens, C channels of a tower, D dimensions of the common space.
 ///
-/// @param words the encoder of words and what compares its texts with pictures, or null for a model of pictures alone
+/// @param words the text encoder and the logit scale, or null for a model with only the image encoder
 public record Clip(ClipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures {
 
-  /// The encoder of pictures.
+  /// The image encoder.
   ///
   /// @param clsToken `[1, C]`
-  /// @param posEmbed `[1 + P, C]`, the patches' resampled for pictures of another size
-  /// @param normPre before the blocks
-  /// @param norm of the class token, after the blocks
+  /// @param posEmbed `[1 + P, C]`; the patches' positions are resampled for pictures of another size
+  /// @param normPre norm before the blocks
+  /// @param norm norm of the class token after the blocks
   /// @param proj `C → D`
   record Visual(PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, LayerNorm normPre, List<EncoderBlock> blocks,
       LayerNorm norm, Linear proj) {
@@ -68,11 +68,11 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     }
   }
 
-  /// The encoder of words. A token sees those before it; the one that ends the text has seen them all.
+  /// The text encoder. Its attention is causal, so the token at the end of a text has seen the whole text.
   ///
   /// @param posEmbed `[positions, C]`
   /// @param proj `C → D`
-  /// @param logitScale what cosines are multiplied by, already exponentiated
+  /// @param logitScale factor of the cosines, already exponentiated
   record Words(int eosTokenId, Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear proj,
       float logitScale) {
     static Words load(ClipConfig config, Weights weights) {
@@ -95,8 +95,8 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
       return new Encoded(x, pooled, proj.forward(pooled));
     }
 
-    /// Where each text ends, counted over all tokens: `[T, N]` → `[T]`. For [ClipConfig#LARGEST_TOKEN] that is the first of the
-    /// largest tokens of a text.
+    /// The index of each text's end token among all tokens: `[T, N]` → `[T]`. For [ClipConfig#LARGEST_TOKEN], this is the first
+    /// occurrence of the text's largest token id.
     private Tensor ends(Tensor ids) {
       if (eosTokenId != ClipConfig.LARGEST_TOKEN) return ids.find(eosTokenId);
       int texts = ids.dim(0);
@@ -104,7 +104,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
       return inText.plus(starts(texts, ids.dim(1)));
     }
 
-    /// The number of each text's first token, counted over all tokens: `[T]`.
+    /// The index of each text's first token among all tokens: `[T]`.
     private static Tensor starts(int texts, int tokens) {
       var starts = new float[texts];
       for (int t = 0; t < texts; t++) starts[t] = t * tokens;
@@ -112,18 +112,18 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     }
   }
 
-  /// What a tower computes.
+  /// The results of an encoder.
   ///
-  /// @param lastHiddenState `[…, N, C]`: of pictures before the norm, of words after it, as the reference has it
+  /// @param lastHiddenState `[…, N, C]`, before the norm for pictures and after it for texts, as in the reference
   /// @param pooled `[…, C]`
   /// @param projected `[…, D]`
   public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor projected) {
-    /// Where it is in the common space: `[…, D]`, of length 1.
+    /// The embedding in the common space: `[…, D]`, of length 1.
     public Tensor embeds() {
       return projected.normalized();
     }
 
-    /// Adds them under the reference's names.
+    /// Adds the results with the names of the reference.
     void addTo(Map<String, Tensor> named, String prefix) {
       named.put(prefix + "last_hidden_state", lastHiddenState);
       named.put(prefix + "pooler_output", pooled);
@@ -134,18 +134,18 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     return new Clip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }
 
-  /// Pictures `[I, channels, H, W]`, whose sides may be any multiples of the patch size.
+  /// Encodes pictures `[I, channels, H, W]`, with any multiples of the patch size as sides.
   ///
-  /// @throws InputException if the pictures have other channels or are no whole number of patches
+  /// @throws InputException if the pictures have another number of channels or are not a whole number of patches
   public Encoded encodeImage(Tensor image, Probe probe) {
     return visual.forward(image, probe);
   }
 
-  /// Tokens `[T, N]`, with 0 in `mask` where a token counts and `-∞` where it is padding. Each text holds the token of
-  /// [#endOfText()], where there is one.
+  /// Encodes tokens `[T, N]`; `mask` is 0 for tokens and `-∞` for padding. Each text must contain the token [#endOfText()], unless
+  /// that is -1.
   ///
   /// @throws InputException if there are more tokens than positions
-  /// @throws IllegalStateException if there is no encoder of words
+  /// @throws IllegalStateException if the model has no text encoder
   public Encoded encodeText(Tensor ids, Tensor mask, Probe probe) {
     if (words == null) throw new IllegalStateException("this CLIP has no encoder of words");
     config.text().check(ids);
@@ -173,7 +173,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     return logits.softmax();
   }
 
-  /// The class token after its norm, before the projection; the patches as the blocks leave them, for CLIP trained no norm on them.
+  /// The class token after its norm and before the projection; the patches without a norm, because CLIP trained none for them.
   @Override
   public PictureFeatures features(Tensor image) {
     var encoded = encodeImage(image, Probe.NONE);
@@ -230,7 +230,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
             ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, text.maxTokens()));
   }
 
-  /// The reference's encoder of pictures alone leaves `image_embeds` at the length that it has.
+  /// Without a text encoder, `image_embeds` is not normalised, as in the reference.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
     var prefix = words == null ? "" : "vision_model_output.";

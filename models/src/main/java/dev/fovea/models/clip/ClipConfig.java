@@ -15,18 +15,18 @@ import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// The sizes of a CLIP, under the names of the published `config.json`.
+/// The sizes of a CLIP, with the names of the published `config.json`.
 ///
-/// @param text null for a model of pictures alone
-/// @param eosTokenId the token that ends a text, whose features stand for all of it; [#LARGEST_TOKEN] for the largest of a text
-/// @param projectionDim dimensions of the space that pictures and words share
+/// @param text null for a model with only the image encoder
+/// @param eosTokenId the end token of a text, whose features represent the text, or [#LARGEST_TOKEN]
+/// @param projectionDim dimensions of the common space of pictures and texts
 public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, int eosTokenId,
     int projectionDim) implements ModelConfig {
-  /// Tokens of the published models.
+  /// Vocabulary size of the published models.
   public static final int VOCABULARY = 49408;
 
-  /// As `eos_token_id`, stands for whichever token of a text is the largest. Older configs name this number, which is none of
-  /// their models' (ref: transformers, `modeling_clip.py`, `CLIPTextTransformer`).
+  /// The `eos_token_id` of older configs, which is not the end token of their models: the largest token id of a text marks its end
+  /// (ref: transformers, `modeling_clip.py`, `CLIPTextTransformer`).
   public static final int LARGEST_TOKEN = 2;
 
   /// The published models (Radford et al., 2021, table 20).
@@ -55,8 +55,8 @@ public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig te
       throw new IllegalArgumentException("eos_token_id " + eosTokenId + ": expected one of " + text.vocabSize() + " tokens");
   }
 
-  /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `clip-vit-base-patch32`,
-  /// but without `text_config` there is no encoder of words.
+  /// Reads the config in a model file: the published `config.json`. Missing fields have the values of `clip-vit-base-patch32`;
+  /// without `text_config` the model has no text encoder.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static ClipConfig of(JsonFields json) {

@@ -26,47 +26,46 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// DINOv2, a vision transformer that learnt features without labels (Oquab et al., "DINOv2: Learning Robust Visual Features
-/// without Supervision", 2023), with or without registers (Darcet et al., "Vision Transformers Need Registers", 2023), and
-/// with or without the linear classifier on its features (ref: facebookresearch/dinov2
-/// `dinov2/models/vision_transformer.py`, whose parameter names these are; transformers `models/dinov2` and
-/// `models/dinov2_with_registers`).
+/// DINOv2, a self-supervised vision transformer (Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision",
+/// 2023), with or without registers (Darcet et al., "Vision Transformers Need Registers", 2023), and with or without a linear
+/// classifier on its features (ref: facebookresearch/dinov2 `dinov2/models/vision_transformer.py`, also for the parameter names;
+/// transformers `models/dinov2` and `models/dinov2_with_registers`).
 ///
 /// Shapes: B batch, H × W pixels, P patches, R registers, N = 1 + R + P tokens, C channels.
 ///
 /// @param clsToken `[1, C]`
-/// @param registerTokens `[R, C]`, without a position; null where R is 0
-/// @param posEmbed `[1 + P, C]`, the patches' resampled for pictures of another size
+/// @param registerTokens `[R, C]`, without positions; null if R is 0
+/// @param posEmbed `[1 + P, C]`; the patches' positions are resampled for pictures of another size
 /// @param head `2 C → classes`, or null for features only
 public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsToken, @Nullable Tensor registerTokens,
     PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures,
     EmbedsPictures {
 
-  /// What a pass computes.
+  /// The results of a pass.
   ///
-  /// @param lastHiddenState all tokens after the final norm, `[B, N, C]`: the class token, the registers, the patches row by row
+  /// @param lastHiddenState all tokens after the final norm, `[B, N, C]`: class token, registers, patches in row-major order
   /// @param logits `[B, classes]`, or null without a head
   /// @param registers R
-  /// @param rows patches down
-  /// @param cols patches across
+  /// @param rows rows of patches
+  /// @param cols columns of patches
   public record Output(Tensor lastHiddenState, @Nullable Tensor logits, int registers, int rows, int cols) {
-    /// What the class token says of the whole picture, `[B, C]`.
+    /// The class token, `[B, C]`.
     public Tensor clsToken() {
       return lastHiddenState.select(1, 0);
     }
 
-    /// `[B, R, C]`; they say nothing of a place.
+    /// The register tokens, `[B, R, C]`, which do not belong to a patch.
     public Tensor registerTokens() {
       return lastHiddenState.slice(1, 1, 1 + registers);
     }
 
-    /// Row by row, `[B, rows · cols, C]`.
+    /// The patch tokens in row-major order, `[B, rows · cols, C]`.
     public Tensor patchTokens() {
       return lastHiddenState.slice(1, 1 + registers, lastHiddenState.dim(1));
     }
   }
 
-  /// One transformer block: attention, then the feed-forward part, each on a normalised input, scaled, and added to it.
+  /// One pre-norm transformer block: attention, then the feed-forward part, each with a layer scale and a residual connection.
   record Block(LayerNorm norm1, MultiHeadAttention attn, LayerScale ls1, LayerNorm norm2, FeedForward mlp, LayerScale ls2) {
     static Block load(Dinov2Config c, Weights w) {
       int dim = c.embedDim();
@@ -106,9 +105,9 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
         c.numClasses() == 0 ? null : w.linear("head", 2 * dim, c.numClasses()));
   }
 
-  /// `[B, channels, H, W]` → features. H and W may be any multiples of the patch size.
+  /// Computes the features of pictures `[B, channels, H, W]`. H and W may be any multiples of the patch size.
   ///
-  /// @throws InputException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   public Output forward(Tensor image, Probe probe) {
     int registers = config.numRegisterTokens(), rows = image.dim(2) / config.patchSize(), cols = image.dim(3) / config.patchSize();
     var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.of(Tokens.Kind.REGISTER, registers)).and(Tokens.grid(rows, cols));
@@ -119,7 +118,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
     return new Output(x, head == null ? null : classify(x), registers, rows, cols);
   }
 
-  /// The class token and the patches, each with its position, and the registers between: `[B, channels, H, W]` → `[B, N, C]`.
+  /// The class token and the patches with their positions, and the registers between them: `[B, channels, H, W]` → `[B, N, C]`.
   private Tensor embed(Tensor image) {
     int batch = image.dim(0), patch = config.patchSize();
     var patches = patchEmbed.forward(image);                                          // [B, P, C]
@@ -129,7 +128,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
     return Tensor.concat(1, x.slice(1, 0, 1), registerTokens.expand(batch), x.slice(1, 1, x.dim(1)));
   }
 
-  /// The linear classifier reads the class token and the mean of the patches: `[B, N, C]` → `[B, classes]`.
+  /// The linear classifier on the class token and the mean of the patches: `[B, N, C]` → `[B, classes]`.
   private Tensor classify(Tensor x) {
     var patches = x.slice(1, 1 + config.numRegisterTokens(), x.dim(1));               // [B, P, C]
     return head.forward(Tensor.concat(1, x.select(1, 0), patches.mean(1)));           // [B, 2C] → [B, classes]

@@ -12,14 +12,14 @@ import dev.fovea.models.Model;
 import dev.fovea.models.ModelConfig;
 import java.util.Map;
 
-/// The sizes of a DINOv2, under the names of the published `config.json` where these are the field's.
+/// The sizes of a DINOv2, mostly with the names of the published `config.json`.
 ///
-/// @param imageHeight height of the pictures that the positions were learnt for, in pixels
-/// @param mlpRatio hidden features of a block's feed-forward part for each channel, before [#hiddenDim()] makes up for the gate
+/// @param imageHeight height in pixels of the pictures for which the positions were trained
+/// @param mlpRatio hidden features of the feed-forward part per channel, before [#hiddenDim()] compensates for a gate
 /// @param swiGlu whether the feed-forward part is gated
 /// @param numRegisterTokens registers; 0 for none
-/// @param interpolateAntialias whether positions are resampled with antialiasing, as the models with registers do
-/// @param act of a feed-forward part without a gate
+/// @param interpolateAntialias whether positions are resampled with antialiasing, as in the models with registers
+/// @param act activation of a feed-forward part without a gate
 /// @param numClasses classes of the linear classifier; 0 for features only
 public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int numChannels, int embedDim, int depth, int numHeads,
     float mlpRatio, boolean swiGlu, boolean qkvBias, int numRegisterTokens, boolean interpolateAntialias, float layerNormEps,
@@ -27,7 +27,7 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
 
   private static final int MAX_HIDDEN_DIM = 1 << 24;
 
-  /// The published models, made for pictures of 518 × 518.
+  /// The published models, trained for pictures of 518 × 518.
   public static final Map<String, Dinov2Config> PRESETS = Map.of(
       "dinov2-small", preset(384, 12, 6, false),
       "dinov2-base", preset(768, 12, 12, false),
@@ -52,24 +52,24 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
           + patchSize);
   }
 
-  /// Patches down.
+  /// Rows of patches.
   public int rows() {
     return imageHeight / patchSize;
   }
 
-  /// Patches across.
+  /// Columns of patches.
   public int cols() {
     return imageWidth / patchSize;
   }
 
-  /// Hidden features of the feed-forward part. A gated one has a third matrix, so it gets two thirds of the features, in whole
-  /// eights.
+  /// Hidden features of the feed-forward part. A gated one has a third matrix and therefore two thirds of the features, rounded up
+  /// to a multiple of 8.
   public int hiddenDim() {
     int hidden = (int) (mlpRatio * embedDim);
     return swiGlu ? Math.ceilDiv(2 * hidden / 3, 8) * 8 : hidden;
   }
 
-  /// How positions are resampled.
+  /// The interpolation method for positions.
   public Interpolation interpolation() {
     return interpolateAntialias ? Interpolation.BICUBIC_ANTIALIASED : Interpolation.BICUBIC;
   }
@@ -84,7 +84,7 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
     return Dinov2.load(this, weights);
   }
 
-  /// Reads the form in a model file, which is the published `config.json` with `num_labels` and `interpolate_antialias`.
+  /// Reads the config in a model file: the published `config.json` with `num_labels` and `interpolate_antialias`.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static Dinov2Config of(JsonFields json) {

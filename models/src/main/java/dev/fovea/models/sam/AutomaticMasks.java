@@ -11,35 +11,35 @@ import java.util.List;
 import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
 
-/// The masks of everything in a picture: a grid of points is asked for, in the whole picture and in overlapping parts of it, and
-/// of the answers those stay that the model is sure of and that no better one repeats (ref: segment_anything
-/// `automatic_mask_generator.py`, `utils/amg.py`).
+/// Masks of all objects in a picture: a grid of point prompts in the whole picture and in overlapping crops of it, of whose masks
+/// the confident ones without a better duplicate are kept (ref: segment_anything `automatic_mask_generator.py`, `utils/amg.py`).
 public final class AutomaticMasks {
-  /// A part's sides within as many pixels of a mask's box cut the mask.
+  /// A mask counts as cut by a crop if its box is within this many pixels of a side of the crop.
   private static final float CUT_TOLERANCE = 20;
   private static final float THRESHOLD = 0;
 
   private final MaskPredictor predictor;
   private final Settings settings;
 
-  /// What is asked for and what stays.
+  /// The prompts and the criteria to keep a mask.
   ///
-  /// @param pointsPerSide points across and down; their square is asked for
-  /// @param minPredictedIou a mask stays that the model expects to agree better with the truth
-  /// @param minStability a mask stays that hardly changes when the threshold does, see `stabilityOffset`
-  /// @param stabilityOffset by how much the threshold of logits is moved up and down
-  /// @param boxNms of masks whose boxes agree better, the surest stays
-  /// @param cropLayers layer `i` asks again in `4ⁱ` parts of the picture; 0 for the whole picture only
-  /// @param cropNms as `boxNms`, for masks of different parts
-  /// @param cropOverlap how far parts of the first layer overlap, as a share of the picture's shorter side
-  /// @param cropPointsDownscale layer `i` has as many times fewer points across to the power of `i`
+  /// @param pointsPerSide rows and columns of the grid of points in the whole picture
+  /// @param minPredictedIou a mask is kept only if its predicted IoU is larger
+  /// @param minStability a mask is kept only if its stability is at least this, see `stabilityOffset`
+  /// @param stabilityOffset shift of the logit threshold for the stability, up and down
+  /// @param boxNms of masks whose boxes have a larger IoU, only the one with the best predicted IoU is kept
+  /// @param cropLayers layer `i` adds `4ⁱ` crops of the picture; 0 for the whole picture only
+  /// @param cropNms the same for masks of different crops, where the one of the smaller crop is kept
+  /// @param cropOverlap overlap of the crops of the first layer, as a fraction of the picture's shorter side
+  /// @param cropPointsDownscale layer `i` has `pointsPerSide / cropPointsDownscaleⁱ` points per side
   /// @param minRegionArea smaller islands are removed and smaller holes filled; 0 for none
   public record Settings(int pointsPerSide, double minPredictedIou, double minStability, float stabilityOffset, double boxNms,
       int cropLayers,
       double cropNms, double cropOverlap, int cropPointsDownscale, int minRegionArea) {
     public static final Settings DEFAULT = new Settings(32, 0.88, 0.95, 1, 0.7, 0, 0.7, 512.0 / 1500, 1, 0);
 
-    /// @throws IllegalArgumentException if a number makes no sense
+    /// @throws IllegalArgumentException if `pointsPerSide` or `cropPointsDownscale` is below 1, `cropLayers` is not 0 to 6, or
+    ///     `minRegionArea` is negative
     public Settings {
       if (pointsPerSide < 1 || cropPointsDownscale < 1) throw new IllegalArgumentException("points: expected at least 1 a side");
       if (cropLayers < 0 || cropLayers > 6) throw new IllegalArgumentException("crop layers: expected 0 to 6, got " + cropLayers);
@@ -48,14 +48,14 @@ public final class AutomaticMasks {
     }
   }
 
-  /// A mask of something in a picture.
+  /// A mask of an object in a picture.
   ///
-  /// @param mask at the picture's size
-  /// @param box its first and last columns and rows
-  /// @param predictedIou how well the model expects it to agree with the truth
-  /// @param stability how much of it stays when the threshold moves, in `[0, 1]`
-  /// @param point the point that gave it
-  /// @param crop the part of the picture that the model saw
+  /// @param mask mask at the picture's size
+  /// @param box its first and last column and row
+  /// @param predictedIou the model's prediction of the IoU with the true mask
+  /// @param stability area above the raised threshold divided by the area above the lowered one, in `[0, 1]`
+  /// @param point its point prompt
+  /// @param crop the crop of the picture in the model's input
   public record Found(RunLengths mask, Box box, float predictedIou, double stability, Prompt.Point point, Box crop) {}
 
   public AutomaticMasks(MaskPredictor predictor, Settings settings) {
@@ -63,7 +63,7 @@ public final class AutomaticMasks {
     this.settings = settings;
   }
 
-  /// @param progress told the share that is done
+  /// @param progress receives the completed fraction
   /// @throws CancelledException if the thread is interrupted
   public List<Found> of(Picture picture, DoubleConsumer progress) {
     var crops = crops(picture.width(), picture.height(), settings);
@@ -81,14 +81,14 @@ public final class AutomaticMasks {
     return settings.minRegionArea == 0 ? kept : withoutSmallRegions(kept);
   }
 
-  /// A part of the picture.
+  /// A crop of the picture.
   record Crop(int layer, int left, int top, int width, int height) {
     private Box box() {
       return new Box(left, top, left + width, top + height);
     }
   }
 
-  /// The whole picture, then for each layer its parts, column by column (ref: `generate_crop_boxes`).
+  /// The whole picture, then the crops of each layer, column by column (ref: `generate_crop_boxes`).
   static List<Crop> crops(int width, int height, Settings settings) {
     var crops = new ArrayList<Crop>();
     crops.add(new Crop(0, 0, 0, width, height));
@@ -121,7 +121,7 @@ public final class AutomaticMasks {
     return keep(found, found.stream().mapToDouble(Found::predictedIou).toArray(), settings.boxNms);
   }
 
-  /// The masks of a point that the model is sure of. What goes on beyond the part is left to the part that sees it whole.
+  /// The confident masks of a point. A mask cut by the crop is dropped; a crop with the whole object yields it.
   private List<Found> atPoint(SamSession session, Picture picture, Crop crop, float x, float y) {
     var found = new ArrayList<Found>();
     var whole = new Box(0, 0, picture.width(), picture.height());
@@ -145,7 +145,7 @@ public final class AutomaticMasks {
     return Box.keep(found.stream().map(Found::box).toList(), scores, threshold).stream().map(found::get).toList();
   }
 
-  /// Cleans masks up; where they then repeat each other, those that needed no cleaning stay (ref: `postprocess_small_regions`).
+  /// Removes small islands and holes; of duplicates, unchanged masks are preferred (ref: `postprocess_small_regions`).
   private List<Found> withoutSmallRegions(List<Found> found) {
     var clean = found.stream().map(f -> {
       var before = f.mask.mask();

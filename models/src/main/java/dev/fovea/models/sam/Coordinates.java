@@ -8,13 +8,14 @@ import dev.fovea.engine.tensor.InputException;
 import java.util.List;
 import java.util.Locale;
 
-/// Prompts in the coordinates of the model's picture (ref: segment_anything `utils/transforms.py`, `ResizeLongestSide`).
+/// Conversion of prompts to the coordinates of the resized picture (ref: segment_anything `utils/transforms.py`,
+/// `ResizeLongestSide`).
 final class Coordinates {
   private Coordinates() {}
 
-  /// `x, y` of each point.
+  /// The coordinates `x, y` of each point.
   ///
-  /// @throws InputException if one is not in the picture
+  /// @throws InputException if a point is outside the picture
   static float[] ofPoints(List<Prompt.Point> points, int width, int height, Preprocessing.Size to) {
     var coordinates = new float[2 * points.size()];
     for (int i = 0; i < points.size(); i++) {
@@ -26,16 +27,16 @@ final class Coordinates {
     return coordinates;
   }
 
-  /// 1 for each point on the object, 0 for one on the background.
+  /// The labels of points: 1 on the object, 0 on the background.
   static float[] labels(List<Prompt.Point> points) {
     var labels = new float[points.size()];
     for (int i = 0; i < labels.length; i++) labels[i] = points.get(i).foreground() ? 1 : 0;
     return labels;
   }
 
-  /// `x0, y0, x1, y1`.
+  /// The corners `x0, y0, x1, y1` of a box.
   ///
-  /// @throws InputException if it is not in the picture, or its corners are exchanged
+  /// @throws InputException if a corner is outside the picture, or the corners are swapped
   static float[] ofBox(Box box, int width, int height, Preprocessing.Size to) {
     var name = "box " + text(box.x0()) + "," + text(box.y0()) + "," + text(box.x1()) + "," + text(box.y1());
     inside(name, box.x0(), box.y0(), width, height);

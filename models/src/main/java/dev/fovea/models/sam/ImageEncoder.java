@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// The heavy part of Segment Anything, which sees a picture once: a plain vision transformer most of whose blocks attend within
-/// windows (Li et al., "Exploring Plain Vision Transformer Backbones for Object Detection", 2022; ref: segment_anything
+/// The image encoder of Segment Anything, its expensive part: a plain vision transformer with windowed attention in most blocks (Li
+/// et al., "Exploring Plain Vision Transformer Backbones for Object Detection", 2022; ref: segment_anything
 /// `modeling/image_encoder.py`, `ImageEncoderViT`).
 ///
 /// Shapes: B batch, S × S pixels, G × G patches, C channels, D channels of the result.
@@ -28,7 +28,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
 
   /// A transformer block.
   ///
-  /// @param windows null where places see the whole map
+  /// @param windows the windows, or null for global attention
   record Block(LayerNorm norm1, GridAttention attn, @Nullable MapWindows windows, LayerNorm norm2, Mlp mlp) {
     static Block load(SamConfig.ImageEncoder c, int index, Weights w) {
       int dim = c.embedDim(), headDim = dim / c.numHeads();
@@ -52,7 +52,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
     }
   }
 
-  /// Two convolutions that bring the channels to what the decoder wants.
+  /// Two convolutions that reduce the channels to those of the decoder.
   record Neck(Conv2d conv1, LayerNorm norm1, Conv2d conv2, LayerNorm norm2) {
     private static final float EPS = 1e-6f;
 
@@ -78,7 +78,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
 
   /// `[B, channels, S, S]` → `[B, G, G, D]`.
   ///
-  /// @param probe hears of `hidden_states.N`, the embedding and each block's result, and `attentions.N`
+  /// @param probe receives `hidden_states.N`, the embedding and each block's result, and `attentions.N`
   /// @throws InputException if the pictures have another size
   public Tensor forward(Tensor image, Probe probe) {
     int size = config.imageSize(), grid = config.gridSize();

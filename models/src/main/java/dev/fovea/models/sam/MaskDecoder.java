@@ -17,31 +17,31 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// Makes masks of a picture's map and a prompt's tokens: both attend to each other, then a token of each mask becomes the product
-/// that finds it in the enlarged map (ref: segment_anything `modeling/mask_decoder.py`, `modeling/transformer.py`).
+/// Computes masks from the feature map of a picture and the tokens of a prompt: both attend to each other, then each mask is the
+/// product of a mask token and the upscaled map (ref: segment_anything `modeling/mask_decoder.py`, `modeling/transformer.py`).
 ///
-/// Wherever the map's places are queries or keys, their positions are added. Projections are linear, so the positions'
-/// projections are computed once, see [Positions], and added to the product as it is made; and the first layer's projections of the
-/// map are the same for every prompt without a mask, see [ProjectedMap].
+/// The position embedding of the map is added wherever its locations are queries or keys. Projections are linear, so those of the
+/// positions are computed once, see [Positions], and added as residuals of the product. The first layer's projections of the map
+/// are the same for all prompts without a mask, see [ProjectedMap].
 ///
-/// Shapes: T tokens, N = G² places, C channels, h heads, D channels of a head, M masks.
+/// Shapes: T tokens, N = G² locations of the map, C channels, h heads, D head size, M masks.
 ///
 /// @param iouToken `[1, C]`
 /// @param maskTokens `[M, C]`
-/// @param hypernetworks one a mask, `C → C / 8`
+/// @param hypernetworks one per mask, `C → C / 8`
 /// @param iouHead `C → M`
 public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers, TokenAttention finalAttn, LayerNorm finalNorm,
     ConvTranspose2d upscale1, LayerNorm upscaleNorm, ConvTranspose2d upscale2, List<Head> hypernetworks, Head iouHead) {
 
   private static final float UPSCALE_EPS = 1e-6f, FINAL_EPS = 1e-5f;
 
-  /// What the map's positions add where keys and queries are made of it.
+  /// The projections of the position embedding that are added to the map's keys and queries.
   ///
-  /// @param keys `[N, h · D]` for each layer, and for the final attention
+  /// @param keys `[N, h · D]` for each layer and for the final attention
   /// @param queries `[N, h · D]` for each layer
   public record Positions(List<Tensor> keys, List<Tensor> queries) {}
 
-  /// A map with the first layer's projections of it.
+  /// A feature map with its projections in the first layer.
   ///
   /// @param map `[N, C]`
   /// @param keys `[N, h · D]`
@@ -49,13 +49,13 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   /// @param queries `[N, h · D]`
   public record ProjectedMap(Tensor map, Tensor keys, Tensor values, Tensor queries) {}
 
-  /// What a prompt gives.
+  /// The masks of a prompt.
   ///
   /// @param masks logits `[M, 4 G, 4 G]`
-  /// @param iou predicted agreement of each mask with the truth, `[M]`
+  /// @param iou predicted IoU of each mask with the true one, `[M]`
   public record Output(Tensor masks, Tensor iou) {}
 
-  /// Three linear maps with ReLU between.
+  /// A multi-layer perceptron: three linear layers with ReLU between them.
   record Head(Linear fc1, Linear fc2, Linear fc3) {
     static Head load(int in, int hidden, int out, Weights w) {
       return new Head(w.linear("fc1", in, hidden), w.linear("fc2", hidden, hidden), w.linear("fc3", hidden, out));
@@ -66,14 +66,14 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     }
   }
 
-  /// Attention whose queries, keys and values may all be made of different tokens, in fewer channels.
+  /// Attention with separate inputs for queries, keys and values, optionally in fewer channels.
   record TokenAttention(Linear q, Linear k, Linear v, Linear proj, int numHeads) {
     static TokenAttention load(int dim, int inner, int numHeads, Weights w) {
       return new TokenAttention(w.linear("q", dim, inner), w.linear("k", dim, inner), w.linear("v", dim, inner), w.linear("proj",
           inner, dim), numHeads);
     }
 
-    /// Projected queries `[T, h · D]`, keys and values `[N, h · D]` → `[T, h · D]`, before the last projection.
+    /// Projected queries `[T, h · D]`, keys and values `[N, h · D]` → `[T, h · D]`, before the output projection.
     Tensor attend(Tensor queries, Tensor keys, Tensor values, Probe.Site site) {
       return Attention.attend(heads(queries), heads(keys), heads(values), AttentionMask.NONE, site).reshape(queries.shape());
     }
@@ -83,7 +83,7 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     }
   }
 
-  /// The tokens attend to themselves, then to the map; the map attends to the tokens.
+  /// A two-way layer: the tokens attend to themselves, then to the map; then the map attends to the tokens.
   record Layer(TokenAttention selfAttn, LayerNorm norm1, TokenAttention tokenToImage, LayerNorm norm2, Mlp mlp, LayerNorm norm3,
       TokenAttention imageToToken, LayerNorm norm4) {
     static Layer load(SamConfig config, Weights w) {
@@ -103,8 +103,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
           imageToToken.q.forward(map, queryPositions));
     }
 
-    /// @param asked the prompt's tokens as they came, which serve as their positions
-    /// @param first whether the tokens are still these, so that nothing is added to them
+    /// @param asked the input tokens of the decoder, which serve as position embeddings of the tokens
+    /// @param first whether this is the first layer, where `tokens` equals `asked` and no positions are added
     Tensor tokens(Tensor tokens, Tensor asked, boolean first, ProjectedMap projected, Sites sites) {
       var at = first ? tokens : tokens.plus(asked);
       var attended = selfAttn.attend(selfAttn.q.forward(at), selfAttn.k.forward(at), selfAttn.v.forward(tokens), sites.selfAttn());
@@ -122,8 +122,7 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     }
   }
 
-  /// Where the three attentions of layer `index` hand out their maps: `layers.index.self_attn`, `.token_to_image`,
-  /// `.image_to_token`.
+  /// The probe sites of the three attentions of layer `index`: `layers.index.self_attn`, `.token_to_image`, `.image_to_token`.
   private record Sites(Probe.Site selfAttn, Probe.Site tokenToImage, Probe.Site imageToToken) {
     static final Sites NOWHERE = new Sites(Probe.Site.NOWHERE, Probe.Site.NOWHERE, Probe.Site.NOWHERE);
 
@@ -148,7 +147,7 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
         Head.load(dim, c.iouHiddenDim(), masks, w.at("iou_head")));
   }
 
-  /// The projections of the map's positions, which depend on weights alone.
+  /// The projections of the map's position embedding, which depend only on weights.
   ///
   /// @param positions `[N, C]`
   public Positions positions(Workspace workspace, Tensor positions) {
@@ -166,15 +165,14 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     return new Linear(linear.weight(), null);
   }
 
-  /// A map `[N, C]` with the first layer's projections.
+  /// A map `[N, C]` with its projections in the first layer.
   public ProjectedMap project(Tensor map, Positions positions) {
     return layers.getFirst().project(map, positions.keys.getFirst(), positions.queries.getFirst());
   }
 
-  /// @param prompt its tokens, `[…, C]`; null for none
-  /// @param multimask whether to give the masks of an ambiguous prompt instead of the one
-  /// @param probe hears of every attention: `layers.N.self_attn`, `layers.N.token_to_image`, `layers.N.image_to_token`,
-  ///     `final_attn`
+  /// @param prompt tokens of the prompt, `[…, C]`; null for none
+  /// @param multimask whether to return the masks of an ambiguous prompt instead of the single one
+  /// @param probe receives all attentions: `layers.N.self_attn`, `layers.N.token_to_image`, `layers.N.image_to_token`, `final_attn`
   public Output forward(ProjectedMap projected, Positions positions, @Nullable Tensor prompt, boolean multimask, Probe probe) {
     var map = projected.map;
     var asked = asked(map, prompt);                                                   // [T, C]
@@ -197,7 +195,7 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
         from, to).contiguous());
   }
 
-  /// A token for the ratings, one for each mask, and the prompt's.
+  /// The input tokens: one for the predicted IoU, one for each mask, and those of the prompt.
   private Tensor asked(Tensor map, @Nullable Tensor prompt) {
     int own = 1 + maskTokens.dim(0), all = own + (prompt == null ? 0 : prompt.dim(0));
     var asked = map.allocate(all, map.dim(1));

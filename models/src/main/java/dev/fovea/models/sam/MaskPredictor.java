@@ -9,8 +9,8 @@ import dev.fovea.models.OpenModel;
 import java.nio.file.Path;
 import java.util.Map;
 
-/// A model file that finds masks. It may be shared by any number of threads, each with its own [SamSession]. Close it when no
-/// session is open.
+/// Prediction of masks from prompts, from a Segment Anything model file. Any number of threads may use it, each with its own
+/// [SamSession]. Close it when no session is open.
 public final class MaskPredictor implements AutoCloseable {
   private static final String FINGERPRINT = "image_encoder.pos_embed";
 
@@ -29,31 +29,30 @@ public final class MaskPredictor implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor. Its weights are loaded into memory.
+  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
   ///
-  /// @throws CheckpointException if there is no such file, or it is no Segment Anything model
+  /// @throws CheckpointException if there is no such file, or it is not a Segment Anything model
   /// @see #open(Path, Residency)
   public static MaskPredictor open(Path file) {
     return open(file, Residency.LOADED);
   }
 
-  /// Opens a model file with the fastest kernels and a thread a processor.
+  /// Opens a model file with the fastest kernels and one thread per processor.
   ///
-  /// @param residency whether its weights are loaded into memory, or stay in the mapped file
-  /// @throws CheckpointException if there is no such file, or it is no Segment Anything model, or does not
-  ///     fit in memory
+  /// @param residency whether to load the weights into memory or to use them from the mapped file
+  /// @throws CheckpointException if there is no such file, or it is not a Segment Anything model, or does not fit in memory
   public static MaskPredictor open(Path file, Residency residency) {
     return new MaskPredictor(OpenModel.open(file, residency));
   }
 
-  /// A predictor over an open checkpoint, which it closes, and kernels, which it leaves open.
+  /// Creates a predictor from an open checkpoint, which it closes, and from kernels, which it leaves open.
   ///
-  /// @throws CheckpointException if it is no Segment Anything model
+  /// @throws CheckpointException if it is not a Segment Anything model
   public static MaskPredictor of(Checkpoint checkpoint, Kernels kernels) {
     return new MaskPredictor(OpenModel.of(checkpoint, kernels));
   }
 
-  /// A session about one picture at a time.
+  /// Creates a session, which handles one picture at a time.
   ///
   /// @throws IllegalStateException if the predictor is closed
   public SamSession session() {
@@ -72,18 +71,18 @@ public final class MaskPredictor implements AutoCloseable {
     return preprocessing;
   }
 
-  /// What tells a picture's embedding by this model from another's.
+  /// Metadata that distinguishes a picture's embedding of this model from those of other models.
   Map<String, String> fingerprint() {
     return Map.of("config", model.config().toJson().toString(), "model",
         Long.toHexString(opened.checkpoint().tensor(FINGERPRINT).checksum()));
   }
 
-  /// How many numbers the model has.
+  /// The number of parameters of the model.
   public long parameters() {
     return opened.parameters();
   }
 
-  /// Height and width of the masks that prompts may hold.
+  /// Height and width of a mask in a prompt.
   public int maskSize() {
     return model.config().maskSize();
   }

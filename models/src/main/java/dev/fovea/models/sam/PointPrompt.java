@@ -10,25 +10,25 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// The light part of Segment Anything by itself: a point in a picture whose embedding is ready, as [SamSession] keeps it, gives
-/// masks, and one of them becomes as large as the model's picture. This is what a move of the mouse costs.
+/// The cheap part of Segment Anything as a separate model: masks for a point in a picture with a precomputed embedding, as in
+/// [SamSession], and one of them resized to the model's picture. This is the work per mouse move in an interactive program.
 ///
-/// Shapes: N places of the map, C channels, I channels of attention between tokens and map, M masks.
+/// Shapes: N = G² locations of the map, C channels, I channels of attention between tokens and map, M masks, S × S pixels.
 ///
-/// @param sam the model that the decoder belongs to
+/// @param sam the whole model
 public record PointPrompt(Sam sam) implements Model {
   private static final String MAP = "map", KEYS = "keys", VALUES = "values", QUERIES = "queries", POINT = "point", LABEL = "label";
 
-  /// Segment Anything's light part with the parameters of the whole.
+  /// Creates the cheap part from the whole model; the parameter count is that of the whole.
   ///
-  /// @throws IllegalArgumentException if this is another model
+  /// @throws IllegalArgumentException if `whole` is not a Segment Anything model
   public static LoadedModel of(LoadedModel whole) {
     if (!(whole.model() instanceof Sam sam))
       throw new IllegalArgumentException("only a Segment Anything model takes points, and " + whole.name() + " is none");
     return new LoadedModel(whole.name() + ", a point", new PointPrompt(sam), whole.parameters());
   }
 
-  /// The map `[N, C]`, the first layer's projections of it, `[N, I]` each, and a point.
+  /// The map `[N, C]`, its projections in the first layer, `[N, I]` each, and a point.
   @Override
   public Map<String, ModelInput> inputs(int batch, int size) {
     sam.inputs(batch, size);
@@ -42,7 +42,7 @@ public record PointPrompt(Sam sam) implements Model {
     return inputs;
   }
 
-  /// `pred_masks` `[M, 4 G, 4 G]`, `iou_scores` `[M]`, and `mask` `[S, S]`, the first of them.
+  /// `pred_masks` `[M, 4 G, 4 G]`, `iou_scores` `[M]`, and `mask` `[S, S]`, the first mask resized.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
     var projected = new MaskDecoder.ProjectedMap(inputs.get(MAP), inputs.get(KEYS), inputs.get(VALUES), inputs.get(QUERIES));

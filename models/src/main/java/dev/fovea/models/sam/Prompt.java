@@ -5,17 +5,17 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// What a mask is asked for with: points on the object and on the background, a box around it, a rough mask of it, any of them
-/// together or none. Coordinates count the picture's pixels from its upper left corner; `(0.5, 0.5)` is the centre of the first.
+/// A prompt for a mask: any combination of points on the object and on the background, a box around it, and a rough mask of it.
+/// Coordinates are in pixels from the picture's upper left corner; `(0.5, 0.5)` is the centre of the first pixel.
 ///
-/// @param mask what an earlier answer gave, see [MaskPrediction#logits()]; null for none
+/// @param mask logits of a mask, such as [MaskPrediction#logits()] of an earlier prediction; null for none
 public record Prompt(List<Point> points, @Nullable Box box, float @Nullable [] mask) {
-  /// Nothing is asked for: the model takes what it likes.
+  /// The empty prompt, for which the model chooses an object.
   public static final Prompt NOTHING = new Prompt(List.of(), null, null);
 
-  /// A place in the picture.
+  /// A point in the picture.
   ///
-  /// @param foreground whether it is on the object
+  /// @param foreground whether the point is on the object
   public record Point(float x, float y, boolean foreground) {}
 
   public Prompt {
@@ -32,32 +32,32 @@ public record Prompt(List<Point> points, @Nullable Box box, float @Nullable [] m
     return NOTHING.within(x0, y0, x1, y1);
   }
 
-  /// The same with a point that is on the object too.
+  /// The same prompt with another point on the object.
   public Prompt and(float x, float y) {
     return with(new Point(x, y, true));
   }
 
-  /// The same with a point that is not on the object.
+  /// The same prompt with another point on the background.
   public Prompt not(float x, float y) {
     return with(new Point(x, y, false));
   }
 
-  /// The same with another point.
+  /// The same prompt with another point.
   public Prompt with(Point point) {
     return new Prompt(Stream.concat(points.stream(), Stream.of(point)).toList(), box, mask);
   }
 
-  /// The same with a box around the object.
+  /// The same prompt with this box around the object.
   public Prompt within(float x0, float y0, float x1, float y1) {
     return new Prompt(points, new Box(x0, y0, x1, y1), mask);
   }
 
-  /// The same with the logits of a rough mask.
+  /// The same prompt with these logits of a rough mask.
   public Prompt like(float[] mask) {
     return new Prompt(points, box, mask);
   }
 
-  /// Whether it may well mean several things, such as a shirt, a man and a crowd: one point alone does.
+  /// Whether the prompt is ambiguous, for example between a shirt, a man and a crowd: true for one point alone.
   public boolean isAmbiguous() {
     return points.size() == 1 && box == null && mask == null;
   }

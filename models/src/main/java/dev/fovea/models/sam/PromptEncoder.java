@@ -13,22 +13,22 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// Makes tokens of points and boxes, and a map of a mask (ref: segment_anything `modeling/prompt_encoder.py`, `PromptEncoder`).
+/// Encodes points and boxes as tokens, and a mask as a map (ref: segment_anything `modeling/prompt_encoder.py`, `PromptEncoder`).
 ///
-/// Shapes: P points, C channels, G × G places of the map.
+/// Shapes: P points, C channels, G × G locations of the map.
 ///
-/// @param imageSize side of the picture that coordinates count in, in pixels
-/// @param gridSize places of the map down and across
-/// @param grid these places, `[G², 2]`
-/// @param pointEmbed what a background point and one of the object add to their place
-/// @param cornerEmbed `[2, C]`: what a box's first and second corner add to their place
-/// @param noPointEmbed `[1, C]`: the token in place of a box where there are points only
-/// @param noMaskEmbed `[C]`: what the map gets where there is no mask
+/// @param imageSize side of the model's picture in pixels, the range of coordinates
+/// @param gridSize G
+/// @param grid coordinates of the locations, `[G², 2]`
+/// @param pointEmbed terms for background and object points, added to the position
+/// @param cornerEmbed `[2, C]`: terms for the first and second corner of a box, added to the position
+/// @param noPointEmbed `[1, C]`: token in place of a box if there are only points
+/// @param noMaskEmbed `[C]`: term added to the map if there is no mask
 public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPositions positions, Embedding pointEmbed,
     Tensor cornerEmbed,
     Tensor noPointEmbed, Tensor noMaskEmbed, MaskEmbedding maskEmbed) {
 
-  /// Brings a mask to the map's size.
+  /// Downscales a mask to the size of the map.
   record MaskEmbedding(Conv2d conv1, LayerNorm norm1, Conv2d conv2, LayerNorm norm2, Conv2d conv3, Activation act) {
     static MaskEmbedding load(SamConfig.PromptEncoder c, int dim, Weights w) {
       int channels = c.maskChannels();
@@ -54,12 +54,12 @@ public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPos
         w.tensor("no_mask_embed", dim), MaskEmbedding.load(config.prompts(), dim, w.at("mask_embed")));
   }
 
-  /// The positions of the map's places, `[G², C]`, which depend on weights alone.
+  /// The position embedding of the map, `[G², C]`, which depends only on weights.
   Tensor mapPositions(Workspace workspace) {
     return workspace.constant(List.of("positions", grid), grid, places -> positions.forward(places, gridSize));
   }
 
-  /// The tokens of a prompt, `[…, C]`; null where it has neither points nor a box.
+  /// The tokens of a prompt, `[…, C]`; null if it has neither points nor a box.
   ///
   /// @param points `[P, 2]`, `(x, y)` in pixels of the model's picture; null for none
   /// @param labels `[P]`: 1 on the object, 0 on the background; null for none
@@ -76,7 +76,7 @@ public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPos
     return tokens.isEmpty() ? null : Tensor.concat(0, tokens.toArray(Tensor[]::new));
   }
 
-  /// The map that the decoder reads, as tokens: `[G, G, C]` → `[G², C]`.
+  /// The decoder's input map, as tokens: `[G, G, C]` → `[G², C]`.
   ///
   /// @param mask logits `[4 G, 4 G]` of a mask; null for none
   Tensor map(Tensor features, @Nullable Tensor mask) {

@@ -17,11 +17,11 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Segment Anything, which finds the mask of what a point, a box or a rough mask means (Kirillov et al., "Segment Anything",
-/// 2023; ref: segment_anything `modeling/sam.py`; transformers `models/sam/modeling_sam.py`). The heavy part sees the picture
-/// alone, so that a prompt is cheap.
+/// Segment Anything, which predicts the mask of the object at a point, in a box or in a rough mask (Kirillov et al., "Segment
+/// Anything", 2023; ref: segment_anything `modeling/sam.py`; transformers `models/sam/modeling_sam.py`). The expensive part depends
+/// only on the picture, so that further prompts are cheap.
 ///
-/// Shapes: S × S pixels, G × G places of the map, C channels, M masks.
+/// Shapes: S × S pixels, G × G locations of the map, C channels, M masks.
 public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder promptEncoder,
     MaskDecoder maskDecoder) implements Model, TakesPrompts, SavesMacs {
 
@@ -34,19 +34,19 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
         MaskDecoder.load(config, w.at("mask_decoder")));
   }
 
-  /// Pictures `[B, channels, S, S]` → their maps `[B, G, G, C]`.
+  /// Pictures `[B, channels, S, S]` → feature maps `[B, G, G, C]`.
   ///
   /// @throws InputException if the pictures have another size
   public Tensor embed(Tensor image) {
     return imageEncoder.forward(image, Probe.NONE);
   }
 
-  /// The projections of the map's positions, the same for all pictures.
+  /// The projections of the map's position embedding, the same for all pictures.
   public MaskDecoder.Positions positions(Workspace workspace) {
     return maskDecoder.positions(workspace, promptEncoder.mapPositions(workspace));
   }
 
-  /// A map `[G, G, C]` with the projections that are the same for every prompt with this mask.
+  /// A map `[G, G, C]` with the projections common to all prompts with this mask.
   ///
   /// @param mask logits `[4 G, 4 G]`; null for none
   public MaskDecoder.ProjectedMap project(Tensor map, @Nullable Tensor mask, MaskDecoder.Positions positions) {
@@ -58,8 +58,8 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// @param points `[P, 2]`, `(x, y)` in pixels of the model's picture; null for none
   /// @param labels `[P]`: 1 on the object, 0 on the background; null for none
   /// @param box `[n, 4]`, `(x0, y0, x1, y1)`; null for none
-  /// @param multimask whether to give the masks of an ambiguous prompt instead of the one
-  /// @param probe keeps the decoder's attention maps by name
+  /// @param multimask whether to return the masks of an ambiguous prompt instead of the single one
+  /// @param probe receives the decoder's attention maps by name
   public MaskDecoder.Output predict(MaskDecoder.ProjectedMap map, MaskDecoder.Positions positions, @Nullable Tensor points,
       @Nullable Tensor labels, @Nullable Tensor box, boolean multimask, Probe probe) {
     return maskDecoder.forward(map, positions, promptEncoder.tokens(points, labels, box), multimask, probe);
@@ -72,7 +72,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.vision().numChannels(), side, side, 0));
   }
 
-  /// The published image encoder also projects what fills windows beyond the map's border.
+  /// The published image encoder also projects the padding of windows beyond the map's border.
   @Override
   public long savedMacs(int batch, int size) {
     var c = config.vision();
@@ -81,8 +81,8 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return batch * windowed * (filled * filled - grid * grid) * 4 * c.embedDim() * c.embedDim();
   }
 
-  /// Any number of prompts for a picture: `<prompt>.input_points` `[1, n, P, 2]`, `.input_labels` `[1, n, P]`, `.input_boxes`
-  /// `[1, n, 4]`, `.input_masks` `[1, 1, 4 G, 4 G]`, `n` prompts in one.
+  /// Any number of named prompts for a picture: `<prompt>.input_points` `[1, n, P, 2]`, `.input_labels` `[1, n, P]`, `.input_boxes`
+  /// `[1, n, 4]`, `.input_masks` `[1, 1, 4 G, 4 G]`, where each has `n` parts.
   @Override
   public Map<String, ModelInput> inputs(Set<String> given) {
     var inputs = new LinkedHashMap<>(inputs(1, 0));
@@ -99,9 +99,9 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return inputs;
   }
 
-  /// The maps, and where there are prompts what each gives: `<prompt>.multi.pred_masks`, `.iou_scores`, and `<prompt>.single.…`.
-  /// The probe may ask for `vision_hidden_states.N`, `vision_attentions.N`, and for the decoder's attentions,
-  /// `<prompt>.multi.mask_decoder.N.…`, `N` counting the prompt's parts.
+  /// The feature maps, and for each prompt `<prompt>.multi.pred_masks`, `.iou_scores`, and the same in `<prompt>.single.…`. A probe
+  /// can select `vision_hidden_states.N`, `vision_attentions.N`, and the decoder's attentions `<prompt>.multi.mask_decoder.N.…`,
+  /// with `N` as the index of the prompt's part.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
     var maps = imageEncoder.forward(inputs.get(PIXEL_VALUES), probe.at("vision_"));   // [B, G, G, C]

@@ -13,14 +13,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/// The sizes of a Segment Anything model, under the names of the published `config.json`.
+/// The sizes of a Segment Anything model, with the names of the published `config.json`.
 ///
-/// @param dim channels that the three parts have in common
+/// @param dim channels of the feature map and the tokens, common to the three parts
 public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder masks, int dim) implements ModelConfig {
 
   /// @param imageSize height and width of the pictures, in pixels
-  /// @param globalAttention blocks whose places see the whole map; in the others they see their window
-  /// @param windowSize of a window's sides, in places of the map
+  /// @param globalAttention indices of the blocks with global attention; the others have windowed attention
+  /// @param windowSize height and width of a window, in locations of the map
   public record ImageEncoder(int imageSize, int patchSize, int numChannels, int embedDim, int depth, int numHeads, int mlpDim,
       boolean qkvBias, List<Integer> globalAttention, int windowSize, Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
@@ -38,13 +38,13 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
       globalAttention = List.copyOf(globalAttention);
     }
 
-    /// Places of the map down and across.
+    /// Height and width of the map.
     public int gridSize() {
       return imageSize / patchSize;
     }
   }
 
-  /// @param maskChannels channels of a mask prompt on its way to the map
+  /// @param maskChannels channels of a mask prompt before its projection to the map's channels
   public record PromptEncoder(int maskChannels, Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public PromptEncoder {
@@ -53,9 +53,9 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
     }
   }
 
-  /// @param downsampleRate how many times fewer channels attention between prompts and map has
-  /// @param multimaskOutputs masks of an ambiguous prompt
-  /// @param iouHiddenDim hidden features of the head that rates masks
+  /// @param downsampleRate factor by which the attention between tokens and map has fewer channels
+  /// @param multimaskOutputs number of masks of an ambiguous prompt
+  /// @param iouHiddenDim hidden features of the head for the predicted IoU
   public record MaskDecoder(int depth, int numHeads, int mlpDim, int downsampleRate, int multimaskOutputs, int iouHiddenDim,
       Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
@@ -64,7 +64,7 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
         throw new IllegalArgumentException("sizes must be positive");
     }
 
-    /// Masks that a prompt gives: one for a prompt that leaves no doubt, and those of an ambiguous one.
+    /// Number of mask tokens: one for unambiguous prompts, and those for ambiguous ones.
     public int maskTokens() {
       return 1 + multimaskOutputs;
     }
@@ -76,7 +76,7 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
       "sam-vit-large", preset(1024, 24, 16, List.of(5, 11, 17, 23)),
       "sam-vit-huge", preset(1280, 32, 16, List.of(7, 15, 23, 31)));
 
-  /// What the published configs say and the models here have no other.
+  /// Values in all published configs; others are not supported.
   private static final int IOU_HEAD_DEPTH = 3, POINT_EMBEDDINGS = 4;
 
   private static SamConfig preset(int embedDim, int depth, int numHeads, List<Integer> globalAttention) {
@@ -109,9 +109,9 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
     return Sam.load(this, weights);
   }
 
-  /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `sam-vit-base`.
+  /// Reads the config in a model file: the published `config.json`. Missing fields have the values of `sam-vit-base`.
   ///
-  /// @throws CheckpointException if a field is missing or wrong, or asks for what is not supported
+  /// @throws CheckpointException if a field is missing, wrong or has an unsupported value
   public static SamConfig of(JsonFields json) {
     try {
       var vision = json.object("vision_config");

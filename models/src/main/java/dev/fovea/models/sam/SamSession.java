@@ -25,7 +25,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Questions about a picture: [#setImage] sees it once, which takes long, then [#predict] answers as often as it is asked.
+/// Mask prediction for one picture at a time: [#setImage] encodes it once, which is slow; then each call of [#predict] is fast.
 ///
 /// ```java
 /// try (var sam = MaskPredictor.open(file); var session = sam.session()) {
@@ -38,7 +38,7 @@ import org.jetbrains.annotations.Nullable;
 public final class SamSession implements AutoCloseable {
   private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height", PICTURE = "picture_sha256";
   private static final String FORM = "fovea_embedding", VERSION = "1";
-  /// Magnitude of the logits that a mask of a picture becomes.
+  /// Magnitude of the logits of a drawn mask.
   private static final float SURE = 10;
 
   private final MaskPredictor predictor;
@@ -46,30 +46,30 @@ public final class SamSession implements AutoCloseable {
   private @Nullable Embedding embedding;
   private boolean closed;
 
-  /// What the model made of a picture.
+  /// The embedding of a picture.
   ///
   /// @param map `[G, G, C]`
-  /// @param picture SHA-256 of the picture's samples; null where that is not known
-  /// @param decoded what the decoder makes of it for a prompt without a mask
+  /// @param picture SHA-256 of the picture's samples; null if unknown
+  /// @param decoded the map with its projections for prompts without a mask
   private record Embedding(Arena arena, int width, int height, Tensor map, @Nullable String picture,
       MaskDecoder.ProjectedMap decoded) {}
 
-  /// @param workspace its own, which it closes
+  /// @param workspace owned and closed by this session
   SamSession(MaskPredictor predictor, Workspace workspace) {
     this.predictor = predictor;
     this.workspace = workspace;
   }
 
-  /// Sees a picture; what was seen before is forgotten.
+  /// Encodes a picture and replaces the previous one.
   ///
-  /// @throws ImageException if the picture is too long
+  /// @throws ImageException if the picture is too elongated
   public void setImage(Picture picture) {
     setImage(picture, Progress.NONE);
   }
 
-  /// Sees a picture; what was seen before is forgotten.
+  /// Encodes a picture and replaces the previous one.
   ///
-  /// @throws ImageException if the picture is too long
+  /// @throws ImageException if the picture is too elongated
   /// @throws CancelledException if the thread is interrupted
   public void setImage(Picture picture, Progress progress) {
     var input = predictor.preprocessing().apply(picture, 1);
@@ -124,27 +124,27 @@ public final class SamSession implements AutoCloseable {
     return embedding;
   }
 
-  /// Width of the picture.
+  /// Width of the picture, in pixels.
   ///
-  /// @throws IllegalStateException if there is none
+  /// @throws IllegalStateException if there is no picture
   public int width() {
     return embedding().width;
   }
 
-  /// Height of the picture.
+  /// Height of the picture, in pixels.
   ///
-  /// @throws IllegalStateException if there is none
+  /// @throws IllegalStateException if there is no picture
   public int height() {
     return embedding().height;
   }
 
-  /// The mask that is expected to agree best with what was meant: of an ambiguous prompt the best of three, else the one that the
-  /// model makes for prompts that leave no doubt.
+  /// The mask with the best predicted IoU: the best of several for an ambiguous prompt, else the model's single mask for
+  /// unambiguous prompts.
   ///
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
   /// @throws IllegalStateException if there is no picture
   public MaskPrediction best(Prompt prompt) {
-    // Only the best is brought to the picture's size.
+    // Only the best is resized to the picture.
     return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
   }
 
@@ -157,7 +157,7 @@ public final class SamSession implements AutoCloseable {
 
   /// The masks of a prompt.
   ///
-  /// @param multimask whether to give three, of a part, of what it is a part of, and of the whole, instead of one
+  /// @param multimask whether to return three masks, such as of a part, a larger part and the whole, instead of one
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
   /// @throws IllegalStateException if there is no picture
   public List<MaskPrediction> predict(Prompt prompt, boolean multimask) {
@@ -168,9 +168,9 @@ public final class SamSession implements AutoCloseable {
     return new MaskPrediction(Mask.above(0, atPictureSize(answer)), answer.iou, answer.logits);
   }
 
-  /// A mask as the decoder makes it.
+  /// A mask at the decoder's size.
   ///
-  /// @param logits `[h][w]`, smaller than the picture
+  /// @param logits `[h][w]`, [MaskPredictor#maskSize()] each
   record Answer(float iou, float[] logits) {}
 
   /// @see #predict(Prompt, boolean)
@@ -185,7 +185,7 @@ public final class SamSession implements AutoCloseable {
     }
   }
 
-  /// A mask's logits at the picture's size `[height, width]`, until the next pass.
+  /// The logits of a mask at the picture's size, `[height, width]`, valid until the next pass.
   Tensor atPictureSize(Answer answer) {
     var seen = embedding();
     int side = predictor.maskSize();
@@ -233,14 +233,14 @@ public final class SamSession implements AutoCloseable {
     return sam.predict(projected, positions, x.get("points"), x.get("labels"), x.get("box"), multimask, Probe.NONE);
   }
 
-  /// A mask `[1, h, w]` as large as the model's picture, without its padding, as large as the picture (ref: segment_anything
+  /// Resizes a mask `[1, h, w]` to the model's picture, crops the padding, and resizes to the picture (ref: segment_anything
   /// `modeling/sam.py`, `postprocess_masks`).
   private Tensor atPictureSize(Tensor mask, Embedding seen) {
     int side = mask.dim(1), size = predictor.model().config().vision().imageSize();
     var inner = resized(seen);
     int rows = side;
     if (size % side == 0) {
-      // Rows that lie in the padding need not be made. Two more than needed, so that the last of them is not at the border.
+      // Skips rows in the padding, except for two, so that the last row needed is not at the border.
       int factor = size / side;
       rows = Math.min(side, inner.height() / factor + 2);
       mask = mask.slice(1, 0, rows);
@@ -254,10 +254,10 @@ public final class SamSession implements AutoCloseable {
     return full.reshape(seen.height, seen.width);
   }
 
-  /// The logits of a mask that was drawn on the picture, for [Prompt#like].
+  /// The logits of a drawn mask of the picture, for [Prompt#like].
   ///
-  /// @param mask a picture of the mask, white inside
-  /// @throws ImageException if it is not as large as the picture
+  /// @param mask the mask as a picture, white inside
+  /// @throws ImageException if its size differs from the picture's
   public float[] logits(Picture mask) {
     var seen = embedding();
     if (mask.width() != seen.width || mask.height() != seen.height)
@@ -266,7 +266,7 @@ public final class SamSession implements AutoCloseable {
     return Coordinates.logits(mask, resized(seen), predictor.model().config().vision().imageSize(), predictor.maskSize(), SURE);
   }
 
-  /// Writes what was made of the picture, so that it need not be seen again.
+  /// Saves the embedding of the picture, so that it need not be computed again.
   ///
   /// @throws CheckpointException if the file cannot be written
   /// @throws IllegalStateException if there is no picture
@@ -280,17 +280,18 @@ public final class SamSession implements AutoCloseable {
     writer.write(file);
   }
 
-  /// Takes what [#save] wrote; what was seen before is forgotten.
+  /// Loads an embedding from [#save], which replaces the current picture.
   ///
-  /// @throws CheckpointException if there is no such file, or it was not written by this model
+  /// @throws CheckpointException if there is no such file, or it was not saved with this model
   public void load(Path file) {
     load(file, null);
   }
 
-  /// Takes what [#save] wrote of a picture; what was seen before is forgotten. An embedding of an earlier version does not tell of
-  /// which picture it is: then only the size is compared, and [#knowsPicture()] is false.
+  /// Loads an embedding from [#save], which replaces the current picture, and compares it with the given picture. Files of an
+  /// earlier version do not identify the picture: then only the size is compared, and [#knowsPicture()] is false.
   ///
-  /// @throws CheckpointException if there is no such file, or it was not written by this model or is of another picture
+  /// @param picture the expected picture; null to skip the comparison
+  /// @throws CheckpointException if there is no such file, or it was not saved with this model or is of another picture
   public void load(Path file, @Nullable Picture picture) {
     try (var saved = Checkpoint.open(file)) {
       if (!VERSION.equals(saved.metadata().get(FORM)))
@@ -320,7 +321,7 @@ public final class SamSession implements AutoCloseable {
       throw new CheckpointException(saved.name() + ": the embedding is of another picture than " + picture.name());
   }
 
-  /// Whether it is known of which picture the embedding is, so that it was compared with the one given.
+  /// Whether the embedding identifies its picture, so that [#load(Path, Picture)] compares the contents.
   ///
   /// @throws IllegalStateException if there is no picture
   public boolean knowsPicture() {
@@ -332,13 +333,13 @@ public final class SamSession implements AutoCloseable {
       int side = Integer.parseInt(saved.metadata().getOrDefault(key, ""));
       if (side > 0) return side;
     } catch (NumberFormatException _) {
-      // Said below, with what was found.
+      // Thrown below, with the value found.
     }
     throw new CheckpointException(saved.name() + ": the metadata's '" + key + "': expected a number of pixels, got "
         + saved.metadata().get(key));
   }
 
-  /// Bytes that the session holds for computing.
+  /// Bytes of the session's workspace.
   public long workspaceBytes() {
     return workspace.bytes();
   }

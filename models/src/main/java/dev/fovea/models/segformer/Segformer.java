@@ -26,25 +26,25 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// SegFormer, which tells the class of every pixel (Xie et al., "SegFormer: Simple and Efficient Design for Semantic Segmentation
-/// with Transformers", 2021; ref: NVlabs/SegFormer `mix_transformer.py` and `segformer_head.py`, transformers
+/// SegFormer, a semantic segmentation model (Xie et al., "SegFormer: Simple and Efficient Design for Semantic Segmentation with
+/// Transformers", 2021; ref: NVlabs/SegFormer `mix_transformer.py` and `segformer_head.py`, transformers
 /// `models/segformer/modeling_segformer.py`).
 ///
-/// Shapes: B batch, H × W samples of a stage's map, N = H · W tokens, C channels of a stage, D channels of the head.
+/// Shapes: B batch, H × W size of a stage's feature map, N = H · W tokens, C channels of a stage, D channels of the head.
 public record Segformer(SegformerConfig config, List<Stage> stages, Head head) implements Model, SegmentsPictures, SavesMacs {
 
-  /// What a pass computes.
+  /// The results of a pass.
   ///
   /// @param logits `[B, H, W, classes]`, at a quarter of the picture's size
-  /// @param features each stage's map, `[B, H, W, C]`
+  /// @param features the feature map of each stage, `[B, H, W, C]`
   public record Output(Tensor logits, List<Tensor> features) {}
 
-  /// Attention whose keys and values come from a coarser map, made by a convolution whose stride is its window.
+  /// Attention with keys and values from a coarser map, the result of a convolution with a stride equal to its window.
   ///
-  /// @param sr `C → C`, or null where the map stays as it is
-  /// @param norm of the coarser map
+  /// @param sr convolution `C → C`, or null for no reduction
+  /// @param norm norm of the coarser map, or null for no reduction
   record Attention(CrossAttention attn, @Nullable Conv2d sr, @Nullable LayerNorm norm) {
-    /// @param eps of the norm
+    /// @param eps epsilon of the norm
     static Attention load(SegformerConfig.Stage s, float eps, Weights w) {
       int dim = s.dim(), ratio = s.srRatio();
       return new Attention(
@@ -64,7 +64,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     }
   }
 
-  /// The feed-forward part; its convolution tells a token where it is, for there are no positions.
+  /// The feed-forward part. Its convolution provides position information; the model has no position embedding.
   record MixFfn(Linear fc1, DepthwiseConv dwconv, Activation act, Linear fc2) {
     static MixFfn load(int dim, int hidden, Activation act, Weights w) {
       return new MixFfn(w.linear("fc1", dim, hidden), w.depthwiseConv("dwconv", hidden, Window.square(3).pad(1)), act,
@@ -91,7 +91,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     }
   }
 
-  /// A map of overlapping windows of the one before, and the blocks that work on it.
+  /// The embedding of overlapping patches of the previous map, and the blocks of the stage.
   record Stage(Conv2d patchEmbed, LayerNorm patchNorm, List<Block> blocks, LayerNorm norm) {
     static Stage load(SegformerConfig c, int index, Weights w) {
       var s = c.stages().get(index);
@@ -102,23 +102,24 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           w.layerNorm("norm", s.dim(), c.layerNormEps()));
     }
 
-    /// @param first the number of the first block among those of all stages
-    Tensor forward(Tensor x, int first, Probe probe) {                                // picture or map before → [B, H, W, C]
+    /// @param first index of the first block among the blocks of all stages
+    Tensor forward(Tensor x, int first, Probe probe) {                                // picture or previous map → [B, H, W, C]
       x = patchNorm.forward(patchEmbed.forward(x));
       for (int i = 0; i < blocks.size(); i++) x = blocks.get(i).forward(x, first + i, probe);
       return norm.forward(x);
     }
   }
 
-  /// The head. In the paper every stage's map gets `D` channels (`linearC`) and the first one's size, all are put side by side, and
-  /// `linearFuse` makes `D` channels of each sample. All of that is linear and blending samples does not mix channels, so here the
-  /// matrices are multiplied with each other first, maps stay small as long as they can, and the parts of the sum are added:
-  /// the same up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after each
-  /// `linearC`, so that those two matrices stay apart; the rest is the same (ref: mmsegmentation `segformer_head.py`).
+  /// The head. In the paper, each stage's map is projected to `D` channels (`linearC`) and resized to the first map's size; the
+  /// maps are concatenated, and `linearFuse` projects them to `D` channels. All of these steps are linear and resizing does not mix
+  /// channels, so here the matrices are multiplied in advance, maps are resized as late as possible, and the parts of the sum are
+  /// added: the same result up to rounding, for a third of the arithmetic of a large model. mmsegmentation's head has a ReLU after
+  /// each `linearC`, so its two matrices stay separate; the rest is the same (ref: mmsegmentation `segformer_head.py`).
   ///
-  /// @param linearC `[D, C]` and `[D]`, a stage each
-  /// @param linearFuse `[D, stages · D]`, columns for the coarsest map first, in mmsegmentation's for the finest; a batch norm
-  /// that follows is in it already
+  /// @param linearC `[D, C]` for each stage
+  /// @param linearCBias `[D]` for each stage
+  /// @param linearFuse `[D, stages · D]`, including the following batch norm; columns for the coarsest map first, in
+  /// mmsegmentation's head for the finest first
   /// @param linearFuseBias `[D]`
   /// @param linearPred `D → classes`
   record Head(List<Tensor> linearC, List<Tensor> linearCBias, Tensor linearFuse, Tensor linearFuseBias, Linear linearPred,
@@ -145,20 +146,20 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           bias = fused.bias.plus(bias);
           part = project(features.get(i), fused.columns);
         }
-        // Blending keeps what is the same everywhere, so that the smallest map brings the biases of all.
+        // Resizing preserves constants, so the biases of all maps are added to the smallest.
         if (i == last) part = part.plus(bias);
         x = x == null ? part : x.plus(part.resize(height, width, Interpolation.BILINEAR));
       }
       return linearPred.forward(x.activate(Activation.RELU));                         // [B, H, W, classes]
     }
 
-    /// A stage's own map and its columns of the fusing one as one map.
+    /// The product of a stage's `linearC` and its columns of `linearFuse`.
     ///
     /// @param columns `[C, D]`
     /// @param bias `[D]`
     private record Fused(Tensor columns, Tensor bias) {}
 
-    /// They depend on weights alone, and so are multiplied once.
+    /// The product for one stage. It depends only on weights, so it is computed once.
     private Fused fused(int stage, Workspace workspace) {
       int channels = linearC.get(stage).dim(1);
       var both = workspace.constant(List.of("fused", linearC.get(stage)), linearC.get(stage), c ->
@@ -166,7 +167,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
       return new Fused(both.slice(0, 0, channels), both.select(0, channels));
     }
 
-    /// The stage's columns, then its bias: `[C + 1, D]`.
+    /// The stage's `linearC`, transposed, followed by its bias: `[C + 1, D]`.
     private Tensor withBias(int stage, Tensor weight) {
       int dim = weight.dim(0), channels = weight.dim(1);
       var both = weight.allocate(channels + 1, dim);
@@ -175,7 +176,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
       return both;
     }
 
-    /// The columns of the fusing map for a stage's, `[D, D]`, transposed.
+    /// The columns of `linearFuse` for a stage, `[D, D]`, transposed.
     private Tensor columns(int stage) {
       int dim = linearFuse.dim(0), from = (mmseg ? stage : linearC.size() - 1 - stage) * dim;
       return linearFuse.slice(1, from, from + dim).transposed(0, 1);
@@ -192,10 +193,9 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
         Head.load(c, w.at("head")));
   }
 
-  /// `[B, channels, H, W]` → logits at a quarter of the size. H and W may be any size of at least
-  /// [SegformerConfig#minSide()].
+  /// `[B, channels, H, W]` → logits at a quarter of the size. H and W must be at least [SegformerConfig#minSide()].
   ///
-  /// @throws InputException if the picture has other channels or is smaller
+  /// @throws InputException if the picture has another number of channels or is smaller
   public Output forward(Tensor image, Probe probe) {
     int least = config.minSide();
     if (image.rank() != 4 || image.dim(1) != config.numChannels() || image.dim(2) < least || image.dim(3) < least)
@@ -216,8 +216,8 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, config.numChannels(), config.imageHeight(), config.imageWidth(), size));
   }
 
-  /// The published head fuses `stages · D` channels of each sample of the finest map. This one multiplies matrices, or
-  /// mmsegmentation's smaller maps, instead.
+  /// The published head fuses `stages · D` channels at the resolution of the finest map. This one multiplies the matrices in
+  /// advance, or fuses mmsegmentation's maps at their own resolutions.
   @Override
   public long savedMacs(int batch, int size) {
     int height = size == 0 ? config.imageHeight() : size, width = size == 0 ? config.imageWidth() : size;
@@ -233,8 +233,8 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     return (published - done) * config.decoderDim() * config.decoderDim();
   }
 
-  /// `logits`, and what the probe keeps of `hidden_states.N`, a stage each, and `attentions.N`, a block each; channels before rows,
-  /// as the reference has them.
+  /// `logits`, and if requested `hidden_states.N` of stages and `attentions.N` of blocks; maps are channels-first, as in the
+  /// reference.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
     var logits = planes(forward(inputs.get(PIXEL_VALUES), probe).logits);

@@ -15,14 +15,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// The sizes of a SegFormer, under the names of the published `config.json`, which holds an array of each stage's.
+/// The sizes of a SegFormer, with the names of the published `config.json`, which has arrays with one number per stage.
 ///
-/// @param imageHeight height of the pictures that the model was made for, in pixels; it takes others too
+/// @param imageHeight default height of the pictures in pixels; the model accepts others
 /// @param stages from the finest map to the coarsest
-/// @param convNormEps of the norms that follow a convolution: those of new maps and of the maps that keys and values are made of
+/// @param convNormEps epsilon of the norms after a convolution: of the patch embeddings and of the reduced maps of keys and values
 /// @param decoderDim channels of the head
-/// @param mmsegHead whether the head is mmsegmentation's, which ends each stage's projection in a ReLU and puts the finest map
-/// first
+/// @param mmsegHead whether the head is mmsegmentation's, with a ReLU after each stage's projection and the finest map first
 /// @param numClasses classes of a pixel
 public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, List<Stage> stages, Activation act,
     float layerNormEps, float convNormEps, int decoderDim, boolean mmsegHead, int numClasses) implements ModelConfig {
@@ -31,12 +30,12 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
 
   /// The sizes of a stage.
   ///
-  /// @param patchSize side of the windows that become tokens, in samples of the stage before
-  /// @param stride how far they are apart; less than `patchSize`, so that they overlap
+  /// @param patchSize side of the patches, in samples of the previous stage
+  /// @param stride distance of patches; less than `patchSize` in the published models, so that patches overlap
   /// @param dim channels
   /// @param depth blocks
-  /// @param mlpRatio hidden channels of the feed-forward part, over `dim`
-  /// @param srRatio how many times fewer rows, and columns, of keys and values there are than of queries
+  /// @param mlpRatio hidden channels of the feed-forward part divided by `dim`
+  /// @param srRatio factor by which the map of keys and values has fewer rows and fewer columns than that of queries
   public record Stage(int patchSize, int stride, int dim, int depth, int numHeads, int mlpRatio, int srRatio) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public Stage {
@@ -46,7 +45,7 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
         throw new IllegalArgumentException("hidden_sizes " + dim + " is not a multiple of num_attention_heads " + numHeads);
     }
 
-    /// The windows that become tokens.
+    /// The window of the patch embedding.
     Window window() {
       return Window.square(patchSize).stride(stride).pad(patchSize / 2);
     }
@@ -78,7 +77,7 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
     return new SegformerConfig(imageSize, imageSize, 3, stages, Activation.GELU, 1e-5f, 1e-5f, decoderDim, false, 150);
   }
 
-  /// The smallest side of an input: each stage's map holds a window of those that make its keys.
+  /// The smallest side of a picture, such that each stage's map contains a window of the reduction.
   public int minSide() {
     int side = 1;
     while (!isEnough(side)) side++;
@@ -94,8 +93,8 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
     return true;
   }
 
-  /// Reads the form in a model file, which is the published `config.json` with `image_size`, `num_labels`, and the
-  /// `layer_norm_eps` that the reference uses.
+  /// Reads the config in a model file: the published `config.json` with `image_size`, `num_labels`, and the `layer_norm_eps` of the
+  /// reference.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static SegformerConfig of(JsonFields json) {

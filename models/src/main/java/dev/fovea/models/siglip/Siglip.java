@@ -28,20 +28,20 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// SigLIP, which decides of each picture and text by themselves whether they belong together (Zhai et al., "Sigmoid Loss for
-/// Language Image Pre-Training", 2023; ref: google-research/big_vision `models/proj/image_text/two_towers.py`, transformers
+/// SigLIP, which gives each pair of picture and text a separate probability (Zhai et al., "Sigmoid Loss for Language Image
+/// Pre-Training", 2023; ref: google-research/big_vision `models/proj/image_text/two_towers.py`, transformers
 /// `models/siglip/modeling_siglip.py`).
 ///
-/// Shapes: I pictures, T texts, P patches, N tokens, C channels, which are also the dimensions of the common space.
+/// Shapes: I pictures, T texts, P patches, N tokens, C channels and dimensions of the common space.
 ///
-/// @param words the encoder of words and what compares its texts with pictures, or null for a model of pictures alone
+/// @param words the text encoder and the logit scale and bias, or null for a model with only the image encoder
 public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText,
     EmbedsPictures {
 
-  /// The encoder of pictures.
+  /// The image encoder.
   ///
   /// @param posEmbed `[P, C]`, resampled for pictures of another size
-  /// @param attnPool makes one token of the patches; null for the patches alone
+  /// @param attnPool pools the patches into one token; null for a model without pooling
   record Visual(PatchEmbedding patchEmbed, PositionGrid posEmbed, List<EncoderBlock> blocks, LayerNorm norm,
       @Nullable AttentionPooling attnPool) {
     static Visual load(SiglipConfig config, Weights w) {
@@ -75,19 +75,19 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     }
   }
 
-  /// What lies beyond the last whole patch is not looked at: 384 pixels are 27 patches of 14, as a convolution finds them.
+  /// Crops pictures to whole patches, as the reference's convolution does: 384 pixels are 27 patches of 14.
   private static Tensor wholePatches(Tensor image, int patch) {
     if (image.rank() != 4) throw new InputException("expected pictures [B, 3, H, W], got " + image);
     int height = image.dim(2) / patch * patch, width = image.dim(3) / patch * patch;
     return image.slice(2, 0, height).slice(3, 0, width).contiguous();
   }
 
-  /// The encoder of words, which reads a fixed number of tokens, padding included; the last one stands for the text.
+  /// The text encoder. It reads a fixed number of tokens, including padding; the features of the last one represent the text.
   ///
   /// @param posEmbed `[positions, C]`
   /// @param head `C → C`
-  /// @param logitScale what cosines are multiplied by, already exponentiated
-  /// @param logitBias `[1]`, added to them
+  /// @param logitScale factor of the cosines, already exponentiated
+  /// @param logitBias `[1]`, added to the scaled cosines
   record Words(Embedding tokenEmbed, Tensor posEmbed, List<EncoderBlock> blocks, LayerNorm norm, Linear head, float logitScale,
       Tensor logitBias) {
     static Words load(SiglipConfig config, Weights weights) {
@@ -111,12 +111,12 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     }
   }
 
-  /// What a tower computes.
+  /// The results of an encoder.
   ///
   /// @param lastHiddenState after the norm, `[…, N, C]`
   /// @param pooled `[…, C]`; null without a pooling head
   public record Encoded(Tensor lastHiddenState, @Nullable Tensor pooled) {
-    /// Adds them under the reference's names.
+    /// Adds the results with the names of the reference.
     void addTo(Map<String, Tensor> named, String prefix) {
       named.put(prefix + "last_hidden_state", lastHiddenState);
       if (pooled != null) named.put(prefix + "pooler_output", pooled);
@@ -127,17 +127,17 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     return new Siglip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }
 
-  /// Pictures `[I, channels, H, W]`, of any size from a patch on.
+  /// Encodes pictures `[I, channels, H, W]` with sides of at least one patch.
   ///
-  /// @throws InputException if the pictures have other channels or are smaller than a patch
+  /// @throws InputException if the pictures have another number of channels or are smaller than a patch
   public Encoded encodeImage(Tensor image, Probe probe) {
     return visual.forward(image, probe);
   }
 
-  /// Tokens `[T, N]`; padding is read like any other token.
+  /// Encodes tokens `[T, N]`; padding is read like any other token.
   ///
   /// @throws InputException if there are more tokens than positions
-  /// @throws IllegalStateException if there is no encoder of words
+  /// @throws IllegalStateException if the model has no text encoder
   public Encoded encodeText(Tensor ids, Probe probe) {
     if (words == null) throw new IllegalStateException("this SigLIP has no encoder of words");
     config.text().check(ids);
@@ -205,7 +205,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     return config.text() == null ? 0 : config.text().maxTokens();
   }
 
-  /// The last token's features stand for a text, whichever it is.
+  /// -1: the features of the last token represent the text, whichever token it is.
   @Override
   public int endOfText() {
     return -1;

@@ -14,17 +14,17 @@ import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// The sizes of a SigLIP, under the names of the published `config.json`.
+/// The sizes of a SigLIP, with the names of the published `config.json`.
 ///
-/// @param text null for a model of pictures alone
-/// @param pooling whether the encoder of pictures has its pooling head; language models that look through it read patches only
-/// @param padTokenId fills up a text, and is read like any other token
-/// @param projectionSize dimensions of the encoder of words' result, which are the picture encoder's channels
+/// @param text null for a model with only the image encoder
+/// @param pooling whether the image encoder has its pooling head; vision-language models read only its patches
+/// @param padTokenId padding token, which the model reads like any other token
+/// @param projectionSize dimensions of the text encoder's result, equal to the channels of the image encoder
 public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig text, boolean pooling, int padTokenId,
     int projectionSize)
     implements ModelConfig {
 
-  /// The encoders of pictures of the published models, with their pooling heads (Zhai et al., 2023).
+  /// The image encoders of the published models, with pooling heads (Zhai et al., 2023).
   public static final Map<String, SiglipConfig> PRESETS = Map.of(
       "siglip-base-patch16-224", preset(224, 16, 768, 12, 12, 3072),
       "siglip-large-patch16-256", preset(256, 16, 1024, 24, 16, 4096),
@@ -57,8 +57,8 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
       throw new IllegalArgumentException("vision_use_head: expected true where there is an encoder of words");
   }
 
-  /// Reads the form in a model file, which is the published `config.json`; what it leaves out is as in `siglip-base-patch16-224`,
-  /// but without `text_config` there is no encoder of words.
+  /// Reads the config in a model file: the published `config.json`. Missing fields have the values of `siglip-base-patch16-224`;
+  /// without `text_config` the model has no text encoder.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static SiglipConfig of(JsonFields json) {

@@ -24,14 +24,14 @@ import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// The vision transformer with a classification head (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021;
-/// ref: transformers `models/vit/modeling_vit.py`, timm `vision_transformer.py`, whose parameter names these are).
+/// ref: transformers `models/vit/modeling_vit.py`; timm `vision_transformer.py`, also for the parameter names).
 ///
 /// Shapes: B batch, H × W pixels, P patches, N = 1 + P tokens, C channels.
 ///
 /// @param clsToken `[1, C]`
-/// @param posEmbed `[N, C]`, the patches' resampled for pictures of another size
-/// @param normPre before the blocks; null in most
-/// @param preLogits `C → R`, before the head, or null for none (ref: vision_transformer `models_vit.py`, `representation_size`)
+/// @param posEmbed `[N, C]`; the patches' positions are resampled for pictures of another size
+/// @param normPre norm before the blocks; null in most models
+/// @param preLogits layer `C → R` before the head, or null (ref: vision_transformer `models_vit.py`, `representation_size`)
 public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, @Nullable LayerNorm normPre,
     List<EncoderBlock> blocks, LayerNorm norm, @Nullable Linear preLogits, Linear head)
     implements Model, ClassifiesPictures, EmbedsPictures {
@@ -52,7 +52,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
 
   /// `[B, channels, H, W]` → logits `[B, classes]`. H and W may be any multiples of the patch size.
   ///
-  /// @throws InputException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   public Tensor forward(Tensor image, Probe probe) {
     var cls = norm.forward(encode(image, probe).select(1, 0).contiguous());           // [B, C]
     return head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH));
@@ -72,7 +72,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
     return new PictureFeatures(tokens.select(1, 0), tokens.slice(1, 1, tokens.dim(1)), null);
   }
 
-  /// The class token and the patches, each with its position: `[B, channels, H, W]` → `[B, N, C]`.
+  /// The class token and the patches with their positions: `[B, channels, H, W]` → `[B, N, C]`.
   private Tensor embed(Tensor image) {
     var patches = patchEmbed.forward(image);                                          // [B, P, C]
     var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);                 // [B, N, C]

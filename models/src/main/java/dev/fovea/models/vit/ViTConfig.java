@@ -11,12 +11,12 @@ import dev.fovea.models.Model;
 import dev.fovea.models.ModelConfig;
 import java.util.Map;
 
-/// The sizes of a ViT, under the names of the published `config.json` where these are the field's.
+/// The sizes of a ViT, mostly with the names of the published `config.json`.
 ///
-/// @param imageHeight height of the pictures that the positions were learnt for, in pixels
+/// @param imageHeight height in pixels of the pictures for which the positions were trained
 /// @param mlpDim hidden features of a block's feed-forward part
-/// @param preNorm whether a norm comes before the blocks and the patches' embedding has no bias, as in CLIP
-/// @param representationSize features of the layer before the head, which some models of 21,000 classes have; 0 for no such layer
+/// @param preNorm whether there is a norm before the blocks and the patch embedding has no bias, as in CLIP
+/// @param representationSize features of the layer before the head in some models with 21,000 classes; 0 for no such layer
 /// @param numClasses classes of the head
 public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numChannels, int embedDim, int depth, int numHeads,
     int mlpDim, boolean qkvBias, boolean preNorm, float layerNormEps, Activation act, int representationSize, int numClasses)
@@ -44,17 +44,17 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
           + patchSize);
   }
 
-  /// Patches down.
+  /// Rows of patches.
   public int rows() {
     return imageHeight / patchSize;
   }
 
-  /// Patches across.
+  /// Columns of patches.
   public int cols() {
     return imageWidth / patchSize;
   }
 
-  /// Reads the form in a model file, which is the published `config.json` with `num_labels` and `pre_norm`.
+  /// Reads the config in a model file: the published `config.json` with `num_labels` and `pre_norm`.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static ViTConfig of(JsonFields json) {
