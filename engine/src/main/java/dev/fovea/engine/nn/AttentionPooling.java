@@ -9,7 +9,7 @@ import dev.fovea.engine.tensor.Tensor;
 public record AttentionPooling(Tensor latent, CrossAttention attn, LayerNorm norm, Mlp mlp) {
   /// `[B, N, C]` → `[B, C]`.
   ///
-  /// @param site where the map `[B, H, 1, N]` goes if somebody asks for it
+  /// @param site destination of the map `[B, H, 1, N]`, if requested
   public Tensor forward(Tensor x, Probe.Site site) {
     int batch = x.dim(0), channels = x.dim(2);
     var asking = x.allocate(batch, 1, channels);

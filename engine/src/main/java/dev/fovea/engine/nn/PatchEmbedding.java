@@ -14,7 +14,7 @@ import dev.fovea.kernels.Window;
 public record PatchEmbedding(Linear proj, int channels, int patchSize) {
   /// `[B, channels, H, W]` → `[B, H / patchSize · W / patchSize, C]`, patches row by row.
   ///
-  /// @throws InputException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has another number of channels, or its sides are not multiples of the patch size
   public Tensor forward(Tensor image) {
     if (image.rank() != 4 || image.dim(1) != channels)
       throw new InputException("expected pictures [B, " + channels + ", H, W], got " + image);
