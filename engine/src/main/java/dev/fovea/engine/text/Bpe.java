@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// Byte-pair encoding: merges pairs of adjacent symbols of a word, the pair that was learned first in training before others.
+/// Byte-pair encoding: a word's adjacent symbols are merged pair by pair, the earliest learned pair first.
 ///
 /// ref: Sennrich et al., Neural Machine Translation of Rare Words with Subword Units, 2016; tokenizers, models/bpe/.
 final class Bpe implements Model {
