@@ -156,7 +156,7 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile. Changes to a loaded
-  /// file, or to another file at the same path, do no harm.
+  /// file, or to a file that replaced the mapped one, do no harm.
   ///
   /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {

@@ -114,7 +114,7 @@ public final class Destination {
 
   /// Checks before the work that its result can be written, by creating a file and deleting it at once.
   ///
-  /// @throws CheckpointException if it cannot
+  /// @throws CheckpointException if the output cannot be written
   public void requireWritable() {
     if (stream) return;
     try {
@@ -159,7 +159,7 @@ public final class Destination {
 
   /// Rejects outputs that are also inputs, under any path, link or hard link.
   ///
-  /// @throws CheckpointException if one is
+  /// @throws CheckpointException if an output is also an input
   public static void requireOthers(Collection<Destination> outputs, Iterable<Path> inputs) {
     var identities = new HashMap<Object, Destination>();
     for (var output : outputs) {

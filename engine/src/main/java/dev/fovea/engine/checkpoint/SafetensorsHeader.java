@@ -20,8 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/// The validated header of a safetensors file, which consists of eight bytes of length, JSON, and the tensors' bytes without gaps
-/// (`docs/source/index.mdx` and `safetensors/src/tensor.rs` of the safetensors project).
+/// The validated header of a safetensors file. The file consists of eight bytes of length, JSON, and the tensors' bytes without
+/// gaps (`docs/source/index.mdx` and `safetensors/src/tensor.rs` of the safetensors project).
 ///
 /// @param entries the tensors, in the order of their bytes
 /// @param data offset of the first tensor's bytes in the file

@@ -79,7 +79,7 @@ public final class Weights {
     return new Weights(ledger, scope + name + ".");
   }
 
-  /// The parameters below the number `index`.
+  /// The parameters below `index`.
   public Weights at(int index) {
     return at(Integer.toString(index));
   }

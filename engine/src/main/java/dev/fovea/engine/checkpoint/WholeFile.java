@@ -14,8 +14,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/// Reads complete ranges, and writes files that appear under their name once complete, or not at all; a device or a pipe receives
-/// the bytes as they are written.
+/// Reads exact ranges of files, and writes files that appear under their name once complete, or not at all; a device or a pipe
+/// receives the bytes as they are written.
 ///
 /// @see Destination
 public final class WholeFile {
@@ -69,7 +69,7 @@ public final class WholeFile {
 
   /// Checks before the work that its result can be written.
   ///
-  /// @throws CheckpointException if it cannot
+  /// @throws CheckpointException if the file cannot be written
   public static void requirePlace(Path path) {
     Destination.of(path).requireWritable();
   }
@@ -106,7 +106,7 @@ public final class WholeFile {
     }
   }
 
-  /// The reason of a failed read or write, as text.
+  /// The reason for a failed read or write, as text.
   public static String reason(IOException e) {
     return switch (e) {
       case ClosedByInterruptException _ -> "the thread was interrupted";

@@ -9,8 +9,8 @@ import java.util.Arrays;
 /// Specification*; Pillow, `GifImagePlugin.py`: the canvas around the frame has its transparent colour, or else colour 0, and grows
 /// for a frame that extends beyond it).
 ///
-/// The JDK's reader returns only the frame, fills the last rows of interlaced frames of small height wrongly, and ignores truncated
-/// data.
+/// The JDK's reader returns only the frame, fills the last rows of interlaced frames of small height wrongly, and does not detect
+/// data that end early.
 final class GifDecoder {
   private static final int EXTENSION = 0x21, GRAPHIC_CONTROL = 0xf9, IMAGE = 0x2c, TRAILER = 0x3b;
   private static final int HAS_TABLE = 0x80, IS_INTERLACED = 0x40, HAS_TRANSPARENT = 1;

@@ -21,7 +21,7 @@ import org.jetbrains.annotations.Nullable;
 /// Decodes files to [Picture]s: GIF by [GifDecoder], WebP by [WebpFile], PNG by the JDK's reader after [PngChunks], and other
 /// formats by TwelveMonkeys' readers. `docs/pictures.md` lists per format which truncated or damaged files are rejected.
 ///
-/// Samples are used as stored, without colour management, like by PIL's `convert("RGB")`, with which models were trained.
+/// Samples are used as stored, without colour management, as by PIL's `convert("RGB")` in the training of models.
 final class ImageDecoder {
   /// Limit of pixels of a decoded picture, 300 MB of samples, because a small file can claim any size.
   static final long MAX_PIXELS = 100_000_000;

@@ -7,7 +7,7 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
-/// Encodes pictures as PNG, and joins them.
+/// Encodes pictures as PNG, and puts them side by side.
 public final class PictureWriter {
   private PictureWriter() {}
 

@@ -12,7 +12,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param crop `[height, width]` of the centre crop, or null for none; black beyond the picture
 /// @param rescale factor for the 8-bit samples
 /// @param pad `[height, width]` after padding with zeros below and on the right, or null for none
-/// @param cropRounding position of the crop if equal margins are not whole pixels
+/// @param cropRounding rounding of the crop's margins if they are not whole pixels
 public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
     float[] std, int @Nullable [] pad, CropRounding cropRounding) {
   /// Maximum ratio of the sides: at a model's size, nothing is left of a longer strip.
@@ -289,7 +289,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           + ", with a shorter side of " + side + " it would have " + pixels + " pixels, more than " + ImageDecoder.MAX_PIXELS);
   }
 
-  /// This preprocessing at another size: the picture keeps its aspect ratio, and both ends of its longer side are cropped to a
+  /// This preprocessing at another size: the picture keeps its aspect ratio, and its longer side is cropped at both ends to a
   /// multiple of `multiple`.
   ///
   /// @param side of the shorter edge, a multiple of `multiple`

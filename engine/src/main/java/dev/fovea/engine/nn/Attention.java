@@ -31,14 +31,14 @@ public final class Attention {
     return x.reshape(x.dim(0), x.dim(1), numHeads, x.dim(2) / numHeads).transposed(1, 2);
   }
 
-  /// Masks padding for every query.
+  /// A mask that hides padding from all queries.
   ///
   /// @param mask `[B, N]`: 0 for a token, `-∞` for padding
   public static AttentionMask padding(Tensor mask) {
     return AttentionMask.padding(mask.segment());
   }
 
-  /// Masks padding, and for each query the keys after it.
+  /// A causal mask: hides padding, and from each query the keys after it.
   ///
   /// @param mask `[B, N]`: 0 for a token, `-∞` for padding
   public static AttentionMask causal(Tensor mask) {

@@ -2,7 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 
-/// Pools tokens into one: a learnt query attends to all of them (Zhai et al., "Scaling Vision Transformers", 2022; ref: timm
+/// Pools tokens into one: a learned query attends to all of them (Zhai et al., "Scaling Vision Transformers", 2022; ref: timm
 /// `layers/attention_pool.py`, `AttentionPoolLatent`; transformers `SiglipMultiheadAttentionPoolingHead`).
 ///
 /// @param latent `[1, C]`, the query

@@ -8,7 +8,7 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
 import org.jetbrains.annotations.Nullable;
 
-/// A convolution with bias.
+/// A convolution, with or without bias.
 ///
 /// @param weight `[out, window size · in / groups]`, its columns in the layout's order
 /// @param bias `[out]`, or null for none

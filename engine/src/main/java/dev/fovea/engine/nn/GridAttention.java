@@ -80,7 +80,7 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
     return cols;
   }
 
-  /// Products of the queries of line `i` with the `lines` table rows from row `i`: `[B, lines, M, D]` → `[B, lines, M, lines]`.
+  /// Products of the queries of line `i` with `lines` table rows from row `i`: `[B, lines, M, D]` → `[B, lines, M, lines]`.
   private static void multiply(Tensor q, Tensor table, Tensor out) {
     var from = table.windows(q.dim(1)).expand(q.dim(0));                                  // [B, lines, lines, D]
     q.run(new Operation.Matmul(q.matrices(), from.transposed(2, 3).matrices(), out.matrices(), 1));

@@ -121,7 +121,7 @@ sealed interface Decoder {
     }
   }
 
-  /// Replaces the suffix that marks word ends by a space, except in the last token.
+  /// Replaces the suffix that marks word ends by a space, or by nothing in the last token.
   record WordEnds(String suffix) implements Decoder {
     @Override
     public List<String> decode(List<String> tokens) {

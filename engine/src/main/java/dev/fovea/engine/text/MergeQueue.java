@@ -2,8 +2,7 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// The symbols of one word, a linked list, and its possible merges, a heap: a merge costs one heap operation, however long the word
-/// is.
+/// The symbols of one word as a linked list, and its possible merges as a heap: the cost of a merge is logarithmic in their number.
 final class MergeQueue {
   private static final int END = -1;
 

@@ -24,7 +24,7 @@ final class Oniguruma {
       "\\p{Alnum}",
       "space", "\\s", "upper", "\\p{IsUppercase}", "lower", "\\p{IsLowercase}", "xdigit", "0-9A-Fa-f", "cntrl", "\\p{Cc}",
       "punct", "\\p{P}\\p{S}");
-  /// Escapes that mean the same in both.
+  /// Escapes with the same meaning in both.
   private static final String SAME = "dDwWsSbBAzZGRXtnrfaexukpP";
   /// Supported after `(?`: non-capturing groups, lookahead, lookbehind, atomic groups, options.
   private static final Pattern GROUP = Pattern.compile("[:=!>]|<[=!]|[imx]+(-[imx]+)?:?|-[imx]+:?");
@@ -140,7 +140,7 @@ final class Oniguruma {
     var kind = regex.substring(at + 2, Math.min(end, regex.length()));
     boolean named = kind.startsWith("<") && kind.length() == 2 && Character.isLetter(kind.charAt(1));
     if (!named && !GROUP.matcher(kind).matches()) throw unsupported("the group (?" + kind + " is not known");
-    // Ruby's m lets a dot match line ends, which is Java's s.
+    // Ruby's m, with which a dot matches line ends, is Java's s.
     replace(end - at, "(?" + (named ? kind : kind.replace("m", "s")));
   }
 

@@ -7,7 +7,7 @@ import java.util.Arrays;
 /// Not thread-safe. The number of U+FFFD for invalid UTF-8 may differ from that of [Tokenizer#decode], because returned text is
 /// final.
 public final class StreamingDecoder {
-  /// Number of U+FFFD at the end of a text up to which it may be unfinished; unfinished characters have fewer bytes.
+  /// Maximum number of U+FFFD at the end of a text that may be an unfinished character: more than its bytes can produce.
   private static final int MOST_UNFINISHED = 32;
   /// Number of tokens without text that are kept as context for the next ones.
   private static final int MOST_SILENT = 64;

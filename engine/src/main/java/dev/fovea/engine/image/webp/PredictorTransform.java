@@ -21,7 +21,7 @@ record PredictorTransform(int[] modes, int shift) implements LosslessTransform {
     return pixels;
   }
 
-  /// Undoes it for pixels of a row. Above to the right of a row's last pixel is the row's first.
+  /// Undoes it for pixels of a row. For a row's last pixel, the pixel above to the right is the row's first.
   private static void undo(int mode, int[] pixels, int from, int to, int width) {
     for (int at = from; at < to; at++) {
       int left = pixels[at - 1], above = pixels[at - width], corner = pixels[at - width - 1], right = pixels[at - width + 1];
@@ -39,7 +39,7 @@ record PredictorTransform(int[] modes, int shift) implements LosslessTransform {
         case 11 -> nearer(left, above, corner);
         case 12 -> gradient(left, above, corner);
         case 13 -> halfGradient(Argb.mean(left, above), corner);
-        // 0, and 14 and 15, which are not specified and treated so by libwebp.
+        // 0; also 14 and 15, which are not specified but so treated by libwebp.
         default -> Argb.BLACK;
       };
       pixels[at] = Argb.plus(pixels[at], expected);

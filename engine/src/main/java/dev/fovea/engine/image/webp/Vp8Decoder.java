@@ -86,7 +86,7 @@ final class Vp8Decoder {
   }
 
   /// Copies the pixels above to the right of a macroblock, which all four of its rightmost blocks use. At the right end of a row,
-  /// they are the last pixel above, or the border above the first row.
+  /// they repeat the last pixel above, or are the border above the first row.
   private void takeAboveRight(int column, int row) {
     int from = y.at(16 * column + 16, 16 * row - 1);
     boolean end = column == columns - 1;
