@@ -1,4 +1,4 @@
-/// Tensors, layers, checkpoints, pictures and tokenizers: what models are written with.
+/// Building blocks of models: tensors, layers, checkpoints, pictures and tokenizers.
 module dev.fovea.engine {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.kernels;

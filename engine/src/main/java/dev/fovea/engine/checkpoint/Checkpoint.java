@@ -16,7 +16,7 @@ import org.jetbrains.annotations.Nullable;
 
 /// An open safetensors file: named tensors in memory or in the mapped file ([Residency]), and metadata.
 ///
-/// Tensors may be used by any number of threads, until [#close()]; using one later throws [IllegalStateException].
+/// Thread-safe. Using a tensor after [#close()] throws [IllegalStateException].
 public final class Checkpoint implements AutoCloseable {
   private final String name;
   private final @Nullable Path path;
@@ -27,7 +27,7 @@ public final class Checkpoint implements AutoCloseable {
   private final Map<String, StoredTensor> tensors;
   private final Map<String, String> metadata;
 
-  /// @param fileKey tells the mapped file from another that takes its path; null where the system has none
+  /// @param fileKey distinguishes the mapped file from one that replaces it at its path; null if the system has no file keys
   private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable Object fileKey, Arena arena,
       SafetensorsHeader header, Function<SafetensorsHeader.Entry, MemorySegment> memory) {
     this.name = name;
@@ -40,7 +40,7 @@ public final class Checkpoint implements AutoCloseable {
     metadata = header.metadata();
   }
 
-  /// Maps a file. Opening reads the header alone.
+  /// Maps a file. Opening reads only the header.
   ///
   /// @throws CheckpointException if there is no such file, it cannot be read, or it breaks a rule of the format
   public static Checkpoint open(Path path) {
@@ -49,17 +49,17 @@ public final class Checkpoint implements AutoCloseable {
 
   /// Opens a file.
   ///
-  /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it does not fit in
-  ///     memory where it is loaded
+  /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it is loaded and
+  ///   does not fit in memory
   public static Checkpoint open(Path path, Residency residency) {
     return open(path, path.toString(), residency);
   }
 
   /// Opens a file.
   ///
-  /// @param name what error messages call it
-  /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it does not fit in
-  ///     memory where it is loaded
+  /// @param name name of the file in error messages
+  /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it is loaded and
+  ///   does not fit in memory
   public static Checkpoint open(Path path, String name, Residency residency) {
     if (Files.isDirectory(path)) throw new CheckpointException(name + ": expected a safetensors file, got a directory");
     var arena = Arena.ofShared();
@@ -99,9 +99,9 @@ public final class Checkpoint implements AutoCloseable {
     return new Checkpoint(name, path, Residency.LOADED, null, arena, header, entry -> memory.get(entry.name()));
   }
 
-  /// Reads a file that is in memory, such as a resource.
+  /// Reads a file from memory, such as a resource.
   ///
-  /// @param name what error messages call it
+  /// @param name name of the file in error messages
   /// @throws CheckpointException if the bytes break a rule of the format
   public static Checkpoint read(String name, byte[] bytes) {
     var arena = Arena.ofShared();
@@ -116,27 +116,27 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /// The path that was opened, or the name that was given.
+  /// The name in error messages: the path if no other was given.
   public String name() {
     return name;
   }
 
-  /// The file that was opened; null for bytes.
+  /// The opened file; null if it was read from memory.
   public @Nullable Path path() {
     return path;
   }
 
-  /// Where the tensors are.
+  /// Where the tensors reside.
   public Residency residency() {
     return residency;
   }
 
-  /// Bytes of the file.
+  /// Size of the file in bytes.
   public long size() {
     return size;
   }
 
-  /// The tensors by name, in the order of the file's bytes.
+  /// The tensors by name, in file order.
   public Map<String, StoredTensor> tensors() {
     return tensors;
   }
@@ -150,13 +150,13 @@ public final class Checkpoint implements AutoCloseable {
     return found;
   }
 
-  /// The header's `__metadata__`, empty where there is none.
+  /// The header's `__metadata__`; empty if it has none.
   public Map<String, String> metadata() {
     return metadata;
   }
 
-  /// Runs what reads tensors, and says clearly when another program truncates the mapped file meanwhile. A file that was loaded, or
-  /// that another one has taken the place of, may change as it likes.
+  /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile. Changes to a loaded
+  /// file, or to a file that replaced the mapped one, do no harm.
   ///
   /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {
@@ -176,7 +176,7 @@ public final class Checkpoint implements AutoCloseable {
       if (now.size() < size && Objects.equals(now.fileKey(), fileKey))
         throw new CheckpointException(name + ": was truncated while in use: expected " + size + " bytes, got " + now.size(), cause);
     } catch (IOException e) {
-      // A file that was deleted or moved stays mapped whole: nothing is wrong with the memory.
+      // A deleted or moved file stays mapped in full: its memory is intact.
     }
   }
 

@@ -2,7 +2,7 @@ package dev.fovea.engine.checkpoint;
 
 import dev.fovea.engine.text.OneLine;
 
-/// Thrown when a checkpoint is broken, or is not the one that was expected. The message is one line that names the file.
+/// Thrown when a checkpoint is invalid or unexpected, or fails to be read or written. The message is one line with its name.
 public final class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -11,14 +11,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/// The parameters of a checkpoint. Matrices in panels, nearly all of a model, stay where the checkpoint has them ([Residency]).
-/// The rest is copied once: so every kernel but the product sees plain memory alone, and a mapped file that is truncated meets
-/// only the product, which is guarded.
+/// Parameters from a checkpoint. Matrices in panels, which are most of a model, are used in place ([Residency]). All others are
+/// copied once, so that only the matrix product, which is guarded against truncation, reads a mapped file.
 public final class CheckpointWeights implements WeightSource {
   private final Checkpoint checkpoint;
   private final Arena arena;
 
-  /// @param arena owns what has to be copied
+  /// @param arena owns the copies
   public CheckpointWeights(Checkpoint checkpoint, Arena arena) {
     this.checkpoint = checkpoint;
     this.arena = arena;

@@ -19,22 +19,22 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
-/// Writes a safetensors file: all of it or nothing, and the same bytes for the same contents.
+/// Writes a safetensors file completely or not at all; equal contents give equal bytes.
 ///
-/// Tensors are added with what gives their bytes, which is asked when the tensor is written, piece by piece, so that none needs
-/// to be in memory. The file appears under its name when it is complete.
+/// A tensor is added with a callback that produces its bytes in pieces when the file is written, so that no tensor needs to be in
+/// memory. The file appears under its name once it is complete.
 public final class CheckpointWriter {
   private static final int ALIGNMENT = 64;
   private static final int CHUNK = 1 << 20;
 
-  /// Takes a tensor's bytes, from the first to the last.
+  /// Receives a tensor's bytes in order.
   @FunctionalInterface
   public interface Sink {
-    /// Takes all that remains of `bytes`.
+    /// Consumes the remaining bytes of `bytes`.
     void write(ByteBuffer bytes) throws IOException;
   }
 
-  /// Gives a tensor's bytes, in pieces of any size.
+  /// Produces a tensor's bytes, in pieces of any size.
   @FunctionalInterface
   public interface Contents {
     void writeTo(Sink sink) throws IOException;
@@ -46,10 +46,10 @@ public final class CheckpointWriter {
   private final Map<String, Supplier<String>> metadata = new TreeMap<>();
   private long bytes;
   private @Nullable String sha256;
-  /// Whether there is an entry that is known when all tensors are written.
+  /// Whether a metadata entry is only known after the tensors are written.
   private boolean late;
 
-  /// A file without tensors and metadata yet.
+  /// A writer without tensors and metadata.
   public CheckpointWriter() {}
 
   /// Adds a metadata entry.
@@ -58,19 +58,19 @@ public final class CheckpointWriter {
     return this;
   }
 
-  /// Adds a metadata entry that is known when all tensors are written, such as [#sha256()].
+  /// Adds a metadata entry that is only known after the tensors are written, such as [#sha256()].
   ///
-  /// @param placeholder a text as long as the entry, in UTF-8 within JSON
+  /// @param placeholder text of the same length as the value, in bytes of JSON in UTF-8
   public CheckpointWriter metadata(String key, String placeholder, Supplier<String> value) {
     metadata.put(key, () -> sha256 == null ? placeholder : value.get());
     late = true;
     return this;
   }
 
-  /// Adds a tensor that is in memory when it is written.
+  /// Adds a tensor whose bytes are in memory when it is written.
   ///
-  /// @param contents gives exactly the bytes that shape and dtype need, little-endian
-  /// @throws IllegalArgumentException if there is one of that name already
+  /// @param contents exactly the bytes of `shape` and `dtype`, little-endian
+  /// @throws IllegalArgumentException if the name exists already, a size is negative, or the elements do not fill whole bytes
   public CheckpointWriter tensor(String name, DType dtype, long[] shape, Supplier<MemorySegment> contents) {
     return tensor(name, dtype, shape, sink -> {
       var bytes = contents.get();
@@ -81,15 +81,15 @@ public final class CheckpointWriter {
 
   /// Adds a tensor.
   ///
-  /// @param contents gives exactly the bytes that shape and dtype need, little-endian
-  /// @throws IllegalArgumentException if there is one of that name already, or its elements do not fill whole bytes
+  /// @param contents exactly the bytes of `shape` and `dtype`, little-endian
+  /// @throws IllegalArgumentException if the name exists already, a size is negative, or the elements do not fill whole bytes
   public CheckpointWriter tensor(String name, DType dtype, long[] shape, Contents contents) {
     long elements = 1;
     for (long d : shape) {
       if (d < 0) throw new IllegalArgumentException("tensor '" + name + "': negative size in " + java.util.Arrays.toString(shape));
       elements = Math.multiplyExact(elements, d);
     }
-    // Eight elements at a time, so that the bits of the largest tensor need not be counted.
+    // In groups of eight elements, so that the number of bits cannot overflow.
     long rest = elements % Byte.SIZE * dtype.bits();
     if (rest % Byte.SIZE != 0)
       throw new IllegalArgumentException("tensor '" + name + "': expected whole bytes, got " + elements + " elements of "
@@ -102,35 +102,35 @@ public final class CheckpointWriter {
     return this;
   }
 
-  /// Bytes of all tensors.
+  /// Total size of the tensors in bytes.
   public long bytes() {
     return bytes;
   }
 
-  /// Bytes of the whole file.
+  /// Size of the whole file in bytes.
   public long fileBytes() {
     return SafetensorsHeader.LENGTH_BYTES + header(ordered()).length + bytes();
   }
 
-  /// SHA-256 of all that follows the header, which is the tensors' bytes, in hexadecimal.
+  /// SHA-256 of the tensors' bytes, which are all that follows the header, in hexadecimal.
   ///
-  /// @throws IllegalStateException if nothing was written yet
+  /// @throws IllegalStateException before anything is written
   public String sha256() {
     if (sha256 == null) throw new IllegalStateException("nothing was written yet");
     return sha256;
   }
 
-  /// Writes the file, replacing one that is there. Where the path is a pipe or a device, and the metadata tell of the tensors,
-  /// these are asked for their bytes twice.
+  /// Writes the file, replacing an existing one. If the path is a pipe or a device and metadata depend on the tensors' bytes, these
+  /// are produced twice.
   ///
-  /// @throws CheckpointException if it cannot be written; what was there before is untouched then, and nothing is left over
+  /// @throws CheckpointException if it cannot be written; an existing file is then unchanged, and no temporary file is left
   public void write(Path path) {
     var destination = Destination.of(path);
     if (!destination.isStream()) Unfinished.removeLeftovers(destination.target());
     WholeFile.write(path, fileBytes(), this::writeAll);
   }
 
-  /// Asks for all bytes as [#write] does, and writes none.
+  /// Produces all bytes like [#write], without writing them.
   public void rehearse() {
     try {
       writeTensors(ordered(), null);
@@ -142,7 +142,7 @@ public final class CheckpointWriter {
   private void writeAll(WritableByteChannel channel) throws IOException {
     var ordered = ordered();
     sha256 = null;
-    // What cannot be written again has to be known before.
+    // A stream cannot be rewritten, so its metadata must be known first.
     boolean known = late && !(channel instanceof FileChannel);
     if (known) writeTensors(ordered, null);
     var header = header(ordered);
@@ -151,13 +151,13 @@ public final class CheckpointWriter {
     WholeFile.writeFully(channel, ByteBuffer.wrap(header));
     writeTensors(ordered, channel);
     if (!late || known) return;
-    // Now that every entry is known.
+    // The header again, with the final metadata.
     var complete = header(ordered);
     if (complete.length != header.length) throw new IOException("the metadata became longer while it was written");
     WholeFile.writeFully(((FileChannel) channel).position(SafetensorsHeader.LENGTH_BYTES), ByteBuffer.wrap(complete));
   }
 
-  /// @param channel where to; null for nowhere
+  /// @param channel null to only compute the hash
   private void writeTensors(Map<String, Entry> ordered, @Nullable WritableByteChannel channel) throws IOException {
     var out = new Output(channel);
     for (var tensor : ordered.entrySet()) {
@@ -171,7 +171,7 @@ public final class CheckpointWriter {
     sha256 = out.finish();
   }
 
-  /// Gathers pieces, hashes them and writes them to the file.
+  /// Buffers pieces, hashes them and writes them to the file.
   private static final class Output implements Sink {
     private final @Nullable WritableByteChannel channel;
     private final ByteBuffer gathered = ByteBuffer.allocate(CHUNK);
@@ -205,7 +205,7 @@ public final class CheckpointWriter {
     }
   }
 
-  /// Tensors whose size is a multiple of a cache line come first, so that these begin on one; then by name.
+  /// Multiples of a cache line in size come first, then multiples of 4 bytes, so that they are aligned; then by name.
   private Map<String, Entry> ordered() {
     var ordered = new LinkedHashMap<String, Entry>();
     entries.entrySet().stream()

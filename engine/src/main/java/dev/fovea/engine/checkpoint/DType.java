@@ -3,8 +3,8 @@ package dev.fovea.engine.checkpoint;
 import java.util.Arrays;
 import java.util.List;
 
-/// How an element of a stored tensor is written, little-endian; the names are the safetensors format's (ref:
-/// `safetensors/src/tensor.rs`, `Dtype`). Of all of them the size is known; of some a float can be made.
+/// Element type of a stored tensor, little-endian, with its name in the safetensors format (ref: `safetensors/src/tensor.rs`,
+/// `Dtype`). The size of all types is known; only some can be read as floats.
 public enum DType {
   F64(64, true), F32(32, true), F16(16, true), BF16(16, true), I64(64, true), I32(32, true), I16(16, true), I8(8, true),
       U8(8, true),
@@ -27,18 +27,18 @@ public enum DType {
 
   /// Size of an element in bytes.
   ///
-  /// @throws IllegalStateException if it is no whole number
+  /// @throws IllegalStateException if the size is not a whole number of bytes
   public int bytes() {
     if (bits % Byte.SIZE != 0) throw new IllegalStateException("an element of " + this + " has " + bits + " bits");
     return bits / Byte.SIZE;
   }
 
-  /// Whether an element can be read as a float. Of others, such as floats that need scales beside them, files only tell.
+  /// Whether an element can be read as a float. Tensors of other types, such as floats that need separate scales, are only listed.
   public boolean readable() {
     return readable;
   }
 
-  /// What is wrong with a tensor whose elements cannot be read.
+  /// The error message for a tensor whose type is not readable.
   public String unreadable(String tensor) {
     return "'" + tensor + "': elements of type " + this + " are not supported; expected one of " + readableOnes();
   }

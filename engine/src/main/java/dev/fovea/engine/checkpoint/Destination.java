@@ -17,24 +17,24 @@ import java.util.HashMap;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Where an output goes. Here alone it is decided how a path is opened for writing:
+/// The destination of an output. Only this class decides how a path is opened for writing:
 ///
-/// | the path is | what is written |
+/// | the path is | the output |
 /// |---|---|
-/// | a regular file, or nothing yet | goes into another file beside it, which takes its place when it is complete |
-/// | a symbolic link | goes to what it leads to, be that there or not; the link stays |
-/// | a device or a named pipe | goes into it |
-/// | `/dev/stdout` or another descriptor of this program | goes into that, after what is there |
-/// | a folder, or in none | is refused |
+/// | a regular file, or nothing yet | is written to a temporary file beside it, which replaces it once complete |
+/// | a symbolic link | is written to the link's target, whether it exists or not; the link stays |
+/// | a device or a named pipe | is written to it |
+/// | `/dev/stdout` or another descriptor of this program | is appended to it |
+/// | a folder, or in no existing folder | is rejected |
 public final class Destination {
-  /// As many links as Linux follows.
+  /// The number of links that Linux follows.
   private static final int MAX_LINKS = 40;
   private static final Pattern DESCRIPTOR = Pattern.compile("(?:/proc/\\d+(?:/task/\\d+)?|/dev)/fd/(\\d+)");
   private static final int NONE = -1, OUT = 1, ERR = 2;
 
-  /// As the user wrote it.
+  /// The path as the user wrote it.
   private final Path path;
-  /// After all links, in a folder without any.
+  /// The path with all links resolved.
   private final Path target;
   private final int descriptor;
   private final boolean stream;
@@ -46,8 +46,8 @@ public final class Destination {
     stream = descriptor != NONE || isOther(target);
   }
 
-  /// @throws CheckpointException if nothing can be written there: it is a folder, in none, not to be changed by this user, or
-  /// a link that leads to itself
+  /// @throws CheckpointException if nothing can be written there: the path is a folder, is in no existing folder, is not writable
+  ///   for this user, or is a link that leads to itself
   public static Destination of(Path path) {
     if (Files.isDirectory(path)) throw new CheckpointException(path + ": expected a file to write, got a directory");
     var destination = follow(path);
@@ -78,7 +78,7 @@ public final class Destination {
       var real = folder.toRealPath();
       if (Files.isDirectory(real)) return real.resolve(file.getFileName());
     } catch (NoSuchFileException _) {
-      // As said below.
+      // Reported below.
     } catch (IOException e) {
       throw cannot(path, e);
     }
@@ -97,24 +97,24 @@ public final class Destination {
     return new CheckpointException(path + ": cannot be written: " + WholeFile.reason(e), e);
   }
 
-  /// The file that is written, after all links, in a folder without any.
+  /// The file to write, with all links resolved.
   public Path target() {
     return target;
   }
 
-  /// Whether it is written from the first byte to the last and never replaced: a device, a pipe, a descriptor.
+  /// Whether it is written sequentially and never replaced: a device, a pipe, a descriptor.
   public boolean isStream() {
     return stream;
   }
 
-  /// Whether it is what else the program prints to.
+  /// Whether it is the program's standard output.
   public boolean isStdout() {
     return descriptor == OUT;
   }
 
-  /// Finds out before the work whether its result can be written, by a file that is made and deleted at once.
+  /// Checks before the work that its result can be written, by creating a file and deleting it at once.
   ///
-  /// @throws CheckpointException if it cannot
+  /// @throws CheckpointException if the output cannot be written
   public void requireWritable() {
     if (stream) return;
     try {
@@ -124,7 +124,7 @@ public final class Destination {
     }
   }
 
-  /// Opens a stream. What is not a file knows no positions, hence no [FileChannel].
+  /// Opens a stream, which has no positions and hence no [FileChannel].
   WritableByteChannel openStream() throws IOException {
     if (descriptor == OUT) System.out.flush();
     if (descriptor == ERR) System.err.flush();
@@ -136,7 +136,7 @@ public final class Destination {
     };
   }
 
-  /// Stays open, for the program may print more.
+  /// A stream that is never closed, because the program may print more.
   private static OutputStream open(FileDescriptor descriptor) {
     return new FileOutputStream(descriptor) {
       @Override
@@ -144,10 +144,10 @@ public final class Destination {
     };
   }
 
-  /// Refuses an output that lies among the files of a checkpoint.
+  /// Rejects an output inside the folder of a checkpoint.
   ///
   /// @param folder of the checkpoint
-  /// @throws CheckpointException if it is in there, or in a folder below
+  /// @throws CheckpointException if the output is in the folder or below
   public void requireOutside(Path folder) {
     try {
       if (!stream && target.startsWith(folder.toRealPath()))
@@ -157,9 +157,9 @@ public final class Destination {
     }
   }
 
-  /// Refuses outputs that are inputs too, by whatever path, link or hard link.
+  /// Rejects outputs that are also inputs, under any path, link or hard link.
   ///
-  /// @throws CheckpointException if one is
+  /// @throws CheckpointException if an output is also an input
   public static void requireOthers(Collection<Destination> outputs, Iterable<Path> inputs) {
     var identities = new HashMap<Object, Destination>();
     for (var output : outputs) {
@@ -176,8 +176,8 @@ public final class Destination {
     }
   }
 
-  /// What a file is known by whatever its name: its number on its disk, or its real path on systems that count none; null where
-  /// there is no such file.
+  /// The identity of a file, whatever its name: its file key, or its real path on systems without file keys; null if there is no
+  /// such file.
   private static @Nullable Object identity(Path file) {
     try {
       var key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();

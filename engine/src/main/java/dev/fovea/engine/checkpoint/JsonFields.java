@@ -10,11 +10,11 @@ import java.util.List;
 
 /// Reads a JSON object field by field; each error names the file and the field.
 ///
-/// @param where what error messages call the object
+/// @param where name of the object in error messages
 public record JsonFields(String where, JsonObject json) {
   private static final int SHOWN = 200;
 
-  /// @throws CheckpointException if `text` is no JSON object
+  /// @throws CheckpointException if `text` is not a JSON object
   public static JsonFields parse(String where, String text) {
     try {
       return new JsonFields(where, JsonParser.parseString(text).getAsJsonObject());
@@ -23,7 +23,7 @@ public record JsonFields(String where, JsonObject json) {
     }
   }
 
-  /// Whether there is a field that is not null.
+  /// Whether the field exists and is not null.
   public boolean has(String field) {
     return json.has(field) && !json.get(field).isJsonNull();
   }
@@ -42,7 +42,7 @@ public record JsonFields(String where, JsonObject json) {
   public int integer(String field) {
     try {
       var number = get(field, "an integer");
-      // The class of big numbers takes 20 ms to begin with: it is left alone for what is short and nothing but digits.
+      // Loading BigDecimal takes 20 ms, so short numbers of only digits are parsed without it.
       if (number.isJsonPrimitive() && isShort(number.getAsString())) return Integer.parseInt(number.getAsString());
       return number.getAsBigDecimal().intValueExact();
     } catch (IllegalStateException | NumberFormatException | ArithmeticException | UnsupportedOperationException e) {
@@ -110,7 +110,7 @@ public record JsonFields(String where, JsonObject json) {
     return integers;
   }
 
-  /// A size: `[height, width]`, one number for both, or an array of two.
+  /// A size `[height, width]`, given as one number for both or an array of two.
   public int[] heightAndWidth(String field) {
     if (get(field, "an integer or two").isJsonArray()) {
       var values = integers(field);
@@ -121,7 +121,7 @@ public record JsonFields(String where, JsonObject json) {
     return new int[] {both, both};
   }
 
-  /// An array that [#integers] reads, and, of a height and a width, [#heightAndWidth].
+  /// An array for [#integers] or, of a height and a width, for [#heightAndWidth].
   public static JsonArray array(int... values) {
     var array = new JsonArray();
     for (int value : values) array.add(value);
@@ -130,7 +130,7 @@ public record JsonFields(String where, JsonObject json) {
 
   /// Parses an array of strings.
   ///
-  /// @throws CheckpointException if `text` is something else
+  /// @throws CheckpointException if `text` is not an array of strings
   public static List<String> strings(String where, String text) {
     try {
       var strings = new ArrayList<String>();

@@ -16,13 +16,13 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jetbrains.annotations.Nullable;
 
-/// Reads the tensors of a file into native memory on all processors: most of the time goes into memory that is new to the process.
+/// Reads a file's tensors into native memory on all processors, because most of the time goes into the first use of new memory.
 final class LoadedTensors {
   private static final long ALIGNMENT = 64;
-  /// Bytes of neighbouring tensors that are allocated together. What `malloc` gets from the system in pieces of 32 MiB and more
-  /// goes back when it is freed.
+  /// Bytes of adjacent tensors that are allocated together. `malloc` returns allocations of 32 MiB and more to the system when they
+  /// are freed.
   private static final long PIECE = 32 << 20;
-  /// A buffer has at most 2³¹ bytes.
+  /// Bytes of one read; a buffer holds fewer than 2³¹.
   private static final long CHUNK = 1 << 30;
 
   private final String name;
@@ -30,7 +30,7 @@ final class LoadedTensors {
   private final SafetensorsHeader header;
   private final Arena arena;
 
-  /// @param name what error messages call the file
+  /// @param name name of the file in error messages
   /// @param arena owns the tensors' memory
   LoadedTensors(String name, FileChannel channel, SafetensorsHeader header, Arena arena) {
     this.name = name;
@@ -41,10 +41,10 @@ final class LoadedTensors {
 
   /// The bytes of every tensor, by name, each 64-byte-aligned.
   ///
-  /// @throws CheckpointException if the file is shorter than its header says by now, or there is not enough memory
+  /// @throws CheckpointException if the file has become shorter than its header says, or there is not enough memory
   Map<String, MemorySegment> read() throws IOException {
     long bytes = header.end();
-    // What fits in Java's heap is no more than the machine has; asking for that takes some milliseconds.
+    // A file that fits in the maximum heap fits in the machine, whose memory takes some milliseconds to query.
     if (bytes > Runtime.getRuntime().maxMemory()) requireRoom(bytes, machineMemory());
     var pieces = pieces();
     var tensors = new ConcurrentHashMap<String, MemorySegment>();
@@ -58,10 +58,10 @@ final class LoadedTensors {
     return tensors;
   }
 
-  /// Most systems hand out memory that they do not have, and end the process when it is used.
+  /// Checks the size in advance, because most systems overcommit memory and kill the process when it is used.
   ///
-  /// @param machine bytes of memory that the machine, or the container, has in all
-  /// @throws CheckpointException if that is too little
+  /// @param machine total memory of the machine, or of the container, in bytes
+  /// @throws CheckpointException if that is less than `bytes`
   void requireRoom(long bytes, long machine) {
     if (bytes > machine) throw noRoom(bytes, String.format(Locale.ROOT, "got %,d", machine), null);
   }

@@ -6,26 +6,26 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// What a model file says of itself in its metadata.
+/// The description of a model in the metadata of its file.
 ///
-/// @param family such as `vit`; decides which model reads the tensors
+/// @param family such as `vit`; selects the model that reads the tensors
 /// @param config the model's sizes
-/// @param preprocessing how a picture becomes the model's input
-/// @param labels names of the classes, in order; empty where there are none
-/// @param palette their colours, `0xRRGGBB`; empty where nobody colours them
+/// @param preprocessing how to convert a picture to the model's input
+/// @param labels names of the classes, in order; empty if there are none
+/// @param palette colours of the classes, `0xRRGGBB`; empty if there are none
 public record ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels, List<Integer> palette) {
-  /// Version of the form, in the metadata's `fovea`.
+  /// Version of the file format, stored as the metadata entry `fovea`.
   public static final String VERSION = "1";
   private static final String KEY = "fovea";
 
-  /// Without a palette.
+  /// A header without a palette.
   public ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels) {
     this(family, config, preprocessing, labels, List.of());
   }
 
-  /// Opens a model in Fovea's form.
+  /// Opens a model in Fovea's format.
   ///
-  /// @return null where there is no such file, or it is something else
+  /// @return null if there is no such file, or it is not such a model
   public static @Nullable Checkpoint open(Path file) {
     if (Files.isDirectory(file)) return null;
     Checkpoint checkpoint;
@@ -39,12 +39,12 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     return null;
   }
 
-  /// Whether the checkpoint says that it is a model in Fovea's form, of whichever version.
+  /// Whether the checkpoint is marked as a model in Fovea's format, of any version.
   public static boolean isIn(Checkpoint checkpoint) {
     return checkpoint.metadata().containsKey(KEY);
   }
 
-  /// @throws CheckpointException if the checkpoint is no model in Fovea's form
+  /// @throws CheckpointException if the checkpoint is not a model in Fovea's format
   public static ModelHeader of(Checkpoint checkpoint) {
     var metadata = checkpoint.metadata();
     var version = metadata.get(KEY);
@@ -74,7 +74,7 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     return value;
   }
 
-  /// Adds this header to a file that is being written.
+  /// Adds this header to the metadata of a file to write.
   public void addTo(CheckpointWriter writer) {
     var names = new JsonArray();
     labels.forEach(names::add);

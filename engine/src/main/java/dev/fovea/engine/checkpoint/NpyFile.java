@@ -9,15 +9,15 @@ import java.util.Iterator;
 /// Writes matrices as NumPy's `.npy` files (ref: numpy `lib/format.py`, format 1.0): little-endian float32, row by row.
 public final class NpyFile {
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-  /// The elements begin at a multiple of this.
+  /// Alignment of the first element in the file.
   private static final int ALIGNMENT = 64;
 
   private NpyFile() {}
 
-  /// Writes a matrix, all of it or nothing, replacing a file that is there.
+  /// Writes a matrix completely or not at all, replacing an existing file.
   ///
-  /// @param rows `[rows][cols]`
-  /// @throws IllegalArgumentException if a row has another length
+  /// @param rows `[count][cols]`
+  /// @throws IllegalArgumentException if a row does not have `cols` elements
   /// @throws CheckpointException if the file cannot be written
   public static void write(Path path, Iterable<float[]> rows, int count, int cols) {
     WholeFile.write(path, channel -> {

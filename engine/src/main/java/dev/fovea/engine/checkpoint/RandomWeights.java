@@ -9,8 +9,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
 
-/// Uniform random parameters with the standard deviation 0.02 that vision transformers are initialised with; the same seed
-/// gives the same numbers.
+/// Uniform random parameters with standard deviation 0.02, the usual initialisation of vision transformers; the same seed gives the
+/// same numbers.
 public final class RandomWeights implements WeightSource {
   private static final float HALF_WIDTH = (float) (0.02 * Math.sqrt(3));
 

@@ -20,16 +20,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
-/// The header of a safetensors file, with every rule of the format checked: eight bytes of length, JSON, then the tensors'
-/// bytes without holes (`docs/source/index.mdx` and `safetensors/src/tensor.rs` of the safetensors project).
+/// The validated header of a safetensors file. The file consists of eight bytes of length, JSON, and the tensors' bytes without
+/// gaps (`docs/source/index.mdx` and `safetensors/src/tensor.rs` of the safetensors project).
 ///
 /// @param entries the tensors, in the order of their bytes
-/// @param data byte of the file where they begin
-/// @param end byte where the last one ends, and with it the file
+/// @param data offset of the first tensor's bytes in the file
+/// @param end offset of the last tensor's end, which is the size of the file
 record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long data, long end) {
   static final String METADATA = "__metadata__";
   static final int LENGTH_BYTES = 8;
-  /// The format's own limit, which keeps a hostile header from taking all memory.
+  /// The format's own limit, which keeps a hostile header from exhausting memory.
   static final long MAX_BYTES = 100_000_000;
 
   private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -41,21 +41,21 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     }
   }
 
-  /// @param bytes the file's beginning, at least up to the end of the header where a file of `fileBytes` can hold it
-  /// @throws CheckpointException if a rule is broken
+  /// @param bytes the start of the file, including the whole header if a file of `fileBytes` can hold it
+  /// @throws CheckpointException if a rule of the format is broken
   static SafetensorsHeader parse(String file, MemorySegment bytes, long fileBytes) {
     return new Parser(file, bytes, fileBytes).parse();
   }
 
-  /// Reads the header alone.
+  /// Reads only the header.
   ///
-  /// @throws CheckpointException if a rule is broken, or the file is truncated meanwhile
+  /// @throws CheckpointException if a rule of the format is broken, or the file is truncated meanwhile
   static SafetensorsHeader read(String file, FileChannel channel) throws IOException {
     long fileBytes = channel.size();
     var begin = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     if (fileBytes >= LENGTH_BYTES) WholeFile.readFully(file, channel, begin, 0);
     long length = begin.getLong(0);
-    // What breaks a rule is the parser's affair.
+    // The parser reports the error.
     if (length < 0 || length > Math.min(MAX_BYTES, fileBytes - LENGTH_BYTES))
       return parse(file, MemorySegment.ofArray(begin.array()), fileBytes);
     var header = ByteBuffer.allocate(LENGTH_BYTES + (int) length);
@@ -63,14 +63,14 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     return parse(file, MemorySegment.ofArray(header.array()), fileBytes);
   }
 
-  /// Where a tensor's bytes are in the whole file.
+  /// A function from tensors to their bytes in the whole file.
   Function<Entry, MemorySegment> in(MemorySegment file) {
     return entry -> file.asSlice(data + entry.begin, entry.size());
   }
 
-  /// The tensors by name, in the order of their bytes.
+  /// The tensors by name, in file order.
   ///
-  /// @param memory holds a tensor's bytes
+  /// @param memory returns a tensor's bytes
   Map<String, StoredTensor> tensors(Function<Entry, MemorySegment> memory) {
     var tensors = new LinkedHashMap<String, StoredTensor>();
     for (var entry : entries) tensors.put(entry.name, new StoredTensor(entry.name, entry.dtype, entry.shape, memory.apply(entry)));
@@ -92,7 +92,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
     }
 
     private CheckpointException broken(String why) {
-      // Names come from the file, and may hold anything; the message stays one line.
+      // Names come from the file and may contain control characters; the message must be one line.
       return new CheckpointException(file + ": not a valid safetensors file: " + why.replaceAll("\\p{Cntrl}", "?"));
     }
 
@@ -197,7 +197,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
       return List.copyOf(numbers);
     }
 
-    /// @param bytes behind the header
+    /// @param bytes size of the tensors' part of the file
     private List<Entry> ordered(long bytes) {
       var ordered = new ArrayList<>(entries.values());
       ordered.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
@@ -222,7 +222,7 @@ record SafetensorsHeader(List<Entry> entries, Map<String, String> metadata, long
 
     private long size(Entry entry) {
       try {
-        // Whole bytes are counted, so that a size of up to 2^63 bytes is told.
+        // Counted in bytes if possible, so that sizes up to 2^63 bytes can be reported.
         int bits = entry.dtype.bits();
         boolean whole = bits % Byte.SIZE == 0;
         long size = whole ? bits / Byte.SIZE : bits;

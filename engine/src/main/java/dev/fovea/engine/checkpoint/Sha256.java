@@ -10,15 +10,15 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.function.LongConsumer;
 
-/// SHA-256 of bytes (FIPS 180-4), in hexadecimal as other programs print it.
+/// SHA-256 (FIPS 180-4), in lower-case hexadecimal.
 public final class Sha256 {
-  /// Digits of a hash.
+  /// Number of digits of a hash.
   public static final int LENGTH = 64;
   private static final int CHUNK = 1 << 20;
 
   private Sha256() {}
 
-  /// A hash of no bytes yet.
+  /// A new digest.
   public static MessageDigest begin() {
     try {
       return MessageDigest.getInstance("SHA-256");
@@ -27,7 +27,7 @@ public final class Sha256 {
     }
   }
 
-  /// The hash of the bytes so far, after which it begins anew.
+  /// The hash of the bytes so far; resets the digest.
   public static String hex(MessageDigest digest) {
     return HexFormat.of().formatHex(digest.digest());
   }
@@ -39,17 +39,17 @@ public final class Sha256 {
     return hex(digest);
   }
 
-  /// The hash of a file. Ends early where the thread is interrupted.
+  /// The hash of a file.
   ///
-  /// @throws CheckpointException if it cannot be read
+  /// @throws CheckpointException if the file cannot be read, or the thread is interrupted
   public static String of(Path file) {
     return of(file, _ -> {});
   }
 
-  /// The hash of a file. Ends early where the thread is interrupted.
+  /// The hash of a file.
   ///
-  /// @param progress hears how many bytes were read
-  /// @throws CheckpointException if it cannot be read
+  /// @param progress receives the number of bytes read so far
+  /// @throws CheckpointException if the file cannot be read, or the thread is interrupted
   public static String of(Path file, LongConsumer progress) {
     var digest = begin();
     var chunk = ByteBuffer.allocate(CHUNK);

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// How a weight in panels is a tensor of a file: `[⌈N/16⌉, blocks, elements of sixteen rows' blocks]`, so `[⌈N/16⌉, K, 16]` where
-/// each number stands by itself. This is the one place that says which element type a [WeightFormat] has in a file.
+/// The tensor layout of a weight in panels: `[⌈N/16⌉, blocks, elements of sixteen rows' blocks]`, which is `[⌈N/16⌉, K, 16]` if
+/// blocks have one number. Only this class maps a [WeightFormat] to its element type in a file.
 public final class StoredPanels {
   private StoredPanels() {}
 
@@ -26,10 +26,10 @@ public final class StoredPanels {
     return List.of(panels, blocks, (long) Weight.PANEL * format.blockBytes() / dtype(format).bytes());
   }
 
-  /// The format in which a tensor holds a weight `[n, k]` in panels.
+  /// The format of a tensor that holds a weight `[n, k]` in panels.
   ///
-  /// @return null where it does not hold one; it may still be its rows
-  /// @throws WeightSource.MismatchException if it has the shape of panels, and elements that no format has
+  /// @return null if it is not in panels; it may still hold the weight row by row
+  /// @throws WeightSource.MismatchException if it has the shape of panels but the element type of no format
   public static @Nullable WeightFormat format(StoredTensor stored, int n, int k) {
     for (var format : WeightFormat.values())
       if (stored.dtype() == dtype(format) && stored.shape().equals(shape(format, n, k))) return format;

@@ -13,16 +13,16 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.zip.CRC32;
 
-/// A tensor as a checkpoint holds it.
+/// A tensor of a checkpoint.
 ///
-/// @param data its bytes, as long as the checkpoint is open
+/// @param data its bytes, valid while the checkpoint is open
 public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySegment data) {
   private static final ValueLayout.OfDouble F64 = JAVA_DOUBLE_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfFloat F32 = JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfShort I16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfLong I64 = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
-  /// Elements that are copied together.
+  /// Elements copied at a time.
   private static final int BLOCK = 1 << 14;
 
   /// Number of elements.
@@ -65,7 +65,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     return new CheckpointException(dtype.unreadable(name));
   }
 
-  /// A checksum of its bytes, which tells whether two tensors are the same.
+  /// A checksum (CRC-32) of the bytes, for comparing tensors.
   public long checksum() {
     var crc = new CRC32();
     crc.update(data.asByteBuffer());
@@ -74,7 +74,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
 
   /// All elements as floats.
   ///
-  /// @throws CheckpointException if there are more than an array can hold
+  /// @throws CheckpointException if there are more than an array can hold, or the type is not [DType#readable()]
   public float[] toFloats() {
     if (size() > Integer.MAX_VALUE - 8) throw new CheckpointException("tensor '" + name + "': " + size()
         + " elements are too many for an array");
@@ -83,7 +83,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     return values;
   }
 
-  /// Writes all elements to `floats`.
+  /// Writes all elements to `floats`, as floats.
   void copyTo(MemorySegment floats) {
     var block = new float[(int) Math.min(BLOCK, size())];
     for (long i = 0; i < size(); i += BLOCK) {
@@ -93,8 +93,8 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     }
   }
 
-  /// Writes elements `from … from + n - 1` to `to`, from place `at` on, as floats. The common types go by way of an array, for a
-  /// segment's elements one by one are slow until C2 has compiled the loop.
+  /// Writes elements `from … from + n - 1` as floats to `to`, starting at index `at`. The common types are copied through an array,
+  /// because access to single elements of a segment is slow until C2 has compiled the loop.
   public void read(long from, float[] to, int at, int n) {
     switch (dtype) {
       case F32 -> WeightFormat.F32.decode(data, 4 * from, 1, n, to, at);

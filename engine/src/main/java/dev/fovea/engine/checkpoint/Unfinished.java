@@ -16,11 +16,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
-/// A file that is being written, beside the one that it is going to be. It is locked, which tells those that somebody works on
-/// from those that a killed program has left; one that is ended in another way deletes its own.
+/// A temporary file beside its target, until it is complete. Its lock distinguishes it from the leftovers of killed programs; a
+/// program that ends in any other way deletes its temporary files.
 final class Unfinished implements AutoCloseable {
   private static final String ENDING = ".tmp";
-  /// Those of this program.
+  /// The temporary files of this program.
   private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
 
   static {
@@ -37,16 +37,16 @@ final class Unfinished implements AutoCloseable {
     this.channel = channel;
   }
 
-  /// @param target the file that it is going to be, as [Destination#target()] gives it
+  /// @param target the final path, from [Destination#target()]
   static Unfinished of(Path target) throws IOException {
     while (true) {
       var path = target.resolveSibling(beginning(target) + ThreadLocalRandom.current().nextLong(Long.MAX_VALUE) + ENDING);
       OPEN.add(path);
       FileChannel channel = null;
       try {
-        // As readable as any new file, unlike what is made to be temporary.
+        // With the permissions of any new file, unlike those of Files.createTempFile.
         channel = FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-        // Before it is locked, another program may take it for a leftover.
+        // Until it is locked, another program may take it for a leftover and delete it.
         if (lock(channel) && Files.exists(path)) return new Unfinished(target, path, channel);
         channel.close();
       } catch (FileAlreadyExistsException e) {
@@ -61,22 +61,22 @@ final class Unfinished implements AutoCloseable {
     }
   }
 
-  /// Deletes what killed programs have left beside `target`. What cannot be deleted stays, for it does no harm.
+  /// Deletes leftovers of killed programs beside `target`. Those that cannot be deleted stay and do no harm.
   ///
-  /// @param target as [Destination#target()] gives it
+  /// @param target from [Destination#target()]
   static void removeLeftovers(Path target) {
     var leftover = Pattern.compile(Pattern.quote(beginning(target)) + "\\d+" + Pattern.quote(ENDING));
     try (var files = Files.newDirectoryStream(target.getParent(),
         file -> leftover.matcher(file.getFileName().toString()).matches())) {
       for (var file : files) {
-        // Not even opened: closing it would end the lock.
+        // Not opened, because closing it would release this program's lock.
         if (OPEN.contains(file)) continue;
         try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
           if (channel.tryLock() != null) Files.deleteIfExists(file);
         }
       }
     } catch (IOException | java.nio.file.DirectoryIteratorException | OverlappingFileLockException e) {
-      // No folder that can be listed, no locks on this file system, or no permission.
+      // The folder cannot be listed, the file system has no locks, or permission is missing.
     }
   }
 
@@ -84,14 +84,14 @@ final class Unfinished implements AutoCloseable {
     return "." + target.getFileName() + ".";
   }
 
-  /// False where another program is just looking at the file.
+  /// Locks the file; false if its lock is held by another program that inspects it.
   private static boolean lock(FileChannel channel) {
     try {
       return channel.tryLock() != null;
     } catch (OverlappingFileLockException e) {
       return false;
     } catch (IOException e) {
-      // This file system has no locks, so that nobody deletes leftovers on it.
+      // Without locks no program deletes leftovers.
       return true;
     }
   }
@@ -104,7 +104,7 @@ final class Unfinished implements AutoCloseable {
     return channel;
   }
 
-  /// Gives it the name of its target, with all that was written.
+  /// Forces the written bytes to disk and moves the file to its target.
   void publish() throws IOException {
     channel.force(true);
     takeOverMode();
@@ -115,7 +115,7 @@ final class Unfinished implements AutoCloseable {
     }
   }
 
-  /// A file that is replaced keeps its mode and, where this user may say so, its owner and group.
+  /// Takes over the mode of a replaced file and, if permitted, its owner and group.
   private void takeOverMode() throws IOException {
     var mine = Files.getFileAttributeView(path, PosixFileAttributeView.class);
     if (mine == null || !Files.exists(target)) return;
@@ -125,7 +125,7 @@ final class Unfinished implements AutoCloseable {
       if (!made.group().equals(theirs.group())) mine.setGroup(theirs.group());
       if (!made.owner().equals(theirs.owner())) mine.setOwner(theirs.owner());
     } catch (IOException _) {
-      // Then it is this user's, as a new file would be.
+      // Not permitted: it belongs to this user, as a new file would.
     }
     mine.setPermissions(theirs.permissions());
   }
@@ -139,12 +139,12 @@ final class Unfinished implements AutoCloseable {
     }
   }
 
-  /// Where it was published, nothing of its name is left to delete.
+  /// Deletes a file; after [#publish()] it no longer exists.
   private static void delete(Path path) {
     try {
       Files.deleteIfExists(path);
     } catch (IOException _) {
-      // The failure that brought us here matters more.
+      // The failure that led here matters more.
     } finally {
       OPEN.remove(path);
     }

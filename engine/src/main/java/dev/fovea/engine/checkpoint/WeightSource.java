@@ -5,9 +5,9 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.WeightFormat;
 import java.util.Set;
 
-/// Where a model's parameters come from: a file, or a generator of parameters of any shape.
+/// A source of a model's parameters: a file, or a generator for any shape.
 public interface WeightSource {
-  /// What a generator gives a parameter.
+  /// Initial values of a generated parameter.
   enum Initial {
     RANDOM, ONES
   }
@@ -15,7 +15,7 @@ public interface WeightSource {
   /// The names of all parameters, each of which must be used; empty for a generator.
   Set<String> names();
 
-  /// What error messages call the source.
+  /// Name of the source in error messages.
   String description();
 
   /// A float32 tensor.
@@ -23,12 +23,12 @@ public interface WeightSource {
   /// @throws MismatchException if it is missing or has another shape
   Tensor tensor(String name, Initial initial, int... shape);
 
-  /// The matrix `[n, k]` of a linear map.
+  /// The matrix `[n, k]` of a linear layer.
   ///
   /// @throws MismatchException if it is missing or has another shape
   Weight matrix(String name, int n, int k);
 
-  /// Thrown when a parameter is not what the model expects; [Weights#bind] collects these.
+  /// Thrown when a parameter is missing or has another shape than the model expects; [Weights#bind] collects these.
   final class MismatchException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -37,7 +37,7 @@ public interface WeightSource {
     }
   }
 
-  /// Parameters that have shapes and no memory, for counting.
+  /// A source of parameters with shapes but no memory, for counting.
   static WeightSource shapesOnly() {
     return new WeightSource() {
       @Override

@@ -20,19 +20,19 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
 
-/// A model's parameters under a name: `weights.at("blocks").at(3).linear("attn.qkv", in, out)` reads
-/// `blocks.3.attn.qkv.weight` and `.bias`.
+/// A model's parameters below a name: `weights.at("blocks").at(3).linear("attn.qkv", in, out)` reads `blocks.3.attn.qkv.weight` and
+/// `.bias`.
 ///
-/// Shapes are stated where a parameter is asked for. A parameter that is missing or has another shape does not end the
-/// loading: [#bind] reports all of them at once, with those that nobody asked for.
+/// Each request states the expected shape. A missing parameter or a wrong shape does not end the loading: [#bind] reports all of
+/// them at once, together with unused parameters.
 public final class Weights {
-  /// Problems that one message lists; the rest is counted.
+  /// Number of problems listed in a message; further ones are counted.
   private static final int SHOWN = 12;
 
   private final Ledger ledger;
   private final String scope;
 
-  /// What has been asked for so far.
+  /// The requests so far.
   private static final class Ledger {
     private final WeightSource source;
     private final Set<String> used = new HashSet<>();
@@ -44,9 +44,9 @@ public final class Weights {
     }
   }
 
-  /// A model whose parameters are all there.
+  /// A completely loaded model.
   ///
-  /// @param parameters how many numbers it has; where a batch norm is folded into others, as many as before
+  /// @param parameters number of its parameters, counted before batch norms are folded
   public record Bound<M>(M model, long parameters) {}
 
   private Weights(Ledger ledger, String scope) {
@@ -56,7 +56,7 @@ public final class Weights {
 
   /// Loads a model.
   ///
-  /// @throws CheckpointException that lists every missing, misshapen and unused parameter
+  /// @throws CheckpointException if parameters are missing, misshapen or unused; the message lists them
   public static <M> Bound<M> bind(WeightSource source, Function<Weights, M> load) {
     var ledger = new Ledger(source);
     var model = load.apply(new Weights(ledger, ""));
@@ -74,12 +74,12 @@ public final class Weights {
         + (more > 0 ? "; and " + more + " more" : "");
   }
 
-  /// The parameters under `name`.
+  /// The parameters below `name`.
   public Weights at(String name) {
     return new Weights(ledger, scope + name + ".");
   }
 
-  /// The parameters of number `index`.
+  /// The parameters below `index`.
   public Weights at(int index) {
     return at(Integer.toString(index));
   }
@@ -114,18 +114,18 @@ public final class Weights {
     }
   }
 
-  /// A linear map with bias.
+  /// A linear layer with bias.
   public Linear linear(String name, int in, int out) {
     return linear(name, in, out, true);
   }
 
-  /// A linear map: `name.weight` `[out, in]`, and `name.bias` `[out]` if it has one.
+  /// A linear layer: `name.weight` `[out, in]`, and `name.bias` `[out]` if it has one.
   public Linear linear(String name, int in, int out, boolean bias) {
     return new Linear(matrix(name + ".weight", out, in), bias ? tensor(name + ".bias", out) : null);
   }
 
-  /// A tensor whose rows make outputs, into which the batch norm after it is folded. The norm's scale, one a row, still counts as a
-  /// parameter, as it did when it was published; its shift is a bias now.
+  /// A tensor with one row per output, into which the following batch norm is folded. The norm's scale, one per row, still counts
+  /// as a parameter, as in the published model; its shift is now a bias.
   public Tensor normedTensor(String name, int... shape) {
     ledger.parameters += shape[0];
     return tensor(name, shape);
@@ -142,8 +142,8 @@ public final class Weights {
     return conv2d(name, in, out, window, 1, Convolution.Layout.CHANNELS_LAST, bias);
   }
 
-  /// A convolution in `groups` parts over maps of `layout`: `name.weight` `[out, window height · window width · in / groups]`
-  /// with its columns in the layout's order, and `name.bias` `[out]` if it has one.
+  /// A grouped convolution over maps of `layout`: `name.weight` `[out, window height · window width · in / groups]` with its
+  /// columns in the layout's order, and `name.bias` `[out]` if it has one.
   public Conv2d conv2d(String name, int in, int out, Window window, int groups, Convolution.Layout layout, boolean bias) {
     return new Conv2d(matrix(name + ".weight", out, window.size() * (in / groups)), bias ? tensor(name + ".bias", out) : null,
         in, window, groups, layout);
@@ -160,18 +160,18 @@ public final class Weights {
         window);
   }
 
-  /// A transposed convolution whose stride is its kernel's size: `name.weight` `[kernel · kernel · out, in]`, whose rows are in
+  /// A transposed convolution whose stride equals its kernel size: `name.weight` `[kernel · kernel · out, in]`, whose rows are in
   /// the order (row, column, channel), and `name.bias` `[out]`.
   public ConvTranspose2d convTranspose2d(String name, int in, int out, int kernel) {
     return new ConvTranspose2d(matrix(name + ".weight", kernel * kernel * out, in), tensor(name + ".bias", out), kernel);
   }
 
-  /// The vectors of `count` tokens: `name.weight` `[count, dim]`.
+  /// An embedding of `count` tokens: `name.weight` `[count, dim]`.
   public Embedding embedding(String name, int count, int dim) {
     return new Embedding(matrix(name + ".weight", count, dim));
   }
 
-  /// A parameter that is one number, `[1]`. Where parameters have no memory it is 0.
+  /// A scalar parameter, `[1]`; 0 if parameters have no memory.
   public float scalar(String name) {
     var tensor = tensor(name, 1);
     return tensor.isShapeOnly() ? 0 : tensor.get(0);

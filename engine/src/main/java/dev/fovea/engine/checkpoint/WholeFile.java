@@ -14,33 +14,33 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/// Reads all that is asked for, and writes files that appear under their name when they are complete, or not at all; a device or a
-/// pipe takes what is written as it comes.
+/// Reads exact ranges of files, and writes files that appear under their name once complete, or not at all; a device or a pipe
+/// receives the bytes as they are written.
 ///
 /// @see Destination
 public final class WholeFile {
   private WholeFile() {}
 
-  /// What goes into a file.
+  /// The contents of a file.
   @FunctionalInterface
   public interface Contents {
-    /// @param channel a [FileChannel] where what was written can be written again
+    /// @param channel a [FileChannel] if written bytes can be overwritten
     void writeTo(WritableByteChannel channel) throws IOException;
   }
 
-  /// Writes a file, replacing one that is there.
+  /// Writes a file, replacing an existing one.
   ///
-  /// @throws CheckpointException if it cannot be written; what was there before is untouched then, and nothing is left over
+  /// @throws CheckpointException if it cannot be written; an existing file is then unchanged, and no temporary file is left
   public static void write(Path path, Contents contents) {
     write(path, 0, contents);
   }
 
-  /// Writes a file, replacing one that is there. Until it is complete it lies beside it under another name, from where it is
-  /// deleted when the program is ended; only a program that is killed leaves it, for the next writer of a checkpoint to delete.
+  /// Writes a file, replacing an existing one. Until it is complete it is a temporary file beside the target, which is deleted when
+  /// the program ends; only a killed program leaves it, and the next writer of a checkpoint deletes it.
   ///
-  /// @param bytes how many there will be, as far as that is known before
-  /// @throws CheckpointException if the disk has no room for them, or the file cannot be written; what was there before is
-  /// untouched then, and nothing is left over
+  /// @param bytes size of the file, as far as it is known in advance
+  /// @throws CheckpointException if the disk has too little space, or the file cannot be written; an existing file is then
+  ///   unchanged, and no temporary file is left
   public static void write(Path path, long bytes, Contents contents) {
     var destination = Destination.of(path);
     try {
@@ -60,16 +60,16 @@ public final class WholeFile {
     }
   }
 
-  /// Writes a file of these bytes.
+  /// Writes a file with these bytes.
   ///
   /// @see #write(Path, Contents)
   public static void write(Path path, byte[] bytes) {
     write(path, channel -> writeFully(channel, ByteBuffer.wrap(bytes)));
   }
 
-  /// Finds out before the work whether its result can be written.
+  /// Checks before the work that its result can be written.
   ///
-  /// @throws CheckpointException if it cannot
+  /// @throws CheckpointException if the file cannot be written
   public static void requirePlace(Path path) {
     Destination.of(path).requireWritable();
   }
@@ -79,22 +79,22 @@ public final class WholeFile {
     try {
       disk = Files.getFileStore(there);
     } catch (IOException e) {
-      return;   // Not every file system tells; the writing will.
+      return;   // Not every file system reports its space; writing will fail instead.
     }
     if (disk.getTotalSpace() > 0 && disk.getUsableSpace() < bytes)
       throw new CheckpointException(String.format(Locale.ROOT, "%s: expected room for %,d bytes on its disk, got %,d", path,
           bytes, disk.getUsableSpace()));
   }
 
-  /// Writes all that remains of a buffer.
+  /// Writes the remaining bytes of a buffer.
   public static void writeFully(WritableByteChannel channel, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) channel.write(buffer);
   }
 
-  /// Fills what remains of a buffer from byte `from` of a file on.
+  /// Fills the rest of a buffer with a file's bytes from offset `from`.
   ///
-  /// @param name what error messages call the file
-  /// @throws CheckpointException if the file ends before
+  /// @param name name of the file in error messages
+  /// @throws CheckpointException if the file is too short
   static void readFully(String name, FileChannel channel, ByteBuffer buffer, long from) throws IOException {
     long end = from + buffer.remaining();
     for (long at = from; buffer.hasRemaining(); ) {
@@ -106,7 +106,7 @@ public final class WholeFile {
     }
   }
 
-  /// Why a file cannot be written or read, in words.
+  /// The reason for a failed read or write, as text.
   public static String reason(IOException e) {
     return switch (e) {
       case ClosedByInterruptException _ -> "the thread was interrupted";

@@ -5,22 +5,22 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/// Patch features as colours: what has the same colour is alike to the model.
+/// Renders patch features as colours: patches with similar features get similar colours.
 ///
-/// As in DINOv2's paper (Oquab et al., 2023, 7.4), on the patches of all pictures together: the first principal component, cut
-/// at 0, which is its mean, parts the foreground from the background; of the foreground's patches alone, the first three
-/// components become red, green and blue, each stretched from its smallest to its largest value. The background is black.
+/// The method is that of the DINOv2 paper (Oquab et al., 2023, 7.4), over the patches of all pictures together. The first principal
+/// component, thresholded at its mean 0, separates foreground from background. The first three components of the foreground patches
+/// alone become red, green and blue, each scaled from its minimum to its maximum. The background is black.
 ///
-/// The paper keeps what is positive, but a component's sign means nothing. Here the foreground is the side to which fewer of the
-/// patches at the pictures' edges belong.
+/// The paper keeps positive values, but a component's sign is arbitrary. Here the foreground is the side with fewer patches at the
+/// pictures' edges.
 public final class PatchColours {
   private static final int COLOURS = 3;
 
   private PatchColours() {}
 
-  /// A pixel a patch, for each of the pictures.
+  /// One image per picture, with one pixel per patch.
   ///
-  /// @param otherSide whether to colour what would be the background instead
+  /// @param otherSide whether to exchange foreground and background
   /// @throws IllegalArgumentException if there is no picture, channels differ, or a feature is not finite
   public static List<Picture> of(List<PatchFeatures> pictures, boolean otherSide) {
     int channels = pictures.isEmpty() ? 0 : pictures.getFirst().channels();
@@ -96,7 +96,7 @@ public final class PatchColours {
     return kept;
   }
 
-  /// Half-way where all values are one.
+  /// `value` scaled from `[min, max]` to a byte; 128 if `min` equals `max`.
   private static byte stretched(double value, double min, double max) {
     return (byte) Math.round(max > min ? 255 * (value - min) / (max - min) : 127.5);
   }

@@ -3,28 +3,28 @@ package dev.fovea.engine.feature;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
-/// The directions in which features vary most: the first eigenvectors of their covariance.
+/// Principal components of features: the leading eigenvectors of their covariance.
 ///
-/// They are found by subspace iteration with a Rayleigh–Ritz step (Golub and Van Loan, "Matrix Computations", 8.2 and 10.1), in
-/// double precision and from a fixed start, so that the same features always give the same bits. A direction's sign means
-/// nothing; here the coefficient of the largest magnitude is positive.
+/// Computed by subspace iteration with a Rayleigh–Ritz step (Golub and Van Loan, "Matrix Computations", 8.2 and 10.1), in double
+/// precision and from a fixed start, so that equal features give equal bits. The sign of a component is arbitrary; here its
+/// coefficient of the largest magnitude is positive.
 ///
 /// Shapes: n features, C channels, k components.
 ///
 /// @param mean of each channel, `[C]`
-/// @param axes of length 1 and at right angles, the one of the largest variance first: `[k][C]`
+/// @param axes orthonormal, in order of decreasing variance: `[k][C]`
 /// @param variances along the axes, `[k]`
 public record PrincipalComponents(double[] mean, double[][] axes, double[] variances) {
-  /// Directions carried beside the wanted ones: the more, the faster the wanted ones stand out.
+  /// Additional directions in the iteration, for faster convergence of the wanted ones.
   private static final int EXTRA = 8;
   private static final int MAX_STEPS = 300;
-  /// Relative to the largest eigenvalue.
+  /// Largest residual at convergence, relative to the largest eigenvalue.
   private static final double RESIDUAL = 1e-10;
 
   /// The first `count` components, or as many as there are channels.
   ///
   /// @param features `[n, C]`
-  /// @throws IllegalArgumentException if `features` is no such matrix, or holds a number that is not finite
+  /// @throws IllegalArgumentException if `channels` or `count` is not positive, or `features` is no such matrix or not finite
   public static PrincipalComponents of(float[] features, int channels, int count) {
     if (channels < 1 || count < 1 || features.length == 0 || features.length % channels != 0)
       throw new IllegalArgumentException("principal components: expected features of " + channels + " channels, got "
@@ -45,7 +45,7 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
     }
   }
 
-  /// Where features lie along the axes, seen from the mean: `[n, C]` → `[n][k]`.
+  /// Projects features, minus the mean, onto the axes: `[n, C]` → `[n][k]`.
   public double[][] project(float[] features) {
     int channels = mean.length;
     var out = new double[features.length / channels][axes.length];
@@ -70,7 +70,7 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
     return start;
   }
 
-  /// The covariance times each row of `basis`, `[q][C]`, without ever holding the covariance.
+  /// The covariance times each row of `basis`, `[q][C]`, without forming the covariance matrix.
   private static double[][] covarianceTimes(float[] features, double[] mean, double[][] basis) {
     int channels = mean.length, n = features.length / channels;
     var out = new double[basis.length][channels];
@@ -82,7 +82,7 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
     return out;
   }
 
-  /// All products of a row of `a` with a row of `b`.
+  /// Dot products of every row of `a` with every row of `b`.
   private static double[][] products(double[][] a, double[][] b) {
     var out = new double[a.length][b.length];
     for (int i = 0; i < a.length; i++) for (int j = 0; j < b.length; j++) out[i][j] = dot(a[i], b[j]);
@@ -106,8 +106,8 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
     return worst;
   }
 
-  /// Gram–Schmidt, twice, as once loses right angles. A row that depends on those before gives way to a unit vector that does
-  /// not.
+  /// Gram–Schmidt, applied twice because one pass loses orthogonality. A row that depends linearly on earlier rows is replaced by
+  /// an independent unit vector.
   private static double[][] orthonormal(double[][] rows) {
     for (int i = 0; i < rows.length; i++) {
       double before = Math.sqrt(dot(rows[i], rows[i]));
@@ -122,7 +122,7 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
     return rows;
   }
 
-  /// Takes from row `i` its parts along the rows before; gives what length is left.
+  /// Subtracts from row `i` its projections onto the earlier rows; returns the remaining length.
   private static double straighten(double[][] rows, int i) {
     for (int pass = 0; pass < 2; pass++)
       for (int j = 0; j < i; j++) addScaled(rows[i], -dot(rows[j], rows[i]), rows[j]);

@@ -4,15 +4,15 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 
-/// The eigenvalues of a small symmetric matrix, largest first, and its eigenvectors, of length 1.
+/// The eigenvalues of a small symmetric matrix, largest first, and its eigenvectors of length 1.
 ///
 /// @param values `[q]`
-/// @param vectors `[q][q]`, a row a vector
+/// @param vectors `[q][q]`, one vector per row
 record SymmetricEigen(double[] values, double[][] vectors) {
   private static final int MAX_SWEEPS = 60;
 
-  /// Jacobi's method: turn two axes at a time so that their common element becomes 0, until all are (Golub and Van Loan,
-  /// "Matrix Computations", 8.5).
+  /// Jacobi's method: rotations in the plane of two axes make their off-diagonal element 0, until the matrix is diagonal (Golub and
+  /// Van Loan, "Matrix Computations", 8.5).
   static SymmetricEigen of(double[][] matrix) {
     int n = matrix.length;
     var a = new double[n][];
@@ -21,7 +21,7 @@ record SymmetricEigen(double[] values, double[][] vectors) {
       a[i] = matrix[i].clone();
       vectors[i][i] = 1;
     }
-    // What rounding made unequal would stay for ever.
+    // Rotations would never remove an asymmetry left by rounding.
     for (int i = 0; i < n; i++) for (int j = 0; j < i; j++) a[i][j] = a[j][i] = (matrix[i][j] + matrix[j][i]) / 2;
     for (int sweep = 0; sweep < MAX_SWEEPS && !isDiagonal(a); sweep++)
       for (int p = 0; p < n; p++) for (int q = p + 1; q < n; q++) if (a[p][q] != 0) turn(a, vectors, p, q);

@@ -4,7 +4,7 @@ package dev.fovea.engine.feature;
 public final class Vectors {
   private Vectors() {}
 
-  /// The cosine of the angle between two vectors, in `[-1, 1]`; 0 where one has no length.
+  /// The cosine of the angle between two vectors, in `[-1, 1]`; 0 if one has length 0.
   ///
   /// @throws IllegalArgumentException if the vectors have different dimensions
   public static double cosine(float[] a, float[] b) {
@@ -14,7 +14,7 @@ public final class Vectors {
     return lengths == 0 ? 0 : Math.clamp(dot(a, b) / lengths, -1, 1);
   }
 
-  /// The vector of length 1 in the same direction; one without length stays as it is.
+  /// The vector of length 1 in the same direction; a zero vector is unchanged.
   public static float[] normalized(float[] vector) {
     double length = Math.sqrt(dot(vector, vector));
     var out = vector.clone();

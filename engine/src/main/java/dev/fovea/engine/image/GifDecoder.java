@@ -5,22 +5,22 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/// The first frame of a GIF on its canvas, so that coordinates are those that people see (ref: CompuServe, *GIF89a
-/// Specification*; Pillow, `GifImagePlugin.py`, for what the frame leaves free: its transparent colour, or else colour 0, and for
-/// a frame beyond the canvas: the canvas grows).
+/// Decodes the first frame of a GIF on its canvas, so that coordinates are those of a viewer (ref: CompuServe, *GIF89a
+/// Specification*; Pillow, `GifImagePlugin.py`: the canvas around the frame has its transparent colour, or else colour 0, and grows
+/// for a frame that extends beyond it).
 ///
-/// The JDK's reader gives the frame alone, fills the last rows of low interlaced frames wrongly, and passes over data that end
-/// early.
+/// The JDK's reader returns only the frame, fills the last rows of interlaced frames of small height wrongly, and does not detect
+/// data that end early.
 final class GifDecoder {
   private static final int EXTENSION = 0x21, GRAPHIC_CONTROL = 0xf9, IMAGE = 0x2c, TRAILER = 0x3b;
   private static final int HAS_TABLE = 0x80, IS_INTERLACED = 0x40, HAS_TRANSPARENT = 1;
   private static final int MAX_CODES = 1 << 12, MAX_BITS = 8;
 
   private final ByteBuffer in;
-  /// Red, green and blue of each index: greys where the file has no table, black behind a short one.
+  /// Red, green and blue of each index: greys if the file has no table, black beyond the end of a short one.
   private final byte[] colours = new byte[3 * 256];
   private int transparent;
-  /// Of the sub-block that is being read, the bytes left.
+  /// Remaining bytes of the current sub-block.
   private int left;
 
   private GifDecoder(byte[] bytes) {
@@ -59,7 +59,7 @@ final class GifDecoder {
     return new Picture(name, width, height, rgb);
   }
 
-  /// Reads the colours at `at`, if `flags` say that there are any, and goes on behind them.
+  /// Reads the colour table at `at` and moves past it, if `flags` announce one.
   private void table(int flags, int at) throws IOException {
     in.position(at);
     if ((flags & HAS_TABLE) == 0) return;
@@ -69,7 +69,7 @@ final class GifDecoder {
     Arrays.fill(colours, size, colours.length, (byte) 0);
   }
 
-  /// Goes to behind the first image's separator. Bytes that begin no block are passed over.
+  /// Moves past the separator of the first image. Bytes that start no block are skipped.
   private void toImage() throws IOException {
     for (int block = uint8(); block != IMAGE; block = uint8()) {
       if (block == TRAILER) throw new IOException("there is no frame");
@@ -84,15 +84,15 @@ final class GifDecoder {
     }
   }
 
-  /// Which row the `row`th that is stored shows, of `height`: every eighth from 0, every eighth from 4, every fourth from 2,
-  /// every second from 1.
+  /// The row of the picture, of `height`, for a stored row: every eighth from 0, every eighth from 4, every fourth from 2, every
+  /// second from 1.
   private static int interlaced(int row, int height) {
     int eighths = (height + 7) / 8, fourths = (height + 3) / 4, halves = (height + 1) / 2;
     return row < eighths ? 8 * row : row < fourths ? 8 * (row - eighths) + 4
         : row < halves ? 4 * (row - fourths) + 2 : 2 * (row - halves) + 1;
   }
 
-  /// Decompresses sub-blocks until `to` is full. Each code stands for a string: the `suffix` of that of its `prefix`, and so on.
+  /// Decompresses sub-blocks until `to` is full. The string of a code is that of its `prefix`, followed by its `suffix`.
   private void lzw(byte[] to) throws IOException {
     int bits = uint8();
     if (bits < 1 || bits > MAX_BITS) throw new IOException("expected codes of 1 to " + MAX_BITS + " bits, got " + bits);

@@ -18,19 +18,18 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Turns a file's bytes into [Picture]s: GIF by [GifDecoder], WebP by [WebpFile], PNG by the JDK's reader behind [PngChunks], the
-/// rest by TwelveMonkeys' readers. What is refused as cut off or damaged, `docs/pictures.md` says by format.
+/// Decodes files to [Picture]s: GIF by [GifDecoder], WebP by [WebpFile], PNG by the JDK's reader after [PngChunks], and other
+/// formats by TwelveMonkeys' readers. `docs/pictures.md` lists per format which truncated or damaged files are rejected.
 ///
-/// Samples are taken as they are stored, without colour management, as PIL's `convert("RGB")` does: what a model was
-/// trained on.
+/// Samples are used as stored, without colour management, as by PIL's `convert("RGB")` in the training of models.
 final class ImageDecoder {
-  /// The largest picture that is decoded, in pixels: 300 MB of samples. A small file can claim any size.
+  /// Limit of pixels of a decoded picture, 300 MB of samples, because a small file can claim any size.
   static final long MAX_PIXELS = 100_000_000;
 
-  /// Pixels that all scans of a JPEG pass over together, 10 scans of the largest picture: a few bytes make a scan, and the reader
-  /// decodes the picture anew for each.
+  /// Limit of pixels times scans of a JPEG: 10 scans of the largest picture. A scan takes only a few bytes, and the reader decodes
+  /// the picture again for each.
   private static final long MAX_SCANNED = 10 * MAX_PIXELS;
-  /// The warnings of the JDK's libjpeg after which pixels are missing or wrong; others tell of padding and odd headers.
+  /// Warnings of the JDK's libjpeg that mean missing or wrong pixels; others concern padding and odd headers.
   private static final Pattern JPEG_DAMAGE = Pattern.compile("premature end of data|bad Huffman code|instead of RST");
 
   private ImageDecoder() {}
@@ -57,14 +56,14 @@ final class ImageDecoder {
     } catch (ImageException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
-      // The readers meet broken files with exceptions of every kind.
+      // The readers throw exceptions of every kind for broken files.
       throw new ImageException(name + ": not a readable picture: " + reason(e), e);
     } catch (OutOfMemoryError e) {
       throw new ImageException(name + ": there is not enough memory to decode the picture", e);
     }
   }
 
-  /// What is wrong with a file: the innermost cause says more than a reader's "error reading".
+  /// The reason of a failure: the innermost cause is more specific than a reader's "error reading".
   private static String reason(Throwable e) {
     while (e.getCause() != null && e.getCause() != e) e = e.getCause();
     return e instanceof EOFException ? "the file ends before the last pixel"
@@ -95,7 +94,7 @@ final class ImageDecoder {
     }
   }
 
-  /// @throws ImageException if no picture of this size is decoded
+  /// @throws ImageException if a picture of this size is empty or too large
   static void requireSize(String name, int width, int height) {
     if (width < 1 || height < 1) throw new ImageException(name + ": the picture is empty: " + width + "x" + height);
     if ((long) width * height > MAX_PIXELS)
@@ -151,7 +150,7 @@ final class ImageDecoder {
     return model.getTransferType() == DataBuffer.TYPE_USHORT ? 8 : 0;
   }
 
-  /// Grey, grey and alpha, RGB, or RGB and alpha, sample by sample.
+  /// Copies samples of grey, grey and alpha, RGB, or RGB and alpha.
   private static void components(Raster raster, int shift, byte[] rgb, int width, int height) {
     int bands = raster.getNumBands();
     int[] row = new int[width * bands];
@@ -162,7 +161,7 @@ final class ImageDecoder {
     }
   }
 
-  /// Ink to light as PIL does, which takes every JPEG of four channels as inverted ink, for that is what programs write:
+  /// Converts CMYK to RGB like PIL, which takes every JPEG of four channels as inverted ink, because that is what programs write:
   /// `light = (255 - ink) · (255 - black) / 255`.
   private static void cmyk(Raster raster, boolean isYcck, byte[] rgb, int width, int height) {
     int[] row = new int[width * 4];
@@ -175,7 +174,7 @@ final class ImageDecoder {
     }
   }
 
-  /// JFIF's luma and chroma to inverted ink, in place.
+  /// Converts JFIF's luma and chroma to inverted ink, in place.
   private static void inkOfYcc(int[] row, int at) {
     float luma = row[at], blue = row[at + 1] - 128, red = row[at + 2] - 128;
     row[at] = 255 - Math.clamp(Math.round(luma + 1.402f * red), 0, 255);

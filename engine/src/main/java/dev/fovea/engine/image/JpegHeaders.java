@@ -4,17 +4,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// What a JPEG's headers say that its reader does not pass on.
+/// Properties in a JPEG's headers that its reader does not provide.
 ///
-/// @param components colour channels of the first frame; 0 where there is none
-/// @param isYcck whether Adobe's segment says that the first three are luma and chroma of inverted ink
-/// @param orientation how the camera was held
-/// @param scans how often data of pixels begin
-/// @param hasEnd whether the end marker follows them
+/// @param components number of channels of the first frame; 0 if there is no frame
+/// @param isYcck whether Adobe's segment declares the first three channels as luma and chroma of inverted ink
+/// @param orientation from EXIF or XMP
+/// @param scans number of scans
+/// @param hasEnd whether the end marker follows the scans
 record JpegHeaders(int components, boolean isYcck, Orientation orientation, int scans, boolean hasEnd) {
-  /// Bytes of length, `Adobe`, version and flags before the transform, in the segment that holds it.
+  /// Offset of the transform in Adobe's segment, after length, `Adobe`, version and flags.
   private static final int TRANSFORM = 2 + 11;
-  /// Bytes of length, precision, height and width before the number of components.
+  /// Offset of the number of components in a frame's segment, after length, precision, height and width.
   private static final int COMPONENTS = 2 + 5;
   private static final byte[] EXIF = {'E', 'x', 'i', 'f', 0, 0};
   private static final byte[] XMP = "http://ns.adobe.com/xap/1.0/\0".getBytes(StandardCharsets.US_ASCII);
@@ -24,7 +24,7 @@ record JpegHeaders(int components, boolean isYcck, Orientation orientation, int 
     return bytes.length >= 3 && (bytes[0] & 0xff) == FILL && (bytes[1] & 0xff) == START && (bytes[2] & 0xff) == FILL;
   }
 
-  /// Walks the segments and the scans up to the end marker, or the end of the file. Segments behind the first scan change nothing.
+  /// Reads the segments and the scans up to the end marker or the end of the file. Segments after the first scan are ignored.
   static JpegHeaders of(byte[] bytes) {
     boolean ycck = false, hasEnd = false;
     int components = 0, scans = 0;
@@ -45,8 +45,8 @@ record JpegHeaders(int components, boolean isYcck, Orientation orientation, int 
     return new JpegHeaders(components, ycck, Orientation.of(exif, xmp), scans, hasEnd);
   }
 
-  /// Where the next segment's length is, behind its marker; -1 if there is none. Compressed data are passed
-  /// over, with the markers that restart them, and so is padding.
+  /// Offset of the next segment's length, after its marker; -1 if there is none. Compressed data, with their restart markers, and
+  /// padding are skipped.
   private static int segment(byte[] bytes, int from) {
     for (int at = from; at + 1 < bytes.length; at++) {
       int marker = bytes[at + 1] & 0xff;
@@ -55,7 +55,7 @@ record JpegHeaders(int components, boolean isYcck, Orientation orientation, int 
     return -1;
   }
 
-  /// What follows `name` in a segment's bytes from `from` to `end`; null if they do not begin so.
+  /// The bytes after `name` in a segment from `from` to `end`; null if the segment does not start with `name`.
   private static byte @Nullable [] after(byte[] name, byte[] bytes, int from, int end) {
     int to = Math.min(end, bytes.length);
     return to - from >= name.length && Arrays.equals(bytes, from, from + name.length, name, 0, name.length)

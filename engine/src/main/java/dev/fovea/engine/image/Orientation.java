@@ -6,10 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// How a camera was held: EXIF's `Orientation`, or where there is none, XMP's `tiff:Orientation`
-/// (ref: Pillow, `ImageOps.py`, `exif_transpose`; `Image.py`, `Image.getexif`).
+/// The orientation of a picture: EXIF's `Orientation`, or else XMP's `tiff:Orientation` (ref: Pillow, `ImageOps.py`,
+/// `exif_transpose`; `Image.py`, `Image.getexif`).
 ///
-/// @param tag 1 upright … 8; values outside are taken as 1
+/// @param tag 1 (upright) to 8; other values mean 1
 record Orientation(int tag) {
   static final Orientation UPRIGHT = new Orientation(1);
 
@@ -17,7 +17,7 @@ record Orientation(int tag) {
   private static final int TAG = 0x112, SHORT = 3, LONG = 4, ENTRY = 12;
   private static final Pattern IN_XMP = Pattern.compile("tiff:Orientation(?:=\"|>)([0-9])");
 
-  /// What a picture's metadata say. A picture with broken metadata is still a picture.
+  /// The orientation in a picture's metadata; broken metadata are ignored.
   ///
   /// @param exif a TIFF, with or without `Exif\0\0` before it; null for none
   /// @param xmp a packet of XMP in UTF-8; null for none
@@ -26,7 +26,7 @@ record Orientation(int tag) {
     return tag != 0 ? new Orientation(tag) : xmp == null ? UPRIGHT : ofXmp(xmp);
   }
 
-  /// What a packet of XMP in UTF-8 says, as an attribute or an element.
+  /// The orientation in a packet of XMP in UTF-8, as an attribute or an element.
   static Orientation ofXmp(byte[] xmp) {
     var found = IN_XMP.matcher(new String(xmp, StandardCharsets.ISO_8859_1));
     return found.find() ? new Orientation(found.group(1).charAt(0) - '0') : UPRIGHT;
@@ -50,7 +50,7 @@ record Orientation(int tag) {
     return tag;
   }
 
-  /// The first value of the entry at `at`, or 0 if it is no whole number.
+  /// The first value of the entry at `at`, or 0 if it is not an integer.
   private static int value(ByteBuffer tiff, int at) {
     int type = tiff.getShort(at + 2), bytes = type == SHORT ? 2 : 4;
     long count = Integer.toUnsignedLong(tiff.getInt(at + 4));

@@ -7,24 +7,24 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/// A picture of 8-bit red, green and blue. Its coordinates are those that people see: x from the left and y from above, after the
-/// file's orientation, on the whole canvas of an animation.
+/// A picture of 8-bit red, green and blue samples. Coordinates are those of a viewer: x from the left and y from the top, after the
+/// file's orientation is applied, on the whole canvas of an animation.
 ///
-/// @param name what error messages call it
-/// @param rgb `[height][width][3]`; not to be changed
+/// @param name name in error messages
+/// @param rgb `[height][width][3]`; must not be modified
 public record Picture(String name, int width, int height, byte[] rgb) {
-  /// @throws IllegalArgumentException if `rgb` has another size
+  /// @throws IllegalArgumentException if a side is not positive, or the size of `rgb` does not match
   public Picture {
     if (width < 1 || height < 1 || rgb.length != 3L * width * height)
       throw new IllegalArgumentException("picture " + width + "x" + height + ": expected " + 3L * width * height + " bytes, got "
           + rgb.length);
   }
 
-  /// Reads a PNG, JPEG, WebP, BMP or GIF file, turned upright as its EXIF or XMP says; of an animation the first frame on its
-  /// canvas. Alpha is dropped, grey and palettes are spread to three channels, of 16 bit the upper 8 are kept.
+  /// Reads a PNG, JPEG, WebP, BMP or GIF file, turned upright according to its EXIF or XMP; of an animation the first frame on its
+  /// canvas. Alpha is dropped, grey and palettes are expanded to three channels, and 16-bit samples keep their upper 8 bits.
   ///
-  /// @throws ImageException if there is no such file, or it is no picture, broken, cut off, or larger than
-  ///   [ImageDecoder#MAX_PIXELS]; what of each format is read all the same, `docs/pictures.md` says
+  /// @throws ImageException if there is no such file, or it is not a picture, broken, truncated, or larger than
+  ///   [ImageDecoder#MAX_PIXELS]; `docs/pictures.md` lists the damage that is tolerated per format
   public static Picture read(Path file) {
     if (Files.isDirectory(file)) throw new ImageException(file + ": expected a picture, got a directory");
     try {
@@ -36,9 +36,9 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     }
   }
 
-  /// The red samples, black as `black` and white as `white`, in the upper left corner of a square that is black elsewhere.
+  /// The red samples, scaled to `black` … `white`, in the upper left corner of a square that is `black` elsewhere: `[side][side]`.
   ///
-  /// @param side of the square, no less than the picture's
+  /// @param side of the square, at least the picture's longer side
   public float[] redOnSquare(int side, float black, float white) {
     var values = new float[side * side];
     Arrays.fill(values, black);
@@ -47,16 +47,16 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     return values;
   }
 
-  /// The part of `width × height` pixels that begins at `(left, top)`.
+  /// The part of `width × height` pixels at `(left, top)`.
   public Picture part(int left, int top, int width, int height) {
     var part = new byte[3 * width * height];
     for (int y = 0; y < height; y++) System.arraycopy(rgb, 3 * ((top + y) * this.width + left), part, 3 * y * width, 3 * width);
     return new Picture(name, width, height, part);
   }
 
-  /// Decodes a picture that is in memory.
+  /// Decodes a picture from memory.
   ///
-  /// @param name what error messages call it
+  /// @param name name in error messages
   /// @throws ImageException as [#read(Path)]
   public static Picture decode(String name, byte[] bytes) {
     return ImageDecoder.decode(name, bytes);

@@ -7,7 +7,7 @@ import java.util.List;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
-/// Turns pictures into files' bytes.
+/// Encodes pictures as PNG, and puts them side by side.
 public final class PictureWriter {
   private PictureWriter() {}
 
@@ -20,7 +20,7 @@ public final class PictureWriter {
     return png(image);
   }
 
-  /// The bytes of a PNG file, with the picture's own colours: a palette's, or 16 bits of grey.
+  /// The bytes of a PNG file in the image's own colour model, such as a palette or 16-bit grey.
   public static byte[] png(BufferedImage image) {
     var bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
@@ -32,9 +32,9 @@ public final class PictureWriter {
     return bytes.toByteArray();
   }
 
-  /// The pictures in a row from left to right, their upper edges in one line, on black.
+  /// The pictures side by side from left to right, aligned at the top, on black.
   ///
-  /// @throws ImageException if the whole would be larger than any picture that is decoded
+  /// @throws ImageException if the result would be larger than [ImageDecoder#MAX_PIXELS]
   public static Picture row(String name, List<Picture> pictures) {
     int height = pictures.stream().mapToInt(Picture::height).max().orElseThrow();
     long width = pictures.stream().mapToLong(Picture::width).sum();

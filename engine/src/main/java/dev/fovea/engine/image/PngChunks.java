@@ -11,16 +11,16 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 import org.jetbrains.annotations.Nullable;
 
-/// A PNG without what its pixels do not need, so that a broken text or profile does not make it unreadable, and what its metadata
-/// say of how it was held (ref: W3C, *PNG Specification*, third edition; Pillow, `PngImagePlugin.py`, for the metadata).
+/// A PNG reduced to the chunks that its pixels need, so that a broken text or profile does not make it unreadable, and the
+/// orientation in its metadata (ref: W3C, *PNG Specification*, third edition; Pillow, `PngImagePlugin.py`, for the metadata).
 ///
-/// @param pixels the PNG with `IHDR`, `PLTE`, `IDAT` and `IEND` alone
-/// @param orientation from `eXIf`, or a text chunk of a raw profile, or XMP
+/// @param pixels the PNG with only `IHDR`, `PLTE`, `IDAT` and `IEND`
+/// @param orientation from `eXIf`, a text chunk with a raw profile, or XMP
 record PngChunks(byte[] pixels, Orientation orientation) {
   private static final long SIGNATURE = 0x89504e470d0a1a0aL;
   private static final int IHDR = 0x49484452, PLTE = 0x504c5445, IDAT = 0x49444154, IEND = 0x49454e44;
   private static final int EXIF = 0x65584966, TEXT = 0x74455874, ZTXT = 0x7a545874, ITXT = 0x69545874;
-  /// Bytes of length, type and checksum around a chunk's own.
+  /// Bytes of length, type and checksum around a chunk's data.
   private static final int FRAME = 12;
   private static final int MAX_TEXT = 1 << 20;
   private static final byte[] NONE = {};
@@ -29,8 +29,7 @@ record PngChunks(byte[] pixels, Orientation orientation) {
     return bytes.length >= 8 && ByteBuffer.wrap(bytes).getLong() == SIGNATURE;
   }
 
-  /// Walks the chunks up to `IEND`, or to where the file ends or what follows is no chunk; whether all pixels came until then, the
-  /// decoder finds.
+  /// Reads the chunks up to `IEND`, the end of the file, or bytes that are no chunk; the decoder checks that all pixels are there.
   ///
   /// @throws IOException if the checksum of a chunk that the pixels need is wrong
   static PngChunks of(byte[] bytes) throws IOException {
@@ -59,7 +58,7 @@ record PngChunks(byte[] pixels, Orientation orientation) {
     return new PngChunks(Arrays.copyOf(kept.array(), kept.position()), Orientation.of(exif == null ? profile : exif, xmp));
   }
 
-  /// Whether these are four letters of ASCII.
+  /// Whether the type consists of four ASCII letters.
   private static boolean isType(int type) {
     boolean letters = true;
     for (int shift = 0; shift < 32; shift += 8) {
@@ -88,7 +87,7 @@ record PngChunks(byte[] pixels, Orientation orientation) {
     if (type == ZTXT) at++;
     if (type == ITXT) {
       at += 2;
-      // The language and the keyword in it.
+      // Skips the language and the translated keyword.
       for (int ends = 0; ends < 2; at++) {
         if (at == chunk.length) return NONE;
         if (chunk[at] == 0) ends++;
@@ -109,11 +108,11 @@ record PngChunks(byte[] pixels, Orientation orientation) {
       }
       return out.toByteArray();
     } catch (DataFormatException e) {
-      return NONE;   // A picture with a broken text is still a picture.
+      return NONE;   // Broken text is ignored.
     }
   }
 
-  /// The bytes that ImageMagick writes as lines of hexadecimal digits after three others: none, the profile's name, its length.
+  /// Decodes ImageMagick's raw profile: hexadecimal digits after three lines, which are empty, the profile's name, and its length.
   private static byte @Nullable [] rawProfile(byte @Nullable [] text) {
     if (text == null) return null;
     var digits = new StringBuilder();

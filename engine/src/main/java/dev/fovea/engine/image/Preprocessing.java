@@ -6,22 +6,22 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import org.jetbrains.annotations.Nullable;
 
-/// How a picture becomes a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel, pad.
+/// The conversion of a picture to a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel, pad.
 ///
 /// @param resize target size, or null to keep the picture's own
-/// @param crop `[height, width]` of the centre that is kept, or null for all; what lies outside is black
+/// @param crop `[height, width]` of the centre crop, or null for none; black beyond the picture
 /// @param rescale factor for the 8-bit samples
-/// @param pad `[height, width]` that zeros below and on the right make up for, or null for none
-/// @param cropRounding where the centre is, if as many pixels cannot be left out on both sides
+/// @param pad `[height, width]` after padding with zeros below and on the right, or null for none
+/// @param cropRounding rounding of the crop's margins if they are not whole pixels
 public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nullable [] crop, float rescale, float[] mean,
     float[] std, int @Nullable [] pad, CropRounding cropRounding) {
-  /// Sides longer than this times the other are refused: nothing of such a strip is left at a model's size.
+  /// Maximum ratio of the sides: at a model's size, nothing is left of a longer strip.
   public static final int MAX_ASPECT_RATIO = 200;
 
-  /// A target size: exactly `height × width`, or, where these are 0, the shorter side `shortestEdge` long, or, where this is 0
-  /// too, the longer side `longestEdge` long.
+  /// A target size: `height × width`, or, if these are 0, `shortestEdge` for the shorter side, or, if this is 0 too, `longestEdge`
+  /// for the longer side.
   public record Resize(int height, int width, int shortestEdge, int longestEdge) {
-    /// A target size that the longer side does not decide.
+    /// A target size without `longestEdge`.
     public Resize(int height, int width, int shortestEdge) {
       this(height, width, shortestEdge, 0);
     }
@@ -30,16 +30,16 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// A size in pixels.
   public record Size(int width, int height) {}
 
-  /// How half of the pixels that a crop leaves out becomes a whole number.
+  /// The rounding of a crop's margins: half of the pixels outside it.
   public enum CropRounding {
-    /// Rounded down; black around a smaller picture is more on the left and above (ref: transformers, `image_transforms.py`,
-    /// `center_crop`).
+    /// Rounded down; around a smaller picture, the larger black margin is on the left and top (ref: transformers,
+    /// `image_transforms.py`, `center_crop`).
     DOWN,
-    /// A half goes to the even number; black around a smaller picture is less on the left and above, if it cannot be the same
-    /// (ref: torchvision, `transforms/functional.py`, `center_crop`, which timm and open_clip use).
+    /// Rounded half to even; around a smaller picture, the larger black margin is on the right and bottom (ref: torchvision,
+    /// `transforms/functional.py`, `center_crop`, which timm and open_clip use).
     HALF_EVEN;
 
-    /// How many of `length` pixels are left out before the first of `kept`; negative for pixels that are added.
+    /// Number of the `length` pixels before the first of the `kept` ones; negative for added pixels.
     private int before(int length, int kept) {
       int rest = length - kept;
       return switch (this) {
@@ -49,7 +49,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     }
   }
 
-  /// @throws IllegalArgumentException if a channel has no mean or a deviation that is not positive
+  /// @throws IllegalArgumentException if a channel has no mean, or no positive standard deviation
   public Preprocessing {
     if (mean.length != 3 || std.length != 3 || std[0] <= 0 || std[1] <= 0 || std[2] <= 0)
       throw new IllegalArgumentException("image_mean and image_std: expected three numbers each, the deviations above 0");
@@ -61,10 +61,10 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     this(resize, resample, crop, rescale, mean, std, null, CropRounding.DOWN);
   }
 
-  /// Reads a published `preprocessor_config.json`, which is also the form in a model file. There `crop_rounding` may be
+  /// Reads a published `preprocessor_config.json`, which is also the format in a model file. There `crop_rounding` may be
   /// `half_even`.
   ///
-  /// @throws CheckpointException if a field is wrong, or names something that is not supported
+  /// @throws CheckpointException if a field is invalid, or names something unsupported
   public static Preprocessing of(JsonFields json) {
     try {
       var resize = json.bool("do_resize", true) ? resize(json) : null;
@@ -90,7 +90,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
         : new Resize(positive(size.integer("height")), positive(size.integer("width")), 0, 0);
   }
 
-  /// Older configs say the size in one number, which CLIP's processor reads as the shorter side and others as both sides.
+  /// Older configs give the size as one number, which CLIP's processor reads as the shorter side and others as both sides.
   private static boolean oneNumberIsTheShortestEdge(JsonFields json) {
     for (var field : new String[] {"image_processor_type", "feature_extractor_type"})
       if (json.has(field) && json.string(field).startsWith("CLIP")) return true;
@@ -120,30 +120,30 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return size;
   }
 
-  /// The JSON that [#of] reads, for a bilinear resize to this size and the usual normalisation to `[-1, 1]`.
+  /// JSON for [#of]: bilinear resize to this size, the usual normalisation to `[-1, 1]`.
   public static JsonObject standard(int height, int width) {
     return json(height, width, 2, new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5});
   }
 
-  /// The JSON that [#of] reads, for a bicubic resize to this size and a normalisation by ImageNet's statistics.
+  /// JSON for [#of]: bicubic resize to this size, normalisation by ImageNet's statistics.
   public static JsonObject imageNet(int height, int width) {
     return json(height, width, 3, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
   }
 
-  /// The JSON that [#of] reads, for a bilinear resize to this size and a normalisation by ImageNet's statistics.
+  /// JSON for [#of]: bilinear resize to this size, normalisation by ImageNet's statistics.
   public static JsonObject imageNetBilinear(int height, int width) {
     var json = imageNet(height, width);
     json.addProperty("resample", 2);
     return json;
   }
 
-  /// The JSON that [#of] reads, for a bicubic resize to this size and the usual normalisation to `[-1, 1]`.
+  /// JSON for [#of]: bicubic resize to this size, the usual normalisation to `[-1, 1]`.
   public static JsonObject standardBicubic(int height, int width) {
     return json(height, width, 3, new double[] {0.5, 0.5, 0.5}, new double[] {0.5, 0.5, 0.5});
   }
 
-  /// The JSON that [#of] reads, for a bicubic resize of the shorter side, the centre of this size, and a normalisation by the
-  /// statistics of pictures from the web (ref: openai/CLIP, `clip/clip.py`, `_transform`).
+  /// JSON for [#of]: bicubic resize of the shorter side, centre crop of this size, normalisation by the statistics of pictures from
+  /// the web (ref: openai/CLIP, `clip/clip.py`, `_transform`).
   public static JsonObject centreOfShortestEdge(int height, int width) {
     var json = json(height, width, 3, new double[] {0.48145466, 0.4578275, 0.40821073},
         new double[] {0.26862954, 0.26130258, 0.27577711});
@@ -155,8 +155,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return json;
   }
 
-  /// The JSON that [#of] reads, for a bilinear resize of the longer side, a normalisation by ImageNet's statistics, and
-  /// zeros below or on the right up to a square.
+  /// JSON for [#of]: bilinear resize of the longer side, normalisation by ImageNet's statistics, zeros below or on the right up to
+  /// a square.
   public static JsonObject paddedLongestEdge(int size) {
     var json = json(size, size, 2, new double[] {0.485, 0.456, 0.406}, new double[] {0.229, 0.224, 0.225});
     json.add("pad_size", json.remove("size"));
@@ -187,9 +187,9 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
 
   /// The model's input, `[3, height, width]`.
   ///
-  /// @param minSide the smallest side that the model can make something of
-  /// @throws ImageException if a side is shorter after the resize, or [#MAX_ASPECT_RATIO] times longer than the other, or if the
-  ///   resized picture would be larger than any that is decoded
+  /// @param minSide the smallest side that the model accepts
+  /// @throws ImageException if a side is shorter after the resize, a side is more than [#MAX_ASPECT_RATIO] times the other, or the
+  ///   resized picture would be larger than [ImageDecoder#MAX_PIXELS] or [#pad]
   public Input apply(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
@@ -227,14 +227,14 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           + ImageDecoder.MAX_PIXELS);
   }
 
-  /// Numbers for a model, `[3][height][width]`.
+  /// Input values of a model, `[3][height][width]`.
   public record Input(int height, int width, float[] values) {}
 
-  /// Where the model's input comes from: of the picture, resized to `resizedWidth × resizedHeight`, the part `width × height`
-  /// at (`left`, `top`), which may reach beyond it.
+  /// The part of a picture that a model's input covers: in the picture resized to `resizedWidth × resizedHeight`, the part
+  /// `width × height` at (`left`, `top`), which may extend beyond it.
   public record Frame(int resizedWidth, int resizedHeight, int left, int top, int width, int height) {
-    /// What was found in the input, such as a pixel a patch, back in the place it has in a picture of `toWidth × toHeight`: each
-    /// pixel takes the value of the cell that it lies in, and what the input left out is black.
+    /// Maps results for the input, such as one pixel per patch, back to a picture of `toWidth × toHeight`: each pixel has the value
+    /// of the cell that it lies in; pixels outside the input are black.
     public Picture spread(Picture cells, int toWidth, int toHeight) {
       var rgb = new byte[Math.toIntExact(3L * toWidth * toHeight)];
       for (int y = 0; y < toHeight; y++) {
@@ -247,14 +247,14 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       return new Picture(cells.name(), toWidth, toHeight, rgb);
     }
 
-    /// Along one side: which of `cells` pixel `at` of `pixels` lies in, or -1 outside of the input.
+    /// The cell, of `cells` along one side, that contains pixel `at` of `pixels`; -1 outside the input.
     private static int cell(int at, int pixels, int resized, int from, int length, int cells) {
       double inside = (at + 0.5) * resized / pixels - from;
       return inside < 0 || inside >= length ? -1 : (int) (inside * cells / length);
     }
   }
 
-  /// Which part of a picture [#apply] takes, at which size.
+  /// The part of a picture that [#apply] uses, and the resized size.
   public Frame frame(Picture picture) {
     var size = resizedSize(picture.width(), picture.height());
     int height = crop == null ? size.height : crop[0], width = crop == null ? size.width : crop[1];
@@ -262,8 +262,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
         width, height);
   }
 
-  /// What a picture of this size is resized to, before cropping and padding. A shorter side's partner is rounded down, a longer
-  /// side's to the nearest, as the reference implementations do.
+  /// The size of a picture after the resize, before cropping and padding. For `shortestEdge` the other side is rounded down, for
+  /// `longestEdge` to the nearest, as in the reference implementations.
   public Size resizedSize(int width, int height) {
     if (resize == null) return new Size(width, height);
     if (resize.longestEdge > 0) {
@@ -275,12 +275,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return width <= height ? new Size(edge, longer) : new Size(longer, edge);
   }
 
-  /// The longer edge where the shorter one is to be `edge`, rounded down.
+  /// The longer edge for a shorter one of `edge`, rounded down.
   private static long longerEdge(int width, int height, int edge) {
     return (long) edge * Math.max(width, height) / Math.min(width, height);
   }
 
-  /// @param side 0 where something else decides the size
+  /// @param side 0 if something else determines the size
   private static void requireShorterSide(Picture picture, int side) {
     long longer = longerEdge(picture.width(), picture.height(), side);
     long pixels = longer > Integer.MAX_VALUE ? Long.MAX_VALUE : longer * side;
@@ -289,11 +289,11 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           + ", with a shorter side of " + side + " it would have " + pixels + " pixels, more than " + ImageDecoder.MAX_PIXELS);
   }
 
-  /// This preprocessing at another size: the picture keeps its aspect, and what remains of its longer side beyond whole
-  /// multiples is cut off at both ends.
+  /// This preprocessing at another size: the picture keeps its aspect ratio, and its longer side is cropped at both ends to a
+  /// multiple of `multiple`.
   ///
   /// @param side of the shorter edge, a multiple of `multiple`
-  /// @throws ImageException if the picture would be larger than any that is decoded
+  /// @throws ImageException if the resized picture would be larger than [ImageDecoder#MAX_PIXELS]
   public Preprocessing atShorterSide(Picture picture, int side, int multiple) {
     var resized = new Preprocessing(new Resize(0, 0, side), resample, null, rescale, mean, std);
     requireShorterSide(picture, side);

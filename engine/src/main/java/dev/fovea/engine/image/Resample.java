@@ -21,9 +21,9 @@ public enum Resample {
     this.code = code;
   }
 
-  /// The filter that a published `preprocessor_config.json` names by PIL's number.
+  /// The filter of a PIL code in a published `preprocessor_config.json`.
   ///
-  /// @throws IllegalArgumentException if it is none of these
+  /// @throws IllegalArgumentException if the code is none of these
   public static Resample ofCode(int code) {
     for (var filter : values()) if (filter.code == code) return filter;
     throw new IllegalArgumentException("resample " + code + ": expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)");
@@ -43,7 +43,7 @@ public enum Resample {
     return x == 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
   }
 
-  /// The picture at another size.
+  /// The picture, resized.
   public Picture apply(Picture p, int width, int height) {
     var rgb = p.rgb();
     if (width != p.width()) rgb = pass(rgb, p.height(), p.width(), 3 * p.width(), 3, width, 3 * width, 3);
@@ -51,7 +51,7 @@ public enum Resample {
     return new Picture(p.name(), width, height, rgb);
   }
 
-  /// Resamples `lines` lines from `in` to `out` samples; the strides tell whether lines are rows or columns.
+  /// Resamples `lines` lines from `in` to `out` samples; the strides define whether lines are rows or columns.
   private byte[] pass(byte[] from, int lines, int in, int fromLine, int fromStep, int out, int toLine, int toStep) {
     var to = new byte[Math.toIntExact(3L * lines * out)];
     double scale = (double) in / out, widened = Math.max(scale, 1), reach = support * widened;

@@ -4,18 +4,18 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Operation;
 
-/// Attention with several heads (Vaswani et al., "Attention Is All You Need", 2017): the one function through which all layers
-/// attend. They differ in where queries, keys and values come from.
+/// Multi-head attention (Vaswani et al., "Attention Is All You Need", 2017), used by all attention layers, which differ only in the
+/// source of queries, keys and values.
 public final class Attention {
   private Attention() {}
 
-  /// `softmax(q · kᵀ / √D + mask) · v`, head by head; the heads' results side by side.
+  /// `softmax(q · kᵀ / √D + mask) · v` for each head, with the heads' results concatenated.
   ///
-  /// @param q `[B, H, M, D]`, a view whose last dimension is contiguous, as all three
+  /// @param q `[B, H, M, D]`; the last dimension of `q`, `k` and `v` must be contiguous
   /// @param k `[B, H, N, D]`
   /// @param v `[B, H, N, D]`
-  /// @param mask which keys a query sees, and what is added to the scores
-  /// @param site where the map goes if somebody asks for it
+  /// @param mask keys visible to each query, and terms added to the scores
+  /// @param site destination of the attention map, if requested
   /// @return `[B, M, H · D]`
   public static Tensor attend(Tensor q, Tensor k, Tensor v, AttentionMask mask, Probe.Site site) {
     int batch = q.dim(0), heads = q.dim(1), queries = q.dim(2), depth = q.dim(3);
@@ -31,16 +31,16 @@ public final class Attention {
     return x.reshape(x.dim(0), x.dim(1), numHeads, x.dim(2) / numHeads).transposed(1, 2);
   }
 
-  /// Hides padding from every query.
+  /// A mask that hides padding from all queries.
   ///
-  /// @param mask `[B, N]`: 0 where a key counts, `-∞` where it is padding
+  /// @param mask `[B, N]`: 0 for a token, `-∞` for padding
   public static AttentionMask padding(Tensor mask) {
     return AttentionMask.padding(mask.segment());
   }
 
-  /// Hides padding, and from each query the keys that come after it.
+  /// A causal mask: hides padding, and from each query the keys after it.
   ///
-  /// @param mask `[B, N]`: 0 where a key counts, `-∞` where it is padding
+  /// @param mask `[B, N]`: 0 for a token, `-∞` for padding
   public static AttentionMask causal(Tensor mask) {
     return new AttentionMask(true, mask.segment(), null);
   }

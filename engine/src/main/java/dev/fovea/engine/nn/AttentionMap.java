@@ -3,14 +3,14 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import org.jetbrains.annotations.Nullable;
 
-/// The weights of an attention, with what its queries and keys are.
+/// The weights of an attention layer, with descriptions of its queries and keys.
 ///
-/// @param weights `[B, heads, queries, keys]`: row `i` says how much query `i` took from each key, and sums to 1
-/// @param queries what the tokens are that ask
-/// @param keys what the tokens are that answer
-/// @param windows where each of the `B` maps lies, if each is a window of a larger one; null where each is an input
+/// @param weights `[B, heads, queries, keys]`: row `i` is the distribution of query `i` over the keys, and sums to 1
+/// @param queries the query tokens
+/// @param keys the key tokens
+/// @param windows the windows that the `B` maps belong to, if attention is windowed; null if each map covers a whole input
 public record AttentionMap(Tensor weights, Tokens queries, Tokens keys, @Nullable Windows windows) {
-  /// Windows of one size that cover a grid, row by row, for each input of the batch. Those at the border may reach beyond it.
+  /// Square windows that cover a grid row by row, for each input of the batch. Windows at the border may extend beyond the grid.
   ///
   /// @param rows of the grid
   /// @param cols of the grid

@@ -2,14 +2,14 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 
-/// Pools tokens into one: a learnt query attends to all of them (Zhai et al., "Scaling Vision Transformers", 2022; ref: timm
+/// Pools tokens into one: a learned query attends to all of them (Zhai et al., "Scaling Vision Transformers", 2022; ref: timm
 /// `layers/attention_pool.py`, `AttentionPoolLatent`; transformers `SiglipMultiheadAttentionPoolingHead`).
 ///
 /// @param latent `[1, C]`, the query
 public record AttentionPooling(Tensor latent, CrossAttention attn, LayerNorm norm, Mlp mlp) {
   /// `[B, N, C]` → `[B, C]`.
   ///
-  /// @param site where the map `[B, H, 1, N]` goes if somebody asks for it
+  /// @param site destination of the map `[B, H, 1, N]`, if requested
   public Tensor forward(Tensor x, Probe.Site site) {
     int batch = x.dim(0), channels = x.dim(2);
     var asking = x.allocate(batch, 1, channels);

@@ -8,21 +8,21 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
 import org.jetbrains.annotations.Nullable;
 
-/// A convolution with bias.
+/// A convolution, with or without bias.
 ///
 /// @param weight `[out, window size · in / groups]`, its columns in the layout's order
 /// @param bias `[out]`, or null for none
 /// @param in channels of the map
 /// @param layout of the map; results have their channels last
 public record Conv2d(Weight weight, @Nullable Tensor bias, int in, Window window, int groups, Convolution.Layout layout) {
-  /// `[B, H, W, in]`, or `[B, in, H, W]` where the layout says planes → `[B, rows, cols, out]`.
+  /// `[B, H, W, in]`, or `[B, in, H, W]` for [Convolution.Layout#PLANES] → `[B, rows, cols, out]`.
   public Tensor forward(Tensor x) {
     return forward(x, Activation.NONE);
   }
 
-  /// `activation(x ∗ W + b)`: `[B, H, W, in]`, or `[B, in, H, W]` where the layout says planes → `[B, rows, cols, out]`.
+  /// `activation(x ∗ W + b)`: `[B, H, W, in]`, or `[B, in, H, W]` for [Convolution.Layout#PLANES] → `[B, rows, cols, out]`.
   ///
-  /// @throws IllegalArgumentException if `x` has another rank or other channels, or is smaller than the window
+  /// @throws IllegalArgumentException if `x` has another rank or number of channels, or is smaller than the window
   public Tensor forward(Tensor x, Activation activation) {
     var g = geometry(x);
     var out = x.allocate(g.batch(), g.rows(), g.cols(), weight.n());

@@ -6,7 +6,7 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import org.jetbrains.annotations.Nullable;
 
-/// A transposed convolution whose stride is its kernel's size: each sample becomes a square of samples.
+/// A transposed convolution whose stride equals its kernel size: each input position becomes a `kernel × kernel` square.
 ///
 /// @param weight `[kernel · kernel · out, in]`, rows in the order (row, column, channel)
 /// @param bias `[out]`, or null for none
@@ -18,7 +18,7 @@ public record ConvTranspose2d(Weight weight, @Nullable Tensor bias, int kernel) 
 
   /// `activation(…)`: `[B, H, W, in]` → `[B, kernel · H, kernel · W, out]`.
   ///
-  /// @throws IllegalArgumentException if `x` has another rank or other channels
+  /// @throws IllegalArgumentException if `x` has another rank or number of channels
   public Tensor forward(Tensor x, Activation activation) {
     if (x.rank() != 4 || x.dim(3) != weight.k())
       throw new IllegalArgumentException("transposed convolution: expected [B, H, W, " + weight.k() + "], got " + x);

@@ -3,9 +3,9 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 
-/// Attention with several heads in which some tokens ask and others answer (Vaswani et al., "Attention Is All You Need", 2017).
+/// Multi-head cross-attention (Vaswani et al., "Attention Is All You Need", 2017).
 ///
-/// Shapes: B batch, M asking tokens, N answering ones, C channels, H heads, D = C / H.
+/// Shapes: B batch, M query tokens, N context tokens, C channels, H heads, D = C / H.
 ///
 /// @param q `C → C`
 /// @param kv `C → 2 C`: all keys, then all values
@@ -18,7 +18,7 @@ public record CrossAttention(Linear q, Linear kv, Linear proj, int numHeads) {
 
   /// `x` `[B, M, C]` and `context` `[B, N, C]` → `[B, M, C]`.
   ///
-  /// @param site where the map `[B, H, M, N]` goes if somebody asks for it
+  /// @param site destination of the map `[B, H, M, N]`, if requested
   public Tensor forward(Tensor x, Tensor context, Probe.Site site) {
     int batch = x.dim(0), depth = x.dim(2) / numHeads;
     var queries = Attention.heads(q.forward(x), numHeads);  // [B, H, M, D]

@@ -7,7 +7,7 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Window;
 import org.jetbrains.annotations.Nullable;
 
-/// A convolution of each channel by itself.
+/// A depthwise convolution: each channel is convolved separately.
 ///
 /// @param weight `[window height, window width, C]`
 /// @param bias `[C]`, or null for none
@@ -19,7 +19,7 @@ public record DepthwiseConv(Tensor weight, @Nullable Tensor bias, Window window)
 
   /// `activation(x ∗ W + b)`: `[B, H, W, C]` → `[B, rows, cols, C]`.
   ///
-  /// @throws IllegalArgumentException if `x` has another rank or other channels, or is smaller than the window
+  /// @throws IllegalArgumentException if `x` has another rank or number of channels, or is smaller than the window
   public Tensor forward(Tensor x, Activation activation) {
     int channels = weight.dim(2);
     if (x.rank() != 4 || x.dim(3) != channels)

@@ -5,13 +5,13 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import java.util.Arrays;
 
-/// A vector for each token of a vocabulary.
+/// A table with one vector per token of a vocabulary.
 ///
 /// @param table `[tokens, C]`
 public record Embedding(Weight table) {
-  /// Token numbers `[…]` → `[…, C]`.
+  /// Token ids `[…]` → `[…, C]`.
   ///
-  /// @throws IllegalArgumentException if a number is none of the vocabulary's
+  /// @throws IllegalArgumentException if an id is not in the vocabulary
   public Tensor forward(Tensor ids) {
     var shape = Arrays.copyOf(ids.shape(), ids.rank() + 1);
     shape[ids.rank()] = table.k();

@@ -5,13 +5,13 @@ import dev.fovea.kernels.Operation;
 import java.lang.foreign.Arena;
 import java.util.stream.IntStream;
 
-/// Features of places in a square: sines and cosines of their products with random directions (Tancik et al., "Fourier Features
-/// Let Networks Learn High Frequency Functions in Low Dimensional Domains", 2020; ref: segment_anything
+/// Fourier features of positions in a square: sines and cosines of projections onto random directions (Tancik et al., "Fourier
+/// Features Let Networks Learn High Frequency Functions in Low Dimensional Domains", 2020; ref: segment_anything
 /// `modeling/prompt_encoder.py`, `PositionEmbeddingRandom`).
 ///
 /// @param basis `[2, F]`
 public record FourierPositions(Tensor basis) {
-  /// Samples of a square whose sides are `size` samples long, `(x, y)` from the centre of the first: `[N, 2]` → `[N, 2 F]`.
+  /// Features of positions `(x, y)`, from the centre of the first sample, in a square of `size²` samples: `[N, 2]` → `[N, 2 F]`.
   public Tensor forward(Tensor points, int size) {
     int count = points.dim(0), frequencies = basis.dim(1);
     var out = points.allocate(count, 2 * frequencies);
@@ -20,7 +20,7 @@ public record FourierPositions(Tensor basis) {
     return out;
   }
 
-  /// The samples of a square, row by row: `[size², 2]`.
+  /// Positions of all samples of a square, row by row: `[size², 2]`.
   public static Tensor grid(int size) {
     var points = new float[2 * size * size];
     IntStream.range(0, size * size).forEach(i -> {

@@ -6,15 +6,15 @@ import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Operation;
 import java.util.List;
 
-/// Self-attention with several heads over the places of a map, to whose scores each query adds what it makes of a key's row and
-/// of its column, both counted from its own (Li et al., "MViTv2: Improved Multiscale Vision Transformers for Classification and
-/// Detection", 2022; ref: segment_anything `modeling/image_encoder.py`, `Attention`, `add_decomposed_rel_pos`).
+/// Multi-head self-attention over the positions of a map, with decomposed relative positions: a score has two added terms, one for
+/// the key's row and one for its column relative to the query (Li et al., "MViTv2: Improved Multiscale Vision Transformers for
+/// Classification and Detection", 2022; ref: segment_anything `modeling/image_encoder.py`, `Attention`, `add_decomposed_rel_pos`).
 ///
-/// Shapes: B maps, H × W places, N = H · W, C channels, h heads, D = C / h.
+/// Shapes: B maps, H × W positions, N = H · W, C channels, h heads, D = C / h.
 ///
 /// @param qkv `C → 3 C`: all queries, then all keys, then all values
 /// @param proj `C → C`
-/// @param relPosH `[2 H - 1, D]`: row `H - 1 + d` meets queries that are `d` rows below the key
+/// @param relPosH `[2 H - 1, D]`: row `H - 1 + d` is for queries `d` rows below the key
 /// @param relPosW `[2 W - 1, D]`
 public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPosH, Tensor relPosW) {
   /// @throws IllegalArgumentException if the channels are not a multiple of the heads
@@ -24,27 +24,27 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
 
   /// `[B, H, W, C]` → `[B, H, W, C]`.
   ///
-  /// @param site where the map `[B, h, N, N]` goes if somebody asks for it
-  /// @throws IllegalArgumentException if the map is not as large as the tables say
+  /// @param site destination of the map `[B, h, N, N]`, if requested
+  /// @throws IllegalArgumentException if the map's size does not match the tables
   public Tensor forward(Tensor x, Probe.Site site) {
     return proj.forward(attend(qkv.forward(x), site));
   }
 
-  /// `[B, H, W, C]` → `[B, H, W, C]`, where each place sees those in its window.
+  /// `[B, H, W, C]` → `[B, H, W, C]`, with attention within windows.
   ///
-  /// What fills windows that the map does not is a zero to the first projection, which makes its bias of it; so the windows are cut
-  /// behind it, and nothing is computed for what fills them.
+  /// The reference pads windows with zeros before `qkv`, which maps a zero to its bias. Here windows are cut after `qkv` and padded
+  /// with its bias, so that padding is never projected.
   ///
-  /// @param windows of `3 C` channels, filled with the bias of `qkv`
-  /// @param site where the map of each window goes if somebody asks for it
-  /// @throws IllegalArgumentException if windows are not as large as the tables say
+  /// @param windows of `3 C` channels, padded with the bias of `qkv`
+  /// @param site destination of the windows' maps, if requested
+  /// @throws IllegalArgumentException if the window size does not match the tables
   public Tensor forward(Tensor x, MapWindows windows, Probe.Site site) {
     var within = site.within(new AttentionMap.Windows(x.dim(1), x.dim(2), windows.size()));
     var out = attend(windows.cut(qkv.forward(x)), within);                                // [B · R · S, size, size, C]
     return proj.forward(windows.join(out, x.dim(0), x.dim(1), x.dim(2)));
   }
 
-  /// Windows that [#forward(Tensor, MapWindows, Probe.Site)] takes.
+  /// Windows for [#forward(Tensor, MapWindows, Probe.Site)].
   public MapWindows windows(int size) {
     return qkv.bias() == null ? new MapWindows(size, qkv.weight().n()) : new MapWindows(size, qkv.bias());
   }
@@ -62,7 +62,7 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
         .reshape(batch, height, width, channels);
   }
 
-  /// What a query adds for each row of keys, the last row first: `[B, H, W, h, D]` → `[B, h, N, H]`.
+  /// The added terms for each row of keys, last row first: `[B, H, W, h, D]` → `[B, h, N, H]`.
   private Tensor rows(Tensor q) {
     int batch = q.dim(0), height = q.dim(1), width = q.dim(2);
     var rows = q.allocate(batch, numHeads, height * width, height);
@@ -71,7 +71,7 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
     return rows;
   }
 
-  /// What a query adds for each column of keys, the last column first: `[B, H, W, h, D]` → `[B, h, N, W]`.
+  /// The added terms for each column of keys, last column first: `[B, H, W, h, D]` → `[B, h, N, W]`.
   private Tensor cols(Tensor q) {
     int batch = q.dim(0), height = q.dim(1), width = q.dim(2);
     var cols = q.allocate(batch, numHeads, height * width, width);
@@ -80,7 +80,7 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
     return cols;
   }
 
-  /// The queries of line `i` meet the rows of the table from row `i`: `[B, lines, M, D]` → `[B, lines, M, lines]`.
+  /// Products of the queries of line `i` with `lines` table rows from row `i`: `[B, lines, M, D]` → `[B, lines, M, lines]`.
   private static void multiply(Tensor q, Tensor table, Tensor out) {
     var from = table.windows(q.dim(1)).expand(q.dim(0));                                  // [B, lines, lines, D]
     q.run(new Operation.Matmul(q.matrices(), from.transposed(2, 3).matrices(), out.matrices(), 1));

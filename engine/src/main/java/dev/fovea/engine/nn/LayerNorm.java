@@ -3,7 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Operation;
 
-/// Normalises the last dimension to mean 0 and variance 1, then scales and shifts it (Ba, Kiros and Hinton, 2016).
+/// Normalises the last dimension to mean 0 and variance 1, then applies weight and bias (Ba, Kiros and Hinton, 2016).
 ///
 /// @param weight `[C]`
 /// @param bias `[C]`

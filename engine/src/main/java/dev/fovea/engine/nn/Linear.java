@@ -6,7 +6,7 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import org.jetbrains.annotations.Nullable;
 
-/// `x · Wᵀ + b` over the last dimension.
+/// A linear layer: `x · Wᵀ + b` over the last dimension.
 ///
 /// @param weight `[out, in]`
 /// @param bias `[out]`, or null for none

@@ -3,16 +3,16 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 
-/// Cuts a map into square windows, each a map of its own, and puts them together again. Where the map ends inside a window, one
-/// and the same number a channel fills it (Liu et al., "Swin Transformer", 2021; ref: segment_anything
-/// `modeling/image_encoder.py`, `window_partition`).
+/// Partitions a map into square windows, each a map of its own, and joins them again. Windows that extend beyond the map are padded
+/// with one value per channel (Liu et al., "Swin Transformer", 2021; ref: segment_anything `modeling/image_encoder.py`,
+/// `window_partition`).
 ///
-/// Shapes: B maps, H × W places, R × S windows of `size` × `size`, C channels.
+/// Shapes: B maps, H × W positions, R × S windows of `size` × `size`, C channels.
 ///
 /// @param size of a window's sides
-/// @param fill that, `[C]`
+/// @param fill padding, `[C]`
 public record MapWindows(int size, Tensor fill) {
-  /// Windows that zeros fill.
+  /// Windows padded with zeros.
   ///
   /// @param channels of the map
   public MapWindows(int size, int channels) {

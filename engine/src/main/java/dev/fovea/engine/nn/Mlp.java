@@ -3,7 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 
-/// Two linear maps with an activation between.
+/// A multilayer perceptron: two linear layers with an activation in between.
 ///
 /// @param fc1 `C → hidden`
 /// @param fc2 `hidden → C`

@@ -3,8 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
 
-/// Self-attention with several heads (Vaswani et al., "Attention Is All You Need", 2017); the projections of queries, keys
-/// and values are one product.
+/// Multi-head self-attention (Vaswani et al., "Attention Is All You Need", 2017); one product projects queries, keys and values.
 ///
 /// Shapes: B batch, N tokens, C channels, H heads, D = C / H.
 ///
@@ -16,15 +15,15 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
     Attention.check(proj.weight().k(), numHeads);
   }
 
-  /// `[B, N, C]` → `[B, N, C]`, where each token sees all.
+  /// `[B, N, C]` → `[B, N, C]`, without a mask.
   public Tensor forward(Tensor x) {
     return forward(x, AttentionMask.NONE, Probe.Site.NOWHERE);
   }
 
   /// `[B, N, C]` → `[B, N, C]`.
   ///
-  /// @param mask which tokens a token sees
-  /// @param site where the map `[B, H, N, N]` goes if somebody asks for it
+  /// @param mask tokens visible to each token
+  /// @param site destination of the map `[B, H, N, N]`, if requested
   public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
     int batch = x.dim(0), tokens = x.dim(1), depth = x.dim(2) / numHeads;
     var heads = qkv.forward(x).reshape(batch, tokens, 3, numHeads, depth).transposed(1, 3);           // [B, H, 3, N, D]

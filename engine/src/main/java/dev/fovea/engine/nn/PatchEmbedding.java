@@ -7,14 +7,14 @@ import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Window;
 
-/// Cuts a picture into square patches and maps each to a token (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021):
-/// a convolution whose stride is its kernel's size, as one product.
+/// Cuts a picture into square patches and projects each to a token (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021): a
+/// convolution whose stride equals its kernel size, as one product.
 ///
-/// @param proj `3 · patchSize² → C`; its inputs are in the order channel, row, column
+/// @param proj `channels · patchSize² → C`; its inputs are in the order channel, row, column
 public record PatchEmbedding(Linear proj, int channels, int patchSize) {
   /// `[B, channels, H, W]` → `[B, H / patchSize · W / patchSize, C]`, patches row by row.
   ///
-  /// @throws InputException if the picture has other channels or is no whole number of patches
+  /// @throws InputException if the picture has another number of channels, or its sides are not multiples of the patch size
   public Tensor forward(Tensor image) {
     if (image.rank() != 4 || image.dim(1) != channels)
       throw new InputException("expected pictures [B, " + channels + ", H, W], got " + image);

@@ -6,13 +6,13 @@ import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Operation;
 import java.util.List;
 
-/// Learned positions of a grid of patches, resampled when a picture has another number of patches than the training's.
+/// Learned position embeddings of a grid of patches, resampled for pictures with another grid than in training.
 ///
-/// @param table `[extra + rows · cols, C]`: first the positions of tokens that have no place in the picture, such as the class
-///   token, which stay as they are; then the grid's, row by row
-/// @param interpolation how to resample the grid
+/// @param table `[extra + rows · cols, C]`: first the embeddings of tokens without a position, such as the class token, which are
+///   not resampled; then the grid's, row by row
+/// @param interpolation for resampling the grid
 public record PositionGrid(Tensor table, int rows, int cols, Interpolation interpolation) {
-  /// Positions for a grid of `toRows × toCols`: `[extra + toRows · toCols, C]`. They are computed once for each size.
+  /// Embeddings for a `toRows × toCols` grid, computed once per size: `[extra + toRows · toCols, C]`.
   public Tensor forward(Workspace workspace, int toRows, int toCols) {
     if (toRows == rows && toCols == cols) return table;
     return workspace.constant(List.of(this, toRows, toCols), table, all -> resample(all, toRows, toCols));

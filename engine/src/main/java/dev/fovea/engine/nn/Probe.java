@@ -9,10 +9,10 @@ import java.util.Map;
 import java.util.function.Predicate;
 import org.jetbrains.annotations.Nullable;
 
-/// Keeps tensors of a pass by their names, such as `hidden_states.3` and `attentions.3`, as far as somebody asks for them. It never
-/// changes a result. What nobody asks for is not computed.
+/// Collects requested intermediate tensors of a pass by name, such as `hidden_states.3` and `attentions.3`. It never changes a
+/// result. Attention maps that are not requested are not computed.
 ///
-/// A probe serves one pass.
+/// A probe is for one pass.
 public final class Probe {
   /// Keeps nothing and costs nothing.
   public static final Probe NONE = new Probe("", _ -> false, new LinkedHashMap<>(), new LinkedHashMap<>());
@@ -29,24 +29,24 @@ public final class Probe {
     this.attentions = attentions;
   }
 
-  /// A probe that keeps what has a name that `wanted` takes.
+  /// A probe that keeps the tensors whose names match `wanted`.
   public static Probe of(Predicate<String> wanted) {
     return new Probe("", wanted, new LinkedHashMap<>(), new LinkedHashMap<>());
   }
 
-  /// A probe that keeps all that a model names.
+  /// A probe that keeps every named tensor.
   public static Probe all() {
     return of(_ -> true);
   }
 
-  /// The same probe for a part of the model, whose names begin with `scope`.
+  /// The same probe for a part of the model, with `scope` as the prefix of names.
   public Probe at(String scope) {
     return this == NONE || scope.isEmpty() ? this : new Probe(this.scope + scope, wanted, tensors, attentions);
   }
 
-  /// Keeps `name.index`.
+  /// Keeps `tensor` as `name.index`, if requested.
   ///
-  /// @return the tensor
+  /// @return `tensor`
   public Tensor see(String name, int index, Tensor tensor) {
     if (this == NONE) return tensor;
     var full = scope + name + "." + index;
@@ -54,42 +54,42 @@ public final class Probe {
     return tensor;
   }
 
-  /// The place of attention `index`: `attentions.index`.
+  /// The site of attention layer `index`, named `attentions.index`.
   ///
-  /// @param queries what the tokens are that ask
-  /// @param keys what the tokens are that answer
+  /// @param queries the query tokens
+  /// @param keys the key tokens
   public Site attention(int index, Tokens queries, Tokens keys) {
     return this == NONE ? Site.NOWHERE : attention("attentions." + index, queries, keys);
   }
 
-  /// The place of the attention of this name.
+  /// The site of the attention layer called `name`.
   public Site attention(String name, Tokens queries, Tokens keys) {
     return this == NONE || !wanted.test(scope + name) ? Site.NOWHERE : new Site(this, scope + name, queries, keys, null);
   }
 
-  /// What was kept, by name, in the order of the pass; attention maps included, as `[B, heads, queries, keys]`.
+  /// The kept tensors by name, in the order of the pass, including attention maps `[B, heads, queries, keys]`.
   public Map<String, Tensor> tensors() {
     return Collections.unmodifiableMap(tensors);
   }
 
-  /// The attention maps among them, with their geometry.
+  /// The kept attention maps with their geometry, by name.
   public Map<String, AttentionMap> attentions() {
     return Collections.unmodifiableMap(attentions);
   }
 
-  /// Where an attention may hand out its map.
+  /// The destination of one attention layer's map.
   public record Site(@Nullable Probe probe, String name, @Nullable Tokens queries, @Nullable Tokens keys,
       AttentionMap.@Nullable Windows windows) {
-    /// Nobody asks here.
+    /// Keeps nothing.
     public static final Site NOWHERE = new Site(null, "", null, null, null);
 
-    /// The same site where attention works within windows.
+    /// The same site for windowed attention.
     Site within(AttentionMap.Windows windows) {
       var cells = Tokens.grid(windows.size(), windows.size());
       return probe == null ? this : new Site(probe, name, cells, cells, windows);
     }
 
-    /// Computes and keeps the map of an attention.
+    /// Computes and keeps the attention map, if requested.
     ///
     /// @param q `[B, H, M, D]`
     /// @param k `[B, H, N, D]`

@@ -3,7 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 
-/// A gated feed-forward part (Shazeer, "GLU Variants Improve Transformer", 2020): `(silu(x · W₁) ⊙ (x · W₂)) · W₃`.
+/// A gated feed-forward layer (Shazeer, "GLU Variants Improve Transformer", 2020): `(silu(x · W₁) ⊙ (x · W₂)) · W₃`.
 ///
 /// @param w1 `C → hidden`, the gate
 /// @param w2 `C → hidden`

@@ -4,27 +4,27 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// What the tokens of a sequence are, run by run: which is the class token, which patch lies where.
+/// The kinds and positions of a sequence's tokens, as runs: for example a class token, then a grid of patches.
 public record Tokens(List<Run> runs) {
-  /// What a token stands for.
+  /// What a token represents.
   public enum Kind {
     /// The whole picture or sentence.
     CLASS,
-    /// Nothing of the input: room that the model learnt to use.
+    /// No part of the input: a learned register token.
     REGISTER,
     /// A cell of a grid that covers the picture.
     PATCH,
     /// A piece of text.
     TEXT,
-    /// What the model asks of the input: a learnt query, such as a mask's or a pooling head's.
+    /// A learned query, such as a mask token's or a pooling head's.
     QUERY,
     /// A point, a box corner or another part of a prompt.
     PROMPT
   }
 
-  /// Tokens of one kind, side by side in the sequence: a grid row by row, or a line of one row.
+  /// Consecutive tokens of one kind: a grid row by row, or a single row.
   public record Run(Kind kind, int rows, int cols) {
-    /// Tokens of the run.
+    /// Number of tokens in the run.
     public int count() {
       return rows * cols;
     }
@@ -39,22 +39,22 @@ public record Tokens(List<Run> runs) {
     return new Tokens(count == 0 ? List.of() : List.of(new Run(kind, 1, count)));
   }
 
-  /// The patches of a picture, row by row. However many there are, together they cover the picture.
+  /// The patches of a picture, row by row; together they cover the picture.
   public static Tokens grid(int rows, int cols) {
     return new Tokens(List.of(new Run(Kind.PATCH, rows, cols)));
   }
 
-  /// These tokens, then the others.
+  /// These tokens followed by `others`.
   public Tokens and(Tokens others) {
     return new Tokens(Stream.concat(runs.stream(), others.runs.stream()).toList());
   }
 
-  /// All tokens.
+  /// Number of tokens.
   public int count() {
     return runs.stream().mapToInt(Run::count).sum();
   }
 
-  /// Numbers of the tokens of one kind, in order.
+  /// Indices of the tokens of one kind, in order.
   public int[] indices(Kind kind) {
     var indices = new int[count()];
     int from = 0, found = 0;

@@ -1,6 +1,6 @@
 package dev.fovea.engine.tensor;
 
-/// Thrown when a computing thread was interrupted. The thread stays interrupted, so that its owner can tell.
+/// Thrown when the computing thread is interrupted. Its interrupt status stays set.
 public final class CancelledException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -8,13 +8,13 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
-/// What depends on a model's weights and on a size alone, such as positions that were resampled for a larger picture: computed
-/// once, shared by the workspaces of a model, and kept as long as all of them together stay below a bound. Those that were not
-/// used for longest go first.
+/// A cache of tensors that depend only on a model's weights and on sizes, such as position embeddings resampled for a larger
+/// picture. Each is computed once and shared by the model's workspaces. When their total size exceeds a bound, the least recently
+/// used are evicted.
 ///
-/// Any number of threads may use it.
+/// Thread-safe.
 public final class Constants {
-  /// Bytes that are kept unless another bound is given.
+  /// Default bound in bytes.
   public static final long DEFAULT_BYTES = 64L << 20;
 
   private static final long UNIT = 1 << 10;
@@ -22,7 +22,7 @@ public final class Constants {
   private final Cache<Object, Tensor> cache;
   private final AtomicLong bytes = new AtomicLong();
 
-  /// @param maxBytes the most that is kept; a constant that is larger is computed each time
+  /// @param maxBytes bound on the total size; a larger constant is computed on every use
   public Constants(long maxBytes) {
     cache = CacheBuilder.newBuilder().concurrencyLevel(1).maximumWeight(maxBytes / UNIT)
         .weigher((Object key, Tensor constant) -> Math.toIntExact(Math.ceilDiv(size(constant), UNIT)))
@@ -33,7 +33,7 @@ public final class Constants {
     return Float.BYTES * constant.size();
   }
 
-  /// The constant of this key, which `compute` gives where it is not known.
+  /// The constant for `key`, computed if it is not cached.
   Tensor get(Object key, Supplier<Tensor> compute) {
     try {
       return cache.get(key, () -> {
@@ -47,12 +47,12 @@ public final class Constants {
     }
   }
 
-  /// Bytes that are kept now.
+  /// Total size of the cached constants in bytes.
   public long bytes() {
     return bytes.get();
   }
 
-  /// Forgets all of them.
+  /// Removes all constants.
   public void clear() {
     cache.invalidateAll();
   }

@@ -2,8 +2,8 @@ package dev.fovea.engine.tensor;
 
 import dev.fovea.engine.text.OneLine;
 
-/// Thrown when a model cannot take an input of this shape. The message is one line that says what was expected and what
-/// came.
+/// Thrown when a model does not accept an input, mostly because of its shape. The message is one line: the expected input, and in
+/// most cases the actual one.
 public final class InputException extends IllegalArgumentException {
   private static final long serialVersionUID = 1;
 

@@ -5,7 +5,7 @@ import dev.fovea.kernels.Operation;
 import java.util.function.Consumer;
 import org.jetbrains.annotations.Nullable;
 
-/// Shows every operation to an observer, then performs it; without a target, only shows it.
+/// Passes every operation to an observer, then to the target; without a target, to the observer only.
 record ObservedKernels(@Nullable Kernels target, Consumer<Operation> observer) implements Kernels {
   @Override
   public String name() {
@@ -23,7 +23,7 @@ record ObservedKernels(@Nullable Kernels target, Consumer<Operation> observer) i
     if (target != null) target.run(operation);
   }
 
-  /// The target belongs to whoever made it.
+  /// Does nothing: the creator of the target closes it.
   @Override
   public void close() {}
 }

@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/// A forward pass that was recorded once and runs any number of times, without the model: [Workspace#prepare].
+/// A forward pass that is recorded once and runs any number of times without calling the model: [Workspace#prepare].
 ///
-/// Its inputs and results lie at the same place for every run. One thread uses it at a time. Interrupting the thread ends a run
-/// before the next operation with a [CancelledException].
+/// Inputs and results keep their addresses in every run. Not thread-safe. Interrupting the thread ends a run before the next
+/// operation with a [CancelledException].
 public final class Pass implements AutoCloseable {
   private final Recording recording;
   private final Program program;
@@ -33,18 +33,18 @@ public final class Pass implements AutoCloseable {
     outputs = results.stream().map(result -> result.in(program)).toList();
   }
 
-  /// A recorded pass on kernels, which stay open when it closes.
+  /// A pass that runs `recording` on `kernels`, which stay open when the pass is closed.
   ///
   /// @param results tensors of the recording that a run returns
-  /// @param state tensors that the pass reads and writes and that outlive it, by the names of inputs; the caller owns their memory
-  /// @throws IllegalArgumentException if the pass has no input of such a name, or one of another size
+  /// @param state tensors that the pass reads and writes and that outlive it, by input name; the caller owns their memory
+  /// @throws IllegalArgumentException if the pass has no input of that name, or one of another size
   public static Pass of(Recording recording, List<Tensor> results, Kernels kernels, Map<String, Tensor> state, Progress progress) {
     var given = new HashMap<String, MemorySegment>();
     state.forEach((name, tensor) -> given.put(name, tensor.segment()));
     return new Pass(recording, kernels.prepare(recording, given), results, progress);
   }
 
-  /// The numbers of an input or a state, in one dimension, to be written before a run.
+  /// The elements of an input or a state as a one-dimensional tensor, to write before a run.
   ///
   /// @throws IllegalArgumentException if the pass has no input of that name
   public Tensor input(String name) {
@@ -55,7 +55,7 @@ public final class Pass implements AutoCloseable {
 
   /// Runs the pass.
   ///
-  /// @return what the pass computes, until the next run
+  /// @return the results, valid until the next run
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the pass or its kernels are closed
   public List<Tensor> run() {
@@ -64,7 +64,7 @@ public final class Pass implements AutoCloseable {
     return outputs;
   }
 
-  /// What the pass does.
+  /// The recording that the pass runs.
   public Recording recording() {
     return recording;
   }
@@ -74,7 +74,7 @@ public final class Pass implements AutoCloseable {
     progress.advanced(doneMacs += operation.macs(), recording.macs());
   }
 
-  /// Frees its memory, the state's excepted; closing twice is harmless.
+  /// Frees the pass's memory, but not the state's; closing twice is harmless.
   @Override
   public void close() {
     program.close();

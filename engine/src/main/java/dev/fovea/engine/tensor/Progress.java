@@ -1,9 +1,9 @@
 package dev.fovea.engine.tensor;
 
-/// Hears how far a long call has come.
+/// A listener for the progress of a long call.
 @FunctionalInterface
 public interface Progress {
-  /// Hears nothing.
+  /// Ignores all progress.
   Progress NONE = (_, _) -> {};
 
   /// Called on the computing thread before each operation.

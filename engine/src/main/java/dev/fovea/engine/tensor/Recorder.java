@@ -13,10 +13,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 
-/// Watches a forward pass that computes nothing. Its tensors lie at addresses that no memory has, so that an operation's
-/// buffers tell which tensors it uses.
+/// Records the operations of a forward pass without computing them. Its tensors have virtual addresses, so that an operation's
+/// buffers identify the tensors it uses.
 final class Recorder {
-  /// Addresses between two buffers, so that the end of one is not the beginning of the next.
+  /// Gap between two buffers, so that the end of one is not the start of the next.
   private static final long GAP = 64;
 
   private final Workspace workspace;
@@ -30,7 +30,7 @@ final class Recorder {
   private long nextAddress = Recording.FIRST_ADDRESS;
   private boolean isConstant;
 
-  /// When a buffer is needed, in operations.
+  /// Indices of the first and last operation that need a buffer.
   private static final class Lifetime {
     private final Recording.Buffer buffer;
     private final int from;
@@ -51,7 +51,7 @@ final class Recorder {
     return kernels;
   }
 
-  /// An input of the pass, of the same layout as `given`.
+  /// An input of the pass with the layout of `given`.
   Tensor input(String name, Tensor given) {
     var buffer = reserve(given.extentBytes());
     inputs.put(name, buffer);
@@ -71,7 +71,7 @@ final class Recorder {
     return shapeOnly.virtual(workspace, buffer.address());
   }
 
-  /// What `compute` gives, whose operations are recorded as constants.
+  /// The result of `compute`, whose operations are recorded as constants.
   Tensor constant(Object key, Supplier<Tensor> compute) {
     var known = constantsByKey.get(key);
     if (known != null) return known;
@@ -101,7 +101,7 @@ final class Recorder {
     operations.add(operation);
   }
 
-  /// Inputs and constants are not planned.
+  /// Extends the lifetime of the buffer at `address`; inputs and constants have none.
   private void use(long address, int when) {
     var entry = byAddress.floorEntry(address);
     if (entry == null || address >= entry.getKey() + Math.max(1, entry.getValue().buffer.bytes())) return;

@@ -16,15 +16,15 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Float32 numbers in native memory, seen in a shape.
+/// An n-dimensional array of float32 numbers in native memory.
 ///
-/// A view (`reshape`, `slice`, `select`, `transposed`) shares its tensor's memory. An operation (`plus`, `softmax`, …)
-/// writes a new tensor into the [Workspace] of the tensor it is called on; a tensor without one, such as a weight, can only
-/// be an argument.
+/// A view (`reshape`, `slice`, `select`, `transposed`) shares the memory of its tensor. An operation (`plus`, `softmax`, …) writes
+/// a new tensor into the [Workspace] of the tensor it is called on; a tensor without a workspace, such as a weight, can only be an
+/// argument.
 ///
 /// Using a tensor after its memory is closed throws [IllegalStateException].
 public final class Tensor {
-  /// Alignment of tensors that own their memory: a cache line, and the widest vector.
+  /// Alignment of tensors that own their memory: a cache line, which is also the widest vector.
   private static final long ALIGNMENT = 64;
 
   private final @Nullable Workspace workspace;
@@ -41,9 +41,9 @@ public final class Tensor {
     this.strides = strides;
   }
 
-  /// A tensor over memory that someone else owns.
+  /// A tensor over memory that the caller owns.
   ///
-  /// @throws IllegalArgumentException if `segment` is not native memory of the size that `shape` needs
+  /// @throws IllegalArgumentException if `segment` is not native memory, or its size does not match `shape`
   public static Tensor over(MemorySegment segment, int... shape) {
     long bytes = 4 * size(shape);
     if (!segment.isNative()) throw new IllegalArgumentException("tensor: expected native memory, got a segment on the heap");
@@ -60,7 +60,7 @@ public final class Tensor {
 
   /// A copy of `values` whose memory lives as long as `arena`.
   ///
-  /// @throws IllegalArgumentException if the number of values is not what `shape` needs
+  /// @throws IllegalArgumentException if the number of values does not match `shape`
   public static Tensor of(Arena arena, float[] values, int... shape) {
     if (values.length != size(shape))
       throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + size(shape) + " values, got "
@@ -70,19 +70,19 @@ public final class Tensor {
     return tensor;
   }
 
-  /// A tensor that has a shape and no memory, for counting what a model would do.
+  /// A tensor with a shape but no memory, for counting a model's operations.
   public static Tensor shapeOnly(int... shape) {
     return dense(null, MemorySegment.NULL, shape);
   }
 
-  /// A tensor of this layout without memory, in a pass that is being recorded: its segment is an address of length zero.
+  /// This tensor's shape and strides without memory, for recording a pass: the segment has length zero.
   ///
-  /// @param address where its first element pretends to lie
+  /// @param address virtual address of the first element
   Tensor virtual(Workspace workspace, long address) {
     return new Tensor(workspace, MemorySegment.ofAddress(address), 0, shape, strides);
   }
 
-  /// This tensor of a recorded pass where it lies in a program's memory.
+  /// This tensor of a recorded pass, at its place in the memory of `program`.
   Tensor in(Program program) {
     return new Tensor(null, program.memory(MemorySegment.ofAddress(address()), extentBytes()), 0, shape, strides);
   }
@@ -99,7 +99,7 @@ public final class Tensor {
     return new Tensor(workspace, segment, 0, shape.clone(), denseStrides(shape));
   }
 
-  /// The same memory, with results of operations going to `workspace`.
+  /// The same tensor with `workspace` for results of operations.
   Tensor in(Workspace workspace) {
     return new Tensor(workspace, base, offset, shape, strides);
   }
@@ -145,7 +145,7 @@ public final class Tensor {
     return strides;
   }
 
-  /// Whether the elements lie one after the other in the order of the shape.
+  /// Whether the elements are contiguous in row-major order.
   public boolean isContiguous() {
     long stride = 1;
     for (int i = shape.length - 1; i >= 0; i--) {
@@ -174,12 +174,12 @@ public final class Tensor {
     return base.byteSize() == 0;
   }
 
-  /// Whether this tensor has a shape and no memory.
+  /// Whether this tensor has elements but no memory.
   public boolean isShapeOnly() {
     return isVirtual() && size() > 0;
   }
 
-  /// The two last dimensions as a batch of matrices over the two before them.
+  /// The last two dimensions as matrices, batched over the dimensions before them.
   ///
   /// @throws IllegalStateException if there are fewer than two or more than four dimensions
   public Matrices matrices() {
@@ -191,7 +191,7 @@ public final class Tensor {
         strides[r - 2], strides[r - 1]);
   }
 
-  /// Sets one element of a tensor that owns its memory or is the input of a pass.
+  /// Sets one element, by its index in memory, of a tensor that owns its memory or is an input of a pass.
   ///
   /// @throws IndexOutOfBoundsException if the index is outside the tensor
   public void put(int index, float value) {
@@ -230,7 +230,7 @@ public final class Tensor {
     return values;
   }
 
-  /// A copy of all elements that outlives the pass, as long as `arena`.
+  /// A copy that outlives the pass; its memory lives as long as `arena`.
   public Tensor copy(Arena arena) {
     return of(arena, toArray(), shape);
   }
@@ -251,7 +251,7 @@ public final class Tensor {
 
   /// The part `[from, to)` of dimension `dim`.
   ///
-  /// @throws IndexOutOfBoundsException if the part is not inside
+  /// @throws IndexOutOfBoundsException if the range is not inside the dimension
   public Tensor slice(int dim, int from, int to) {
     if (from < 0 || from > to || to > shape[dim])
       throw new IndexOutOfBoundsException("slice [" + from + ", " + to + ") of dimension " + dim + " of " + this);
@@ -260,7 +260,7 @@ public final class Tensor {
     return new Tensor(workspace, base, offset + from * strides[dim], part, strides);
   }
 
-  /// The part at `index` of dimension `dim`, which disappears.
+  /// The part at `index` of dimension `dim`, without that dimension.
   public Tensor select(int dim, int index) {
     var part = slice(dim, index, index + 1);
     var keep = IntStream.range(0, rank()).filter(i -> i != dim).toArray();
@@ -273,14 +273,14 @@ public final class Tensor {
     return new Tensor(workspace, base, offset, pick(shape, order), Arrays.stream(order).mapToLong(i -> strides[i]).toArray());
   }
 
-  /// This tensor `count` times along a new first dimension, without a copy.
+  /// This tensor repeated `count` times along a new first dimension, without a copy.
   public Tensor expand(int count) {
     var moreShape = IntStream.concat(IntStream.of(count), Arrays.stream(shape)).toArray();
     var moreStrides = LongStream.concat(LongStream.of(0), Arrays.stream(strides)).toArray();
     return new Tensor(workspace, base, offset, moreShape, moreStrides);
   }
 
-  /// Every run of `size` rows, without a copy: `[N, …]` → `[N - size + 1, size, …]`, whose part `i` begins at row `i`.
+  /// All windows of `size` consecutive rows, without a copy: `[N, …]` → `[N - size + 1, size, …]`; window `i` starts at row `i`.
   public Tensor windows(int size) {
     var part = slice(0, 0, shape[0] - size + 1);
     var moreShape = IntStream.concat(IntStream.of(part.shape[0], size), Arrays.stream(shape).skip(1)).toArray();
@@ -294,7 +294,7 @@ public final class Tensor {
 
   // Operations
 
-  /// The workspace that results go to.
+  /// The workspace for results of operations.
   ///
   /// @throws IllegalStateException if there is none
   public Workspace workspace() {
@@ -303,26 +303,26 @@ public final class Tensor {
     return workspace;
   }
 
-  /// A new tensor beside this one, with undefined contents.
+  /// A new tensor in this tensor's workspace, with undefined contents.
   public Tensor allocate(int... shape) {
     return workspace().allocate(shape);
   }
 
-  /// Performs an operation of the pass that this tensor belongs to.
+  /// Performs an operation in this tensor's pass.
   ///
   /// @throws IllegalStateException if the tensor belongs to no workspace, or no pass is running
   public void run(Operation operation) {
     workspace().kernels().run(operation);
   }
 
-  /// The memory of a tensor that there may be.
+  /// The memory of an optional tensor.
   ///
-  /// @return null where there is none
+  /// @return null if `tensor` is null
   public static @Nullable MemorySegment segmentOf(@Nullable Tensor tensor) {
     return tensor == null ? null : tensor.segment();
   }
 
-  /// How many rows of `cols` elements this tensor is.
+  /// Number of rows of `cols` elements.
   private int rows(int cols) {
     return cols == 0 ? 0 : Math.toIntExact(size() / cols);
   }
@@ -335,9 +335,9 @@ public final class Tensor {
     return copy;
   }
 
-  /// The parts one after the other along dimension `dim`, in the workspace of the first part that has one.
+  /// The parts concatenated along dimension `dim`, in the workspace of the first part that has one.
   ///
-  /// @throws IllegalArgumentException if another dimension differs
+  /// @throws IllegalArgumentException if the parts differ in another dimension
   /// @throws IllegalStateException if no part has a workspace
   public static Tensor concat(int dim, Tensor... parts) {
     var home = Arrays.stream(parts).filter(part -> part.workspace != null).findFirst().orElse(parts[0]);
@@ -361,7 +361,7 @@ public final class Tensor {
     }
   }
 
-  /// Shape and strides, in words.
+  /// Shape and strides as text.
   String layout() {
     return Arrays.toString(shape) + Arrays.toString(strides);
   }
@@ -376,7 +376,7 @@ public final class Tensor {
     return new Tensor(workspace, base, offset, new int[] {rank() == 0 ? 1 : shape[0], 1}, new long[] {stride, 1});
   }
 
-  /// The sum; `other` has this shape, or its last dimensions and repeats over the first.
+  /// The element-wise sum; the shape of `other` equals this tensor's last dimensions, and is broadcast over the others.
   public Tensor plus(Tensor other) {
     repeats(other);
     var out = allocate(shape);
@@ -384,7 +384,7 @@ public final class Tensor {
     return out;
   }
 
-  /// The product, element by element; `other` has this shape, or its last dimensions and repeats over the first.
+  /// The element-wise product; the shape of `other` equals this tensor's last dimensions, and is broadcast over the others.
   public Tensor times(Tensor other) {
     repeats(other);
     var out = allocate(shape);
@@ -420,7 +420,7 @@ public final class Tensor {
     return out;
   }
 
-  /// The last dimension divided by its Euclidean length; NaN where that is zero.
+  /// Each row of the last dimension divided by its Euclidean norm; NaN where the norm is zero.
   public Tensor normalized() {
     var unit = allocate(shape);
     int cols = dim(-1);
@@ -428,8 +428,8 @@ public final class Tensor {
     return unit.times((float) (1 / Math.sqrt(cols)));
   }
 
-  /// Of each row of the last dimension, the index of its first element that is `value`, or of its first where none is;
-  /// counted from this tensor's first element, as [#rows(Tensor)] counts: `[…, N]` → `[rows]`.
+  /// For each row of the last dimension, the index of the first element equal to `value`, or NaN if there is none: `[…, N]` →
+  /// `[rows]`. Indices count from this tensor's first element, as the row numbers of [#rows(Tensor)].
   public Tensor find(float value) {
     int cols = dim(-1), rows = rows(cols);
     var out = allocate(rows);
@@ -437,9 +437,9 @@ public final class Tensor {
     return out;
   }
 
-  /// Rows of the last dimension by their number: `[…, C]` → `[count, C]`.
+  /// Selected rows of the last dimension: `[…, C]` → `[count, C]`.
   ///
-  /// @param indices `[count]`
+  /// @param indices row numbers, `[count]`
   public Tensor rows(Tensor indices) {
     int cols = dim(-1), count = indices.dim(0);
     var out = allocate(count, cols);
@@ -447,7 +447,7 @@ public final class Tensor {
     return out;
   }
 
-  /// A map at another size: `[B, H, W, C]` → `[B, height, width, C]`.
+  /// A feature map resized: `[B, H, W, C]` → `[B, height, width, C]`.
   public Tensor resize(int height, int width, Interpolation interpolation) {
     if (dim(1) == height && dim(2) == width) return this;
     var out = allocate(dim(0), height, width, dim(3));
@@ -455,14 +455,14 @@ public final class Tensor {
     return out;
   }
 
-  /// Which channel of a map is the largest, at another size: `[B, H, W, C]` → `[B, height, width]`.
+  /// The index of the largest channel of a resized feature map: `[B, H, W, C]` → `[B, height, width]`.
   public Tensor argmax(int height, int width, Interpolation interpolation) {
     var out = allocate(dim(0), height, width);
     run(new Operation.ResizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
     return out;
   }
 
-  /// The mean over dimension `dim`, which disappears.
+  /// The mean over dimension `dim`, without that dimension.
   public Tensor mean(int dim) {
     var x = contiguous();
     int outer = 1, inner = 1;
@@ -473,7 +473,7 @@ public final class Tensor {
     return out;
   }
 
-  /// `scale · this · other`, matrix by matrix over the leading dimensions.
+  /// `scale · this · other`, batched over the leading dimensions.
   public Tensor matmul(Tensor other, float scale) {
     var outShape = shape.clone();
     outShape[rank() - 1] = other.dim(-1);

@@ -18,19 +18,17 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
-/// The memory of a model's forward passes, sized once and reused.
+/// The memory of a model's forward passes, allocated once and reused.
 ///
-/// The first pass of a kind runs twice: once over tensors that have no memory, to learn which exist at the same time, and
-/// once for real, each tensor at the place that the [Plan] gives it. Further passes allocate nothing off the heap. Models do
-/// not know about it.
+/// The first pass of a kind runs twice: first on tensors without memory, to record the tensors' lifetimes, then with each tensor at
+/// its place in the [Plan]. Later passes allocate no native memory. Model code does not depend on this.
 ///
-/// The tensors that a pass returns stay valid until the next pass, or until [#close()]. One thread uses a workspace at a
-/// time. While a pass runs, [Progress] is told of every operation, and interrupting the thread ends the pass before the next
-/// operation with a [CancelledException].
+/// The tensors that a pass returns are valid until the next pass or until [#close()]. Not thread-safe. During a pass, [Progress] is
+/// notified of every operation, and interrupting the thread ends the pass before the next operation with a [CancelledException].
 public final class Workspace implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
-  /// Plans that are kept: those that were not used for longest go first.
+  /// Number of cached plans; the least recently used are evicted.
   private static final int PLANS = 64;
 
   private final @Nullable Kernels kernels;
@@ -42,14 +40,14 @@ public final class Workspace implements AutoCloseable {
   private MemorySegment memory = MemorySegment.NULL;
   private boolean closed;
 
-  /// The pass that is running, as the two ways to run it see it.
+  /// State of the running pass: the recorder while recording, the plan while computing.
   private @Nullable Recorder recorder;
   private @Nullable Plan plan;
   private int nextBuffer;
   private long doneMacs;
 
-  /// @param kernels what computes; stays open when the workspace closes
-  /// @param constants what the model's workspaces share
+  /// @param kernels stay open when the workspace is closed
+  /// @param constants shared by the model's workspaces
   public Workspace(Kernels kernels, Progress progress, Constants constants) {
     this(constants, Objects.requireNonNull(kernels, "kernels"), progress);
   }
@@ -62,7 +60,7 @@ public final class Workspace implements AutoCloseable {
     this(kernels, Progress.NONE);
   }
 
-  /// @param kernels null for a workspace that records only
+  /// @param kernels null for a workspace that only records
   private Workspace(Constants constants, @Nullable Kernels kernels, Progress progress) {
     this.kernels = kernels;
     this.constants = constants;
@@ -72,10 +70,10 @@ public final class Workspace implements AutoCloseable {
 
   /// Runs a forward pass.
   ///
-  /// @param kind with the inputs' shapes, names the pass: the same kind performs the same operations
+  /// @param kind identifies the pass together with the inputs' layouts: passes of one kind perform the same operations
   /// @param inputs by name
-  /// @param forward computes from the inputs, on tensors alone; it may not look at their contents
-  /// @param outputs the tensors of a result that must outlive the pass
+  /// @param forward computes the result from the inputs by tensor operations only; it may not read tensor contents
+  /// @param outputs the tensors of the result that must stay valid after the pass
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the workspace is closed or a pass is running
   public <R> R run(Object kind, Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
@@ -102,10 +100,10 @@ public final class Workspace implements AutoCloseable {
     return run(kind, Map.of("x", input), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 
-  /// Records a forward pass that runs many times on inputs of the same shapes, such as a step of a language model: a further run
-  /// neither plans nor records nor allocates.
+  /// Records a forward pass for many runs on inputs of the same shapes, such as a decoding step of a language model; a run neither
+  /// plans nor records nor allocates.
   ///
-  /// @param inputs shapes of what changes from run to run, by name
+  /// @param inputs shapes of the inputs that change from run to run, by name
   /// @param state tensors that the pass reads and writes and that outlive it, by name; the caller owns their memory
   /// @param forward computes from inputs and state
   /// @throws IllegalStateException if the workspace is closed or a pass is running
@@ -121,12 +119,12 @@ public final class Workspace implements AutoCloseable {
     return Pass.of(recording, results, kernels, state, progress);
   }
 
-  /// A tensor of the running pass that depends on weights and on sizes alone. It is computed the first time, and kept with the
-  /// model's [Constants].
+  /// A tensor of the running pass that depends only on weights and sizes. It is computed on first use and cached in the model's
+  /// [Constants].
   ///
-  /// @param key names it: what `compute` depends on besides `weight`
-  /// @param weight what it is computed from
-  /// @param compute computes it from `weight`, in a pass of its own
+  /// @param key cache key: identifies the computation and all it depends on besides `weight`
+  /// @param weight input of `compute`
+  /// @param compute computes the tensor from `weight`, in a separate pass
   public Tensor constant(Object key, Tensor weight, UnaryOperator<Tensor> compute) {
     if (kernels == null) return recorder.constant(key, () -> compute.apply(weight.in(this)));
     return constants.get(key, () -> {
@@ -136,7 +134,7 @@ public final class Workspace implements AutoCloseable {
     }).in(this);
   }
 
-  /// What a forward pass would do on inputs of these shapes, without doing it and without memory.
+  /// Records a forward pass on inputs of these shapes, without computing it and without memory.
   public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
     try (var workspace = new Workspace(new Constants(0), null, Progress.NONE)) {
@@ -144,7 +142,7 @@ public final class Workspace implements AutoCloseable {
     }
   }
 
-  /// What a forward pass of one input would do.
+  /// Records a forward pass of one input.
   public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs,
       int... inputShape) {
     return dryRun(Map.of("x", inputShape), inputs -> forward.apply(inputs.get("x")), outputs);
@@ -173,17 +171,17 @@ public final class Workspace implements AutoCloseable {
     return mapped;
   }
 
-  /// Tells `progress` instead of whom was told so far.
+  /// Replaces the progress listener.
   public void listen(Progress progress) {
     this.progress = progress;
   }
 
-  /// Bytes that the workspace holds.
+  /// Size of the workspace's memory in bytes.
   public long bytes() {
     return memory.byteSize();
   }
 
-  /// The kernels that tensors of this workspace compute with.
+  /// The kernels that perform the operations of this workspace's tensors.
   public Kernels kernels() {
     return recorder != null ? recorder.kernels() : observed;
   }

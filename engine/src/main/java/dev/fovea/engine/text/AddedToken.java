@@ -1,12 +1,12 @@
 package dev.fovea.engine.text;
 
-/// A token that is found in the text before the model sees it.
+/// A token that is matched in the text before the model tokenizes the rest.
 ///
-/// @param singleWord whether it counts only where no letter, digit or mark touches it
-/// @param lstrip whether it takes the white space before it
-/// @param rstrip whether it takes the white space after it
-/// @param normalized whether it is looked for, normalised, in the normalised text
-/// @param special whether decoding may leave it out
+/// @param singleWord whether it matches only without adjacent letters, marks, digits or connectors
+/// @param lstrip whether the match includes the white space before it
+/// @param rstrip whether the match includes the white space after it
+/// @param normalized whether its normalised form is matched in the normalised text
+/// @param special whether decoding can skip it
 public record AddedToken(int id, String content, boolean singleWord, boolean lstrip, boolean rstrip, boolean normalized,
     boolean special) {
   static AddedToken of(JsonPart part) {

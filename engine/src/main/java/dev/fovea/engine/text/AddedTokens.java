@@ -6,13 +6,13 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// A tokenizer's added tokens: finds them in texts, the longest of those that begin leftmost.
+/// A tokenizer's added tokens, and the search for them in texts: the leftmost match, then the longest.
 ///
 /// ref: tokenizers, tokenizer/added_vocabulary.rs.
 final class AddedTokens {
-  /// Takes what a text is cut into.
+  /// Receives the parts of a text, from left to right.
   interface Sink {
-    /// A stretch of normalised text that holds no added token.
+    /// A part of the normalised text without added tokens.
     void text(AlignedText text);
 
     void token(AddedToken token, AlignedText text);
@@ -25,7 +25,7 @@ final class AddedTokens {
   private final Trie verbatim = new Trie(), normalized = new Trie();
   private final @Nullable Normalizer normalizer;
 
-  /// @throws CheckpointException if two tokens have the same id, or one another id than in the vocabulary
+  /// @throws CheckpointException if a token is empty, two have the same id or content, or an id contradicts the vocabulary
   AddedTokens(String where, List<AddedToken> tokens, Vocabulary vocabulary, @Nullable Normalizer normalizer) {
     this.tokens = tokens;
     this.normalizer = normalizer;
@@ -68,7 +68,7 @@ final class AddedTokens {
     return i == null ? -1 : tokens.get(i).id();
   }
 
-  /// What a decoder sees of the token: its content, normalised if it is found so, and null if there is no such id.
+  /// A token's text for the decoder: its content, normalised if it is matched so; null if there is no such id.
   @Nullable String form(int id) {
     var i = byId.get(id);
     return i == null ? null : forms[i];
@@ -78,7 +78,7 @@ final class AddedTokens {
     return tokens;
   }
 
-  /// Cuts a text at the tokens that are looked for as they are, normalises the rest, and cuts that at the others.
+  /// Splits a text at the tokens that are matched verbatim, normalises the rest, and splits that at the other tokens.
   void split(AlignedText text, Sink sink) {
     split(text, verbatim, new Sink() {
       @Override
@@ -108,7 +108,7 @@ final class AddedTokens {
       if (token.singleWord() && (endsWithWord(text, from) || startsWithWord(text, to))) continue;
       while (token.lstrip() && from > done && Characters.isWhiteSpace(text.charAt(from - 1))) from--;
       while (token.rstrip() && to < text.length() && Characters.isWhiteSpace(text.charAt(to))) to++;
-      // An earlier token may have taken this one, where it is white space.
+      // White space may already belong to an earlier token.
       if (from < done) continue;
       if (done < from) sink.text(source.slice(done, from));
       sink.token(token, source.slice(from, to));
@@ -118,7 +118,7 @@ final class AddedTokens {
     if (done < text.length()) sink.text(source.slice(done, text.length()));
   }
 
-  /// The longest token that begins at `from`, -1 if none does.
+  /// The longest token that starts at `from`; -1 if there is none.
   private static int longest(Trie trie, String text, int from) {
     int found = Trie.NONE, node = Trie.ROOT;
     for (int i = from; i < text.length(); i++) {

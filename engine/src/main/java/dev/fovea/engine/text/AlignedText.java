@@ -4,15 +4,15 @@ import java.util.Arrays;
 import java.util.function.IntUnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
-/// A piece of normalised text in which every char knows where in the original text it comes from.
+/// A part of normalised text with the origin of every char: its range in the original text.
 ///
 /// Positions and lengths count UTF-16 chars, as [String] does.
 final class AlignedText {
-  /// What a mapping returns for a code point that is to vanish.
+  /// The result of a mapping that removes a code point.
   static final int REMOVED = -1;
 
   private final String text;
-  /// Where char `i` comes from is at index `base + i`; null where it is char `base + i` itself.
+  /// The origin of char `i` is at index `base + i`; null if it is char `base + i` itself.
   private final int @Nullable [] starts, ends;
   private final int base;
 
@@ -40,17 +40,17 @@ final class AlignedText {
     return text.isEmpty();
   }
 
-  /// Where in the original text that begins which char `i` comes from.
+  /// Start of the origin of char `i`.
   int start(int i) {
     return starts == null ? base + i : starts[base + i];
   }
 
-  /// Where in the original text that ends which char `i` comes from.
+  /// End of the origin of char `i`.
   int end(int i) {
     return ends == null ? base + i + 1 : ends[base + i];
   }
 
-  /// Length of the original text that this comes from.
+  /// Length of this text's origin.
   int originLength() {
     return isEmpty() ? 0 : end(length() - 1) - start(0);
   }
@@ -59,13 +59,13 @@ final class AlignedText {
     return from == 0 && to == text.length() ? this : new AlignedText(text.substring(from, to), starts, ends, base + from);
   }
 
-  /// Another text whose chars come from where this one's do, one by one.
+  /// Another text of the same length, char by char with the origins of this one.
   AlignedText withChars(String sameLength) {
     assert sameLength.length() == text.length();
     return new AlignedText(sameLength, starts, ends, base);
   }
 
-  /// The text with `mapping` applied to each code point; it may be [#REMOVED].
+  /// The text with `mapping` applied to each code point; its result may be [#REMOVED].
   AlignedText map(IntUnaryOperator mapping) {
     int i = 0;
     for (int c; i < text.length(); i += Character.charCount(c)) {
@@ -83,7 +83,7 @@ final class AlignedText {
     return out.build();
   }
 
-  /// `prefix` and then this text; the prefix comes from where this text's first char does.
+  /// `prefix` followed by this text; the prefix has the origin of this text's first code point.
   AlignedText prepend(String prefix) {
     if (isEmpty() || prefix.isEmpty()) return this;
     var out = new Builder(prefix.length() + text.length());
@@ -92,7 +92,7 @@ final class AlignedText {
     return out.build();
   }
 
-  /// For a text that is made of this one.
+  /// A builder of a text derived from this one.
   Builder builder() {
     return new Builder(text.length());
   }
@@ -118,7 +118,7 @@ final class AlignedText {
       }
     }
 
-    /// Adds what was made of the chars from `from` to `to`, of which there is at least one.
+    /// Adds a replacement of the chars from `from` to `to`, at least one.
     void put(String replacement, int from, int to) {
       int at = made.length();
       reserve(replacement.length());

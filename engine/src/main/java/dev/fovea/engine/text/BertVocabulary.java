@@ -11,10 +11,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// BERT's `vocab.txt`, and what `tokenizer_config.json` says of it, as the `tokenizer.json` that they stand for (ref:
-/// bert/tokenization.py, FullTokenizer; transformers, BertTokenizer). What is said and not known here is refused by name.
+/// Converts BERT's `vocab.txt` and `tokenizer_config.json` to the equivalent `tokenizer.json` (ref: bert/tokenization.py,
+/// FullTokenizer; transformers, BertTokenizer). Unsupported options are rejected by name.
 final class BertVocabulary {
-  /// Those that read a `vocab.txt` as BERT's does.
+  /// Tokenizer classes that read `vocab.txt` like BERT's.
   private static final List<String> CLASSES = List.of("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
       "MobileBertTokenizer");
   private static final List<String> JAPANESE = List.of("word_tokenizer_type", "subword_tokenizer_type", "do_word_tokenize",
@@ -22,7 +22,7 @@ final class BertVocabulary {
   private static final List<String> FLAGS = List.of("content", "single_word", "lstrip", "rstrip", "normalized", "special");
 
   private static final JsonPrimitive BERT = new JsonPrimitive("BertNormalizer");
-  /// Fields of `tokenizer_config.json`, and the normalizer's that they are.
+  /// Fields of `tokenizer_config.json` and the corresponding fields of the normalizer.
   private static final Map<String, String> OPTIONS = Map.of("do_lower_case", "lowercase", "strip_accents", "strip_accents",
       "tokenize_chinese_chars", "handle_chinese_chars");
 
@@ -39,12 +39,12 @@ final class BertVocabulary {
     }
   }
 
-  /// @throws CheckpointException if a file cannot be read, contradicts itself, or asks for what is not known here
+  /// @throws CheckpointException if a file cannot be read, contradicts itself, or has unsupported options
   static JsonObject json(Path file, TokenizerConfig config) {
     return new BertVocabulary(file, config).json();
   }
 
-  /// What nothing tells of the tokenizer, and what is taken for it.
+  /// Settings that the files lack, with their assumed values.
   static List<String> assumed(TokenizerConfig config) {
     if (!config.exists())
       return List.of("there is no " + TokenizerConfig.FILE + ": vocab.txt is read in lower case, the default of BertTokenizer");
@@ -52,13 +52,13 @@ final class BertVocabulary {
         : List.of(TokenizerConfig.FILE + ": do_lower_case: true, the default of BertTokenizer");
   }
 
-  /// Whether the folder names a tokenizer that is read as BERT's.
+  /// Whether the config names a tokenizer class that is read like BERT's.
   static boolean reads(TokenizerConfig config) {
     var name = config.tokenizerClass();
     return name != null && CLASSES.contains(name);
   }
 
-  /// A `tokenizer.json` of BERT's with what its config says of the text: where the two differ, the reference goes by the config.
+  /// A `tokenizer.json` of BERT's with the normalizer options of its config, which take precedence in the reference.
   static JsonObject withOptions(JsonObject file, TokenizerConfig config) {
     if (!(file.get("normalizer") instanceof JsonObject given) || !given.has("type") || !given.get("type").equals(BERT)) return file;
     var changed = file.deepCopy();
@@ -96,7 +96,7 @@ final class BertVocabulary {
     return new CheckpointException(config.fields().where() + ": " + why);
   }
 
-  /// Without `strip_accents` accents go where capitals do.
+  /// `strip_accents` defaults to the value of `do_lower_case`.
   private static JsonObject normalizer(JsonFields fields) {
     var normalizer = TokenizerFiles.object("{'type': 'BertNormalizer', 'clean_text': true}");
     normalizer.addProperty("handle_chinese_chars", fields.bool("tokenize_chinese_chars", true));
@@ -137,8 +137,7 @@ final class BertVocabulary {
     return ids.get(token).getAsInt();
   }
 
-  /// The tokens that are found before the text is cut into words, by their ids: those that `added_tokens_decoder` lists, and the
-  /// special ones.
+  /// The added tokens by id: those in `added_tokens_decoder`, and the special tokens.
   private TreeMap<Integer, JsonObject> added() {
     var added = new TreeMap<Integer, JsonObject>();
     if (config.fields().has("added_tokens_decoder")) {

@@ -6,14 +6,14 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// Byte-pair encoding: a word's characters are merged pair by pair, the earliest learnt pair first.
+/// Byte-pair encoding: a word's adjacent symbols are merged pair by pair, the earliest learned pair first.
 ///
 /// ref: Sennrich et al., Neural Machine Translation of Rare Words with Subword Units, 2016; tokenizers, models/bpe/.
 final class Bpe implements Model {
   private final Vocabulary vocabulary;
   private final Merges merges;
   private final String continuingPrefix, endSuffix;
-  /// The id of unknown characters, -1 where they vanish.
+  /// The id of unknown characters; -1 if they are dropped.
   private final int unknown;
   private final String unknownToken;
   private final boolean fuseUnknown, ignoreMerges;
@@ -38,7 +38,7 @@ final class Bpe implements Model {
     if (part.has("dropout") && part.fields().number("dropout") != 0)
       throw part.error("'dropout': expected null or 0: the same text would have other ids each time");
     var vocabulary = Vocabulary.of(part);
-    // Files of old write an empty token for none.
+    // Older files have an empty token for none.
     var token = part.string("unk_token", "");
     int id = vocabulary.id(token);
     for (var other : added) if (id < 0 && other.content().equals(token)) id = other.id();
@@ -62,7 +62,7 @@ final class Bpe implements Model {
     return merges;
   }
 
-  /// A merge in either written form: `"a b"` or `["a", "b"]`.
+  /// A merge in either format: `"a b"` or `["a", "b"]`.
   private static String[] pair(JsonPart part, JsonElement line, String name) {
     if (line instanceof JsonArray pair && pair.size() == 2)
       return new String[] {part.text(pair.get(0), name), part.text(pair.get(1), name)};
@@ -119,7 +119,7 @@ final class Bpe implements Model {
     return symbols.merge(word, merges);
   }
 
-  /// Adds the tokens of the symbol's bytes, if there are tokens for all of them.
+  /// Adds the byte tokens of a symbol, if there is one for each of its bytes.
   private boolean addBytes(MergeQueue symbols, String symbol, int from, int to) {
     if (byteIds == null) return false;
     byte[] bytes = symbol.getBytes(StandardCharsets.UTF_8);

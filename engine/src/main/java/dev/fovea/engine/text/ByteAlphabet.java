@@ -3,12 +3,12 @@ package dev.fovea.engine.text;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/// The 256 printable characters that stand for bytes in byte-level vocabularies.
+/// The 256 printable characters that represent bytes in byte-level vocabularies.
 ///
-/// Printable bytes of Latin-1 stand for themselves, the others follow from U+0100 on. ref: gpt-2/src/encoder.py,
+/// Printable bytes of Latin-1 represent themselves, the others are numbered from U+0100. ref: gpt-2/src/encoder.py,
 /// bytes_to_unicode.
 final class ByteAlphabet {
-  /// What stands for a space.
+  /// The character of a space.
   static final char SPACE = 'Ġ';
 
   private static final char[] CHARS = new char[256];
@@ -26,12 +26,12 @@ final class ByteAlphabet {
 
   private ByteAlphabet() {}
 
-  /// The byte that `c` stands for, -1 if it is none of the alphabet.
+  /// The byte of character `c`; -1 if it is not in the alphabet.
   static int toByte(char c) {
     return c < BYTES.length ? BYTES[c] : -1;
   }
 
-  /// The bytes that a token stands for: its characters', or where one is not of the alphabet those of UTF-8.
+  /// The bytes of a token: those of its characters, or its UTF-8 if one of them is not in the alphabet.
   static byte[] toBytes(String token) {
     var bytes = new byte[token.length()];
     for (int i = 0; i < bytes.length; i++) {
@@ -42,7 +42,7 @@ final class ByteAlphabet {
     return bytes;
   }
 
-  /// Writes the bytes of UTF-8; each comes from where its character does.
+  /// The text's UTF-8 bytes in this alphabet; each has the origin of its character.
   static AlignedText write(AlignedText source) {
     var text = source.text();
     if (Characters.isAscii(text)) return source.withChars(writeAscii(text));

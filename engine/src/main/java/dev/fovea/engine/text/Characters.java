@@ -1,6 +1,6 @@
 package dev.fovea.engine.text;
 
-/// Classes of code points, as the Unicode Standard and not as [Character] defines them.
+/// Classes of code points as defined by the Unicode Standard, unlike those of [Character].
 final class Characters {
   private static final int SEPARATORS =
       1 << Character.SPACE_SEPARATOR | 1 << Character.LINE_SEPARATOR | 1 << Character.PARAGRAPH_SEPARATOR;
@@ -34,7 +34,7 @@ final class Characters {
         || codePoint == ZERO_WIDTH_NON_JOINER || codePoint == ZERO_WIDTH_JOINER;
   }
 
-  /// Punctuation, and of ASCII all symbols too.
+  /// Punctuation, and all ASCII symbols.
   static boolean isPunctuation(int codePoint) {
     if (codePoint >= 0x80) return is(PUNCTUATION, codePoint);
     return codePoint > ' ' && codePoint < 0x7F && !Character.isLetterOrDigit(codePoint);
@@ -60,7 +60,7 @@ final class Characters {
     return is(OTHER, codePoint);
   }
 
-  /// Ideographs, as BERT's tokenizer lists their blocks.
+  /// Ideographs, in the blocks that BERT's tokenizer lists.
   static boolean isIdeograph(int c) {
     return c >= 0x4E00 && c <= 0x9FFF || c >= 0x3400 && c <= 0x4DBF || c >= 0x20000 && c <= 0x2A6DF
         || c >= 0x2A700 && c <= 0x2B73F || c >= 0x2B740 && c <= 0x2B81F || c >= 0x2B920 && c <= 0x2CEAF

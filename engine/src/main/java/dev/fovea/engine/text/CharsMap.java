@@ -9,8 +9,8 @@ import java.util.Base64;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// A map of characters that SentencePiece compiled: a double-array trie over UTF-8, whose values point into a block of
-/// replacements that each end with a zero.
+/// A compiled character map of SentencePiece: a double-array trie over UTF-8, whose values are offsets of zero-terminated
+/// replacements.
 ///
 /// ref: sentencepiece/src/normalizer.cc, DecodePrecompiledCharsMap; darts-clone, include/darts.h, DoubleArrayUnit.
 final class CharsMap {
@@ -26,7 +26,7 @@ final class CharsMap {
     this.replacements = replacements;
   }
 
-  /// @throws dev.fovea.engine.checkpoint.CheckpointException if the field is no base64 of such a map
+  /// @throws dev.fovea.engine.checkpoint.CheckpointException if the field is not such a map in base64
   static CharsMap parse(JsonPart part, String field) {
     byte[] bytes;
     try {
@@ -66,15 +66,15 @@ final class CharsMap {
     return out.build();
   }
 
-  /// Whether the char is plainly a grapheme: no mark can follow below U+0300, and only CR LF belong together.
+  /// Whether the char is surely a whole grapheme: below U+0300 no marks follow, and only CR LF is a longer one.
   private static boolean isAlone(String text, int at) {
     char c = text.charAt(at);
     return c < 0x300 && c != '\r' && (at + 1 == text.length() || text.charAt(at + 1) < 0x300);
   }
 
-  /// What stands for the chars from `from` to `to`, null where nothing does or they are too many.
+  /// The replacement of the chars from `from` to `to`; null if there is none or there are too many chars.
   ///
-  /// It is that of the shortest key they begin with, as in the reference.
+  /// It is the one of their shortest prefix in the map, as in the reference.
   private @Nullable String replacement(String text, int from, int to) {
     if (to - from > LONGEST_GRAPHEME) return null;
     byte[] key = text.substring(from, to).getBytes(StandardCharsets.UTF_8);

@@ -7,7 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Makes text of tokens; what it returns is put together without anything between. ref: tokenizers, decoders/.
+/// Converts tokens to text: the concatenation of the returned strings. ref: tokenizers, decoders/.
 sealed interface Decoder {
   List<String> decode(List<String> tokens);
 
@@ -53,7 +53,7 @@ sealed interface Decoder {
     }
   }
 
-  /// Bytes that are no UTF-8 become U+FFFD.
+  /// Joins the tokens' bytes; invalid UTF-8 becomes U+FFFD.
   record ByteLevel() implements Decoder {
     ByteLevel(JsonPart ignored) {
       this();
@@ -67,7 +67,7 @@ sealed interface Decoder {
     }
   }
 
-  /// Runs of tokens like `<0xE2>` become what their bytes mean, or one U+FFFD a byte.
+  /// Decodes runs of byte tokens such as `<0xE2>` as UTF-8; an invalid run becomes one U+FFFD per byte.
   record ByteFallback() implements Decoder {
     private static final int TOKEN = "<0x00>".length();
 
@@ -92,7 +92,7 @@ sealed interface Decoder {
       return out;
     }
 
-    /// The byte that a token stands for, -1 if for none.
+    /// The byte of a byte token; -1 for other tokens.
     private static int toByte(String token) {
       if (token.length() != TOKEN || !token.startsWith("<0x") || token.charAt(TOKEN - 1) != '>') return -1;
       int high = Character.digit(token.charAt(3), 16), low = Character.digit(token.charAt(4), 16);
@@ -121,7 +121,7 @@ sealed interface Decoder {
     }
   }
 
-  /// A suffix marks the ends of words: a space but at the end of the text.
+  /// Replaces the suffix that marks word ends by a space, or by nothing in the last token.
   record WordEnds(String suffix) implements Decoder {
     @Override
     public List<String> decode(List<String> tokens) {
@@ -132,7 +132,7 @@ sealed interface Decoder {
     }
   }
 
-  /// A prefix marks the tokens that go on with a word.
+  /// Separates words by spaces; a token with the prefix continues a word.
   record WordPiece(String prefix, boolean cleanup) implements Decoder {
     @Override
     public List<String> decode(List<String> tokens) {
@@ -144,7 +144,7 @@ sealed interface Decoder {
       return out;
     }
 
-    /// Takes the spaces away that English writes none of.
+    /// Removes spaces before punctuation and English contractions.
     static String cleanUp(String text) {
       if (text.indexOf(' ') < 0) return text;
       return text.replace(" .", ".").replace(" ?", "?").replace(" !", "!").replace(" ,", ",").replace(" ' ", "'").replace(" n't",
@@ -162,7 +162,7 @@ sealed interface Decoder {
     }
   }
 
-  /// Takes up to `start` and `stop` characters from the ends of each token, as long as they are `content`.
+  /// Removes up to `start` leading and `stop` trailing `content` characters from each token.
   record Strip(int content, int start, int stop) implements Decoder {
     @Override
     public List<String> decode(List<String> tokens) {
@@ -185,7 +185,7 @@ sealed interface Decoder {
     }
   }
 
-  /// For speech: repeated tokens count once, and one token means nothing.
+  /// CTC decoding, for speech: collapses repeated tokens and removes the padding token.
   record Ctc(String padToken, String wordDelimiter, boolean cleanup) implements Decoder {
     @Override
     public List<String> decode(List<String> tokens) {

@@ -5,18 +5,18 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
-/// An encoded text, a value a token; the arrays are the encoding's own and not to be changed.
+/// An encoded text, with one value per token; the arrays must not be modified.
 ///
-/// @param ids what the model sees
-/// @param tokens the tokens' texts in the vocabulary's writing
-/// @param starts where in the original text each token begins, in chars as [String#substring(int, int)] counts them
-/// @param ends where it ends; 0 and 0 for what stands for no text
-/// @param typeIds which of a pair's texts a token belongs to, as the tokenizer's template numbers them
+/// @param ids the model's input
+/// @param tokens the tokens' texts as in the vocabulary
+/// @param starts start of each token in the original text, in chars as in [String#substring(int, int)]
+/// @param ends end of each token; tokens without text have start and end 0
+/// @param typeIds type of each token, which the tokenizer's template assigns to the texts of a pair
 /// @param attentionMask 0 for padding, else 1
-/// @param specialTokensMask 1 for what the template or padding added, else 0
-/// @param wordIds number of the word that a token is part of, -1 for none
+/// @param specialTokensMask 1 for tokens added by the template or padding, else 0
+/// @param wordIds index of each token's word, -1 for none
 /// @param sequenceIds 0 for tokens of the first text, 1 for the second, -1 for none
-/// @param overflowing what truncation cut off, in pieces that are as long and overlap by the stride
+/// @param overflowing the tokens that truncation removed, in pieces of the same length that overlap by the stride
 public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends, int[] typeIds, int[] attentionMask,
     int[] specialTokensMask, int[] wordIds, int[] sequenceIds, List<Encoding> overflowing) {
 
@@ -31,7 +31,7 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
     return ids.length;
   }
 
-  /// As many tokens of one kind.
+  /// `count` equal tokens.
   static Encoding repeat(int count, int id, String token, int typeId, boolean attended) {
     return new Encoding(filled(count, id), Collections.nCopies(count, token), new int[count], new int[count],
         filled(count, typeId), filled(count, attended ? 1 : 0), filled(count, 1), filled(count, -1), filled(count, -1),
@@ -69,7 +69,7 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
     return new Encoding(ids, tokens, starts, ends, typeIds, attentionMask, specialTokensMask, wordIds, sequenceIds, more);
   }
 
-  /// This encoding and another after it; what overflows of one is combined with all of the other.
+  /// This encoding followed by another; overflowing pieces of one are combined with the other and all of its pieces.
   Encoding plus(Encoding other) {
     if (other.length() == 0 && other.overflowing.isEmpty()) return this;
     if (length() == 0 && overflowing.isEmpty()) return other;

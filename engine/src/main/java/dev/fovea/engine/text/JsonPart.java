@@ -13,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
 
 /// An object of a `tokenizer.json`, read field by field; each error names the file and the field.
 record JsonPart(JsonFields fields) {
-  /// More than any published model knows, and few enough for an array.
+  /// Bound on ids: more than in any published model, and few enough for an array.
   static final int MOST_IDS = 1 << 24;
   private static final int SHOWN = 60, LONGEST_MESSAGE = 400;
 
@@ -30,7 +30,7 @@ record JsonPart(JsonFields fields) {
     return fields.has(field);
   }
 
-  /// Refuses fields of other names: one that is not known may change what the others mean.
+  /// Rejects unknown fields, because they may change the meaning of others.
   JsonPart only(String... known) {
     for (var field : fields.json().keySet())
       if (!Set.of(known).contains(field)) throw error("field '" + field + "' is not known, expected one of " + listed(known));
@@ -49,7 +49,7 @@ record JsonPart(JsonFields fields) {
     return String.join(", ", new TreeSet<>(List.of(names)));
   }
 
-  /// One of the `names` that a field may have.
+  /// A field whose value must be one of `names`.
   String choice(String field, String... names) {
     var value = string(field);
     if (!List.of(names).contains(value))
@@ -120,7 +120,7 @@ record JsonPart(JsonFields fields) {
     return strings;
   }
 
-  /// The string that `element` is; `name` is what errors call it.
+  /// The string value of `element`, called `name` in errors.
   String text(JsonElement element, String name) {
     if (element instanceof com.google.gson.JsonPrimitive p && p.isString()) return checked(name, p.getAsString());
     throw error("'" + name + "': expected a string, got " + shown(element));

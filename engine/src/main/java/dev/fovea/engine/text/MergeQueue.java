@@ -2,14 +2,13 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// The symbols of one word, a linked list, and the merges that are possible, a heap: each merge takes the time of a step in the
-/// heap, however long the word is.
+/// The symbols of one word as a linked list, and its possible merges as a heap: the cost of a merge is logarithmic in their number.
 final class MergeQueue {
   private static final int END = -1;
 
   private int[] ids, starts, ends, next, previous;
   private int size;
-  /// A binary heap of `rank << 32 | position`: the earliest learnt first, then the leftmost.
+  /// A binary heap of `rank << 32 | position`: the lowest rank first, then the leftmost.
   private long[] heap;
   private int queued;
 
@@ -48,7 +47,7 @@ final class MergeQueue {
     return tokens.build();
   }
 
-  /// Merges a symbol with the next one, unless they are not those any more that were queued.
+  /// Merges a symbol with the next one, unless the pair has changed since it was queued.
   private void mergeAt(int left, int rank, Merges merges) {
     if (ids[left] < 0 || next[left] == END) return;
     int right = next[left];

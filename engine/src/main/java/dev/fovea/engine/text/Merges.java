@@ -2,7 +2,7 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// Which pairs of tokens become one, and in which order: a hash table with open addressing.
+/// The pairs of tokens that are merged, with their ranks and results: a hash table with open addressing.
 final class Merges {
   static final int NONE = -1;
 
@@ -10,7 +10,7 @@ final class Merges {
   private final int[] ranks;
   private final int[] merged;
 
-  /// @param most how many pairs there will be
+  /// @param most maximum number of pairs
   Merges(int most) {
     int capacity = Integer.highestOneBit(Math.max(16, most)) * 4;
     pairs = new long[capacity];
@@ -19,7 +19,7 @@ final class Merges {
     Arrays.fill(pairs, NONE);
   }
 
-  /// @param rank lower ones are merged first; a pair that is there already gets it anew
+  /// @param rank lower ranks are merged first; replaces the rank of an existing pair
   void put(int left, int right, int rank, int result) {
     int slot = slot(pair(left, right));
     pairs[slot] = pair(left, right);
@@ -44,7 +44,7 @@ final class Merges {
     return pairs[slot] == NONE ? NONE : ranks[slot];
   }
 
-  /// What the pair of that rank becomes.
+  /// The token that the pair of this rank becomes.
   int result(int rank) {
     return merged[rank];
   }

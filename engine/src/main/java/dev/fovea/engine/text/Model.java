@@ -2,14 +2,14 @@ package dev.fovea.engine.text;
 
 import java.util.List;
 
-/// Cuts a word into tokens. ref: tokenizers, models/.
+/// Splits a word into tokens. ref: tokenizers, models/.
 sealed interface Model permits Bpe, WordPiece, Unigram, Model.WordLevel {
-  /// Takes the tokens of a word, from left to right.
+  /// Receives the tokens of a word, from left to right.
   @FunctionalInterface
   interface Sink {
-    /// @param token the token's text, which for an unknown one may be that of the word
-    /// @param from where in the word it begins
-    /// @param to where in the word it ends
+    /// @param token the token's text; for an unknown token possibly that of the word
+    /// @param from start of the token in the word
+    /// @param to end of the token in the word
     void add(int id, String token, int from, int to);
   }
 
@@ -17,7 +17,7 @@ sealed interface Model permits Bpe, WordPiece, Unigram, Model.WordLevel {
 
   Vocabulary vocabulary();
 
-  /// @param added tokens beside the model's own
+  /// @param added tokens in addition to the model's own
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if the type or one of its fields is not known, or the vocabulary
   /// contradicts itself
   static Model of(JsonPart part, List<AddedToken> added) {
@@ -30,7 +30,7 @@ sealed interface Model permits Bpe, WordPiece, Unigram, Model.WordLevel {
     };
   }
 
-  /// The type; files of old do not name it, and are told apart by their fields.
+  /// The type; older files lack it and are distinguished by their fields.
   private static String type(JsonPart part) {
     if (part.has("type")) return part.type();
     if (part.has("merges")) return "BPE";
@@ -38,14 +38,14 @@ sealed interface Model permits Bpe, WordPiece, Unigram, Model.WordLevel {
     return part.has("max_input_chars_per_word") ? "WordPiece" : "WordLevel";
   }
 
-  /// The id of the token that stands for unknown words.
+  /// The id of the token for unknown words.
   static int unknownId(JsonPart part, Vocabulary vocabulary) {
     int id = vocabulary.id(part.string("unk_token"));
     if (id < 0) throw part.error("the unk_token '" + part.string("unk_token") + "' is not in the vocabulary");
     return id;
   }
 
-  /// Each word is a token or unknown.
+  /// Maps each word to one token, or to the unknown token.
   record WordLevel(Vocabulary vocabulary, int unknown) implements Model {
     static WordLevel of(JsonPart part) {
       part.only("type", "vocab", "unk_token");

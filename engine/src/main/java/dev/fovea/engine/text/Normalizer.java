@@ -4,7 +4,7 @@ import java.text.Normalizer.Form;
 import java.util.List;
 import java.util.Locale;
 
-/// Rewrites a text before it is cut into words. ref: tokenizers, normalizers/.
+/// Rewrites a text before it is split into words. ref: tokenizers, normalizers/.
 sealed interface Normalizer {
   AlignedText normalize(AlignedText text);
 
@@ -50,7 +50,7 @@ sealed interface Normalizer {
     }
   }
 
-  /// Lower case, of each character by itself: a Greek sigma at the end of a word becomes σ.
+  /// Lower case of each character without context: a Greek sigma at the end of a word becomes σ.
   record Lowercase() implements Normalizer {
     private static final char DOTTED_CAPITAL_I = 'İ';
 
@@ -89,7 +89,7 @@ sealed interface Normalizer {
     }
   }
 
-  /// Removes all marks, of which composed characters have none: NFD comes before it.
+  /// Removes all combining marks. Composed characters keep theirs, so NFD has to come before it.
   record StripAccents() implements Normalizer {
     StripAccents(JsonPart ignored) {
       this();
@@ -101,7 +101,7 @@ sealed interface Normalizer {
     }
   }
 
-  /// The cleaning of SentencePiece's `nmt` rules.
+  /// The cleaning by SentencePiece's `nmt` rules.
   record Nmt() implements Normalizer {
     Nmt(JsonPart ignored) {
       this();
@@ -140,9 +140,9 @@ sealed interface Normalizer {
     }
   }
 
-  /// Replaces each match; the content comes from where the match's last character does.
+  /// Replaces each match; the content has the origin of the match's last character.
   record Replace(TextPattern pattern, String content) implements Normalizer {
-    /// What a text may grow to, in characters of the original and at least: else a few rules in a row could fill the memory.
+    /// Limits of growth: times the original's length, and a minimum in characters; else a few rules could exhaust memory.
     private static final int MOST_GROWTH = 100, MOST_OF_SHORT = 1 << 20;
 
     @Override
@@ -170,13 +170,13 @@ sealed interface Normalizer {
 
     private void putContent(AlignedText.Builder out, String text, int end) {
       if (content.isEmpty()) return;
-      // An empty match at the beginning has no character before it: the content comes from the first.
+      // An empty match at the start has no character before it: the content has the origin of the first.
       if (end == 0) out.put(content, 0, Character.charCount(text.codePointAt(0)));
       else out.put(content, end - Character.charCount(text.codePointBefore(end)), end);
     }
   }
 
-  /// What BERT does to a text. ref: bert/tokenization.py, BasicTokenizer.
+  /// BERT's normalisation. ref: bert/tokenization.py, BasicTokenizer.
   record Bert(boolean cleanText, boolean handleChineseChars, boolean stripAccents, boolean lowercase) implements Normalizer {
     static Bert of(JsonPart part) {
       part.only("type", "clean_text", "handle_chinese_chars", "strip_accents", "lowercase");

@@ -2,13 +2,13 @@ package dev.fovea.engine.text;
 
 import org.jetbrains.annotations.Nullable;
 
-/// Makes one line of a message, whatever a library, a file or a name in it brings: line breaks, and characters that a terminal
-/// would act on.
+/// Converts messages to one line: text from libraries, files and names may contain line breaks and control characters for
+/// terminals.
 public final class OneLine {
   private OneLine() {}
 
-  /// The message with a space for each run of control characters and Unicode's line and paragraph separators, with the spaces
-  /// around them; none of either at the broken ends. Null is the word.
+  /// The message with one space for each run of control characters and Unicode's line and paragraph separators, and for the spaces
+  /// around them; such runs at its ends are removed. Null becomes "null".
   public static String of(@Nullable String message) {
     var text = String.valueOf(message);
     int breaks = 0;

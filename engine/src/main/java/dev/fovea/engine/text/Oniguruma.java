@@ -4,12 +4,12 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/// Regular expressions of the library that published tokenizers are written for, in Java's words.
+/// Translates regular expressions of Oniguruma, the library of published tokenizers, to Java's.
 ///
-/// Most is the same. Where the same letters mean something else they are rewritten; what Java lacks is refused.
-/// ref: Oniguruma, doc/RE and doc/SYNTAX.md, Ruby syntax, UTF-8.
+/// Most syntax is the same. Constructs that mean something else in Java are rewritten; those that Java lacks are rejected. ref:
+/// Oniguruma, doc/RE and doc/SYNTAX.md, Ruby syntax, UTF-8.
 final class Oniguruma {
-  /// In Ruby's syntax `^` and `$` are a line's ends, and `\n` alone ends a line.
+  /// In Ruby's syntax `^` and `$` match at line boundaries, and only `\n` ends a line.
   private static final int FLAGS = Pattern.UNICODE_CHARACTER_CLASS | Pattern.MULTILINE | Pattern.UNIX_LINES;
 
   private static final Map<String, String> CATEGORIES = Map.ofEntries(Map.entry("Letter", "L"),
@@ -24,9 +24,9 @@ final class Oniguruma {
       "\\p{Alnum}",
       "space", "\\s", "upper", "\\p{IsUppercase}", "lower", "\\p{IsLowercase}", "xdigit", "0-9A-Fa-f", "cntrl", "\\p{Cc}",
       "punct", "\\p{P}\\p{S}");
-  /// Escapes that mean the same in both.
+  /// Escapes with the same meaning in both.
   private static final String SAME = "dDwWsSbBAzZGRXtnrfaexukpP";
-  /// What may follow `(?`: no capture, looking ahead and behind, an atom, options.
+  /// Supported after `(?`: non-capturing groups, lookahead, lookbehind, atomic groups, options.
   private static final Pattern GROUP = Pattern.compile("[:=!>]|<[=!]|[imx]+(-[imx]+)?:?|-[imx]+:?");
 
   private final String regex;
@@ -37,7 +37,7 @@ final class Oniguruma {
     this.regex = regex;
   }
 
-  /// @throws PatternSyntaxException if Java has no such thing, or it is no regular expression
+  /// @throws PatternSyntaxException if Java lacks a construct, or `regex` is not a regular expression
   static Pattern compile(String regex) {
     return Pattern.compile(new Oniguruma(regex).translate(), FLAGS);
   }
@@ -86,7 +86,7 @@ final class Oniguruma {
     java.append(replacement);
   }
 
-  /// `\p{Name}` and `\p{^Name}`: categories have the same names in Java, scripts a prefix.
+  /// `\p{Name}` and `\p{^Name}`: categories have the same names in Java, scripts need a prefix.
   private void property() {
     int end = regex.indexOf('}', at);
     if (end < 0 || regex.charAt(at + 2) != '{') throw unsupported("\\p without {name}");
@@ -108,7 +108,7 @@ final class Oniguruma {
     }
   }
 
-  /// The beginning of a class, or of a class within a class, or `[:name:]`.
+  /// The start of a character class, which may be nested, or `[:name:]`.
   private void bracket() {
     if (depth > 0 && regex.startsWith("[:", at)) {
       int end = regex.indexOf(":]", at);
@@ -140,11 +140,11 @@ final class Oniguruma {
     var kind = regex.substring(at + 2, Math.min(end, regex.length()));
     boolean named = kind.startsWith("<") && kind.length() == 2 && Character.isLetter(kind.charAt(1));
     if (!named && !GROUP.matcher(kind).matches()) throw unsupported("the group (?" + kind + " is not known");
-    // Ruby's m lets a dot match line ends, which is Java's s.
+    // Ruby's m, with which a dot matches line ends, is Java's s.
     replace(end - at, "(?" + (named ? kind : kind.replace("m", "s")));
   }
 
-  /// A quantifier, or a brace that stands for itself.
+  /// A quantifier, or a literal brace.
   private void brace() {
     if (depth > 0) {
       replace(1, "\\{");

@@ -3,9 +3,9 @@ package dev.fovea.engine.text;
 import com.google.gson.JsonObject;
 import java.util.List;
 
-/// How encodings are filled up to a length. ref: tokenizers, utils/padding.rs.
+/// The padding of encodings to a length. ref: tokenizers, utils/padding.rs.
 ///
-/// @param length of all, or 0 for that of the longest in the batch
+/// @param length length of all encodings, or 0 for that of the longest in the batch
 /// @param multipleOf the length is rounded up to a multiple of this
 /// @param left whether padding comes first
 public record Padding(int length, int multipleOf, int id, int typeId, String token, boolean left) {

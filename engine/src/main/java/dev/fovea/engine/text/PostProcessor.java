@@ -7,13 +7,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Adds special tokens and types to encoded texts, of which there are one or two. ref: tokenizers, processors/.
+/// Adds special tokens and type ids to one or two encoded texts. ref: tokenizers, processors/.
 sealed interface PostProcessor {
-  /// @param encodings one a text
-  /// @return what makes the whole, put one after the other
+  /// @param encodings one per text
+  /// @return the parts of the result, in order
   List<Encoding> process(List<Encoding> encodings, boolean addSpecialTokens);
 
-  /// How many special tokens are added.
+  /// Number of special tokens that are added.
   int added(boolean pair);
 
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if the type or one of its fields is not known
@@ -59,7 +59,7 @@ sealed interface PostProcessor {
     }
   }
 
-  /// Offsets without the spaces that byte-level tokens begin or end with.
+  /// Excludes leading and trailing spaces of byte-level tokens from their offsets.
   record TrimmedOffsets(boolean trim, boolean addPrefixSpace) implements PostProcessor {
     @Override
     public List<Encoding> process(List<Encoding> encodings, boolean addSpecialTokens) {
@@ -78,7 +78,7 @@ sealed interface PostProcessor {
         int leading = 0, trailing = 0;
         while (leading < token.length() && isSpace(token.charAt(leading))) leading++;
         while (trailing < token.length() && isSpace(token.charAt(token.length() - 1 - trailing))) trailing++;
-        // A single space before the first word may be the prefix, which the text does not hold.
+        // A single space before the first word may be the prefix, which is not in the text.
         boolean prefix = leading == 1 && addPrefixSpace && (i == 0 || starts[i] == 0);
         if (leading == token.length()) {
           if (prefix) ends[i] = starts[i];
@@ -97,7 +97,7 @@ sealed interface PostProcessor {
     }
   }
 
-  /// Special tokens before, between and after the texts.
+  /// A template with special tokens before, between and after the texts.
   record Template(List<Piece> single, List<Piece> pair, TrimmedOffsets offsets) implements PostProcessor {
     private static final TrimmedOffsets AS_THEY_ARE = new TrimmedOffsets(false, false);
     private static final int MOST_TYPES = 1 << 16;

@@ -6,9 +6,9 @@ import java.util.Locale;
 import java.util.function.Consumer;
 import org.jetbrains.annotations.Nullable;
 
-/// Cuts a normalised text into the words that the model sees one by one. ref: tokenizers, pre_tokenizers/.
+/// Splits a normalised text into words, which the model tokenizes separately. ref: tokenizers, pre_tokenizers/.
 sealed interface PreTokenizer {
-  /// Hands out the words, none of them empty, from left to right.
+  /// Passes the non-empty words to `out`, from left to right.
   void split(AlignedText text, Consumer<AlignedText> out);
 
   /// @throws dev.fovea.engine.checkpoint.CheckpointException if the type or one of its fields is not known
@@ -41,7 +41,7 @@ sealed interface PreTokenizer {
     };
   }
 
-  /// Runs of letters and digits, and runs of all else but white space.
+  /// Splits into runs of word characters and runs of others except white space.
   private static PreTokenizer words(JsonPart ignored) {
     return new Split(TextPattern.expression("\\w+|[^\\w\\s]+"), SplitBehavior.REMOVED, true);
   }
@@ -54,7 +54,7 @@ sealed interface PreTokenizer {
     return new Split(TextPattern.codePoints(Characters::isPunctuation), behavior, false);
   }
 
-  /// One after the other, each cutting the pieces of the one before it.
+  /// Applies each part to the pieces of the one before it.
   record Sequence(List<PreTokenizer> parts) implements PreTokenizer {
     @Override
     public void split(AlignedText text, Consumer<AlignedText> out) {
@@ -74,7 +74,7 @@ sealed interface PreTokenizer {
     }
   }
 
-  /// GPT-2's words, written with a character a byte.
+  /// GPT-2's words, with each byte as a character of [ByteAlphabet].
   record ByteLevel(boolean addPrefixSpace, boolean useRegex) implements PreTokenizer {
     private static final TextPattern GPT2 =
         TextPattern.expression("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+");
@@ -93,7 +93,7 @@ sealed interface PreTokenizer {
     }
   }
 
-  /// SentencePiece's way: a visible character for each space, and one before the first word.
+  /// SentencePiece's splitting: a visible character replaces each space and is put before the first word.
   record Metaspace(String replacement, Prepend prepend, boolean split) implements PreTokenizer {
     enum Prepend { ALWAYS, FIRST, NEVER }
 
@@ -103,7 +103,7 @@ sealed interface PreTokenizer {
       boolean prefix = part.bool("add_prefix_space", true);
       if (!prefix && declared != null && !declared.equals("never"))
         throw part.error("'add_prefix_space' is false, but 'prepend_scheme' is '" + declared + "'");
-      // Files of old have add_prefix_space alone.
+      // Older files have only add_prefix_space.
       var prepend = declared != null ? Prepend.valueOf(declared.toUpperCase(Locale.ROOT)) : prefix ? Prepend.ALWAYS
           : Prepend.NEVER;
       return new Metaspace(Character.toString(part.character("replacement")), prepend, part.bool("split", true));
@@ -132,7 +132,7 @@ sealed interface PreTokenizer {
     }
   }
 
-  /// Cuts where the script changes; spaces and what has no script belong to what precedes them, and vanish at the beginning.
+  /// Splits where the script changes; spaces and characters without script join the preceding word, or are dropped at the start.
   record UnicodeScripts() implements PreTokenizer {
     private static final int LONG_VOWEL_MARK = 0x30FC;
 

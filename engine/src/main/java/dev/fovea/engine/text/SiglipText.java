@@ -5,9 +5,8 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import org.jetbrains.annotations.Nullable;
 
-/// What SigLIP's tokenizers do to a text before a `tokenizer.json` sees it, where that does not do it itself: both put it in lower
-/// case, and the first SigLIP takes ASCII's punctuation out (ref: transformers, SiglipTokenizer, `canonicalize_text`, and
-/// Siglip2Tokenizer).
+/// Adds the normalisation of SigLIP's tokenizers to a `tokenizer.json` that lacks it: both generations use lower case, and the
+/// first removes ASCII punctuation (ref: transformers, SiglipTokenizer, `canonicalize_text`, and Siglip2Tokenizer).
 final class SiglipText {
   private static final String FIRST = "SiglipTokenizer";
   /// The same characters as Python's `string.punctuation`.
@@ -15,9 +14,9 @@ final class SiglipText {
 
   private SiglipText() {}
 
-  /// @param file of a `tokenizer.json`
-  /// @param config what lies beside it
-  /// @throws CheckpointException if it asks for what the `tokenizer.json` cannot be made to do
+  /// @param file contents of a `tokenizer.json`
+  /// @param config from the same folder
+  /// @throws CheckpointException if the config keeps capitals, but the `tokenizer.json` does not
   static JsonObject withOptions(String where, JsonObject file, TokenizerConfig config) {
     boolean canonical = FIRST.equals(config.tokenizerClass());
     boolean lower = config.fields().bool("do_lower_case", true);

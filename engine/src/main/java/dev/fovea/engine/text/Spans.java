@@ -2,12 +2,12 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// A text cut into matches and what lies between them.
+/// A text split into matches and the gaps between them.
 final class Spans {
   private static final int FIRST_CAPACITY = 16;
 
   private final int length;
-  /// A span begins where the one before it ends.
+  /// A span starts at the end of the one before it.
   private int[] ends;
   private boolean[] matches;
   private int size, covered;
@@ -36,7 +36,7 @@ final class Spans {
     matches[size++] = match;
   }
 
-  /// Completes the cover of the text, before the spans are read.
+  /// Adds the gap after the last match, before the spans are read.
   Spans closed() {
     if (covered < length) append(length, false);
     covered = length;

@@ -2,7 +2,7 @@ package dev.fovea.engine.text;
 
 import java.util.function.Consumer;
 
-/// What becomes of the matches that a text is split at. ref: tokenizers, tokenizer/normalizer.rs, split.
+/// The treatment of the matches that a text is split at. ref: tokenizers, tokenizer/normalizer.rs, split.
 enum SplitBehavior {
   REMOVED("Removed"), ISOLATED("Isolated"), MERGED_WITH_PREVIOUS("MergedWithPrevious"), MERGED_WITH_NEXT("MergedWithNext"),
   CONTIGUOUS("Contiguous");
@@ -20,9 +20,9 @@ enum SplitBehavior {
     throw new AssertionError(value);
   }
 
-  /// Hands out the pieces of `text` that are not empty, from left to right.
+  /// Passes the non-empty pieces of `text` to `out`, from left to right.
   ///
-  /// @param invert whether what lies between the matches is what it is split at
+  /// @param invert whether to split at the gaps between the matches instead
   void split(AlignedText text, Spans spans, boolean invert, Consumer<AlignedText> out) {
     spans.closed();
     int from = 0;
@@ -37,7 +37,7 @@ enum SplitBehavior {
     }
   }
 
-  /// Whether a span belongs to the piece of the one before it.
+  /// Whether a span belongs to the piece of the span before it.
   private boolean joins(boolean before, boolean match) {
     return switch (this) {
       case REMOVED, ISOLATED -> false;

@@ -2,23 +2,23 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// Decodes ids one by one; what it returns, put together, is the text of all, and never holds half a character.
+/// Decodes ids one by one. The returned strings together are the text of all ids, and none contains a part of a character.
 ///
-/// One thread uses it at a time. Where bytes are no UTF-8, U+FFFD may stand for them in another number than [Tokenizer#decode]
-/// would write: text that was handed out stays.
+/// Not thread-safe. The number of U+FFFD for invalid UTF-8 may differ from that of [Tokenizer#decode], because returned text is
+/// final.
 public final class StreamingDecoder {
-  /// More U+FFFD at the end of a text than bytes of unfinished characters can make.
+  /// Maximum number of U+FFFD at the end of a text that may be an unfinished character: more than its bytes can produce.
   private static final int MOST_UNFINISHED = 32;
-  /// Tokens without any text that are remembered for the sake of those that follow.
+  /// Number of tokens without text that are kept as context for the next ones.
   private static final int MOST_SILENT = 64;
   private static final char REPLACEMENT = '\uFFFD';
 
   private final Tokenizer tokenizer;
   private final boolean skipSpecialTokens;
-  /// The window: ids whose text was handed out, for how a token is written depends on that another precedes it, then new ones.
+  /// The window: ids whose text was returned, as context because a token's text depends on its predecessor, then new ids.
   private int[] ids = new int[16];
   private int done, count;
-  /// How much of the window's text was handed out.
+  /// Length of the window's text that was returned.
   private int said;
 
   StreamingDecoder(Tokenizer tokenizer, boolean skipSpecialTokens) {
@@ -26,9 +26,9 @@ public final class StreamingDecoder {
     this.skipSpecialTokens = skipSpecialTokens;
   }
 
-  /// Takes the next id.
+  /// Adds the next id.
   ///
-  /// @return the text that is certain now and was not before; empty within a character
+  /// @return the text that is newly complete; empty within a character
   public String add(int id) {
     if (!tokenizer.says(id, skipSpecialTokens)) return "";
     if (count == ids.length) ids = Arrays.copyOf(ids, 2 * count);
@@ -42,7 +42,7 @@ public final class StreamingDecoder {
     return more;
   }
 
-  /// What is left when no id follows: a character that was never completed, as U+FFFD.
+  /// The remaining text when no id follows: an unfinished character, as U+FFFD.
   public String finish() {
     var text = text();
     var rest = handOut(text, text.length());
@@ -61,7 +61,7 @@ public final class StreamingDecoder {
     return more;
   }
 
-  /// Forgets all but the new ids.
+  /// Removes all but the new ids.
   private void moveOn() {
     System.arraycopy(ids, done, ids, 0, count - done);
     done = count -= done;

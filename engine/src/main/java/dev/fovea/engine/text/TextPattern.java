@@ -6,7 +6,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/// What a text is searched for: a regular expression, or code points of a kind.
+/// A pattern to find in texts: a regular expression, or a class of code points.
 sealed interface TextPattern {
   /// All matches in `text`, from left to right, without overlaps.
   Spans find(String text);
@@ -25,8 +25,8 @@ sealed interface TextPattern {
     }
   }
 
-  /// @param regex as Oniguruma writes it
-  /// @throws PatternSyntaxException if Java has no such thing
+  /// @param regex in Oniguruma's syntax
+  /// @throws PatternSyntaxException if Java lacks a construct, or `regex` is not a regular expression
   static TextPattern expression(String regex) {
     try {
       return new Expression(Oniguruma.compile(regex));
@@ -65,7 +65,7 @@ sealed interface TextPattern {
     }
   }
 
-  /// Each code point of the kind is a match of its own.
+  /// Each code point of the class is a match of its own.
   record CodePoints(IntPredicate kind) implements TextPattern {
     @Override
     public Spans find(String text) {

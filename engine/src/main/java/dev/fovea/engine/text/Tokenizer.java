@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// Turns text into the ids that a model sees, and back, as a Hugging Face `tokenizer.json` prescribes.
+/// Converts text to token ids and back, as specified by a Hugging Face `tokenizer.json`.
 ///
 /// ```java
 /// var tokenizer = Tokenizer.open(Path.of("tokenizer.json"));
@@ -17,13 +17,13 @@ import org.jetbrains.annotations.Nullable;
 /// var text = tokenizer.decode(encoding.ids(), true);
 /// ```
 ///
-/// A tokenizer never changes and serves any number of threads. Unpaired surrogates in a text count as U+FFFD.
+/// Immutable and thread-safe. Unpaired surrogates in a text are read as U+FFFD.
 ///
 /// ref: tokenizers, tokenizer/mod.rs.
 public final class Tokenizer {
-  /// The tensor, of bytes, in which a model file holds its `tokenizer.json`.
+  /// Name of the byte tensor with the `tokenizer.json` of a model file.
   public static final String TENSOR = "tokenizer.json";
-  /// The files of a published folder that may tell its tokenizer.
+  /// The files of a published folder that may define its tokenizer.
   public static final List<String> FILES = List.of("tokenizer.json", "vocab.txt", "tokenizer_config.json", "vocab.json",
       "merges.txt",
       "special_tokens_map.json");
@@ -50,14 +50,14 @@ public final class Tokenizer {
   /// Opens a `tokenizer.json`, a `vocab.txt` of BERT's, a folder with one of them or with CLIP's `vocab.json` and `merges.txt`,
   /// or a model file that holds a tokenizer.
   ///
-  /// @throws CheckpointException if there is no such file, it is none of these, or it asks for what is not known here
+  /// @throws CheckpointException if there is no such file, it is none of these, or it has unsupported features
   public static Tokenizer open(Path path) {
     return TokenizerFiles.open(path);
   }
 
-  /// The tokenizer that a model file holds.
+  /// The tokenizer in a model file.
   ///
-  /// @throws CheckpointException if it holds none, or one that asks for what is not known here
+  /// @throws CheckpointException if it holds none, or one with unsupported features
   public static Tokenizer of(Checkpoint checkpoint) {
     var tensor = checkpoint.tensors().get(TENSOR);
     if (tensor == null)
@@ -71,9 +71,9 @@ public final class Tokenizer {
 
   /// Reads a `tokenizer.json`.
   ///
-  /// @param name what error messages call it
+  /// @param name name of the file in error messages
   /// @param json UTF-8
-  /// @throws CheckpointException if it breaks the format, contradicts itself, or asks for what is not known here
+  /// @throws CheckpointException if it breaks the format, contradicts itself, or has unsupported features
   public static Tokenizer read(String name, byte[] json) {
     return TokenizerJson.read(name, TokenizerFiles.utf8(name, json));
   }
@@ -85,58 +85,57 @@ public final class Tokenizer {
 
   /// BERT's tokenizer from its `vocab.txt`.
   ///
-  /// @param lowercase whether it is an uncased model's
+  /// @param lowercase whether the model is uncased
   public static Tokenizer bert(Path vocab, boolean lowercase) {
     return TokenizerFiles.bert(vocab, lowercase);
   }
 
-  /// The file of a published folder that holds its tokenizer: `tokenizer.json`, BERT's `vocab.txt`, or CLIP's `vocab.json`, which
-  /// has its `merges.txt` beside it; null where there is none.
+  /// The tokenizer file of a published folder: `tokenizer.json`, BERT's `vocab.txt`, or CLIP's `vocab.json` with `merges.txt`
+  /// beside it; null if there is none.
   public static @Nullable Path fileIn(Path folder) {
     return TokenizerFiles.fileIn(folder);
   }
 
-  /// The `tokenizer.json` that a file of [#fileIn] is, or that its vocabulary stands for.
+  /// The `tokenizer.json` of a file of [#fileIn]: its contents, or the equivalent of its vocabulary.
   ///
   /// @throws CheckpointException if a file cannot be read, or contradicts itself
   public static String jsonOf(Path file) {
     return TokenizerFiles.jsonOf(file);
   }
 
-  /// What nothing tells of the tokenizer in a file of [#fileIn], and what [#jsonOf] takes for it; a line each.
+  /// Settings that the files beside a file of [#fileIn] lack, with the values that [#jsonOf] assumes; one per line.
   ///
   /// @throws CheckpointException if a file cannot be read
   public static List<String> assumedOf(Path file) {
     return TokenizerFiles.assumed(file);
   }
 
-  /// The number of the token with which a published folder fills texts up, as `tokenizer_config.json`, `special_tokens_map.json`,
-  /// `tokenizer.json` or else the tokenizer's class tells; -1 where nothing does.
+  /// The id of the padding token of a published folder, from `tokenizer_config.json`, `special_tokens_map.json` or
+  /// `tokenizer.json`, or else of the tokenizer's class; -1 if it is unknown.
   ///
   /// @throws CheckpointException if a file cannot be read, or the tokenizer has no such token
   public static int paddingOf(Path folder) {
     return TokenizerFiles.padding(folder);
   }
 
-  /// The number of the token that it pads with; -1 if it does not.
+  /// The id of the padding token; -1 if the tokenizer does not pad.
   int paddingId() {
     return padding == null ? -1 : padding.id();
   }
 
-  /// A tokenizer that cuts as told, or not at all.
+  /// This tokenizer with another truncation, or without one.
   public Tokenizer withTruncation(@Nullable Truncation other) {
     return new Tokenizer(added, preTokenizer, model, postProcessor, decoder, other, padding);
   }
 
-  /// A tokenizer that pads as told, or not at all.
+  /// This tokenizer with another padding, or without one.
   public Tokenizer withPadding(@Nullable Padding other) {
     return new Tokenizer(added, preTokenizer, model, postProcessor, decoder, truncation, other);
   }
 
   /// Encodes a text, with special tokens.
   ///
-  /// @throws TokenizerException if the text cannot be truncated as the tokenizer prescribes, or a replacement makes too much of
-  /// it
+  /// @throws TokenizerException if the text cannot be truncated as specified, or a replacement makes it too long
   public Encoding encode(String text) {
     return encode(List.of(text), true);
   }
@@ -158,7 +157,7 @@ public final class Tokenizer {
     return padding == null ? whole : padding.apply(List.of(whole)).getFirst();
   }
 
-  /// Encodes texts, with special tokens and, where the tokenizer pads, to one length.
+  /// Encodes texts, with special tokens and, if the tokenizer pads, to one length.
   public List<Encoding> encodeBatch(List<String> texts) {
     var encodings = texts.stream().map(text -> unpadded(List.of(text), true)).toList();
     return padding == null ? encodings : padding.apply(encodings);
@@ -209,16 +208,16 @@ public final class Tokenizer {
     return tokens.build();
   }
 
-  /// The text of ids. Ids that are not in the vocabulary say nothing; bytes that are no UTF-8 become U+FFFD.
+  /// The text of ids. Ids outside the vocabulary are skipped; invalid UTF-8 becomes U+FFFD.
   ///
-  /// @param skipSpecialTokens whether to leave out special tokens, also those that stood in the text
+  /// @param skipSpecialTokens whether to leave out special tokens, including those that were in the text
   public String decode(int[] ids, boolean skipSpecialTokens) {
     var tokens = new ArrayList<String>(ids.length);
     for (int id : ids) if (says(id, skipSpecialTokens)) tokens.add(form(id));
     return decoder == null ? String.join(" ", tokens) : String.join("", decoder.decode(tokens));
   }
 
-  /// Whether decoding makes anything of an id.
+  /// Whether decoding uses an id.
   boolean says(int id, boolean skipSpecialTokens) {
     var token = added.byId(id);
     return token != null ? !(skipSpecialTokens && token.special()) : model.vocabulary().token(id) != null;
@@ -234,7 +233,7 @@ public final class Tokenizer {
     return new StreamingDecoder(this, skipSpecialTokens);
   }
 
-  /// Number of tokens, added ones included. Ids may be larger, where some are not used.
+  /// Number of tokens, including added ones. Ids may be larger if some are unused.
   public int vocabularySize() {
     long more = added.all().stream().filter(token -> model.vocabulary().id(token.content()) < 0).count();
     return model.vocabulary().size() + (int) more;
@@ -252,7 +251,7 @@ public final class Tokenizer {
     return token != null ? token.content() : model.vocabulary().token(id);
   }
 
-  /// The tokens that are found in texts before the model sees them.
+  /// The tokens that are matched in texts before the model tokenizes the rest.
   public List<AddedToken> addedTokens() {
     return added.all();
   }

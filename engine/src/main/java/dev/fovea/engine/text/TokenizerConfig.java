@@ -12,17 +12,17 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// What a published folder says of its tokenizer beside the vocabulary: `tokenizer_config.json`, and `special_tokens_map.json`
-/// for what the first leaves out.
+/// The tokenizer settings of a published folder: `tokenizer_config.json`, and `special_tokens_map.json` for tokens that the first
+/// leaves out.
 ///
-/// @param fields of `tokenizer_config.json`; none where it is missing
+/// @param fields fields of `tokenizer_config.json`; none if it is missing
 /// @param exists whether `tokenizer_config.json` is there
-/// @param special of `special_tokens_map.json`; none where it is missing
+/// @param special fields of `special_tokens_map.json`; none if it is missing
 record TokenizerConfig(JsonFields fields, boolean exists, JsonFields special) {
   static final String FILE = "tokenizer_config.json", SPECIAL = "special_tokens_map.json";
   private static final String FAST = "Fast";
 
-  /// The one in the folder of `file`.
+  /// The config in the folder of `file`.
   ///
   /// @throws CheckpointException if it cannot be read
   static TokenizerConfig beside(Path file) {
@@ -35,28 +35,28 @@ record TokenizerConfig(JsonFields fields, boolean exists, JsonFields special) {
         : new JsonFields(file.toString(), new JsonObject());
   }
 
-  /// The class that the tokenizer is read with, whichever implementation of it; null where nothing tells.
+  /// The class of the tokenizer, without the suffix `Fast` of an implementation; null if it is not given.
   @Nullable String tokenizerClass() {
     if (!fields.has("tokenizer_class")) return null;
     var name = fields.string("tokenizer_class");
     return name.endsWith(FAST) ? name.substring(0, name.length() - FAST.length()) : name;
   }
 
-  /// Whether it is a SigLIP's. Those of SigLIP 2 name Gemma's tokenizer, which has no option for lower case itself.
+  /// Whether the tokenizer is SigLIP's. SigLIP 2 names Gemma's tokenizer, which itself has no option for lower case.
   boolean isSiglip() {
     var name = tokenizerClass();
     return name != null && name.startsWith("Siglip") || "GemmaTokenizer".equals(name) && fields.has("do_lower_case")
         || fields.has("processor_class") && fields.string("processor_class").startsWith("Siglip");
   }
 
-  /// The token in a role such as `pad_token`; null where nothing tells. Both files say it as a string, or as an object with its
+  /// The token in a role such as `pad_token`; null if it is not given. Both files give it as a string, or as an object with its
   /// `content`.
   @Nullable String token(String role) {
     for (var each : List.of(fields, special)) if (each.has(role)) return content(each, role, each.json().get(role));
     return null;
   }
 
-  /// The number of the token that the tokenizer's class pads with where no file says one; -1 where that is not known.
+  /// The id of the default padding token of the tokenizer's class; -1 if it is unknown.
   int defaultPadding(Tokenizer tokenizer) {
     return switch (tokenizerClass()) {
       case "SiglipTokenizer" -> tokenizer.id("</s>");
@@ -65,7 +65,7 @@ record TokenizerConfig(JsonFields fields, boolean exists, JsonFields special) {
     };
   }
 
-  /// The tokens in a list such as `never_split`; none where it is missing.
+  /// The tokens in a list such as `never_split`; none if it is missing.
   List<String> tokens(String list) {
     for (var each : List.of(fields, special)) {
       if (!each.has(list)) continue;

@@ -1,6 +1,6 @@
 package dev.fovea.engine.text;
 
-/// Thrown when a text cannot be encoded as its tokenizer prescribes. The message is one line.
+/// Thrown when a text cannot be encoded as its tokenizer specifies. The message is one line.
 public final class TokenizerException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -19,12 +19,12 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// The files that tokenizers are published in. Vocabularies alone are put into the `tokenizer.json` that they stand for.
+/// Reads the files of published tokenizers. Mere vocabularies are converted to the equivalent `tokenizer.json`.
 final class TokenizerFiles {
   private static final String CLIP_WORDS = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
   private static final String JSON = "tokenizer.json", BERT = "vocab.txt", CLIP = "vocab.json", CLIP_MERGES = "merges.txt";
 
-  /// Endings of published weights, which have their tokenizer beside them; safetensors aside, which may hold one.
+  /// Endings of published weights whose tokenizer is beside them; safetensors is not among them, because it may hold one.
   private static final Pattern WEIGHTS = Pattern.compile("\\.(index\\.json|bin|pth|pt|npz)$");
 
   private TokenizerFiles() {}
@@ -64,7 +64,7 @@ final class TokenizerFiles {
     };
   }
 
-  /// A `tokenizer.json` with what `tokenizer_config.json` changes of it.
+  /// A `tokenizer.json` with the changes of `tokenizer_config.json`.
   private static String withOptions(Path file, String json, TokenizerConfig config) {
     if (!config.exists() || !config.isSiglip() && !BertVocabulary.reads(config)) return json;
     var fields = JsonFields.parse(file.toString(), json).json();
@@ -84,12 +84,12 @@ final class TokenizerFiles {
     return TokenizerJson.of(JsonPart.of(vocab.toString(), BertVocabulary.json(vocab, config)));
   }
 
-  /// What nothing tells of the tokenizer in a file of [#fileIn], and what is taken for it.
+  /// Settings that the files beside a file of [#fileIn] lack, with their assumed values.
   static List<String> assumed(Path file) {
     return file.getFileName().toString().equals(BERT) ? BertVocabulary.assumed(TokenizerConfig.beside(file)) : List.of();
   }
 
-  /// The number of the token that fills texts up, as the files of a folder tell; -1 where they do not.
+  /// The id of the padding token of a folder; -1 if its files do not define one.
   static int padding(Path folder) {
     var file = fileIn(folder);
     if (file == null) return -1;

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.function.Function;
 import org.jetbrains.annotations.Nullable;
 
-/// The form in which Hugging Face publishes tokenizers: an object with a part for each step of the work.
+/// Reads Hugging Face's `tokenizer.json`: an object with a part for each step of tokenization.
 ///
-/// Each part reads its own fields; what it does not know, it refuses by name.
+/// Each part reads its own fields and rejects unknown ones by name.
 final class TokenizerJson {
   private static final String VERSION = "1.0";
 

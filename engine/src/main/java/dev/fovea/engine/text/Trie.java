@@ -2,7 +2,7 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// Strings by their chars; a node is the string that leads to it. Children lie in one hash table with open addressing.
+/// A trie over chars; a node represents the string on its path. All children are in one hash table with open addressing.
 final class Trie {
   static final int ROOT = 0, NONE = -1;
 
@@ -11,7 +11,7 @@ final class Trie {
   private int[] values = {NONE};
   private int nodes = 1;
 
-  /// @param value what the string stands for, not negative
+  /// @param value value of the string, not negative
   void put(String string, int value) {
     int node = ROOT;
     for (int i = 0; i < string.length(); i++) {
@@ -56,7 +56,7 @@ final class Trie {
     return slot;
   }
 
-  /// The node of `node`'s string with `c` after it, or [#NONE].
+  /// The node of `node`'s string followed by `c`, or [#NONE].
   int child(int node, char c) {
     int slot = slot(key(node, c));
     return keys[slot] == 0 ? NONE : children[slot];
@@ -69,7 +69,7 @@ final class Trie {
     return node;
   }
 
-  /// What the node's string stands for, or [#NONE].
+  /// The value of the node's string, or [#NONE].
   int value(int node) {
     return values[node];
   }

@@ -3,14 +3,14 @@ package dev.fovea.engine.text;
 import java.util.ArrayList;
 import java.util.List;
 
-/// How encodings are cut to a length. ref: tokenizers, utils/truncation.rs and tokenizer/encoding.rs.
+/// The truncation of encodings to a length. ref: tokenizers, utils/truncation.rs and tokenizer/encoding.rs.
 ///
-/// @param maxLength most tokens, special ones included
+/// @param maxLength maximum number of tokens, including special ones
 /// @param strategy which of two texts is cut
-/// @param stride tokens that pieces of what overflows share with their neighbours
+/// @param stride number of tokens that adjacent overflowing pieces share
 /// @param left whether the left end is cut off
 public record Truncation(int maxLength, Strategy strategy, int stride, boolean left) {
-  /// Which of two texts is cut; of one text always that, unless the second is asked for.
+  /// Which of two texts is cut. A single text is cut by all strategies but `ONLY_SECOND`, which fails.
   public enum Strategy { LONGEST_FIRST, ONLY_FIRST, ONLY_SECOND }
 
   public Truncation {
@@ -19,7 +19,7 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
       throw new IllegalArgumentException("stride: expected 0 to less than the maxLength " + maxLength + ", got " + stride);
   }
 
-  /// Cuts the right end, of the longer text first.
+  /// Truncation at the right end, of the longer text first.
   public static Truncation to(int maxLength) {
     return new Truncation(maxLength, Strategy.LONGEST_FIRST, 0, false);
   }
@@ -39,8 +39,8 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
 
   /// Cuts one or two encodings.
   ///
-  /// @param added special tokens that will be added to them
-  /// @throws TokenizerException if the text that is to be cut is not long enough for that, or not there
+  /// @param added number of special tokens that will be added
+  /// @throws TokenizerException if the text to cut is too short or missing
   List<Encoding> apply(List<Encoding> encodings, int added) {
     int most = Math.max(0, maxLength - added), total = encodings.stream().mapToInt(Encoding::length).sum();
     if (total <= most) return encodings;
@@ -83,7 +83,7 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
     if (most == 0) return Encoding.EMPTY.withOverflowing(List.of(whole));
     int step = Math.max(1, most - stride);
     var pieces = new ArrayList<Encoding>();
-    // A piece begins a step after the one before it, or from the right ends a step before that.
+    // Each piece starts a step after the previous one or, from the right, ends a step before it.
     for (int at = 0; pieces.isEmpty() || at - step + most < length; at += step) {
       int end = Math.min(length, at + most);
       pieces.add(left ? whole.slice(length - end, length - at) : whole.slice(at, end));

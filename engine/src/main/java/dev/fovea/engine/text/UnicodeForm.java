@@ -2,12 +2,12 @@ package dev.fovea.engine.text;
 
 import java.text.Normalizer.Form;
 
-/// Unicode normalisation that keeps the alignment.
+/// Unicode normalisation that preserves the origin of each char.
 ///
-/// A text is normalised segment by segment: a starter and all that may combine with it. What a segment is composed to
-/// comes from the whole of it: a composed character covers its accents.
+/// A text is normalised segment by segment: a starter and all that may combine with it. The origin of a composed character is the
+/// whole segment, with its accents.
 final class UnicodeForm {
-  /// Marks beyond this many on one starter are normalised in parts; sorting them takes time in the square of their number.
+  /// Longer segments are normalised in parts, because sorting marks takes quadratic time.
   private static final int LONGEST_SEGMENT = 256;
 
   private UnicodeForm() {}
@@ -18,7 +18,7 @@ final class UnicodeForm {
     if (changed == text.length()) return source;
     AlignedText.Builder out = null;
     int copied = 0;
-    // The char before may combine with the first that changes; itself it combines with none before it.
+    // The char before may combine with the first that changes, but not with its own predecessor.
     for (int from = Math.max(0, changed - 1), to; from < text.length(); from = to) {
       to = segmentEnd(text, from);
       if (to == from + 1 && text.charAt(from) < 0x80) continue;
@@ -35,7 +35,7 @@ final class UnicodeForm {
     return out.build();
   }
 
-  /// Adds a changed segment, code point by code point where each is changed by itself.
+  /// Adds a changed segment, code point by code point if they change independently.
   private static void put(AlignedText.Builder out, String text, int from, int to, String normalized, Form form) {
     var parts = text.substring(from, to).codePoints().mapToObj(c -> java.text.Normalizer.normalize(Character.toString(c), form))
         .toList();
@@ -73,7 +73,7 @@ final class UnicodeForm {
     return to;
   }
 
-  /// Whether `c` neither combines with what precedes it nor changes places with it.
+  /// Whether `c` is neither combined nor reordered with the characters before it.
   static boolean startsSegment(int c) {
     if (c < 0x300) return true;
     boolean vowelOrFinalJamo = c >= 0x1160 && c <= 0x11FF || c >= 0xD7B0 && c <= 0xD7FF;

@@ -7,10 +7,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// The most probable way to cut a word, by Viterbi's algorithm over the tokens' log-probabilities.
+/// The most probable segmentation of a word, by Viterbi's algorithm over the tokens' log-probabilities.
 ///
-/// Unknown characters score less than any token, and neighbours among them make one token.
-/// ref: Kudo, Subword Regularization, 2018; sentencepiece/src/unigram_model.cc, EncodeOptimized.
+/// Unknown characters score lower than any token, and adjacent ones become one token. ref: Kudo, Subword Regularization, 2018;
+/// sentencepiece/src/unigram_model.cc, EncodeOptimized.
 final class Unigram implements Model {
   private static final double UNKNOWN_PENALTY = 10;
 
@@ -66,7 +66,7 @@ final class Unigram implements Model {
 
   private WordCache.Word bestPath(String word) {
     int n = word.length();
-    // For each end of a token: the score of the best path that ends there, where its last token begins, and which it is.
+    // For each position: the score of the best path that ends there, and the start and the id of its last token.
     var best = new double[n + 1];
     var begins = new int[n + 1];
     var ids = new int[n + 1];
@@ -96,7 +96,7 @@ final class Unigram implements Model {
     ids[to] = id;
   }
 
-  /// Follows the best path back and fuses what is unknown.
+  /// Follows the best path back and fuses unknown tokens.
   private WordCache.Word tokens(String word, int[] begins, int[] ids) {
     var tokens = new WordCache.Builder(word);
     var ends = new int[begins.length];

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// A model's tokens and their ids. There may be ids without a token.
+/// A model's tokens and their ids. Some ids may have no token.
 final class Vocabulary {
   private final Map<String, Integer> ids;
   private final @Nullable String[] tokens;
@@ -17,7 +17,7 @@ final class Vocabulary {
     this.tokens = tokens;
   }
 
-  /// A list; where a token is there twice, its string stands for the last.
+  /// The vocabulary of a list; a repeated token has its last id.
   static Vocabulary of(List<String> tokens) {
     var ids = HashMap.<String, Integer>newHashMap(tokens.size());
     for (int id = 0; id < tokens.size(); id++) ids.put(tokens.get(id), id);
@@ -26,7 +26,7 @@ final class Vocabulary {
 
   /// The field `vocab`: `{"token": id, …}`.
   ///
-  /// @throws dev.fovea.engine.checkpoint.CheckpointException if an id is no id, or two tokens have the same one
+  /// @throws dev.fovea.engine.checkpoint.CheckpointException if an id is invalid, or two tokens have the same id
   static Vocabulary of(JsonPart model) {
     if (!(model.element("vocab", "an object") instanceof JsonObject json))
       throw model.wrong("vocab", "an object of tokens and ids");
@@ -75,7 +75,7 @@ final class Vocabulary {
     return ids.size();
   }
 
-  /// All tokens.
+  /// A trie of all tokens.
   Trie trie() {
     var trie = new Trie();
     ids.forEach(trie::put);

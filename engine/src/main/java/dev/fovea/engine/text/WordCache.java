@@ -4,13 +4,13 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Function;
 
-/// The tokens of words met lately: a word's hash picks its place, where the next such word replaces it.
+/// A cache of recent words' tokens: a word's hash selects its slot, where it replaces the previous word.
 final class WordCache {
   private static final int PLACES = 1 << 13;
-  /// Longer words hardly come again.
+  /// Longer words rarely recur and are not cached.
   private static final int LONGEST = 64;
 
-  /// How a word is cut. Negative ids are those of tokens whose text is the word's own: `-1 - id`.
+  /// The tokens of a word. A negative id, `-1 - id`, marks a token whose text is that of the word.
   record Word(String word, int[] ids, int[] starts, int[] ends) {
     void tokens(Model.Sink sink, Vocabulary vocabulary) {
       for (int i = 0; i < ids.length; i++) {
@@ -53,7 +53,7 @@ final class WordCache {
       ends[count++] = to;
     }
 
-    /// Adds a token whose text is the word's.
+    /// Adds a token whose text is that of the word.
     void addText(int id, int from, int to) {
       add(-1 - id, from, to);
     }

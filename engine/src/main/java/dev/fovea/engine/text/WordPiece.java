@@ -2,7 +2,7 @@ package dev.fovea.engine.text;
 
 import java.util.Arrays;
 
-/// The longest token first, and a word with an unknown part is unknown as a whole.
+/// Takes the longest token first; a word with an unknown part is unknown as a whole.
 ///
 /// ref: Wu et al., Google's Neural Machine Translation System, 2016; bert/tokenization.py, WordpieceTokenizer.
 final class WordPiece implements Model {
@@ -53,7 +53,7 @@ final class WordPiece implements Model {
     return word.length() > mostCharacters && word.codePointCount(0, word.length()) > mostCharacters;
   }
 
-  /// Finds the longest token that begins at `from`, and stores it and its end at index `count`.
+  /// Finds the longest token that starts at `from`, and stores it and its end at index `count`.
   private boolean longest(String word, int from, int[] ids, int[] ends, int count) {
     int node = from == 0 ? Trie.ROOT : continuation;
     ends[count] = from;

@@ -7,12 +7,12 @@ import java.util.stream.IntStream;
 
 /// A rectangle in a picture, in pixels.
 public record Box(float x0, float y0, float x1, float y1) {
-  /// What both corners enclose.
+  /// The area between the corners.
   public double area() {
     return (double) (x1 - x0) * (y1 - y0);
   }
 
-  /// What both boxes enclose divided by what either does; 0 where neither encloses anything.
+  /// Intersection over union of two boxes; 0 if the union is empty.
   public double iou(Box other) {
     double width = Math.max(0, (double) Math.min(x1, other.x1) - Math.max(x0, other.x0));
     double height = Math.max(0, (double) Math.min(y1, other.y1) - Math.max(y0, other.y0));
@@ -20,14 +20,13 @@ public record Box(float x0, float y0, float x1, float y1) {
     return either <= 0 ? 0 : both / either;
   }
 
-  /// This box in a picture of which it saw the part that begins at `(left, top)`.
+  /// This box of a crop at `(left, top)`, in coordinates of the whole picture.
   public Box moved(float left, float top) {
     return new Box(x0 + left, y0 + top, x1 + left, y1 + top);
   }
 
-  /// Whether a side lies within `tolerance` pixels of the same side of `part` without lying so near to that of `whole`: then
-  /// the thing in the box probably goes on where `part` was cut out of `whole` (ref: segment_anything `utils/amg.py`,
-  /// `is_box_near_crop_edge`).
+  /// Whether a side lies within `tolerance` pixels of the same side of `part` but not of `whole`: then the object in the box
+  /// probably extends beyond `part`, which was cut out of `whole` (ref: segment_anything `utils/amg.py`, `is_box_near_crop_edge`).
   public boolean isCutBy(Box part, Box whole, float tolerance) {
     return isCut(x0, part.x0, whole.x0, tolerance) || isCut(y0, part.y0, whole.y0, tolerance)
         || isCut(x1, part.x1, whole.x1, tolerance) || isCut(y1, part.y1, whole.y1, tolerance);
@@ -37,9 +36,9 @@ public record Box(float x0, float y0, float x1, float y1) {
     return Math.abs(side - part) <= tolerance && Math.abs(side - whole) > tolerance;
   }
 
-  /// Non-maximum suppression: of boxes that agree by more than `threshold`, the one of the highest score stays.
+  /// Non-maximum suppression: of boxes with an [#iou] above `threshold`, the one with the highest score is kept.
   ///
-  /// @return numbers of those that stay, the highest score first
+  /// @return indices of the kept boxes, the highest score first
   public static List<Integer> keep(List<Box> boxes, double[] scores, double threshold) {
     var kept = new ArrayList<Integer>();
     IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble((Integer i) -> scores[i]).reversed()).forEach(i -> {

@@ -1,9 +1,9 @@
 package dev.fovea.engine.image.mask;
 
-/// The connected parts of a mask; pixels that touch at a corner are connected.
+/// The connected components of a mask; pixels that touch at a corner are connected.
 ///
-/// @param labels `[height][width]`: 0 outside the mask, else the number of the part
-/// @param sizes pixels of each part; that of number 0 are the pixels outside
+/// @param labels `[height][width]`: 0 outside the mask, else the number of the component
+/// @param sizes number of pixels of each component; at index 0, of the pixels outside
 public record Components(int width, int height, int[] labels, int[] sizes) {
 
   public static Components of(Mask mask) {
@@ -33,13 +33,13 @@ public record Components(int width, int height, int[] labels, int[] sizes) {
     return new Components(width, height, labels, sizes);
   }
 
-  /// Parts of the mask.
+  /// Number of components.
   public int count() {
     return sizes.length - 1;
   }
 
-  /// The mask without parts of fewer than `least` pixels, the largest excepted (ref: segment_anything `utils/amg.py`,
-  /// `remove_small_regions`, "islands"). The same mask where there are none.
+  /// The mask without components of fewer than `least` pixels; the largest is always kept (ref: segment_anything `utils/amg.py`,
+  /// `remove_small_regions`, "islands"). Returns the same mask if there are none.
   public static Mask withoutIslands(Mask mask, int least) {
     var parts = of(mask);
     int largest = 0;
@@ -57,7 +57,7 @@ public record Components(int width, int height, int[] labels, int[] sizes) {
     return new Mask(mask.width(), mask.height(), pixels);
   }
 
-  /// The mask with its holes of fewer than `least` pixels filled (ref: `remove_small_regions`, "holes"). The same mask where
+  /// The mask with its holes of fewer than `least` pixels filled (ref: `remove_small_regions`, "holes"). Returns the same mask if
   /// there are none.
   public static Mask withoutHoles(Mask mask, int least) {
     var outside = of(mask.inverted());

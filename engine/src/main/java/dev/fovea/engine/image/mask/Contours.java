@@ -3,10 +3,10 @@ package dev.fovea.engine.image.mask;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The outlines of a mask's connected parts, along the edges of pixels: what lies inside an outline and in none of the part's
-/// holes is exactly the part.
+/// The outlines of a mask's connected components along the edges of pixels: a component is exactly the area inside its outline and
+/// outside its holes.
 public final class Contours {
-  /// Right, down, left, up: the mask is on the right hand.
+  /// Right, down, left, up: the mask is on the right of an edge.
   private static final int[] DX = {1, 0, -1, 0}, DY = {0, 1, 0, -1};
 
   private final Mask mask;
@@ -17,18 +17,18 @@ public final class Contours {
     seen = new boolean[mask.width() * (mask.height() + 1)];
   }
 
-  /// The outer outlines, `x0, y0, x1, y1, …` each, as COCO's polygons; holes are left out, for COCO's polygons have none. Parts
-  /// that touch at a corner are one.
+  /// The outer outlines, each `x0, y0, x1, y1, …`, like COCO's polygons, which have no holes. Components that touch at a corner are
+  /// one.
   public static List<int[]> outer(Mask mask) {
     return new Contours(mask).rings().stream().filter(ring -> area(ring) > 0).toList();
   }
 
-  /// All outlines: outer ones run clockwise, those of holes the other way.
+  /// All outlines: outer ones run clockwise, those of holes counterclockwise.
   public static List<int[]> all(Mask mask) {
     return new Contours(mask).rings();
   }
 
-  /// What a ring encloses, negative where it runs counterclockwise.
+  /// The signed area of a ring, negative if it runs counterclockwise.
   static long area(int[] ring) {
     long twice = 0;
     for (int i = 0; i < ring.length; i += 2) {
@@ -38,7 +38,7 @@ public final class Contours {
     return twice / 2;
   }
 
-  /// Each ring goes right somewhere, at the upper edge of a pixel.
+  /// All rings: each has an edge to the right, which is the upper edge of a pixel.
   private List<int[]> rings() {
     var rings = new ArrayList<int[]>();
     for (int y = 0; y <= mask.height(); y++)
@@ -64,7 +64,7 @@ public final class Contours {
     return java.util.Arrays.copyOf(corners, n);
   }
 
-  /// To the left where that is an edge, so that pixels that touch at a corner stay together.
+  /// The next direction: left if that is an edge, so that pixels that touch at a corner stay together.
   private int turn(int x, int y, int direction) {
     for (int turn : new int[] {3, 0}) if (isEdge(x, y, (direction + turn) % 4)) return (direction + turn) % 4;
     return (direction + 1) % 4;

@@ -7,13 +7,13 @@ import dev.fovea.engine.tensor.Tensor;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// Which pixels of a picture belong to something.
+/// A binary mask of a picture.
 ///
-/// @param pixels `[height][width]`; not to be changed
+/// @param pixels `[height][width]`; must not be modified
 public record Mask(int width, int height, boolean[] pixels) {
   private static final int HALF = 128;
 
-  /// @throws IllegalArgumentException if `pixels` has another size
+  /// @throws IllegalArgumentException if a side is not positive, or the size of `pixels` does not match
   public Mask {
     if (width < 1 || height < 1 || pixels.length != (long) width * height)
       throw new IllegalArgumentException("mask " + width + "x" + height + ": expected " + (long) width * height
@@ -30,7 +30,7 @@ public record Mask(int width, int height, boolean[] pixels) {
     return new Mask(logits.dim(1), logits.dim(0), pixels);
   }
 
-  /// How many of the logits `[height, width]` are above `threshold`.
+  /// Number of the logits `[height, width]` above `threshold`.
   public static long countAbove(float threshold, Tensor logits) {
     long count = 0, n = logits.size();
     var values = logits.segment();
@@ -38,26 +38,26 @@ public record Mask(int width, int height, boolean[] pixels) {
     return count;
   }
 
-  /// The pixels of a picture whose red is bright, as a picture of a mask has it.
+  /// The mask in a picture of a mask: its pixels with red of at least 128.
   public static Mask of(Picture picture) {
     var pixels = new boolean[picture.width() * picture.height()];
     for (int i = 0; i < pixels.length; i++) pixels[i] = (picture.rgb()[3 * i] & 0xff) >= HALF;
     return new Mask(picture.width(), picture.height(), pixels);
   }
 
-  /// Whether a pixel is in the mask; those outside the picture are not.
+  /// Whether a pixel is in the mask; pixels outside the picture are not.
   public boolean at(int x, int y) {
     return x >= 0 && y >= 0 && x < width && y < height && pixels[y * width + x];
   }
 
-  /// Pixels in the mask.
+  /// Number of pixels in the mask.
   public int area() {
     int area = 0;
     for (boolean pixel : pixels) if (pixel) area++;
     return area;
   }
 
-  /// The first and last columns and rows that hold a pixel of the mask, both included; all 0 for an empty mask (ref:
+  /// The bounding box: the first and last columns and rows with pixels of the mask, inclusive; all 0 for an empty mask (ref:
   /// segment_anything `utils/amg.py`, `batched_mask_to_box`).
   public Box box() {
     int left = width, top = height, right = -1, bottom = -1;
@@ -72,7 +72,7 @@ public record Mask(int width, int height, boolean[] pixels) {
     return right < 0 ? new Box(0, 0, 0, 0) : new Box(left, top, right, bottom);
   }
 
-  /// Pixels in both masks divided by those in either; 1 for two empty masks.
+  /// Intersection over union of two masks; 1 if both are empty.
   ///
   /// @throws IllegalArgumentException if the sizes differ
   public double iou(Mask other) {
@@ -93,7 +93,7 @@ public record Mask(int width, int height, boolean[] pixels) {
     return new Mask(width, height, inverted);
   }
 
-  /// This mask as a part of a larger picture, at `(left, top)`.
+  /// This mask at `(left, top)` of a larger picture.
   public Mask inside(int left, int top, int width, int height) {
     if (left == 0 && top == 0 && width == this.width && height == this.height) return this;
     var larger = new boolean[width * height];

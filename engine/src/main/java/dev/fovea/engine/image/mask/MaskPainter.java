@@ -9,15 +9,15 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import javax.imageio.ImageIO;
 
-/// Pictures of masks, as PNG.
+/// Renders masks as PNG.
 public final class MaskPainter {
   private static final int COLOUR_PERCENT = 55;
-  /// Turns of the hue from one mask to the next; the golden section keeps neighbours apart.
+  /// Step of the hue from one mask to the next; the golden ratio keeps successive hues apart.
   private static final float HUE_STEP = 0.618034f, FIRST_HUE = 0.58f;
 
   private MaskPainter() {}
 
-  /// The picture with each mask in its own colour and outlined; later masks lie above earlier ones.
+  /// The picture with each mask filled and outlined in its own colour; later masks cover earlier ones.
   ///
   /// @throws IllegalArgumentException if a mask has another size
   public static byte[] overlay(Picture picture, List<Mask> masks) {

@@ -3,16 +3,16 @@ package dev.fovea.engine.image.mask;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// A mask as COCO stores it: lengths of runs of pixels outside and inside, in turn, beginning outside, column by column (ref:
+/// COCO's run-length encoding of a mask: alternating lengths of runs outside and inside, starting outside, column by column (ref:
 /// cocodataset/cocoapi `common/maskApi.c`).
 ///
-/// @param counts the lengths; not to be changed
+/// @param counts the lengths; must not be modified
 public record RunLengths(int width, int height, int[] counts) {
-  /// Bits of a number that one character holds.
+  /// Bits per character.
   private static final int BITS = 5;
   private static final int MORE = 0x20, SIGN = 0x10, FIRST_CHARACTER = 48, CHARACTERS = 64;
 
-  /// @throws IllegalArgumentException if a length is negative, or they are not as many pixels as there are
+  /// @throws IllegalArgumentException if a length is negative, or the lengths do not add up to the size
   public RunLengths {
     long pixels = 0;
     for (int count : counts) {
@@ -51,15 +51,15 @@ public record RunLengths(int width, int height, int[] counts) {
     return new Mask(width, height, pixels);
   }
 
-  /// Pixels inside.
+  /// Number of pixels inside.
   public long area() {
     long area = 0;
     for (int i = 1; i < counts.length; i += 2) area += counts[i];
     return area;
   }
 
-  /// The text that COCO's tools read: from the third run on the difference to the last but one, five bits a character, the lowest
-  /// first (ref: `rleToString`).
+  /// COCO's text form: each length, from the fourth on minus the length two before, with five bits per character, the lowest first
+  /// (ref: `rleToString`).
   public String compressed() {
     var text = new StringBuilder();
     for (int i = 0; i < counts.length; i++) {
@@ -75,9 +75,9 @@ public record RunLengths(int width, int height, int[] counts) {
     return text.toString();
   }
 
-  /// Reads what [#compressed()] writes (ref: `rleFrString`).
+  /// Parses the text of [#compressed()] (ref: `rleFrString`).
   ///
-  /// @throws IllegalArgumentException if `text` is no such text, or of another size
+  /// @throws IllegalArgumentException if `text` is malformed, or does not match the size
   public static RunLengths ofCompressed(int width, int height, String text) {
     var counts = new int[text.length()];
     int runs = 0;

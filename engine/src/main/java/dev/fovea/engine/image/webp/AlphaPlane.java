@@ -1,13 +1,13 @@
 package dev.fovea.engine.image.webp;
 
-/// The alpha of a lossy picture, in a chunk of its own (RFC 9649, section 2.7.1.2). Alpha is dropped, so that it is not decoded
-/// further than to see whether it can be: neither filters nor reduced levels can fail.
+/// The alpha of a lossy picture, in a separate chunk (RFC 9649, section 2.7.1.2). Alpha is dropped, so it is decoded only as far as
+/// it can be invalid: its filters and level reduction cannot fail.
 final class AlphaPlane {
   private static final int RAW = 0, COMPRESSED = 1, MAX_PREPROCESSING = 1;
 
   private AlphaPlane() {}
 
-  /// @throws WebpException if the chunk at `[from, to)` of `bytes` is no alpha of a picture of this size
+  /// @throws WebpException if the chunk at `[from, to)` of `bytes` is not the alpha of a picture of this size
   static void check(byte[] bytes, int from, int to, int width, int height) {
     if (to - from < 2) throw new WebpException("the alpha plane is cut: " + (to - from) + " bytes are less than its header");
     int method = bytes[from] & 3, preprocessing = bytes[from] >> 4 & 3, reserved = bytes[from] >> 6 & 3;

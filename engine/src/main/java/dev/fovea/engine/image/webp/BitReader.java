@@ -6,10 +6,10 @@ import java.nio.ByteOrder;
 
 /// Reads the bits of a lossless picture, the lowest of each byte first (RFC 9649, section 3.3).
 ///
-/// Behind the end there are zeros, so that a look ahead needs no care; that they were used up, [#requireEnough] finds. As in
-/// libwebp, fewer than 8 bytes count as 8.
+/// Past the end it reads zeros, so that looking ahead is safe; [#requireEnough] detects that they were consumed. As in libwebp,
+/// fewer than 8 bytes count as 8.
 final class BitReader {
-  /// Bits that are there after [#fill].
+  /// Number of bits that [#fill] makes available.
   static final int FILLED = 56;
 
   private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
@@ -32,7 +32,7 @@ final class BitReader {
     at = from;
   }
 
-  /// Makes sure that [#FILLED] bits can be looked at and skipped.
+  /// Makes [#FILLED] bits available to [#peek] and [#skip].
   void fill() {
     if (to - at >= Long.BYTES) {
       window = window & (1L << held) - 1 | (long) LONG.get(bytes, at) << held;
@@ -44,18 +44,18 @@ final class BitReader {
     for (; held < FILLED; held += 8, at++) if (at < to) window |= (bytes[at] & 0xffL) << held;
   }
 
-  /// @throws WebpException if more bits were used than there are
+  /// @throws WebpException if more bits were consumed than there are
   void requireEnough() {
     if (8L * (at - from) - held > limit) throw new WebpException("the lossless picture is cut: its data end before its last pixel");
   }
 
-  /// What to throw where the bits say what they must not: that they are cut, if they come from behind the end.
+  /// The exception for invalid bits; if they are from past the end, throws that the data are cut.
   WebpException broken(String what) {
     requireEnough();
     return new WebpException("the lossless picture is broken: " + what);
   }
 
-  /// The next `count` bits without using them up, out of those that [#fill] brought.
+  /// The next `count` bits, of those that [#fill] made available, without consuming them.
   int peek(int count) {
     return (int) window & (1 << count) - 1;
   }

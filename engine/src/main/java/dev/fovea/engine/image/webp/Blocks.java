@@ -4,7 +4,7 @@ package dev.fovea.engine.image.webp;
 final class Blocks {
   private Blocks() {}
 
-  /// How many blocks of `1 << shift` pixels cover `length`.
+  /// Number of blocks of `1 << shift` pixels that cover `length`.
   static int count(int length, int shift) {
     return length + (1 << shift) - 1 >> shift;
   }

@@ -6,8 +6,8 @@ import java.nio.ByteOrder;
 
 /// Reads the arithmetic code of one VP8 partition (RFC 6386, section 7).
 ///
-/// The end is where libwebp sees it: a partition is cut if a bit is asked for when fewer than 8 bits are left to compare. So is
-/// the overflow of 64 and 32 bits for partitions that no encoder writes.
+/// The end is detected as in libwebp: a partition is truncated if a bit is read when fewer than 8 bits are left to compare. The
+/// overflow of 64 and 32 bits, in partitions that no encoder writes, is also that of libwebp.
 final class BooleanDecoder {
   private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
   private static final int STEP = 7;
@@ -16,7 +16,7 @@ final class BooleanDecoder {
   private final int from;
   private final int to;
   private int at;
-  /// The bits not used up yet; the 8 that are compared with the split are above the lowest [#spare] ones.
+  /// The bits not consumed yet; the 8 that are compared with the split are above the lowest [#spare] ones.
   private long value;
   private int spare = -8;
   private int range = 255;
@@ -29,7 +29,7 @@ final class BooleanDecoder {
     this.to = to;
   }
 
-  /// Refuses a partition without a byte, even if no bit of it is read.
+  /// Rejects an empty partition, even if no bit of it is read.
   ///
   /// @throws WebpException if the partition is empty
   void checkNotEmpty() {
@@ -38,7 +38,7 @@ final class BooleanDecoder {
 
   /// A bit that is 0 with a probability of `probability / 256`.
   ///
-  /// @throws WebpException if the partition ends before
+  /// @throws WebpException if the partition is truncated
   int bit(int probability) {
     if (spare < 0) load();
     int split = 1 + ((range - 1) * probability >> 8), bit, rest;
@@ -56,7 +56,7 @@ final class BooleanDecoder {
     return bit;
   }
 
-  /// Gives a magnitude the sign that an even bit says.
+  /// `magnitude` with the sign of the next bit, whose values are equally probable.
   int sign(int magnitude) {
     if (spare < 0) load();
     int split = range + 1 >> 1, negative = split - 1 - window() >> 31;
@@ -66,8 +66,8 @@ final class BooleanDecoder {
     return (magnitude ^ negative) - negative;
   }
 
-  /// The bits that are compared with the split: less than the range, but for a partition that no encoder writes, which starts with
-  /// eight ones.
+  /// The bits to compare with the split: less than the range, except in a partition that starts with eight ones, which no encoder
+  /// writes.
   private int window() {
     return (int) (value >>> spare);
   }
@@ -89,7 +89,7 @@ final class BooleanDecoder {
     return new WebpException("the lossy picture is cut: a partition ends before its last macroblock");
   }
 
-  /// A bit that is 0 or 1 as likely.
+  /// A bit whose values are equally probable.
   boolean flag() {
     return bit(128) != 0;
   }
@@ -107,13 +107,13 @@ final class BooleanDecoder {
     return flag() ? -magnitude : magnitude;
   }
 
-  /// A signed number if a flag says that there is one, 0 otherwise.
+  /// A signed number if the flag before it is set, else 0.
   int optionalSigned(int bits) {
     return flag() ? signed(bits) : 0;
   }
 
-  /// The leaf of a tree whose positive entries are the places of pairs and whose others are negated leaves; the pair at `2 i`
-  /// has the probability `probabilities[first + i]` (RFC 6386, section 8.1).
+  /// Reads a leaf of a tree whose positive entries are indices of pairs and whose others are negated leaves; the pair at `2 i` has
+  /// the probability `probabilities[first + i]` (RFC 6386, section 8.1).
   int leaf(byte[] tree, int[] probabilities, int first) {
     int i = 0;
     do i = tree[i + bit(probabilities[first + (i >> 1)])];

@@ -2,13 +2,13 @@ package dev.fovea.engine.image.webp;
 
 import java.util.Arrays;
 
-/// Which prefix codes each square block of a picture is read with (RFC 9649, section 3.7.2.2).
+/// The prefix codes of each square block of a picture (RFC 9649, section 3.7.2.2).
 ///
-/// The blocks' own picture can name codes up to the 65,536th for a few pixels. All of them are stored, and refused if they are
-/// broken; tables are built for those alone that a block names.
+/// A picture of few blocks can refer to codes up to the 65,536th. All of them are stored and checked, but tables are built only for
+/// codes that a block uses.
 final class CodeBlocks {
   private final PixelCodes[] codes;
-  /// `[blocks down][blocks across]` places in [#codes]; empty if all pixels are read with the same.
+  /// `[blocks down][blocks across]` indices into [#codes]; empty if all pixels have the same codes.
   private final int[] places;
   private final int across;
   private final int shift;
@@ -23,7 +23,7 @@ final class CodeBlocks {
   }
 
   /// @param cacheSize the size of the colour cache
-  /// @param mayHaveBlocks whether it is the picture itself, not one of those that tell how to read it
+  /// @param mayHaveBlocks whether this is the picture itself, not an auxiliary one
   static CodeBlocks read(BitReader bits, int width, int height, int cacheSize, boolean mayHaveBlocks) {
     int shift = 0, across = 1;
     int[] names = {0};
@@ -55,7 +55,7 @@ final class CodeBlocks {
     return codes[places.length == 0 ? 0 : places[(y >> shift) * across + (x >> shift)]];
   }
 
-  /// In which bits of x and y pixels of a block differ: all of them if there is one block.
+  /// The bits of x and y that vary within a block: all of them if there is one block.
   int inBlock() {
     return places.length == 0 ? -1 : (1 << shift) - 1;
   }
@@ -64,7 +64,7 @@ final class CodeBlocks {
     return Arrays.stream(codes).allMatch(PixelCodes::isGreenOnly);
   }
 
-  /// How many prefix codes got tables.
+  /// Number of prefix codes with tables.
   int built() {
     return built;
   }

@@ -2,8 +2,8 @@ package dev.fovea.engine.image.webp;
 
 import org.jetbrains.annotations.Nullable;
 
-/// Pixels that are stored as literals, as copies of what came before, and as places in a cache of colours (RFC 9649, section
-/// 3.6). So is the picture, and so are the small pictures that say how it is to be read.
+/// Pixels stored as literals, as copies of earlier pixels, and as indices into a cache of colours (RFC 9649, section 3.6): the
+/// picture, and the small auxiliary pictures with the parameters of its decoding.
 final class CodedPixels {
   private static final int MAX_CACHE_BITS = 11;
 
@@ -21,9 +21,9 @@ final class CodedPixels {
     this.blocks = blocks;
   }
 
-  /// Reads what stands before the pixels.
+  /// Reads the data before the pixels.
   ///
-  /// @param mayHaveBlocks whether it is the picture itself, which may have blocks with codes of their own
+  /// @param mayHaveBlocks whether this is the picture itself, whose blocks may have different codes
   static CodedPixels read(BitReader bits, int width, int height, boolean mayHaveBlocks) {
     int cacheBits = bits.flag() ? bits.read(4) : -1;
     if (cacheBits == 0 || cacheBits > MAX_CACHE_BITS)
@@ -33,26 +33,26 @@ final class CodedPixels {
         mayHaveBlocks));
   }
 
-  /// Whether only green varies, in pixels that come from no cache.
+  /// Whether only green varies, and there is no colour cache.
   boolean isGreenOnly() {
     return cache == null && blocks.isGreenOnly();
   }
 
-  /// How many prefix codes got tables.
+  /// Number of prefix codes with tables.
   int built() {
     return blocks.built();
   }
 
   /// `[height][width]` pixels, alpha in the highest byte, then red, green and blue.
   ///
-  /// @throws WebpException if the data end before the last of them, or copy what is not there
+  /// @throws WebpException if the data end before the last pixel, or copy pixels that do not exist
   int[] decode() {
     int[] pixels = decodeUpToEnd();
     bits.requireEnough();
     return pixels;
   }
 
-  /// As [#decode], but the data may end within the last pixel or copy, which zeros make up.
+  /// Like [#decode], but the data may end within the last pixel or copy; missing bits are zeros.
   int[] decodeUpToEnd() {
     int[] pixels = new int[width * height];
     int inBlock = blocks.inBlock();
@@ -76,9 +76,9 @@ final class CodedPixels {
     if (cache != null) cache.add(pixel);
   }
 
-  /// Copies pixels to `at` and behind.
+  /// Copies pixels to `at` and after.
   ///
-  /// @return how many
+  /// @return the number of copied pixels
   private int copy(int[] pixels, int at, int lengthPrefix, PixelCodes codes) {
     int length = number(lengthPrefix);
     bits.fill();
@@ -89,7 +89,7 @@ final class CodedPixels {
     return length;
   }
 
-  /// The length or distance that a prefix begins (RFC 9649, section 3.6.2.2).
+  /// The length or distance with this prefix (RFC 9649, section 3.6.2.2).
   private int number(int prefix) {
     if (prefix < 4) return prefix + 1;
     int extra = prefix - 2 >> 1;

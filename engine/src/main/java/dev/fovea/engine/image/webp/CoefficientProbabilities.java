@@ -1,7 +1,7 @@
 package dev.fovea.engine.image.webp;
 
-/// The probabilities of coefficients' tokens, `[type][band][context][11]`, and where a picture changes them (RFC 6386,
-/// sections 13.4 and 13.5).
+/// The probabilities of coefficients' tokens, `[type][band][context][11]`, and their updates in a picture (RFC 6386, sections 13.4
+/// and 13.5).
 final class CoefficientProbabilities {
   /// A block of luma whose DC coefficient comes from the [#Y2] block.
   static final int Y_AFTER_Y2 = 0;
@@ -117,7 +117,7 @@ final class CoefficientProbabilities {
       238, 1, 255, 128, 128, 128, 128, 128, 128, 128, 128,
   };
 
-  /// The probability that a probability is kept.
+  /// The probability, of 256, that a probability keeps its default.
   private static final int[] KEPT = {
       255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
       255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -222,7 +222,7 @@ final class CoefficientProbabilities {
 
   private CoefficientProbabilities() {}
 
-  /// Where the 11 probabilities of a type, a band and a context begin.
+  /// Index of the first of the 11 probabilities of a type, a band and a context.
   static int place(int type, int band, int context) {
     return ((type * BANDS + band) * CONTEXTS + context) * BRANCHES;
   }

@@ -2,12 +2,12 @@ package dev.fovea.engine.image.webp;
 
 import java.util.Arrays;
 
-/// The coefficients of one macroblock after the other, times their quantizers (RFC 6386, section 13).
+/// Reads and dequantizes the coefficients of macroblocks, one macroblock at a time (RFC 6386, section 13).
 final class Coefficients {
-  /// How much of a block there is, for the choice of a transform.
+  /// The coefficients present in a block, for the choice of a transform.
   enum Extent {
     NONE, DC,
-    /// At most the first three in the order of coding.
+    /// At most the first three in coding order.
     FIRST_THREE, MANY
   }
 
@@ -19,7 +19,7 @@ final class Coefficients {
 
   private static final int[] ZIGZAG = {0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15};
   private static final int[] BANDS = {0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7};
-  /// The probabilities of the further bits of the four classes of the largest numbers.
+  /// The probabilities of the extra bits of the four categories of the largest magnitudes.
   private static final int[][] EXTRA_BITS = {
       {173, 148, 140}, {176, 155, 140, 135}, {180, 157, 141, 134, 130}, {254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129}};
 
@@ -36,7 +36,7 @@ final class Coefficients {
   private final short[] dcs = new short[BLOCK];
   private final Extent[] extents = new Extent[BLOCKS];
 
-  /// `[24][16]`, those of a block in rows.
+  /// `[24][16]`, each block row by row.
   final short[] values = new short[BLOCKS * BLOCK];
 
   Coefficients(int[] probabilities, Transforms transforms, int columns) {
@@ -53,9 +53,9 @@ final class Coefficients {
     return extents[block];
   }
 
-  /// Takes a macroblock to have no coefficients.
+  /// Sets the coefficients of a macroblock to none.
   ///
-  /// @param withY2 whether it would have a block of DCs; the contexts of this one stay as they are if not
+  /// @param withY2 whether it would have a block of DCs; if not, the contexts of that block are unchanged
   void clear(int column, boolean withY2) {
     int count = withY2 ? CONTEXTS : Y2_CONTEXT;
     Arrays.fill(above, CONTEXTS * column, CONTEXTS * column + count, (byte) 0);
@@ -65,7 +65,7 @@ final class Coefficients {
 
   /// Reads the next macroblock of the row.
   ///
-  /// @param withY2 whether the DCs of its luma come in a block of their own
+  /// @param withY2 whether the DCs of its luma are in a separate block
   /// @return whether there are coefficients
   boolean read(BooleanDecoder in, int column, boolean withY2, Quantizer quantizer) {
     Arrays.fill(values, (short) 0);
@@ -95,9 +95,9 @@ final class Coefficients {
     transforms.dcs(dcs, values);
   }
 
-  /// Reads a block and its extent, which libwebp takes from the place of the last token, even if that is a zero.
+  /// Reads a block and its extent, which as in libwebp follows from the position of the last token, even if that is a zero.
   ///
-  /// @return whether there is anything
+  /// @return whether there are coefficients
   private boolean block(BooleanDecoder in, int type, int first, int block, int up, int side, int dc, int ac) {
     int at = BLOCK * block, end = tokens(in, type, above[up] + left[side], first, dc, ac, values, at);
     above[up] = left[side] = (byte) (end > first ? 1 : 0);
@@ -109,7 +109,7 @@ final class Coefficients {
 
   /// Reads the tokens of a block.
   ///
-  /// @return the place in the order of coding after the last one
+  /// @return the position after the last one in coding order
   private int tokens(BooleanDecoder in, int type, int context, int first, int dc, int ac, short[] to, int at) {
     int p = probability(type, first, context), n = first;
     while (n < BLOCK) {

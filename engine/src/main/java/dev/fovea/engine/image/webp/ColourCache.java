@@ -1,6 +1,6 @@
 package dev.fovea.engine.image.webp;
 
-/// The colours that occurred last, each at the place that its hash says (RFC 9649, section 3.6.3).
+/// A cache of recent colours, each at the index of its hash (RFC 9649, section 3.6.3).
 final class ColourCache {
   private final int[] colours;
   private final int shift;

@@ -1,8 +1,8 @@
 package dev.fovea.engine.image.webp;
 
-/// Multiples of green were subtracted from red, and multiples of green and red from blue (RFC 9649, section 3.5.2).
+/// The colour transform: multiples of green were subtracted from red, and of green and red from blue (RFC 9649, section 3.5.2).
 ///
-/// @param factors a pixel for each block of `1 << shift` pixels: for blue from red and from green, and for red from green, in 32nds
+/// @param factors one pixel per block of `1 << shift` pixels: the factors red to blue, green to blue, and green to red, in 32nds
 record ColourTransform(int[] factors, int shift) implements LosslessTransform {
   @Override
   public int[] undo(int[] pixels, int width, int height) {

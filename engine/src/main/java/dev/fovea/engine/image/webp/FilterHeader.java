@@ -1,12 +1,12 @@
 package dev.fovea.engine.image.webp;
 
-/// How strongly the edges of blocks are smoothed (RFC 6386, sections 9.3, 9.6 and 15.1).
+/// The parameters of the loop filter, which smooths the edges of blocks (RFC 6386, sections 9.3, 9.6 and 15.1).
 ///
 /// @param simple whether only the two pixels beside an edge of luma are changed
 /// @param level of the frame, 0 to 63; 0 turns the filter off whatever the segments say
 /// @param sharpness 0 to 7
 /// @param delta added to the level of every macroblock
-/// @param blocksDelta added to the level of a macroblock whose blocks have modes of their own
+/// @param blocksDelta added to the level of a macroblock whose blocks have separate modes
 record FilterHeader(boolean simple, int level, int sharpness, int delta, int blocksDelta) {
   private static final int DELTAS = 8;
   private static final int OF_INTRA_FRAME = 0;
@@ -30,14 +30,14 @@ record FilterHeader(boolean simple, int level, int sharpness, int delta, int blo
     return Math.clamp(segments.filterLevel(segment, level) + delta + (ownModes ? blocksDelta : 0), 0, LAST_LEVEL);
   }
 
-  /// How much two pixels beside each other inside a block may differ where its edge is smoothed.
+  /// Largest difference of adjacent pixels inside a block at which its edge is smoothed.
   int interiorLimit(int ofLevel) {
     int limit = ofLevel;
     if (sharpness > 0) limit = Math.min(sharpness > 4 ? limit >> 2 : limit >> 1, 9 - sharpness);
     return Math.max(limit, 1);
   }
 
-  /// The difference above which the pixels beside an edge vary much themselves, in a key frame.
+  /// The difference above which the pixels beside an edge have a high variance, in a key frame.
   static int highVariance(int level) {
     if (level >= 40) return 2;
     return level >= 15 ? 1 : 0;

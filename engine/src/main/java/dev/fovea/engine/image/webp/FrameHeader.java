@@ -1,19 +1,18 @@
 package dev.fovea.engine.image.webp;
 
-/// Everything that a VP8 key frame says before its first macroblock (RFC 6386, sections 9.2 to 9.11 and 19.2).
+/// The header of a VP8 key frame: all data before its first macroblock (RFC 6386, sections 9.2 to 9.11 and 19.2).
 ///
-/// @param modes the first partition, where the modes of the first macroblock begin
-/// @param tokens the partitions of coefficients; the rows of macroblocks take turns with them
+/// @param modes the first partition, positioned at the modes of the first macroblock
+/// @param tokens the partitions of coefficients, used in turn by the rows of macroblocks
 /// @param coefficients the probabilities of [CoefficientProbabilities]
 /// @param coded the probability that a macroblock has coefficients, of 256; -1 if all have
 record FrameHeader(
     BooleanDecoder modes, Segments segments, FilterHeader filter, BooleanDecoder[] tokens, Quantizer[] quantizers,
     int[] coefficients, int coded) {
 
-  /// The header of the frame at `[from, to)` of `bytes`. The colour space and the promise that no pixel needs to be clamped do
-  /// not change what libwebp decodes.
+  /// The header of the frame at `[from, to)` of `bytes`. The colour space and the clamping type are ignored, as by libwebp.
   ///
-  /// @throws WebpException if the frame is cut
+  /// @throws WebpException if the frame is truncated
   static FrameHeader read(FrameTag tag, byte[] bytes, int from, int to) {
     int first = from + FrameTag.BYTES, rest = first + tag.firstPartition();
     var header = new BooleanDecoder(bytes, first, rest);
@@ -28,8 +27,8 @@ record FrameHeader(
     return new FrameHeader(header, segments, filter, tokens, quantizers, coefficients, coded);
   }
 
-  /// The partitions behind their sizes of three bytes each; the last has no size and takes the rest. As in libwebp, a size that is
-  /// too large takes the rest, too, as long as there is a byte for the last one.
+  /// The partitions, after their sizes of three bytes each; the last has no size and takes the rest. As in libwebp, a size that is
+  /// too large is reduced to the rest, and the last partition must not be empty.
   private static BooleanDecoder[] partitions(int count, byte[] bytes, int from, int to) {
     int start = from + 3 * (count - 1);
     if (start > to) throw cut(count);

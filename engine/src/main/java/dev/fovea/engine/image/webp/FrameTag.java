@@ -9,9 +9,9 @@ record FrameTag(int width, int height, int firstPartition) {
   static final int BYTES = 10;
   private static final int LAST_PROFILE = 3;
 
-  /// The tag of the frame at `[from, to)` of `bytes`. Scales are hints for a display and left out.
+  /// The tag of the frame at `[from, to)` of `bytes`. Scales are hints for a display and ignored.
   ///
-  /// @throws WebpException if the frame is cut, no key frame, hidden, of an unknown profile or without pixels
+  /// @throws WebpException if the frame is truncated, not a key frame, hidden, of an unknown profile or without pixels
   static FrameTag read(byte[] bytes, int from, int to) {
     if (to - from < BYTES) throw new WebpException("the lossy picture is cut: " + (to - from) + " bytes are less than its header");
     int bits = littleEndian(bytes, from, 3), profile = bits >> 1 & 7, firstPartition = bits >> 5;

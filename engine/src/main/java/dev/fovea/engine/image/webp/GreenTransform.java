@@ -1,6 +1,6 @@
 package dev.fovea.engine.image.webp;
 
-/// Green was subtracted from red and blue (RFC 9649, section 3.5.3).
+/// The subtract-green transform: green was subtracted from red and blue (RFC 9649, section 3.5.3).
 record GreenTransform() implements LosslessTransform {
   @Override
   public int[] undo(int[] pixels, int width, int height) {

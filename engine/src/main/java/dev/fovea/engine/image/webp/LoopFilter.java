@@ -1,14 +1,14 @@
 package dev.fovea.engine.image.webp;
 
-/// Smooths the edges of macroblocks and of their 4x4 blocks where they differ little (RFC 6386, section 15).
+/// Smooths the edges of macroblocks and of their 4x4 blocks where pixels differ little (RFC 6386, section 15).
 ///
-/// An edge is seen from its first pixel `q0`; `p0` is the pixel before it, one `step` back, and the edge goes on by `next`.
+/// An edge starts at pixel `q0`; `p0` is the pixel on its other side, one `step` back, and `next` leads to the next pixel along it.
 final class LoopFilter {
   private static final int INNER = 64;
 
   private final FilterHeader header;
   private final int columns;
-  /// The level of each macroblock, and [#INNER] if the edges of its blocks are smoothed, too.
+  /// The level of each macroblock, plus [#INNER] if the edges of its blocks are smoothed, too.
   private final byte[] levels;
 
   LoopFilter(FilterHeader header, int columns, int rows) {
@@ -82,7 +82,7 @@ final class LoopFilter {
     return Math.abs((s[a] & 0xff) - (s[b] & 0xff));
   }
 
-  /// Whether the step at the edge is no feature of the picture.
+  /// Whether the step at the edge is too small to be a feature of the picture.
   private static boolean isLow(byte[] s, int q0, int step, int limit) {
     return 2 * difference(s, q0 - step, q0) + (difference(s, q0 - 2 * step, q0 + step) >> 1) <= limit;
   }
@@ -126,7 +126,7 @@ final class LoopFilter {
     }
   }
 
-  /// Takes `back` from the pixel `q` and adds `forth` to the pixel `p`.
+  /// Subtracts `back` from pixel `q` and adds `forth` to pixel `p`.
   private static void move(byte[] s, int q, int p, int back, int forth) {
     s[q] = (byte) Plane.clip((s[q] & 0xff) - back);
     s[p] = (byte) Plane.clip((s[p] & 0xff) + forth);

@@ -3,19 +3,19 @@ package dev.fovea.engine.image.webp;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Decodes a lossless WebP picture, VP8L (RFC 9649, section 3; libwebp decides what a broken one is).
+/// Decodes a lossless WebP picture, VP8L (RFC 9649, section 3); the checks are those of libwebp.
 ///
-/// The work is bounded by the pixels, the bytes and the 65,536 prefix codes that pixels can name.
+/// The work is bounded by the pixels, the bytes and the 65,536 prefix codes that blocks can refer to.
 final class LosslessDecoder {
   private static final int PREDICTOR = 0, COLOUR = 1, GREEN = 2, PALETTE = 3;
 
   private final int width;
   private final int height;
-  /// In the order in which they were done.
+  /// In the order in which the encoder applied them.
   private final List<LosslessTransform> transforms = new ArrayList<>();
   private final CodedPixels coded;
 
-  /// Reads what stands before the pixels.
+  /// Reads the data before the pixels.
   private LosslessDecoder(BitReader bits, int width, int height) {
     this.width = width;
     this.height = height;
@@ -43,11 +43,10 @@ final class LosslessDecoder {
     };
   }
 
-  /// The red, green and blue, `[height][width][3]`, of the picture at `[from, to)` of `bytes`; alpha is dropped. The memory is 7
-  /// bytes for a pixel of the size in its [LosslessHeader], or 11 with a palette of few colours, which a caller reads first to
-  /// refuse what is too large.
+  /// The red, green and blue, `[height][width][3]`, of the picture at `[from, to)` of `bytes`; alpha is dropped. Takes 7 bytes of
+  /// memory per pixel, or 11 with a palette of few colours; a caller first checks the size in the [LosslessHeader].
   ///
-  /// @throws WebpException if the picture is broken or cut
+  /// @throws WebpException if the picture is broken or truncated
   static byte[] decode(byte[] bytes, int from, int to) {
     var header = LosslessHeader.read(bytes, from, to);
     var bits = new BitReader(bytes, from, to);
@@ -75,12 +74,12 @@ final class LosslessDecoder {
     return rgb;
   }
 
-  /// Refuses an alpha plane that libwebp refuses: pixels without a header, of which only green would count.
+  /// Rejects an alpha plane that libwebp rejects: pixels without a header, of which only green is used.
   ///
-  /// @throws WebpException if the pixels are broken or cut
+  /// @throws WebpException if the pixels are broken or truncated
   static void checkAlpha(byte[] bytes, int from, int to, int width, int height) {
     var decoder = new LosslessDecoder(new BitReader(bytes, from, to), width, height);
-    // Here libwebp has a way of its own, on which it does not miss bits of the last pixel.
+    // For this case libwebp has separate code, which does not detect missing bits of the last pixel.
     boolean isPlain = decoder.transforms.size() == 1 && decoder.transforms.getFirst() instanceof PaletteTransform
         && decoder.coded.isGreenOnly();
     if (isPlain) decoder.coded.decodeUpToEnd();

@@ -1,6 +1,6 @@
 package dev.fovea.engine.image.webp;
 
-/// The five bytes that a lossless picture begins with (RFC 9649, section 3.4).
+/// The first five bytes of a lossless picture (RFC 9649, section 3.4).
 ///
 /// @param width in pixels, 1 to 16384
 /// @param height in pixels, 1 to 16384
@@ -8,7 +8,7 @@ record LosslessHeader(int width, int height) {
   static final int BYTES = 5;
   private static final int SIGNATURE = 0x2f, SIZE_BITS = 14;
 
-  /// @throws WebpException if the bytes at `[from, to)` begin no lossless picture, or one of another version
+  /// @throws WebpException if the bytes at `[from, to)` do not start a lossless picture, or one of another version
   static LosslessHeader read(byte[] bytes, int from, int to) {
     if (to - from < BYTES)
       throw new WebpException("the lossless picture is cut: " + (to - from) + " bytes are less than its header");

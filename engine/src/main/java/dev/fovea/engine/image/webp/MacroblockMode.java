@@ -1,7 +1,7 @@
 package dev.fovea.engine.image.webp;
 
-/// How the pixels of a macroblock's luma (16x16) or chroma (8x8) follow from those above and to the left (RFC 6386, sections
-/// 11.2, 11.4 and 12.2).
+/// The prediction of a macroblock's luma (16x16) or chroma (8x8) from the pixels above and to the left (RFC 6386, sections 11.2,
+/// 11.4 and 12.2).
 enum MacroblockMode {
   /// The mean of the pixels above and to the left that lie in the picture.
   DC,
@@ -9,10 +9,10 @@ enum MacroblockMode {
   VERTICAL,
   /// The column to the left, repeated.
   HORIZONTAL,
-  /// The gradients of the pixels above and to the left, added.
+  /// The sum of the pixels above and to the left, minus the corner.
   TRUE_MOTION;
 
-  /// The mode of a macroblock's luma that has no modes for its blocks.
+  /// Reads the mode of a macroblock's luma whose blocks have no separate modes.
   static MacroblockMode readLuma(BooleanDecoder modes) {
     if (modes.bit(156) == 0) return modes.bit(163) == 0 ? DC : VERTICAL;
     return modes.bit(128) == 0 ? HORIZONTAL : TRUE_MOTION;
@@ -24,7 +24,7 @@ enum MacroblockMode {
     return modes.bit(183) == 0 ? HORIZONTAL : TRUE_MOTION;
   }
 
-  /// The mode that blocks beside a macroblock of this mode take its blocks to have.
+  /// The block mode of this macroblock's blocks, from which the modes of adjacent blocks are predicted.
   SubblockMode ofBlocks() {
     return switch (this) {
       case DC -> SubblockMode.DC;

@@ -2,11 +2,11 @@ package dev.fovea.engine.image.webp;
 
 import java.util.Arrays;
 
-/// The first partition's part of one macroblock after the other: segment, modes, whether there are coefficients (RFC 6386,
-/// sections 10 and 11).
+/// Reads the first partition, one macroblock at a time: segment, modes, and whether there are coefficients (RFC 6386, sections 10
+/// and 11).
 final class MacroblockModes {
   private final FrameHeader header;
-  /// The modes of the lowest blocks of the macroblocks above, `[column][4]`.
+  /// The modes of the bottom blocks of the macroblocks above, `[column][4]`.
   private final SubblockMode[] above;
   /// The modes of the rightmost blocks of the macroblock to the left.
   private final SubblockMode[] left = new SubblockMode[4];
@@ -50,12 +50,12 @@ final class MacroblockModes {
     return segment;
   }
 
-  /// Whether no coefficients of the macroblock follow in the other partition.
+  /// Whether the macroblock has no coefficients in the other partition.
   boolean isEmpty() {
     return isEmpty;
   }
 
-  /// Whether the luma's blocks have modes of their own.
+  /// Whether the luma's blocks have separate modes.
   boolean hasBlocks() {
     return hasBlocks;
   }

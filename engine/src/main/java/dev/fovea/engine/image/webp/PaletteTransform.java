@@ -2,11 +2,11 @@ package dev.fovea.engine.image.webp;
 
 import java.util.Arrays;
 
-/// Colours are numbers in a palette; several of them are in one pixel where there are at most 16 colours (RFC 9649, section
-/// 3.5.4).
+/// The colour-indexing transform: pixels are indices into a palette, several in one pixel if there are at most 16 colours (RFC
+/// 9649, section 3.5.4).
 ///
-/// @param colours as many as numbers can say, transparent black behind the palette's own
-/// @param shift a pixel has `1 << shift` numbers
+/// @param colours one per possible index; transparent black after those of the palette
+/// @param shift a pixel holds `1 << shift` indices
 record PaletteTransform(int[] colours, int shift) implements LosslessTransform {
   /// @param differences of each colour from the one before
   static PaletteTransform of(int[] differences) {

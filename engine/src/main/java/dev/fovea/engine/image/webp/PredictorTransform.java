@@ -1,8 +1,8 @@
 package dev.fovea.engine.image.webp;
 
-/// From each pixel was subtracted what its neighbours before it let expect (RFC 9649, section 3.5.1).
+/// The predictor transform: a prediction from preceding neighbours was subtracted from each pixel (RFC 9649, section 3.5.1).
 ///
-/// @param modes a pixel for each block of `1 << shift` pixels, whose green says how
+/// @param modes one pixel per block of `1 << shift` pixels, whose green is the mode of prediction
 record PredictorTransform(int[] modes, int shift) implements LosslessTransform {
   @Override
   public int[] undo(int[] pixels, int width, int height) {
@@ -21,7 +21,7 @@ record PredictorTransform(int[] modes, int shift) implements LosslessTransform {
     return pixels;
   }
 
-  /// Undoes it for pixels of a row. The pixel above to the right of a row's last one is the row's first.
+  /// Undoes it for pixels of a row. For a row's last pixel, the pixel above to the right is the row's first.
   private static void undo(int mode, int[] pixels, int from, int to, int width) {
     for (int at = from; at < to; at++) {
       int left = pixels[at - 1], above = pixels[at - width], corner = pixels[at - width - 1], right = pixels[at - width + 1];
@@ -39,14 +39,14 @@ record PredictorTransform(int[] modes, int shift) implements LosslessTransform {
         case 11 -> nearer(left, above, corner);
         case 12 -> gradient(left, above, corner);
         case 13 -> halfGradient(Argb.mean(left, above), corner);
-        // 0, and 14 and 15, which are not specified; this is what libwebp takes them for.
+        // 0; also 14 and 15, which are not specified but so treated by libwebp.
         default -> Argb.BLACK;
       };
       pixels[at] = Argb.plus(pixels[at], expected);
     }
   }
 
-  /// Of left and above, that which is nearer to `left + above - corner`.
+  /// The one of left and above that is nearer to `left + above - corner`.
   private static int nearer(int left, int above, int corner) {
     int toLeft = 0, toAbove = 0;
     for (int shift = 0; shift < Integer.SIZE; shift += 8) {

@@ -4,22 +4,22 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// A canonical prefix code as tables: the first bits look up a symbol, or a second table for the bits that follow (RFC 9649,
+/// A canonical prefix code as lookup tables: the first bits select a symbol, or a second table for the bits that follow (RFC 9649,
 /// section 3.7.2).
 ///
-/// A code must use up all its bit strings, as libwebp demands, but for that of a single symbol, which takes no bits at all.
+/// A code must be complete, as in libwebp, except that of a single symbol, which takes no bits at all.
 final class PrefixCode {
   static final int MAX_LENGTH = 15;
   private static final int ROOT_BITS = 8;
-  /// An entry is a symbol above its length, or the place of a second table above the bits of both.
+  /// An entry is a symbol above its length, or the index of a second table above the total bits of both tables.
   private static final int LENGTH_BITS = 4;
   private static final int LENGTH = (1 << LENGTH_BITS) - 1;
   private static final String NO_SYMBOL = "the lossless picture is broken: a prefix code has no symbol";
   private static final String TOO_MANY = "the lossless picture is broken: a prefix code has more symbols than bit strings";
   private static final String INCOMPLETE = "the lossless picture is broken: a prefix code is incomplete";
-  /// No alphabet has as many as `1 << 12` symbols.
+  /// All alphabets have fewer than `1 << 12` symbols.
   private static final int LONGEST_FLAT = 11;
-  /// By length, the complete code whose symbols all have it; null for 0.
+  /// The complete codes whose symbols all have the same length, by that length; null for 0.
   private static final PrefixCode[] FLAT = IntStream.rangeClosed(0, LONGEST_FLAT).mapToObj(PrefixCode::ofLength)
       .toArray(PrefixCode[]::new);
 
@@ -34,7 +34,7 @@ final class PrefixCode {
   /// The code of symbols with these lengths.
   ///
   /// @param lengths `[alphabet]` or more, each up to [#MAX_LENGTH]; 0 for a symbol that does not occur
-  /// @throws WebpException if they are no complete code
+  /// @throws WebpException if they do not form a complete code
   static PrefixCode of(int[] lengths, int alphabet) {
     int[] counts = counts(lengths, alphabet), starts = new int[MAX_LENGTH + 2];
     int longest = 0;
@@ -57,12 +57,12 @@ final class PrefixCode {
     return of(lengths, lengths.length);
   }
 
-  /// The code whose symbols are `[0, count)`, each with this length. A few bits of a picture ask for one of 2,048 symbols, so that
+  /// The code whose symbols are `[0, count)`, each with this length. A few bits of a picture can require one of 2,048 symbols, so
   /// it is built once for all pictures.
   ///
   /// @param count at least 2 and less than `1 << 12`
   /// @param length 0 to [#MAX_LENGTH]
-  /// @throws WebpException if it is no complete code
+  /// @throws WebpException if the code is not complete
   static PrefixCode flat(int count, int length) {
     if (length == 0) throw new WebpException(NO_SYMBOL);
     if (count > 1 << length) throw new WebpException(TOO_MANY);
@@ -70,12 +70,12 @@ final class PrefixCode {
     return FLAT[length];
   }
 
-  /// Whether these lengths make a code; refuses what [#of] refuses, without its tables.
+  /// Rejects lengths that [#of] rejects, without building tables.
   static void check(int[] lengths, int alphabet) {
     counts(lengths, alphabet);
   }
 
-  /// How many symbols there are of each length.
+  /// Number of symbols of each length, after a check that they form a code.
   private static int[] counts(int[] lengths, int alphabet) {
     int[] counts = new int[MAX_LENGTH + 1];
     for (int symbol = 0; symbol < alphabet; symbol++) counts[lengths[symbol]]++;
@@ -91,8 +91,8 @@ final class PrefixCode {
     return counts;
   }
 
-  /// Walks the codes from the shortest to the longest. Those that share their first `rootBits` come one after the other, so that
-  /// each second table is filled before the next one begins.
+  /// Enters the codes from the shortest to the longest. Codes that share their first `rootBits` are consecutive, so that each
+  /// second table is complete before the next one starts.
   private static char[] table(int[] counts, int[] sorted, int longest, int rootBits) {
     int root = 1 << rootBits, size = root;
     int[] seconds = secondBits(counts, longest, rootBits);
@@ -117,7 +117,7 @@ final class PrefixCode {
     return table;
   }
 
-  /// For each string of the first `rootBits`, the bits that the longest code behind it has more.
+  /// For each value of the first `rootBits`, the number of further bits of the longest code that starts with it.
   private static int[] secondBits(int[] counts, int longest, int rootBits) {
     int[] bits = new int[1 << rootBits];
     int code = 0;
@@ -132,7 +132,7 @@ final class PrefixCode {
     return rootBits == 0;
   }
 
-  /// The next symbol, of at most [#MAX_LENGTH] bits that [BitReader#fill] brought.
+  /// Reads the next symbol, of at most [#MAX_LENGTH] bits that [BitReader#fill] made available.
   int read(BitReader bits) {
     int entry = table[bits.peek(rootBits)], length = entry & LENGTH;
     if (length > rootBits) {
@@ -143,7 +143,7 @@ final class PrefixCode {
     return entry >> LENGTH_BITS;
   }
 
-  /// How many entries the tables have.
+  /// Number of entries of the tables.
   int entries() {
     return table.length;
   }

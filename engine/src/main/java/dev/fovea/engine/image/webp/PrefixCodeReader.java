@@ -3,10 +3,9 @@ package dev.fovea.engine.image.webp;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// Reads prefix codes as they are stored: one or two symbols, or the length of each symbol in a prefix code of its own (RFC 9649,
-/// section 3.7.2.1).
+/// Reads stored prefix codes: one or two symbols, or the length of each symbol in another prefix code (RFC 9649, section 3.7.2.1).
 final class PrefixCodeReader {
-  /// How the lengths of the code of lengths are sorted.
+  /// The order of the lengths of the code-length code.
   private static final int[] ORDER = {17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   private static final int REPEAT_LAST = 16, SHORT_ZEROS = 17;
   private static final int FIRST_LAST_LENGTH = 8;
@@ -25,26 +24,26 @@ final class PrefixCodeReader {
 
   /// The next code, of symbols below `alphabet`.
   ///
-  /// @throws WebpException if it is no complete code, or the data end
+  /// @throws WebpException if the code is not complete, or the data end
   PrefixCode read(int alphabet) {
     var flat = readLengths(alphabet);
     built++;
     return flat == null ? PrefixCode.of(lengths, alphabet) : flat;
   }
 
-  /// How many codes were read with their tables.
+  /// Number of codes that were read with tables.
   int built() {
     return built;
   }
 
-  /// Passes over a code that no pixel uses, and refuses what [#read] refuses.
+  /// Skips a code that no pixel uses, but rejects what [#read] rejects.
   void skip(int alphabet) {
     if (readLengths(alphabet) == null) PrefixCode.check(lengths, alphabet);
   }
 
   /// Reads into [#lengths].
   ///
-  /// @return the code if all its symbols have the same length, which is then in no [#lengths]; else null
+  /// @return the code if all its symbols have the same length, and [#lengths] is not filled; else null
   private @Nullable PrefixCode readLengths(int alphabet) {
     Arrays.fill(lengths, 0, Math.max(SIMPLE_SYMBOLS, alphabet), 0);
     PrefixCode flat = null;
@@ -60,7 +59,7 @@ final class PrefixCodeReader {
     if (two) lengths[bits.read(8)] = 1;
   }
 
-  /// The code of lengths, and then the lengths or, where that has but one symbol, the code that it makes of all symbols.
+  /// Reads the code-length code, and then the lengths or, if it has a single symbol, the code of equal lengths.
   private @Nullable PrefixCode coded(int alphabet) {
     int[] ofLengths = new int[ORDER.length];
     int count = 4 + bits.read(4);
@@ -78,7 +77,7 @@ final class PrefixCodeReader {
     return null;
   }
 
-  /// @param left how many lengths and repetitions there are at most
+  /// @param left maximum number of lengths and repetitions
   private void lengths(PrefixCode code, int left, int alphabet) {
     int last = FIRST_LAST_LENGTH;
     for (int symbol = 0; symbol < alphabet && left > 0; left--) {

@@ -1,6 +1,6 @@
 package dev.fovea.engine.image.webp;
 
-/// The factors of a segment's coefficients (RFC 6386, sections 9.6 and 14.1).
+/// The dequantization factors of a segment's coefficients (RFC 6386, sections 9.6 and 14.1).
 record Quantizer(int yDc, int yAc, int y2Dc, int y2Ac, int chromaDc, int chromaAc) {
   private static final int LAST = 127;
   private static final int LAST_CHROMA_DC = 117;

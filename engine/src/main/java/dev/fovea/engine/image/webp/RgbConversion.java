@@ -1,9 +1,9 @@
 package dev.fovea.engine.image.webp;
 
-/// Turns planes of luma and half-size chroma into RGB as libwebp does (ref: libwebp, `src/dsp/upsampling.c` and `src/dsp/yuv.h`).
+/// Converts planes of luma and half-size chroma to RGB as libwebp does (ref: libwebp, `src/dsp/upsampling.c` and `src/dsp/yuv.h`).
 ///
 /// A pixel's chroma is the mean of the four samples around it with the weights 9, 3, 3 and 1 of 16, where the last row and column
-/// of samples stand for those beyond; colours are BT.601 with luma from 16 to 235, in fixed point.
+/// of samples are repeated beyond the edge; colours are BT.601 with luma from 16 to 235, in fixed point.
 final class RgbConversion {
   private static final int LUMA = 19077;
   private static final int RED_OF_V = 26149;
@@ -30,7 +30,7 @@ final class RgbConversion {
     between = new int[2 + (width + 1) / 2];
   }
 
-  /// The upper left `[height][width][3]` of the planes.
+  /// The pixels of the upper left `height × width` of the planes, `[height][width][3]`.
   static byte[] rgb(Plane y, Plane u, Plane v, int width, int height) {
     var rgb = new byte[Math.multiplyExact(3 * width, height)];
     var conversion = new RgbConversion(width, height);

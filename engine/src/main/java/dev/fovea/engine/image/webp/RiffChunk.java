@@ -5,21 +5,21 @@ import java.nio.charset.StandardCharsets;
 /// A chunk of a RIFF file.
 ///
 /// @param type its four letters
-/// @param from where its bytes begin
-/// @param size how many they are, without the one that makes an odd number even
+/// @param from offset of its data
+/// @param size size of its data in bytes, without the padding of an odd size
 record RiffChunk(int type, int from, int size) {
   static final int HEADER = 8;
   static final int VP8 = type("VP8 "), VP8L = type("VP8L"), VP8X = type("VP8X"), ALPH = type("ALPH"), ANIM = type("ANIM"),
       ANMF = type("ANMF"), EXIF = type("EXIF"), XMP = type("XMP ");
 
-  /// The number that four letters are in a file.
+  /// The type of these four letters.
   static int type(String letters) {
     return FrameTag.littleEndian(letters.getBytes(StandardCharsets.US_ASCII), 0, 4);
   }
 
   /// The chunk at `at`.
   ///
-  /// @throws WebpException if it ends behind `to`, where what it lies in ends
+  /// @throws WebpException if it ends after `to`, the end of its container
   static RiffChunk read(byte[] bytes, int at, int to) {
     if (to - at < HEADER)
       throw new WebpException("the WebP file ends within a chunk: " + Math.max(0, to - at) + " bytes are less than its header");
@@ -34,12 +34,12 @@ record RiffChunk(int type, int from, int size) {
     return type == VP8 || type == VP8L;
   }
 
-  /// Where the bytes end, the added one not counted.
+  /// End of the data, without padding.
   int to() {
     return from + size;
   }
 
-  /// Where the next chunk begins.
+  /// Offset of the next chunk.
   int next() {
     return from + size + (size & 1);
   }

@@ -1,12 +1,12 @@
 package dev.fovea.engine.image.webp;
 
-/// Up to four classes of macroblocks with quantizers and filter levels of their own (RFC 6386, section 9.3).
+/// Up to four classes of macroblocks with different quantizers and filter levels (RFC 6386, section 9.3).
 ///
 /// @param enabled whether there are classes
 /// @param absolute whether the numbers replace those of the frame, or are added to them
-/// @param quantizers a number for each segment
-/// @param filterLevels a number for each segment
-/// @param probabilities those of the three branches to a macroblock's segment; null if all are in the first
+/// @param quantizers one per segment
+/// @param filterLevels one per segment
+/// @param probabilities of the three branches of the tree of segments; null if all macroblocks are in the first
 record Segments(boolean enabled, boolean absolute, int[] quantizers, int[] filterLevels, int[] probabilities) {
   static final int COUNT = 4;
   private static final byte[] TREE = {2, 4, 0, -1, -2, -3};
@@ -34,12 +34,12 @@ record Segments(boolean enabled, boolean absolute, int[] quantizers, int[] filte
     return probabilities == null ? 0 : modes.leaf(TREE, probabilities, 0);
   }
 
-  /// The quantizer of a segment, before its range is heeded.
+  /// The quantizer of a segment, before clamping.
   int quantizer(int segment, int ofFrame) {
     return of(quantizers[segment], ofFrame);
   }
 
-  /// The filter level of a segment, before its range is heeded.
+  /// The filter level of a segment, before clamping.
   int filterLevel(int segment, int ofFrame) {
     return of(filterLevels[segment], ofFrame);
   }

@@ -1,11 +1,11 @@
 package dev.fovea.engine.image.webp;
 
-/// How the pixels of a 4x4 block of luma follow from those above and to the left, in the order of the specification (RFC 6386,
+/// The prediction of a 4x4 block of luma from the pixels above and to the left, in the order of the specification (RFC 6386,
 /// sections 11.2 to 11.5 and 12.3).
 enum SubblockMode {
   /// The mean of the 4 pixels above and the 4 to the left.
   DC,
-  /// The gradients of the pixels above and to the left, added.
+  /// The sum of the pixels above and to the left, minus the corner.
   TRUE_MOTION,
   /// Smoothed columns.
   VERTICAL,

@@ -6,9 +6,9 @@ final class SubblockPrediction {
   private static final int ABOVE = 5;
   private static final int ABOVE_RIGHT = 9;
 
-  /// The pixels from the lowest on the left over the corner to the last above, which is there twice.
+  /// The pixels from the lowest on the left over the corner to the last above, which is repeated.
   private final int[] edge = new int[14];
-  /// Pixels of which rows of the block are windows.
+  /// The predicted pixels, of which the rows of the block are windows.
   private final int[] line = new int[10];
 
   private byte[] pixels;
@@ -17,7 +17,7 @@ final class SubblockPrediction {
 
   /// Predicts the block at `at`.
   ///
-  /// @param aboveRight where the four pixels are that stand above to the right
+  /// @param aboveRight index of the four pixels above to the right
   void predict(SubblockMode mode, byte[] pixels, int at, int stride, byte[] aboveRightPixels, int aboveRight) {
     this.pixels = pixels;
     this.at = at;
@@ -117,7 +117,7 @@ final class SubblockPrediction {
     return edge[i] + 2 * edge[i + 1] + edge[i + 2] + 2 >> 2;
   }
 
-  /// The smoothed value at the lower end of the left column, which goes on with its last pixel.
+  /// The smoothed value at the lower end of the left column, whose last pixel is repeated.
   private int lowest() {
     return edge[1] + 3 * edge[0] + 2 >> 2;
   }

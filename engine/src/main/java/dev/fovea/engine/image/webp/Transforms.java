@@ -2,8 +2,7 @@ package dev.fovea.engine.image.webp;
 
 /// The inverse transforms of 4x4 blocks of coefficients, `[4][4]` in rows (RFC 6386, sections 14.3 and 14.4).
 ///
-/// Coefficients that an encoder makes fit into 16 bits after each pass. For those that do not, the sums wrap around as they do in
-/// libwebp on processors with SSE2.
+/// Coefficients of an encoder fit into 16 bits after each pass; others wrap around as in libwebp on processors with SSE2.
 final class Transforms {
   /// `√2 cos(π/8) - 1` in 16-bit fixed point.
   private static final int COSINE = 20091;
@@ -42,7 +41,7 @@ final class Transforms {
     }
   }
 
-  /// Adds a block that has no coefficients but the first of each of the two directions beside the DC.
+  /// Adds a block whose only coefficients are the DC and the first one of each direction.
   static void addFirstThree(short[] coefficients, int from, byte[] pixels, int at, int stride) {
     int dc = coefficients[from] + 4, across = coefficients[from + 1], down = coefficients[from + 4];
     addRow(dc + cosine(down), across, pixels, at, stride, 0);
@@ -59,7 +58,7 @@ final class Transforms {
     add(pixels, to + 3, mean - outer >> 3);
   }
 
-  /// Adds a block that has only the DC coefficient.
+  /// Adds a block with only a DC coefficient.
   static void addDc(int dc, byte[] pixels, int at, int stride) {
     int difference = dc + 4 >> 3;
     for (int y = 0; y < 4; y++) for (int x = 0; x < 4; x++) add(pixels, at + y * stride + x, difference);
@@ -69,7 +68,7 @@ final class Transforms {
     pixels[at] = (byte) Plane.clip((pixels[at] & 0xff) + difference);
   }
 
-  /// The DC coefficients of 16 blocks from their Walsh-Hadamard transform; each is put at the start of its block.
+  /// Inverts the Walsh–Hadamard transform of the DC coefficients of 16 blocks, and stores each at the start of its block.
   void dcs(short[] transformed, short[] coefficients) {
     for (int x = 0; x < 4; x++) { // columns
       int outer = transformed[x] + transformed[12 + x], inner = transformed[4 + x] + transformed[8 + x];

@@ -2,10 +2,10 @@ package dev.fovea.engine.image.webp;
 
 import dev.fovea.engine.image.webp.Coefficients.Extent;
 
-/// Decodes a VP8 key frame, the lossy form of WebP, to the same bits as libwebp (RFC 6386; libwebp decides where that leaves a
-/// choice): without dithering and with its smooth upsampling of chroma.
+/// Decodes a VP8 key frame, the lossy format of WebP, to the same bits as libwebp (RFC 6386, and libwebp where that leaves a
+/// choice), without dithering and with smooth upsampling of chroma.
 ///
-/// The whole picture is predicted from pixels before the loop filter, then filtered, then converted.
+/// First the whole picture is predicted from unfiltered pixels, then it is filtered, then converted.
 final class Vp8Decoder {
   private final FrameHeader header;
   private final int columns;
@@ -37,10 +37,10 @@ final class Vp8Decoder {
     filter = new LoopFilter(header.filter(), columns, rows);
   }
 
-  /// Decodes the frame at `[from, to)` of `bytes`. The memory is 4.5 bytes for a pixel of the size in its [FrameTag], which a
-  /// caller reads first to refuse what is too large.
+  /// Decodes the frame at `[from, to)` of `bytes`. Takes 4.5 bytes of memory per pixel; a caller first checks the size in the
+  /// [FrameTag].
   ///
-  /// @throws WebpException if the frame is broken, cut or no key frame
+  /// @throws WebpException if the frame is broken, truncated or not a key frame
   static Frame decode(byte[] bytes, int from, int to) {
     var tag = FrameTag.read(bytes, from, to);
     var decoder = new Vp8Decoder(tag, FrameHeader.read(tag, bytes, from, to));
@@ -85,8 +85,8 @@ final class Vp8Decoder {
     }
   }
 
-  /// The pixels above to the right of a macroblock, which all four of its rightmost blocks see. At the right end of a row, they
-  /// are the last pixel above, or the border above the first row.
+  /// Copies the pixels above to the right of a macroblock, which all four of its rightmost blocks use. At the right end of a row,
+  /// they repeat the last pixel above, or are the border above the first row.
   private void takeAboveRight(int column, int row) {
     int from = y.at(16 * column + 16, 16 * row - 1);
     boolean end = column == columns - 1;
@@ -103,7 +103,7 @@ final class Vp8Decoder {
     }
   }
 
-  /// Adds the four blocks of a chroma channel; the whole transform is used for all as soon as one needs it.
+  /// Adds the four blocks of a chroma channel; if one needs the full transform, all use it.
   private void chroma(Plane plane, int first, int column, int row) {
     var most = Extent.NONE;
     for (int i = 0; i < 4; i++) if (coefficients.extent(first + i).compareTo(most) > 0) most = coefficients.extent(first + i);

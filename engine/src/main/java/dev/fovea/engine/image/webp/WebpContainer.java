@@ -5,8 +5,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// The chunks of a WebP file (RFC 9649, section 2). What is refused is what libwebp's `WebPDemux` and `WebPGetFeatures` refuse, of
-/// all frames, though only the first is shown.
+/// Reads the chunks of a WebP file (RFC 9649, section 2). Rejects what libwebp's `WebPDemux` and `WebPGetFeatures` reject, in all
+/// frames, although only the first is decoded.
 final class WebpContainer {
   private static final int HEADER = 12;
   private static final int RIFF = RiffChunk.type("RIFF"), WEBP = RiffChunk.type("WEBP");
@@ -37,7 +37,7 @@ final class WebpContainer {
     return bytes.length >= HEADER && FrameTag.littleEndian(bytes, 0, 4) == RIFF && FrameTag.littleEndian(bytes, 8, 4) == WEBP;
   }
 
-  /// @throws WebpException if the file is cut, or its chunks are not as they must be
+  /// @throws WebpException if the file is truncated, or its chunks are invalid
   static WebpFile read(byte[] bytes) {
     return new WebpContainer(bytes).read();
   }
@@ -66,7 +66,7 @@ final class WebpContainer {
     return (flags & flag) != 0;
   }
 
-  /// Takes the chunk at [#at], and goes to the next.
+  /// Processes the chunk at [#at], and moves to the next.
   private void chunk(RiffChunk chunk) {
     int type = chunk.type();
     if (type == RiffChunk.VP8X) throw new WebpException("there is a second chunk VP8X");
@@ -96,8 +96,8 @@ final class WebpContainer {
     frames.add(is(HAS_ALPHA) ? frame : frame.withoutAlpha());
   }
 
-  /// A frame is not looked for within its chunk but behind the header, as in libwebp: what follows there and is no picture, is
-  /// passed over as chunks of the file are.
+  /// As in libwebp, the data after the header of a frame's chunk are read as its picture, or, if they are none, as chunks of the
+  /// file.
   private void animated(RiffChunk chunk) {
     if (!hasAnimation) throw new WebpException("there is a frame before the chunk ANIM");
     if (chunk.next() - chunk.from() < ANMF_BYTES)
@@ -111,7 +111,7 @@ final class WebpContainer {
     if (is(IS_ANIMATED)) frames.add(frame);
   }
 
-  /// The picture at [#at], with the alpha beside it.
+  /// Reads the picture at [#at], with its alpha.
   private WebpFrame frame(int x, int y) {
     RiffChunk alpha = null, picture = null;
     while (at < to) {

@@ -1,6 +1,6 @@
 package dev.fovea.engine.image.webp;
 
-/// A WebP picture that cannot be decoded. The message is one line that says what was found, without a file's name.
+/// Thrown when a WebP picture cannot be decoded. The message is one line, without the name of the file.
 public final class WebpException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -2,7 +2,7 @@ package dev.fovea.engine.image.webp;
 
 import org.jetbrains.annotations.Nullable;
 
-/// A WebP file whose chunks are known, and whose pixels are not decoded yet.
+/// A WebP file with its chunks read and its pixels not decoded yet.
 public final class WebpFile {
   private final byte[] bytes;
   private final int width;
@@ -21,24 +21,24 @@ public final class WebpFile {
     this.xmp = xmp;
   }
 
-  /// Whether the bytes begin as a WebP file does.
+  /// Whether the bytes start like a WebP file.
   public static boolean isWebp(byte[] bytes) {
     return WebpContainer.isWebp(bytes);
   }
 
   /// Reads the chunks of a file for which [#isWebp] holds, and the headers of its pictures.
   ///
-  /// @throws WebpException if the file is cut, or its chunks are not as they must be
+  /// @throws WebpException if the file is truncated, or its chunks are invalid
   public static WebpFile read(byte[] bytes) {
     return WebpContainer.read(bytes);
   }
 
-  /// Of the canvas, in pixels.
+  /// Width of the canvas in pixels.
   public int width() {
     return width;
   }
 
-  /// Of the canvas, in pixels.
+  /// Height of the canvas in pixels.
   public int height() {
     return height;
   }
@@ -53,10 +53,10 @@ public final class WebpFile {
     return xmp;
   }
 
-  /// The red, green and blue of the canvas, `[height][width][3]`: alpha is dropped, and what the first frame of an animation
-  /// leaves free is black. Takes 7 to 14 bytes a pixel, so that a caller looks at the size first.
+  /// The red, green and blue of the canvas, `[height][width][3]`: alpha is dropped, and the canvas around the first frame of an
+  /// animation is black. Takes 7 to 14 bytes of memory per pixel, so callers check the size first.
   ///
-  /// @throws WebpException if the picture is broken or cut
+  /// @throws WebpException if the picture is broken or truncated
   public byte[] rgb() {
     byte[] pixels = frame.rgb(bytes);
     if (frame.width() == width && frame.height() == height) return pixels;

@@ -9,9 +9,9 @@ import org.jetbrains.annotations.Nullable;
 /// @param picture the chunk with its colours
 /// @param alpha the chunk with its alpha, or null
 record WebpFrame(int x, int y, int width, int height, RiffChunk picture, @Nullable RiffChunk alpha) {
-  /// A frame of the size that the header of its picture says.
+  /// A frame with the size in the header of its picture.
   ///
-  /// @throws WebpException if that is broken
+  /// @throws WebpException if the header is broken
   static WebpFrame of(byte[] bytes, int x, int y, RiffChunk picture, @Nullable RiffChunk alpha) {
     if (picture.type() == RiffChunk.VP8L) {
       var header = LosslessHeader.read(bytes, picture.from(), picture.next());
@@ -25,9 +25,9 @@ record WebpFrame(int x, int y, int width, int height, RiffChunk picture, @Nullab
     return new WebpFrame(x, y, width, height, picture, null);
   }
 
-  /// The red, green and blue, `[height][width][3]`. As in libwebp, the byte that makes a chunk's size even belongs to its data.
+  /// The red, green and blue, `[height][width][3]`. As in libwebp, the padding of the picture's chunk belongs to its data.
   ///
-  /// @throws WebpException if the picture or its alpha is broken or cut
+  /// @throws WebpException if the picture or its alpha is broken or truncated
   byte[] rgb(byte[] bytes) {
     if (picture.type() == RiffChunk.VP8L) return LosslessDecoder.decode(bytes, picture.from(), picture.next());
     if (alpha != null) AlphaPlane.check(bytes, alpha.from(), alpha.to(), width, height);
