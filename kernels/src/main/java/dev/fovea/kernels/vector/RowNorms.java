@@ -140,35 +140,30 @@ final class RowNorms {
     }
     double rest = (double) sum(sum) / n, variance = Math.max(0, (double) sum(squares) / n - rest * rest);
     double scale = 1 / Math.sqrt(variance + eps);
-    if (beta == null) scale(x, from, n, mean, (float) scale, (float) (-rest * scale), gamma, out);
-    else scale(x, from, n, mean, (float) scale, (float) (-rest * scale), gamma, beta, out);
-  }
-
-  /// `out = ((x - mean) · scale + shift) · gamma`.
-  private static void scale(MemorySegment x, long from, int n, float mean, float scale, float shift, MemorySegment gamma,
-      MemorySegment out) {
-    Simd.expectPlain(x);
-    Simd.expectPlain(gamma);
-    Simd.expectPlain(out);
-    FloatVector factor = FloatVector.broadcast(F, scale), offset = FloatVector.broadcast(F, shift);
-    long at = 4 * from;
-    int i = 0;
-    for (; i + LANES <= n; i += LANES)
-      FloatVector.fromMemorySegment(F, x, at + 4L * i, ORDER).sub(mean).fma(factor, offset)
-          .mul(FloatVector.fromMemorySegment(F, gamma, 4L * i, ORDER)).intoMemorySegment(out, at + 4L * i, ORDER);
-    for (; i < n; i++) Simd.put(out, from + i, Math.fma(Simd.at(x, from + i) - mean, scale, shift) * Simd.at(gamma, i));
+    scale(x, from, n, mean, (float) scale, (float) (-rest * scale), gamma, beta, out);
   }
 
   /// `out = ((x - mean) · scale + shift) · gamma + beta`.
+  ///
+  /// Both loops are in one method, so that it is too large for C2 to inline (`FreqInlineSize`). Inlined into [#normalize], the loop
+  /// took twice the time; whether it was depended on the order in which the two methods were compiled.
   private static void scale(MemorySegment x, long from, int n, float mean, float scale, float shift, MemorySegment gamma,
-      MemorySegment beta, MemorySegment out) {
+      @Nullable MemorySegment beta, MemorySegment out) {
     Simd.expectPlain(x);
     Simd.expectPlain(gamma);
-    Simd.expectPlain(beta);
     Simd.expectPlain(out);
     FloatVector factor = FloatVector.broadcast(F, scale), offset = FloatVector.broadcast(F, shift);
     long at = 4 * from;
     int i = 0;
+    if (beta == null) {
+      for (; i + LANES <= n; i += LANES)
+        FloatVector.fromMemorySegment(F, x, at + 4L * i, ORDER).sub(mean).fma(factor, offset)
+            .mul(FloatVector.fromMemorySegment(F, gamma, 4L * i, ORDER)).intoMemorySegment(out, at + 4L * i, ORDER);
+      for (; i < n; i++)
+        Simd.put(out, from + i, Math.fma(Simd.at(x, from + i) - mean, scale, shift) * Simd.at(gamma, i));
+      return;
+    }
+    Simd.expectPlain(beta);
     for (; i + LANES <= n; i += LANES)
       FloatVector.fromMemorySegment(F, x, at + 4L * i, ORDER).sub(mean).fma(factor, offset)
           .fma(FloatVector.fromMemorySegment(F, gamma, 4L * i, ORDER), FloatVector.fromMemorySegment(F, beta, 4L * i, ORDER))
@@ -202,6 +197,6 @@ final class RowNorms {
     }
     float factor = (float) (1 / Math.sqrt(squares / n + eps));
     if (gamma == null) Elements.scale(x, factor, out, from, from + n);
-    else scale(x, from, n, 0, factor, -0f, gamma, out);
+    else scale(x, from, n, 0, factor, -0f, gamma, null, out);
   }
 }
