@@ -18,6 +18,8 @@ public interface Model {
   String INPUT_IDS = "input_ids";
   /// The input that tells tokens from padding, `[B, N]`: 0 where a token counts, `-∞` where it is padding.
   String ATTENTION_MASK = "attention_mask";
+  /// The input that tells a second text's tokens from the first's, `[B, N]`: 0 and 1.
+  String TOKEN_TYPE_IDS = "token_type_ids";
 
   /// The inputs, by name.
   ///

@@ -13,6 +13,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.models.ClassifiesText;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import java.util.LinkedHashMap;
@@ -32,10 +33,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param pooler `C → C` of the first token; or null
 /// @param head `C → classes`, or null for features only
 public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Embedding typeEmbed, LayerNorm embedNorm,
-    List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model {
-  /// The input that tells the second sentence's tokens from the first's: 0 and 1.
-  public static final String TOKEN_TYPE_IDS = "token_type_ids";
-
+    List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model, ClassifiesText {
   /// What a pass computes.
   ///
   /// @param lastHiddenState `[B, N, C]`
@@ -93,9 +91,22 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     return new Output(x, pooled, head == null ? null : head.forward(pooled));
   }
 
-  /// The scores of the classes, before the softmax: `[B, classes]`.
-  ///
-  /// @throws IllegalStateException if the model has no classification head
+  @Override
+  public int numClasses() {
+    return config.numClasses();
+  }
+
+  @Override
+  public int vocabSize() {
+    return config.encoder().vocabSize();
+  }
+
+  @Override
+  public int maxTokens() {
+    return config.encoder().maxTokens();
+  }
+
+  @Override
   public Tensor logits(Tensor ids, Tensor mask, Tensor types) {
     var logits = forward(ids, mask, types, Probe.NONE).logits;
     if (logits == null) throw new IllegalStateException("this BERT has no classification head");
