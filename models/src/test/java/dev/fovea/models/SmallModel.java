@@ -1,6 +1,7 @@
 package dev.fovea.models;
 
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
@@ -108,9 +109,16 @@ record SmallModel(ModelConfig config, JsonObject preprocessing, boolean readsTex
     return file;
   }
 
+  /// It asks to cut texts and to fill them, as published ones do, and no task does that.
   private static String tokenizer(Path folder) {
     try {
-      return Tokenizer.jsonOf(Files.write(Files.createDirectories(folder).resolve("vocab.txt"), WORDS));
+      var json = JsonParser.parseString(Tokenizer.jsonOf(Files.write(Files.createDirectories(folder).resolve("vocab.txt"), WORDS)))
+          .getAsJsonObject();
+      json.add("truncation",
+          JsonParser.parseString("{'direction': 'Right', 'max_length': 4, 'strategy': 'LongestFirst', 'stride': 0}"));
+      json.add("padding", JsonParser.parseString("{'strategy': {'Fixed': 9}, 'direction': 'Right', 'pad_to_multiple_of': null, "
+          + "'pad_id': 0, 'pad_type_id': 0, 'pad_token': '[PAD]'}"));
+      return json.toString();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
