@@ -12,14 +12,10 @@ import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.TokenizerException;
-import java.io.File;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -110,21 +106,7 @@ class OwnTextModelTest {
   }
 
   private List<String> run(String... arguments) throws IOException, InterruptedException {
-    var services = Files.createDirectories(folder.resolve("services/META-INF/services"));
-    Files.writeString(services.resolve(FamilyService.class.getName()), OwnFamily.class.getName());
-    var path = new ArrayList<String>();
-    for (var property : List.of("jdk.module.path", "java.class.path"))
-      if (System.getProperty(property) != null) path.add(System.getProperty(property));
-    for (var place : List.of("target/classes", "target/test-classes")) path.add(Path.of(place).toAbsolutePath().toString());
-    path.add(folder.resolve("services").toString());
-    var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--add-modules=jdk.incubator.vector", "-cp", String.join(File.pathSeparator, path), OwnTextModelTest.class.getName()));
-    command.addAll(List.of(arguments));
-    Path out = folder.resolve("out"), err = folder.resolve("err");
-    var process = new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-    assertThat(process.waitFor(120, TimeUnit.SECONDS)).as("ends").isTrue();
-    assertThat(process.exitValue()).as(Files.readString(err)).isZero();
-    return Files.readAllLines(out);
+    return Program.run(folder, List.of(OwnFamily.class), OwnTextModelTest.class, arguments);
   }
 
   private Path write(int classes, List<String> labels) {
