@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.KernelProvider;
@@ -19,7 +21,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -160,6 +164,40 @@ class ImageClassifierTest {
       assertThat(loaded.classify(picture, 3, Progress.NONE)).isEqualTo(expected);
       assertThatThrownBy(() -> mapped.classify(picture, 1, Progress.NONE)).isInstanceOf(CheckpointException.class)
           .hasMessage(mappedFile + ": was truncated while in use: expected 1541264 bytes, got 100000");
+    }
+  }
+
+  @Test
+  void filesThatCannotDoIt() {
+    requireRefusal(SmallModel.DINOV2, "expected a model that classifies pictures, got family dinov2 without a classification head");
+    requireRefusal(SmallModel.BERT, "expected a model that classifies pictures, got family bert without a classification head");
+    requireRefusal(SmallModel.VIT.withLabels("one", "two"), "expected 5 labels, got 2");
+  }
+
+  private void requireRefusal(SmallModel model, String why) {
+    var file = model.write(folder.resolve("model.safetensors"));
+    assertThatThrownBy(() -> ImageClassifier.open(file)).isInstanceOf(CheckpointException.class).hasMessage(file + ": " + why);
+  }
+
+  /// The scores of a model that is small enough to compare each of them: all classes, largest first, or the first few.
+  @Test
+  void scoresAreTheModels() {
+    var file = SmallModel.VIT.write(folder.resolve("model.safetensors"));
+    var picture = Picture.read(Demo.SINGLES.resolve("single-00.png"));
+    var input = Preprocessing.of(new JsonFields("preprocessing", SmallModel.VIT.preprocessing())).apply(picture, 1);
+    var expected = SmallModel.softmax(SmallModel.compute(file, Map.of("x", new OpenModel.Input(input.values(), 1, 3, 32, 32)),
+        (model, x) -> ((ClassifiesPictures) model).logits(x.get("x"))));
+    try (var classifier = ImageClassifier.open(file)) {
+      assertThat(classifier.labels()).isEqualTo(SmallModel.VIT.labels());
+      var found = classifier.classify(picture, 5, Progress.NONE);
+      assertThat(found).hasSize(5).isSortedAccordingTo(Comparator.comparingDouble(c -> -c.score()));
+      for (var c : found) {
+        assertThat((double) c.score()).isCloseTo(expected[c.index()], within(2e-6));
+        assertThat(c.label()).isEqualTo(SmallModel.VIT.labels().get(c.index()));
+      }
+      assertThat(found).extracting(Classification::index).doesNotHaveDuplicates();
+      assertThat(classifier.classify(picture, 2, Progress.NONE)).isEqualTo(found.subList(0, 2));
+      assertThat(classifier.classify(Demo.SINGLES.resolve("single-00.png"))).isEqualTo(found);
     }
   }
 

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.CancelledException;
@@ -22,6 +24,7 @@ import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -29,6 +32,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(240)
 class SegmenterTest {
   private static final int SCENES_COUNT = 24;
+
+  @TempDir
+  private Path folder;
 
   private static Segmenter open(Kernels kernels) {
     return Segmenter.of(Demo.model("segformer"), kernels);
@@ -98,6 +104,22 @@ class SegmenterTest {
       assertThatThrownBy(() -> segmenter.segment(new Picture("strip", 201, 1, new byte[603]), Progress.NONE))
           .isInstanceOf(ImageException.class).hasMessage("strip: the picture is 201x1, expected sides at most 200 : 1");
     }
+  }
+
+  @Test
+  void filesThatCannotDoIt() {
+    requireRefusal(SmallModel.VIT, "expected a model that segments pictures, got family vit");
+    try (var demo = Demo.model("segformer")) {
+      var header = ModelHeader.of(demo);
+      var same = new SmallModel(Family.config("demo", header), header.preprocessing().json(), false, header.labels());
+      requireRefusal(same.withLabels("background", "circle"), "expected 7 labels, got 2");
+      requireRefusal(same, "expected 7 colours in the palette, got 0");
+    }
+  }
+
+  private void requireRefusal(SmallModel model, String why) {
+    var file = model.write(folder.resolve("model.safetensors"));
+    assertThatThrownBy(() -> Segmenter.open(file)).isInstanceOf(CheckpointException.class).hasMessage(file + ": " + why);
   }
 
   @Test

@@ -7,7 +7,10 @@ import static org.assertj.core.api.Assertions.within;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.nn.Probe;
@@ -164,6 +167,36 @@ class MaskPredictorTest {
     }
   }
 
+  /// An embedding knows its picture; that of an earlier version does not.
+  @Test
+  void theEmbeddingOfAnotherPicture() {
+    Path file = folder.resolve("scene.safetensors"), old = folder.resolve("old.safetensors");
+    var prompt = Prompt.point(98.5f, 95.5f);
+    withSession(session -> {
+      session.save(file);
+      var expected = session.predict(prompt, true);
+      session.load(file, scene(0));
+      assertThat(session.knowsPicture()).isTrue();
+      assertThatThrownBy(() -> session.load(file, scene(1))).isInstanceOf(CheckpointException.class)
+          .hasMessage(file + ": the embedding is of another picture than " + Demo.SCENES.resolve("01.png"));
+      assertThatThrownBy(() -> session.load(file, new Picture("small", 127, 128, new byte[3 * 127 * 128])))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(file + ": the embedding is of a picture of 128x128, small is 127x128");
+      try (var saved = Checkpoint.open(file)) {
+        var writer = new CheckpointWriter();
+        saved.metadata().forEach((key, value) -> {
+          if (!key.equals("picture_sha256")) writer.metadata(key, value);
+        });
+        var map = saved.tensor("image_embedding");
+        writer.tensor("image_embedding", DType.F32, map.shape().stream().mapToLong(Long::longValue).toArray(), map::data)
+            .write(old);
+      }
+      session.load(old, scene(1));
+      assertThat(session.knowsPicture()).isFalse();
+      assertSame(session.predict(prompt, true), expected);
+    });
+  }
+
   private static void assertSame(List<MaskPrediction> actual, List<MaskPrediction> expected) {
     assertThat(actual).hasSameSizeAs(expected);
     for (int i = 0; i < actual.size(); i++) {
@@ -182,6 +215,14 @@ class MaskPredictorTest {
       assertThatThrownBy(() -> session.best(Prompt.NOTHING.like(new float[9]))).isInstanceOf(InputException.class)
           .hasMessage("mask: expected 64x64 logits, got 9");
     });
+  }
+
+  @Test
+  void aFileThatCannotDoIt() {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
+      assertThatThrownBy(() -> MaskPredictor.of(Demo.model("vit"), kernels)).isInstanceOf(CheckpointException.class)
+          .hasMessage("demo: expected a Segment Anything model, got family vit");
+    }
   }
 
   @Test
