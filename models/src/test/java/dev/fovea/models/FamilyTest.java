@@ -43,7 +43,7 @@ class FamilyTest {
     public Family family() {
       return new Family("third", json -> {
         throw new CheckpointException("no file has it");
-      }, ViTConfig.PRESETS);
+      }, Map.of("vit-tiny-patch16-224", ViTConfig.PRESETS.get("vit-base-patch16-224")));
     }
   }
 
@@ -80,9 +80,8 @@ class FamilyTest {
   /// The mistake is told whenever families are asked for, not the first time alone.
   @Test
   void whatIsThereTwice() throws IOException, InterruptedException {
-    var name = "there are two families 'bert'";
+    String name = "there are two families 'bert'", preset = "there are two presets 'vit-tiny-patch16-224'";
     assertThat(run(List.of(Other.class, SameName.class))).containsExactly(name, name);
-    assertThat(run(List.of(SamePreset.class))).hasSize(2)
-        .allMatch(line -> line.matches("there are two presets 'vit-(tiny|small|base|large)-patch16-(224|384)'"));
+    assertThat(run(List.of(SamePreset.class))).containsExactly(preset, preset);
   }
 }
