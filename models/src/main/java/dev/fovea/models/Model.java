@@ -18,6 +18,8 @@ public interface Model {
   String INPUT_IDS = "input_ids";
   /// Name of the input with the padding mask, `[B, N]`: 0 for tokens, `-∞` for padding.
   String ATTENTION_MASK = "attention_mask";
+  /// The input that tells a second text's tokens from the first's, `[B, N]`: 0 and 1.
+  String TOKEN_TYPE_IDS = "token_type_ids";
 
   /// The inputs, by name.
   ///

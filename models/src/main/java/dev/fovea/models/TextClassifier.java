@@ -8,7 +8,6 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Kernels;
-import dev.fovea.models.bert.Bert;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -20,7 +19,7 @@ import org.jetbrains.annotations.Nullable;
 /// It is thread-safe. Close it when no call is running.
 public final class TextClassifier implements AutoCloseable {
   private final OpenModel opened;
-  private final Bert model;
+  private final ClassifiesText model;
   private final Tokenizer tokenizer;
 
   /// A text or pair of texts to classify.
@@ -35,14 +34,14 @@ public final class TextClassifier implements AutoCloseable {
   private TextClassifier(OpenModel opened) {
     this.opened = opened;
     try {
-      if (!(opened.model() instanceof Bert bert) || bert.head() == null)
+      if (!(opened.model() instanceof ClassifiesText classifies) || classifies.numClasses() == 0)
         throw new CheckpointException(opened.name() + ": expected a model that classifies texts, got family "
             + opened.header().family()
-            + (opened.model() instanceof Bert ? " without a classification head" : ""));
-      if (opened.header().labels().size() != bert.config().numClasses())
-        throw new CheckpointException(opened.name() + ": expected " + bert.config().numClasses() + " labels, got "
+            + (opened.model() instanceof ClassifiesText ? " without a classification head" : ""));
+      if (opened.header().labels().size() != classifies.numClasses())
+        throw new CheckpointException(opened.name() + ": expected " + classifies.numClasses() + " labels, got "
             + opened.header().labels().size());
-      model = bert;
+      model = classifies;
       tokenizer = opened.tokenizer();
     } catch (RuntimeException e) {
       opened.close();
@@ -91,11 +90,10 @@ public final class TextClassifier implements AutoCloseable {
   public List<List<Classification>> classify(List<Text> texts, int top, Progress progress) {
     if (texts.isEmpty()) return List.of();
     var encodings = texts.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
-        : tokenizer.encode(text.text, text.pair), model.config().encoder().maxTokens(), model.config().encoder().vocabSize()))
-        .toList();
+        : tokenizer.encode(text.text, text.pair), model.maxTokens(), model.vocabSize())).toList();
     var scores = opened.run("scores", TokenBatch.padded(encodings).inputs(), inputs ->
         List.of(model.logits(inputs.get(Model.INPUT_IDS),
-        inputs.get(Model.ATTENTION_MASK), inputs.get(Bert.TOKEN_TYPE_IDS)).softmax()), progress).getFirst();
+        inputs.get(Model.ATTENTION_MASK), inputs.get(Model.TOKEN_TYPE_IDS)).softmax()), progress).getFirst();
     int classes = labels().size();
     return IntStream.range(0, texts.size())
         .mapToObj(t -> Classification.likeliest(Arrays.copyOfRange(scores, t * classes, (t + 1) * classes), labels(), top))

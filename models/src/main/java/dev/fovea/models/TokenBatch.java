@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.text.Encoding;
 import dev.fovea.engine.text.TokenizerException;
-import dev.fovea.models.bert.Bert;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -64,6 +63,6 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
   /// The batch as inputs of a model, by name.
   Map<String, OpenModel.Input> inputs() {
     return Map.of(Model.INPUT_IDS, new OpenModel.Input(ids, texts, length), Model.ATTENTION_MASK,
-        new OpenModel.Input(mask, texts, length), Bert.TOKEN_TYPE_IDS, new OpenModel.Input(types, texts, length));
+        new OpenModel.Input(mask, texts, length), Model.TOKEN_TYPE_IDS, new OpenModel.Input(types, texts, length));
   }
 }

@@ -1,29 +1,16 @@
 package dev.fovea.converter;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
-import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.feature.Vectors;
-import dev.fovea.engine.image.ImageException;
-import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.engine.tensor.Workspace;
-import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.WeightFormat;
-import dev.fovea.kernels.Workers;
-import dev.fovea.engine.nn.Probe;
-import dev.fovea.models.LoadedModel;
-import dev.fovea.models.Model;
 import dev.fovea.models.PictureEmbedder.Prepared;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
-import dev.fovea.models.Verification;
-import dev.fovea.models.dinov2.Dinov2;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -58,26 +45,6 @@ class EmbedderTest {
       inputs.add(new Prepared("input " + i, frame, new Preprocessing.Input(height, width, Arrays.copyOfRange(values, i * size, (i + 1) * size))));
     }
     return inputs;
-  }
-
-  /// A pass of the model itself tells class token, registers and patches apart.
-  @Test
-  void tokensOfEveryKind() {
-    try (var checkpoint = Checkpoint.open(convert("dinov2-tiny-registers"));
-        var reference = Checkpoint.open(FIXTURES.resolve("dinov2-tiny-registers/reference.safetensors")); var arena = Arena.ofShared();
-        var kernels = KernelProvider.auto(Workers.threads(1)); var workspace = new Workspace(kernels)) {
-      var run = LoadedModel.of(checkpoint, arena);
-      var image = new Verification(run.model(), reference).inputs(arena).get(Model.PIXEL_VALUES);
-      var output = workspace.run("features", image, x -> ((Dinov2) run.model()).forward(x, Probe.NONE), o -> List.of(o.lastHiddenState()));
-      int patches = output.rows() * output.cols(), channels = output.lastHiddenState().dim(2);
-      assertThat(output.rows()).isEqualTo(image.dim(2) / PATCH);
-      assertThat(output.cols()).isEqualTo(image.dim(3) / PATCH);
-      assertThat(output.registerTokens().shape()).containsExactly(image.dim(0), 4, channels);
-      assertThat(output.patchTokens().shape()).containsExactly(image.dim(0), patches, channels);
-      assertThat(output.registerTokens().get(0, 0, 0)).isEqualTo(output.lastHiddenState().get(0, 1, 0));
-      assertThat(output.patchTokens().get(0, 0, 0)).isEqualTo(output.lastHiddenState().get(0, 5, 0));
-      assertThat(output.clsToken().get(0, 0)).isEqualTo(output.lastHiddenState().get(0, 0, 0));
-    }
   }
 
   /// The class token is the reference's pooler output; patches are what follows the class token and the registers, row by row.
@@ -130,31 +97,6 @@ class EmbedderTest {
     }
   }
 
-  @Test
-  void poolingsThatAModelLacks() {
-    try (var embedder = PictureEmbedder.open(convert("dinov2-tiny"))) {
-      var picture = new Picture("black", 42, 42, new byte[3 * 42 * 42]);
-      assertThatThrownBy(() -> embedder.embed(picture, Pooling.JOINT, true, Progress.NONE)).isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("pooling: expected one of [class, mean, both] for this model, got joint");
-    }
-    var text = convert("bert-tiny-classifier");
-    assertThatThrownBy(() -> PictureEmbedder.open(text)).isInstanceOf(CheckpointException.class)
-        .hasMessageEndingWith("expected a model that gives features of pictures, got family bert");
-  }
-
-  @Test
-  void aBatchGivesTheSameBits() {
-    try (var reference = Checkpoint.open(FIXTURES.resolve("dinov2-tiny-interpolated/reference.safetensors")); var kernels = KernelProvider.VECTOR.open(Workers.threads(2));
-        var embedder = PictureEmbedder.of(Checkpoint.open(convert("dinov2-tiny-interpolated")), kernels)) {
-      var inputs = inputs(reference);
-      for (var pooling : embedder.poolings()) {
-        var together = embedder.embed(inputs, pooling, true, Progress.NONE);
-        assertThat(together).hasSize(2);
-        for (int i = 0; i < 2; i++) assertThat(embedder.embed(List.of(inputs.get(i)), pooling, true, Progress.NONE).getFirst()).isEqualTo(together.get(i));
-      }
-    }
-  }
-
   /// A ViT's features come after the final norm, from which its head computes the logits.
   @Test
   void theHeadOnAViTsClassTokenGivesItsLogits() {
@@ -171,46 +113,5 @@ class EmbedderTest {
         assertThat(logit).isCloseTo(logits[k], within(1e-5));
       }
     }
-  }
-
-  @Test
-  void sizes() {
-    var picture = new Picture("wide", 100, 50, new byte[15000]);
-    try (var embedder = PictureEmbedder.open(convert("dinov2-tiny"))) {
-      var own = embedder.prepare(picture, 0).input();
-      assertThat(new int[] {own.height(), own.width()}).containsExactly(42, 42);
-      var wide = embedder.prepare(picture, 28);
-      assertThat(new int[] {wide.input().height(), wide.input().width()}).containsExactly(28, 56);
-      assertThat(embedder.patches(wide, Progress.NONE).cols()).isEqualTo(4);
-      assertThatThrownBy(() -> embedder.prepare(picture, 27)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("patch size 14").hasMessageEndingWith("got 27");
-      var dot = embedder.prepare(new Picture("dot", 13, 20, new byte[780]), 28).input();
-      assertThat(new int[] {dot.height(), dot.width()}).containsExactly(42, 28);
-      assertThatThrownBy(() -> embedder.prepare(new Picture("strip", 201, 1, new byte[603]), 28)).isInstanceOf(ImageException.class)
-          .hasMessage("strip: the picture is 201x1, expected sides at most 200 : 1");
-      var other = embedder.prepare(new Picture("square", 50, 50, new byte[7500]), 28);
-      assertThatThrownBy(() -> embedder.embed(List.of(wide, other), Pooling.BOTH, true, Progress.NONE)).isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("square: expected an input of 56x28 as the first, got 28x28");
-    }
-  }
-
-  /// A digit and a strip, which CLIP's resize of the shorter side makes large enough.
-  @Test
-  void picturesSmallerThanAPatch() {
-    try (var embedder = PictureEmbedder.open(convert("clip-tiny"))) {
-      for (int[] size : new int[][] {{5, 5}, {160, 5}, {1, 1}}) {
-        var picture = new Picture("small", size[0], size[1], new byte[3 * size[0] * size[1]]);
-        assertThat(embedder.patchSize()).isGreaterThan(5);
-        assertThat(embedder.embed(picture, embedder.poolings().getFirst(), true, Progress.NONE)).doesNotContain(Float.NaN);
-      }
-    }
-  }
-
-  @Test
-  void useAfterClose() {
-    var embedder = PictureEmbedder.open(convert("dinov2-tiny"));
-    embedder.close();
-    embedder.close();
-    var picture = new Picture("black", 42, 42, new byte[3 * 42 * 42]);
-    assertThatThrownBy(() -> embedder.embed(picture, Pooling.BOTH, true, Progress.NONE)).isInstanceOf(IllegalStateException.class);
   }
 }

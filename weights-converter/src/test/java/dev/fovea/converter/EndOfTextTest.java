@@ -7,14 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import dev.fovea.converter.Foreign.Array;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.text.TokenizerException;
-import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.WeightFormat;
-import dev.fovea.kernels.Workers;
-import dev.fovea.models.LoadedModel;
 import dev.fovea.models.TextEmbedder;
-import dev.fovea.models.Verification;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -96,21 +90,5 @@ class EndOfTextTest {
     var folder = PublishedFolder.of("clip-tiny", place).without(CONFIG, "text_config.eos_token_id");
     assertThatThrownBy(() -> convert(folder)).isInstanceOf(CheckpointException.class)
         .hasMessage(folder.path().resolve(CONFIG) + ": eos_token_id 49407: expected one of 580 tokens");
-  }
-
-  @Test
-  void aTokenThatIsNotThereIsAnError() {
-    var file = convert(PublishedFolder.of("clip-tiny", place).with(CONFIG, "text_config.eos_token_id", "579"));
-    assertThatThrownBy(() -> embed(file, "two dogs run")).isInstanceOf(TokenizerException.class)
-        .hasMessage("text 'two dogs run': expected token 579, "
-        + "which the model takes for a text's end, and the tokenizer gives none; is the model's eos_token_id the tokenizer's?");
-    var golden = Renamed.FIXTURES.resolve("clip-tiny/reference.safetensors");
-    try (var model = Checkpoint.open(file); var reference = Checkpoint.open(golden); var arena = Arena.ofShared();
-        var kernels = KernelProvider.auto(Workers.all())) {
-      var verification = new Verification(LoadedModel.of(model, arena).model(), reference);
-      assertThatThrownBy(() -> verification.compare(kernels)).isInstanceOf(CheckpointException.class)
-          .hasMessage(golden + ": 'input.input_ids': expected token 579, the model's eos_token_id, in each text, got none in "
-              + "text 0");
-    }
   }
 }

@@ -13,6 +13,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.models.ClassifiesText;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import java.util.LinkedHashMap;
@@ -32,10 +33,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param pooler `C → C` on the first token; or null
 /// @param head `C → classes`, or null for features only
 public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Embedding typeEmbed, LayerNorm embedNorm,
-    List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model {
-  /// Name of the input with the token types: 0 in the first text, 1 in the second.
-  public static final String TOKEN_TYPE_IDS = "token_type_ids";
-
+    List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model, ClassifiesText {
   /// The results of a pass.
   ///
   /// @param lastHiddenState `[B, N, C]`
@@ -92,9 +90,22 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     return new Output(x, pooled, head == null ? null : head.forward(pooled));
   }
 
-  /// The logits of the classes: `[B, classes]`.
-  ///
-  /// @throws IllegalStateException if the model has no classification head
+  @Override
+  public int numClasses() {
+    return config.numClasses();
+  }
+
+  @Override
+  public int vocabSize() {
+    return config.encoder().vocabSize();
+  }
+
+  @Override
+  public int maxTokens() {
+    return config.encoder().maxTokens();
+  }
+
+  @Override
   public Tensor logits(Tensor ids, Tensor mask, Tensor types) {
     var logits = forward(ids, mask, types, Probe.NONE).logits;
     if (logits == null) throw new IllegalStateException("this BERT has no classification head");

@@ -1,4 +1,4 @@
-package dev.fovea.cli;
+package dev.fovea.models.sam;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -9,23 +9,19 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.CheckpointWriter;
+import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
-import dev.fovea.engine.nn.Probe;
+import dev.fovea.models.Demo;
 import dev.fovea.models.LoadedModel;
-import dev.fovea.models.sam.AutomaticMasks;
-import dev.fovea.models.sam.MaskPrediction;
-import dev.fovea.models.sam.MaskPredictor;
-import dev.fovea.models.sam.PointPrompt;
-import dev.fovea.models.sam.Prompt;
-import dev.fovea.models.sam.Sam;
-import dev.fovea.models.sam.SamSession;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -45,24 +41,21 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The embedded Segment Anything model on the scenes that came with it, and sessions as programs use them.
 @Timeout(240)
-class DemoSamTest {
-  private static final Path SCENES = Path.of("src/test/resources/scenes");
-
+class MaskPredictorTest {
   @TempDir
   private Path folder;
 
-  private static MaskPredictor open(Kernels kernels) throws IOException {
-    try (var in = DemoCommand.class.getResourceAsStream("demo/sam.safetensors")) {
-      return MaskPredictor.of(Checkpoint.read("demo", in.readAllBytes()), kernels);
-    }
+  private static MaskPredictor open(Kernels kernels) {
+    return MaskPredictor.of(Demo.model("sam"), kernels);
   }
 
   private static Picture scene(int i) {
-    return Picture.read(SCENES.resolve("%02d.png".formatted(i)));
+    return Picture.read(Demo.SCENES.resolve("%02d.png".formatted(i)));
   }
 
-  private static void withSession(Consumer<SamSession> use) throws IOException {
-    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels); var session = predictor.session()) {
+  private static void withSession(Consumer<SamSession> use) {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels);
+        var session = predictor.session()) {
       session.setImage(scene(0));
       use.accept(session);
     }
@@ -78,17 +71,18 @@ class DemoSamTest {
   /// reference's.
   @Test
   void masksAreTheReferences() throws IOException {
-    var json = JsonParser.parseString(Files.readString(SCENES.resolve("scenes.json"))).getAsJsonObject();
+    var json = JsonParser.parseString(Files.readString(Demo.SCENES.resolve("scenes.json"))).getAsJsonObject();
     var expected = json.getAsJsonObject("reference").getAsJsonObject("sam_mean_iou");
     for (var provider : KernelProvider.values())
-      try (var kernels = provider.open(Workers.all()); var predictor = open(kernels); var session = predictor.session()) {
+      try (var kernels = provider.open(Workers.all()); var predictor = open(kernels);
+        var session = predictor.session()) {
         double[] sums = new double[3];
         int count = 0;
         for (var element : json.getAsJsonArray("scenes")) {
           var scene = element.getAsJsonObject();
           var name = scene.get("file").getAsString();
-          session.setImage(Picture.read(SCENES.resolve(name)));
-          var instances = Picture.read(SCENES.resolve(name.replace(".png", ".instances.png")));
+          session.setImage(Picture.read(Demo.SCENES.resolve(name)));
+          var instances = Picture.read(Demo.SCENES.resolve(name.replace(".png", ".instances.png")));
           for (var each : scene.getAsJsonArray("prompts")) {
             var found = ious(session, each.getAsJsonObject(), instances);
             for (int i = 0; i < 3; i++) sums[i] += found[i];
@@ -125,10 +119,10 @@ class DemoSamTest {
 
   /// What `bench --point` measures is what the whole model computes for a point.
   @Test
-  void thePartThatAPointCostsGivesTheSame() throws IOException {
-    try (var in = DemoCommand.class.getResourceAsStream("demo/sam.safetensors"); var arena = Arena.ofShared();
+  void thePartThatAPointCostsGivesTheSame() {
+    try (var checkpoint = Demo.model("sam"); var arena = Arena.ofShared();
         var workspace = new Workspace(KernelProvider.VECTOR.open(Workers.threads(2)))) {
-      var whole = LoadedModel.of(Checkpoint.read("demo", in.readAllBytes()), arena);
+      var whole = LoadedModel.of(checkpoint, arena);
       var sam = (Sam) whole.model();
       var inputs = new HashMap<>(whole.randomInputs(1, 0, arena));
       inputs.put("p.input_points", Tensor.of(arena, new float[] {70, 40}, 1, 1, 1, 2));
@@ -161,14 +155,46 @@ class DemoSamTest {
       before.addAll(session.predict(prompt, true));
       session.save(file);
     });
-    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var predictor = open(kernels); var session = predictor.session()) {
-      assertThatThrownBy(() -> session.best(prompt)).isInstanceOf(IllegalStateException.class).hasMessageContaining("has seen no picture yet");
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var predictor = open(kernels);
+        var session = predictor.session()) {
+      assertThatThrownBy(() -> session.best(prompt)).isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("has seen no picture yet");
       session.load(file);
       assertSame(session.predict(prompt, true), before);
       var text = Files.writeString(folder.resolve("text"), "no embedding");
       assertThatThrownBy(() -> session.load(text)).isInstanceOf(CheckpointException.class);
       assertSame(session.predict(prompt, true), before);
     }
+  }
+
+  /// An embedding knows its picture; that of an earlier version does not.
+  @Test
+  void theEmbeddingOfAnotherPicture() {
+    Path file = folder.resolve("scene.safetensors"), old = folder.resolve("old.safetensors");
+    var prompt = Prompt.point(98.5f, 95.5f);
+    withSession(session -> {
+      session.save(file);
+      var expected = session.predict(prompt, true);
+      session.load(file, scene(0));
+      assertThat(session.knowsPicture()).isTrue();
+      assertThatThrownBy(() -> session.load(file, scene(1))).isInstanceOf(CheckpointException.class)
+          .hasMessage(file + ": the embedding is of another picture than " + Demo.SCENES.resolve("01.png"));
+      assertThatThrownBy(() -> session.load(file, new Picture("small", 127, 128, new byte[3 * 127 * 128])))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessage(file + ": the embedding is of a picture of 128x128, small is 127x128");
+      try (var saved = Checkpoint.open(file)) {
+        var writer = new CheckpointWriter();
+        saved.metadata().forEach((key, value) -> {
+          if (!key.equals("picture_sha256")) writer.metadata(key, value);
+        });
+        var map = saved.tensor("image_embedding");
+        writer.tensor("image_embedding", DType.F32, map.shape().stream().mapToLong(Long::longValue).toArray(), map::data)
+            .write(old);
+      }
+      session.load(old, scene(1));
+      assertThat(session.knowsPicture()).isFalse();
+      assertSame(session.predict(prompt, true), expected);
+    });
   }
 
   private static void assertSame(List<MaskPrediction> actual, List<MaskPrediction> expected) {
@@ -181,7 +207,7 @@ class DemoSamTest {
   }
 
   @Test
-  void aMaskFedBackStaysItself() throws IOException {
+  void aMaskFedBackStaysItself() {
     withSession(session -> {
       var first = session.best(Prompt.box(62, 65, 104, 107));
       assertThat(session.best(Prompt.box(62, 65, 104, 107).like(first.logits())).mask().iou(first.mask())).isGreaterThan(0.9);
@@ -192,7 +218,15 @@ class DemoSamTest {
   }
 
   @Test
-  void bordersAndBeyond() throws IOException {
+  void aFileThatCannotDoIt() {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
+      assertThatThrownBy(() -> MaskPredictor.of(Demo.model("vit"), kernels)).isInstanceOf(CheckpointException.class)
+          .hasMessage("demo: expected a Segment Anything model, got family vit");
+    }
+  }
+
+  @Test
+  void bordersAndBeyond() {
     withSession(session -> {
       for (var edge : List.of(Prompt.point(0, 0), Prompt.point(128, 128), Prompt.box(0, 0, 128, 128), Prompt.box(7, 9, 8, 10),
           Prompt.box(7, 9, 7, 9)))
@@ -209,7 +243,7 @@ class DemoSamTest {
   }
 
   @Test
-  void noneAndAHundredPrompts() throws IOException {
+  void noneAndAHundredPrompts() {
     withSession(session -> {
       assertThat(session.predict(List.of(), true)).isEmpty();
       assertThat(session.predict(Prompt.NOTHING, true)).hasSize(3);
@@ -221,7 +255,8 @@ class DemoSamTest {
 
   @Test
   void eightThreadsShareOneModel() throws Exception {
-    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels); var pool = Executors.newFixedThreadPool(8)) {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels);
+        var pool = Executors.newFixedThreadPool(8)) {
       Callable<List<MaskPrediction>> call = () -> {
         try (var session = predictor.session()) {
           session.setImage(scene(1));
@@ -237,19 +272,20 @@ class DemoSamTest {
 
   /// A picture that is not square: its mask has its size, and lies where the same scene's does.
   @Test
-  void aPictureThatIsNotSquare() throws IOException {
-    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels); var session = predictor.session()) {
+  void aPictureThatIsNotSquare() {
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels);
+        var session = predictor.session()) {
       session.setImage(scene(0).part(0, 50, 128, 78));
       var found = session.best(Prompt.box(62, 15, 104, 57)).mask();
       assertThat(new int[] {found.width(), found.height()}).containsExactly(128, 78);
-      var truth = instance(Picture.read(SCENES.resolve("00.instances.png")).part(0, 50, 128, 78), 2);
+      var truth = instance(Picture.read(Demo.SCENES.resolve("00.instances.png")).part(0, 50, 128, 78), 2);
       assertThat(found.iou(truth)).isGreaterThan(0.9);
     }
   }
 
   /// Every object of a scene is among the masks of everything, and no two masks repeat each other.
   @Test
-  void everything() throws IOException {
+  void everything() {
     try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var predictor = open(kernels)) {
       var settings = new AutomaticMasks.Settings(12, 0.8, 0.8, 1, 0.7, 0, 0.7, 512.0 / 1500, 1, 20);
       var last = new double[1];
@@ -258,7 +294,7 @@ class DemoSamTest {
         last[0] = share;
       });
       assertThat(last[0]).isEqualTo(1);
-      var instances = Picture.read(SCENES.resolve("00.instances.png"));
+      var instances = Picture.read(Demo.SCENES.resolve("00.instances.png"));
       for (int object = 1; object <= 4; object++) {
         var truth = instance(instances, object);
         assertThat(found.stream().mapToDouble(f -> f.mask().mask().iou(truth)).max().orElse(0)).as("object "

@@ -1,0 +1,44 @@
+package dev.fovea.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.Residency;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Workers;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Models of files. Those of published sizes are in [PresetsTest], those of no family in [OwnModelTest].
+@Timeout(120)
+class LoadedModelTest {
+  @TempDir
+  private Path folder;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"vit", "segformer", "sam"})
+  void loadedAndMappedGiveTheSameBits(String name) {
+    var file = Demo.copy(name, folder);
+    var outputs = new ArrayList<Map<String, float[]>>();
+    for (var residency : Residency.values())
+      try (var kernels = KernelProvider.VECTOR.open(Workers.threads(2)); var checkpoint = Checkpoint.open(file, residency);
+          var arena = Arena.ofShared(); var workspace = new Workspace(kernels)) {
+        var model = LoadedModel.of(checkpoint, arena);
+        var values = new TreeMap<String, float[]>();
+        model.run(workspace, model.randomInputs(1, 0, arena), Probe.NONE)
+            .forEach((output, tensor) -> values.put(output, tensor.toArray()));
+        outputs.add(values);
+      }
+    assertThat(outputs.getFirst()).isNotEmpty();
+    assertThat(outputs.getLast()).usingRecursiveComparison().isEqualTo(outputs.getFirst());
+  }
+}
