@@ -12,7 +12,7 @@ import java.util.Locale;
 final class ClassPictures {
   private static final int PALETTE_COLOURS = 256;
   private static final int BYTE_BITS = 8;
-  /// Most classes in a legend.
+  /// Largest number of classes in a legend.
   private static final int NAMED = 24;
   /// Side of a picture, in pixels, for which the legend has its smallest readable size.
   private static final int SMALL = 400;

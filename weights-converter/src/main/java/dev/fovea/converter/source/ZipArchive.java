@@ -38,10 +38,10 @@ final class ZipArchive {
   private static final int MAX_COMMENT = 0xffff;
   private static final long IN_EXTRA = 0xffff_ffffL;
   private static final int STORED = 0, DEFLATED = 8, ENCRYPTED = 1;
-  /// The most bytes of all unpacked entries: this, or the multiple of the file that no weights exceed.
+  /// Largest total size of unpacked entries: this, or the multiple of the file that no weights exceed.
   private static final long MAX_UNPACKED = 64 << 20;
   private static final int MAX_RATIO = 20;
-  /// The most of them held in memory.
+  /// Largest part of it that is held in memory.
   private static final long MAX_IN_MEMORY = 2 << 20;
   private static final int BLOCK = 1 << 20;
 
