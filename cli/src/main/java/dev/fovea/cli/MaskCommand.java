@@ -262,7 +262,7 @@ final class MaskCommand implements Callable<Integer> {
     }
   }
 
-  /// One file, or for several masks one each: `out-1.png`, `out-2.png` ….
+  /// Writes one file, or one for each of several masks: `out-1.png`, `out-2.png` ….
   private void each(List<Mask> masks, Function<Mask, byte[]> painter) {
     for (int i = 0; i < masks.size(); i++)
       Output.write(painter.apply(masks.get(i)), isNumbered() ? numbered().number(i + 1) : output);

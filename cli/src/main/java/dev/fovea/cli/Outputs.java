@@ -123,7 +123,7 @@ final class Outputs {
 
   /// Refuses a name without `.png`, the only format written. A device or a pipe needs no ending.
   ///
-  /// @param option that names it
+  /// @param option the option's name, for the message
   static void requirePng(String option, @Nullable Path file) {
     if (file != null && !file.toString().toLowerCase(Locale.ROOT).endsWith(".png") && !Destination.of(file).isStream())
       throw new Fovea.UsageException(option + ": expected a file name that ends in .png, got " + file);

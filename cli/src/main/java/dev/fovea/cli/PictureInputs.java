@@ -117,7 +117,7 @@ final class PictureInputs {
     }
   }
 
-  /// Whether a file in a folder is taken for a picture.
+  /// Whether a file in a folder is a picture, by its name.
   static boolean isPicture(Path file) {
     return file.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)");
   }

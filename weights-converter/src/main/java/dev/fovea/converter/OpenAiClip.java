@@ -149,7 +149,7 @@ final class OpenAiClip {
     return source.tensor(name, dimensions).shape();
   }
 
-  /// @throws CheckpointException if a field that is not null is none of these
+  /// @throws CheckpointException if another field is set
   private static JsonFields known(JsonFields config, Set<String> fields) {
     for (var field : config.json().keySet())
       if (config.has(field) && !fields.contains(field))

@@ -51,7 +51,7 @@ final class TimmNames {
     return scoped("visual.", names);
   }
 
-  /// Names that timm has without the scope.
+  /// Names that have no scope in timm.
   private static Map<String, List<String>> scoped(String scope, String... names) {
     var scoped = new HashMap<String, List<String>>();
     for (var name : names) scoped.put(scope + name, List.of(name));

@@ -230,7 +230,7 @@ final class Pickle {
     return stack.removeLast();
   }
 
-  /// The last `n` values.
+  /// Removes and returns the last `n` values.
   private List<@Nullable Object> pop(int n) {
     if (stack.size() - bottom() < n) throw broken("a step needs " + n + " values, and there are " + (stack.size() - bottom()));
     return take(stack.size() - n);
