@@ -1,4 +1,4 @@
-/// Benchmarks at shapes that real models have.
+/// Benchmarks at the shapes of real models.
 module dev.fovea.benchmarks {
   requires dev.fovea.models;
   requires java.management;

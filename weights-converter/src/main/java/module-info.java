@@ -1,4 +1,4 @@
-/// Turns published checkpoints into Fovea's one-file form.
+/// Converts published checkpoints into Fovea's model file and back.
 module dev.fovea.converter {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.models;

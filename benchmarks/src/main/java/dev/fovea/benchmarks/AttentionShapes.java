@@ -25,14 +25,14 @@ final class AttentionShapes {
         fused(arena, tokens, (kernels, x, from, count, out) -> run(kernels, x, from, count, tokens, AttentionMask.NONE, out)));
   }
 
-  /// No query sees a later key; the amount is what is left to do. The first queries alone see as if the keys ended with them.
+  /// No query sees a later key; the amount counts visible keys only. A part of the queries runs with the keys up to its last query.
   static Shape causal(String what, int tokens) {
     return new Shape("attention " + tokens + " causal, " + what, Limit.FMA, 2.0 * tokens * (tokens + 1) * CHANNELS, Shapes.NONE,
         arena -> fused(arena, tokens, (kernels, x, from, count, out) ->
             run(kernels, x, from, count, from + count, AttentionMask.CAUSAL, out)));
   }
 
-  /// A number for each head, query and key is added to the scores.
+  /// With a bias for each head, query and key.
   static Shape biased(String what, int tokens) {
     return new Shape("attention " + tokens + " with a bias, " + what, Limit.FMA, 4.0 * tokens * tokens * CHANNELS, Shapes.NONE,
         arena -> {
@@ -45,7 +45,7 @@ final class AttentionShapes {
         });
   }
 
-  /// Numbers for the rows and columns of a square grid of keys are added to the scores.
+  /// With biases for the rows and columns of a square grid of keys.
   static Shape inGrid(String what, int side) {
     int tokens = side * side;
     return new Shape("attention " + tokens + " in a grid, " + what, Limit.FMA, 4.0 * tokens * tokens * CHANNELS, Shapes.NONE,
@@ -58,7 +58,7 @@ final class AttentionShapes {
         });
   }
 
-  /// The weights of all heads; a row is a head.
+  /// The attention weights of all heads; a row is a head.
   static Shape maps(String what, int tokens) {
     return new Shape("maps " + tokens + ", " + what, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, Shapes.NONE, arena -> {
       var k = Operands.random(arena, (long) tokens * CHANNELS, 1);
@@ -68,7 +68,7 @@ final class AttentionShapes {
     });
   }
 
-  /// `q · kᵀ` of every head, as a plain product of batches; a row is a head.
+  /// `q · kᵀ` of every head, as a batched product; a row is a head.
   static Shape scores(String what, int tokens) {
     var name = "matmul " + HEADS + "x" + tokens + "x" + tokens + "x" + HEAD_DIM + ", " + what;
     return new Shape(name, Limit.FMA, 2.0 * tokens * tokens * CHANNELS, Shapes.NONE, arena -> {

@@ -10,8 +10,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.TreeSet;
 
-/// An operation with its operands, ready to run. It makes `rows` rows of results, each of which can be computed alone, so that
-/// the reference provider can check some of them.
+/// An operation with its operands, ready to run. It has `rows` rows of results, each of which can be computed alone, so that the
+/// reference provider can check some of them.
 final class Case {
   /// The operation on rows `[from, from + count)`.
   @FunctionalInterface
@@ -21,7 +21,7 @@ final class Case {
     void run(Kernels kernels, MemorySegment x, int from, int count, MemorySegment out);
   }
 
-  /// Largest error, relative to the largest number in the row. Float32 sums of 3072 products stay a factor of ten below.
+  /// Largest allowed error, relative to the largest number in the row. Float32 sums of 3072 products stay a factor of ten below.
   private static final double BOUND = 1e-5;
 
   private final Arena arena;
@@ -45,12 +45,12 @@ final class Case {
     return new Case(arena, rows, inSize, outSize, false, operation);
   }
 
-  /// An operation on `[rows, cols]` that writes its results over its input.
+  /// An in-place operation on `[rows, cols]`.
   static Case inPlace(Arena arena, int rows, int cols, Operation operation) {
     return new Case(arena, rows, (long) rows * cols, cols, true, operation);
   }
 
-  /// Makes the operands what they were before a run in place.
+  /// Restores the operands after a run in place.
   void restore() {
     if (inPlace) out.copyFrom(x);
   }
@@ -64,14 +64,14 @@ final class Case {
   ///
   /// @throws IllegalStateException if a result is wrong
   void runChecked(Kernels kernels) {
-    out.fill((byte) -1);   // NaN, so that what is not written is noticed
+    out.fill((byte) -1);   // NaN, so that unwritten results are noticed
     restore();
     run(kernels);
     check();
   }
 
   /// Compares some rows of the results with the reference provider's: the first, the last, and rows within and at the edges of
-  /// what kernels take together.
+  /// kernels' blocks.
   ///
   /// @throws IllegalStateException if a result is wrong
   void check() {

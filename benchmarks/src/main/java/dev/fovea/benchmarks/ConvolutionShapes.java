@@ -10,7 +10,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Function;
 
-/// Convolutions of one map. A row of results is one of the resulting map, with all its columns and channels.
+/// Convolutions of one map. A row of results is a row of the output map, with all columns and channels.
 final class ConvolutionShapes {
   private ConvolutionShapes() {}
 
@@ -38,7 +38,7 @@ final class ConvolutionShapes {
     });
   }
 
-  /// Each channel by itself. There is little to compute: the amount is the result's bytes.
+  /// Each channel by itself. There is little to compute, so the amount is the result's bytes.
   static Shape depthwise(String what, int size, int channels, Window window) {
     var g = Convolution.depthwise(1, size, size, channels, window);
     var name = name("depthwise", window.height(), window.strideY(), size, channels, channels, what);
@@ -76,7 +76,7 @@ final class ConvolutionShapes {
     });
   }
 
-  /// Makes some rows of the result from a copy of what they see, in which the padding above and below is written out.
+  /// Computes some rows of the result from a copy of their input, with explicit padding above and below.
   private static void runRows(Convolving convolving, Kernels kernels, MemorySegment x, Convolution g, int from, int count,
       MemorySegment out) {
     var w = g.window();

@@ -31,7 +31,7 @@ public class KernelBenchmark {
   @Param("VECTOR")
   public KernelProvider provider;
 
-  /// A name of [Shapes]; [LongTable] gives all of them.
+  /// A name of [Shapes]; [LongTable] passes all of them.
   @Param("linear 197x3072x768 f32, vit-base fc1")
   public String shape;
 
@@ -39,7 +39,7 @@ public class KernelBenchmark {
   private Kernels kernels;
   private Case prepared;
 
-  /// Makes the operands and compares a first result with the reference provider's.
+  /// Creates the operands and compares a first result with the reference provider's.
   @Setup
   public void setUp() {
     kernels = provider.open(Workers.threads(1));
@@ -47,8 +47,7 @@ public class KernelBenchmark {
     prepared.runChecked(kernels);
   }
 
-  /// Undoes what a run in place did. Nothing here takes less than some ten microseconds, so that JMH's clock around each
-  /// single run is good enough.
+  /// Undoes a run in place. No kernel takes less than some ten microseconds, so JMH's timing of single runs is accurate enough.
   @Setup(Level.Invocation)
   public void restore() {
     prepared.restore();

@@ -6,22 +6,22 @@ import dev.fovea.kernels.MachineProbe;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// What the machine allows one thread at best, measured and never assumed.
+/// The machine's limits for one thread, measured and never assumed.
 ///
-/// Clocks change within seconds, so a limit is measured beside every operation that is compared with it.
+/// Clock rates change within seconds, so a limit is measured beside every operation that is compared with it.
 public enum Limit {
   /// Fused multiply-adds; amounts are floating-point operations, two each.
   FMA("FMA peak", "GFLOP/s"),
-  /// Memory that no cache holds, read once; amounts are bytes.
+  /// Reading memory that is in no cache, once; amounts are bytes.
   READ("read bandwidth", "GB/s"),
-  /// A copy of a block of this size, in whatever cache it fits; amounts are the bytes of the block.
+  /// A copy of a block of this size, in any cache that holds it; amounts are the bytes of the block.
   COPY("copy", "GB/s");
 
   private static final int ROUNDS = 8, COPIES = 40, LINE = 64;
 
   private final String words, unit;
 
-  /// Keeps the sums alive.
+  /// Keeps the sums from being optimised away.
   private static volatile long sink;
 
   Limit(String words, String unit) {
@@ -38,7 +38,7 @@ public enum Limit {
     };
   }
 
-  /// The same from one short measurement, to be repeated beside something else.
+  /// The same from one short measurement, to repeat in turn with another.
   double quickSeconds(double amount) {
     return this == FMA ? amount / (1e9 * MachineProbe.peakGflops(1)) : seconds(amount);
   }
@@ -50,13 +50,13 @@ public enum Limit {
     return this == COPY ? String.format("%.2f x", 1 / share) : String.format("%.0f %%", 100 * share);
   }
 
-  /// What is to be reached, in words; empty if the share is NaN.
+  /// The target, in words; empty if the share is NaN.
   String reach(double share) {
     if (Double.isNaN(share)) return "";
     return this == COPY ? "<= " + ratio(share) + " a copy" : ">= " + ratio(share) + " of the " + words;
   }
 
-  /// The limit itself, in words.
+  /// The limit's name.
   String words() {
     return words;
   }
@@ -66,8 +66,8 @@ public enum Limit {
     return String.format("%.0f %s", amount / seconds / 1e9, unit);
   }
 
-  /// Bytes that one thread reads in a second: the best of several passes over 256 MiB, in four streams or in eight. A number a
-  /// cache line is enough to bring all of it in.
+  /// Bytes that one thread reads per second: the best of several passes over 256 MiB, in four or eight streams. Reading one number
+  /// fetches its whole cache line.
   static double readBandwidth() {
     try (var arena = Arena.ofConfined()) {
       var block = arena.allocate(Shapes.BEYOND_CACHES, LINE);

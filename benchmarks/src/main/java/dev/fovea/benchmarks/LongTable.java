@@ -12,17 +12,17 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 
-/// Every kernel of every provider and every model under JMH, each in a process of its own; then a markdown table of all.
+/// Runs every kernel of every provider and every model under JMH, each in its own process, then prints a markdown table.
 final class LongTable {
-  /// Plain loops with double sums manage about one operation a nanosecond: what takes longer than some seconds is left to
-  /// the vector kernels.
+  /// Reference kernels manage about one operation per nanosecond: shapes that take longer than some seconds run on vector kernels
+  /// only.
   private static final double MOST_FLOPS_OF_REFERENCE = 2e9;
 
   private LongTable() {}
 
-  /// Runs what the pattern is found in.
+  /// Runs the benchmarks whose name contains the pattern.
   ///
-  /// @throws RunnerException if a benchmark fails, as one with a wrong result does
+  /// @throws RunnerException if a benchmark fails, also by a wrong result
   static void print(Pattern filter) throws RunnerException {
     var results = new ArrayList<RunResult>();
     var wanted = filter.asPredicate();

@@ -24,7 +24,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 3, time = 2)
 @Fork(value = 1, jvmArgsAppend = "--add-modules=jdk.incubator.vector")
 public class ModelBenchmark {
-  /// A name of [ModelCase.Pass]; [LongTable] gives all of them.
+  /// A name of [ModelCase.Pass]; [LongTable] passes all of them.
   @Param("vit-base-patch16-224, batch 1, 1 thread")
   public String pass;
 

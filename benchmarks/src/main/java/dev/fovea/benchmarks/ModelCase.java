@@ -19,7 +19,7 @@ import java.util.Map;
 final class ModelCase implements AutoCloseable {
   /// A pass to measure.
   ///
-  /// @param point whether it is Segment Anything's answer to a point on a ready embedding
+  /// @param point whether it is Segment Anything's mask decoder, for a point on a ready embedding
   record Pass(String preset, boolean point, int batch, int threads) {
     static final List<Pass> ALL = List.of(
         new Pass("vit-base-patch16-224", 1, 1),
@@ -46,7 +46,7 @@ final class ModelCase implements AutoCloseable {
           .orElseThrow(() -> new IllegalArgumentException("there is no pass '" + name + "'"));
     }
 
-    /// Floating-point operations of one of the threads, if they share the work evenly.
+    /// Floating-point operations per thread, if they share the work evenly.
     ///
     /// @throws IllegalArgumentException if there is no such preset
     double flopsPerThread() {
@@ -82,8 +82,8 @@ final class ModelCase implements AutoCloseable {
     return model.run(workspace, inputs, Probe.NONE);
   }
 
-  /// Runs twice. That the numbers are right is for the tests and for the comparison with other programs; here they are finite,
-  /// different, and the same each time.
+  /// Runs twice and checks that results are finite, not all equal, and the same each time. Tests and the comparison with other
+  /// programs check their values.
   ///
   /// @throws IllegalStateException if they are not
   void runChecked() {

@@ -7,7 +7,7 @@ import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// What operations are measured on.
+/// Operands of measured operations.
 final class Operands {
   private Operands() {}
 

@@ -31,12 +31,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 
-/// Every kernel at the shapes of real models, one a line.
+/// Every kernel at the shapes of real models, one per line.
 final class Shapes {
-  /// More than caches hold.
+  /// Bytes that exceed all caches.
   static final long BEYOND_CACHES = 256L << 20;
 
-  /// No reach is set.
+  /// No target.
   static final double NONE = Double.NaN;
 
   static final List<Shape> ALL = List.of(
@@ -56,7 +56,7 @@ final class Shapes {
       product("vit-base qkv",              197, 2304,  768,  BF16,  NONE),
       product("vit-base fc2",              197,  768, 3072,  BF16,  NONE),
 
-      // A linear map of a few tokens, whose weight comes from memory.
+      // A linear layer on a few tokens, whose weight comes from memory.
       streamed("fc1 of a token",             1, 3072,  768,  F32,   0.80),
       streamed("fc1 of tokens",              4, 3072,  768,  F32,   0.80),
       streamed("fc1 of tokens",             16, 3072,  768,  F32,   0.80),
@@ -97,7 +97,7 @@ final class Shapes {
       activation(Activation.GELU_TANH,       197, 3072,  NONE),
       activation(Activation.QUICK_GELU,      197, 3072,  NONE),
 
-      // Moving and adding, all in vit-base at 224 pixels but for the last.
+      // Data movement and addition.
       add("residual",                        197,  768),
       multiply("layer scale",                197,  768),
       scale("scores",                        197,  768),
@@ -128,7 +128,7 @@ final class Shapes {
     });
   }
 
-  /// Each run takes the next of so many copies of the weight that none is still in a cache when its turn comes again.
+  /// Each run takes the next copy of the weight; there are so many that none is still cached when its turn comes again.
   private static Shape streamed(String what, int m, int n, int k, WeightFormat type, double reach) {
     long bytes = Weight.bytes(type, Weight.Layout.PANELS, n, k);
     return new Shape(linearName(what, m, n, k, type), Limit.READ, bytes, reach, arena -> {
@@ -171,7 +171,7 @@ final class Shapes {
     });
   }
 
-  /// A row is a token; the copy is one of the result.
+  /// A row is a token; the limit is a copy of the result.
   private static Shape gather(String what, int tokens, int vocabulary, int channels) {
     return new Shape("gather " + tokens + " of " + vocabulary + "x" + channels + ", " + what, Limit.COPY, 4.0 * tokens * channels,
         NONE, arena -> {
@@ -183,14 +183,14 @@ final class Shapes {
     });
   }
 
-  /// The number is nowhere, so that all rows are read; the copy is one of them.
+  /// The number does not occur, so all rows are read; the limit is a copy of them.
   private static Shape find(String what, int rows, int cols) {
     return new Shape("find " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
         Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) ->
             kernels.run(new Operation.Find(x, 2, out, rows, cols))));
   }
 
-  /// A row is a point of the plane; the copy is one of the result.
+  /// A row is a point of the plane; the limit is a copy of the result.
   private static Shape fourier(String what, int points, int frequencies) {
     return new Shape("fourier " + points + "x" + frequencies + ", " + what, Limit.COPY, 8.0 * points * frequencies, NONE,
         arena -> {
@@ -233,7 +233,7 @@ final class Shapes {
         arena -> Case.inPlace(arena, rows, cols, operation.apply(arena)));
   }
 
-  /// A row is the whole map; the copy is one of the result.
+  /// A row is the whole map; the limit is a copy of the result.
   private static Shape resize(String what, int size, int to, int channels, Interpolation interpolation) {
     var name = "resize " + size + "x" + size + " to " + to + "x" + to + "x" + channels + ", " + what;
     int outSize = to * to * channels;
@@ -242,7 +242,7 @@ final class Shapes {
             kernels.run(new Operation.Resize(x, 1, size, size, channels, out, to, to, interpolation))));
   }
 
-  /// A row is the whole map; the copy is one of what would be resampled.
+  /// A row is the whole map; the limit is a copy of the resampled map, which is never stored.
   private static Shape resizeArgmax(String what, int size, int to, int channels, Interpolation interpolation) {
     var name = "resizeArgmax " + size + "x" + size + "x" + channels + " to " + to + "x" + to + ", " + what;
     return new Shape(name, Limit.COPY, 4.0 * to * to * channels, NONE, arena ->

@@ -8,7 +8,7 @@ import java.lang.foreign.Arena;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
-/// What Fovea sets out to reach, and what it reaches here: a markdown table, in a minute or two, one row after the other.
+/// Prints a markdown table of targets and measured results, one row after the other.
 final class ShortTable {
   private final Predicate<String> wanted;
 
@@ -16,7 +16,7 @@ final class ShortTable {
     wanted = filter.asPredicate();
   }
 
-  /// Prints the rows whose name the pattern is found in.
+  /// Prints the rows whose name contains the pattern.
   ///
   /// @throws IllegalStateException if a result is wrong
   static void print(Pattern filter) {
@@ -35,7 +35,7 @@ final class ShortTable {
     //    pass                                   share of the peak, and the time where that is 250 GFLOP/s
     model(new Pass("vit-base-patch16-224", 1, 1), 0.85, "165 ms");
     model(new Pass("dinov2-base", 1, 1),          0.78, "1.55 s");
-    // Shares of what is computed; the published heads have more to compute.
+    // Shares refer to computed operations; the published heads have more.
     model(new Pass("segformer-b0", 1, 1), 0.30, "110 ms");
     model(new Pass("segformer-b2", 1, 1), 0.26, "750 ms");
     model(Pass.ofPoint("sam-vit-base", 1), 0.38, "30 ms");
@@ -69,7 +69,7 @@ final class ShortTable {
         limit.speed(amount, t.median()), limit.speed(amount, t.limit()), limit.ratio(t.share()), limit.ratio(t.bestShare()));
   }
 
-  /// Weights that have to be widened against float32 ones.
+  /// Weights that must be widened, against float32 ones.
   private void slower(String what, String widened, String plain) {
     row(what + " over f32, " + plain, "<= 1.05 x", () -> {
       try (var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
@@ -113,7 +113,7 @@ final class ShortTable {
     return String.format(seconds < 0.001 ? "%.3f ms" : seconds < 0.1 ? "%.2f ms" : "%.0f ms", 1e3 * seconds);
   }
 
-  /// A row's last two cells.
+  /// Measures a row's last two cells.
   @FunctionalInterface
   private interface Measurement {
     String cells();

@@ -31,8 +31,8 @@ public final class SpeedGate {
     }
   }
 
-  /// What was measured, best run over best limit, and a margin of a tenth. The floors for 256 bit allow for AVX2's sixteen
-  /// registers and for processors whose other threads are busy (`benchmarks/NOTES.md`).
+  /// Measured shares, best limit over best run, less a tenth. The floors for 256 bit allow for AVX2's sixteen registers and for
+  /// cores whose other hardware thread is busy (`benchmarks/NOTES.md`).
   private static final List<Row> ROWS = List.of(
       //                                                           128 bit      256 bit      512 bit
       new Row(product(197, WeightFormat.F32),                          0.60,        0.60,        0.85),
@@ -58,7 +58,7 @@ public final class SpeedGate {
 
   /// Ends with status 1 if a kernel stays below its floor.
   ///
-  /// @param args how many seconds a kernel has to reach it; what follows is what the launcher adds to a command, and is not read
+  /// @param args the seconds that each kernel has to reach it; further arguments, which the launcher adds, are ignored
   public static void main(String[] args) {
     Locale.setDefault(Locale.ROOT);
     if (args.length == 0 || !args[0].matches("[1-9][0-9]{0,3}")) {

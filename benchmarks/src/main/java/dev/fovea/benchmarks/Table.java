@@ -3,13 +3,12 @@ package dev.fovea.benchmarks;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/// The benchmarks' program: `short` for the table of targets and measured results, `long` for all of JMH, `tokenizers`
-/// for those alone.
+/// The benchmarks' program: `short` for targets and measured results, `long` for all JMH benchmarks, `tokenizers` for the speed of
+/// tokenizers.
 public final class Table {
   private Table() {}
 
-  /// @param args `short`, `long` or `tokenizers`, then, if only some rows are wanted, a regular expression that is found in
-  ///     their names
+  /// @param args `short`, `long` or `tokenizers`, then, to select rows, a regular expression that their names contain
   public static void main(String[] args) throws Exception {
     Locale.setDefault(Locale.ROOT);
     var filter = Pattern.compile(args.length > 1 ? args[1] : "");

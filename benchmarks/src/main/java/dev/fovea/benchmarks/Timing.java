@@ -7,7 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.function.DoubleSupplier;
 
-/// How long an operation takes, beside what the machine allowed in the same seconds.
+/// An operation's time, with the machine's limit in the same seconds.
 ///
 /// @param median of all calls, in seconds
 /// @param best of all calls, in seconds
@@ -17,17 +17,17 @@ public record Timing(double median, double best, double limit) {
   private static final int WINDOWS = 30, SETTLED = 3, CALLS = 5;
   private static final CompilationMXBean COMPILER = ManagementFactory.getCompilationMXBean();
 
-  /// Two operations that were timed in turn, so that a change of the clock meets both.
+  /// Two operations timed in turn, so that a change of the clock rate affects both.
   ///
   /// @param first median of the first, in seconds
   /// @param second median of the second, in seconds
   /// @param ratio median of first over second, pair by pair
-  /// @param bestRatio best of the first over best of the second: what it is where nothing else disturbs
+  /// @param bestRatio best of the first over best of the second: the ratio without disturbance
   public record Pair(double first, double second, double ratio, double bestRatio) {}
 
   /// Times `run`.
   ///
-  /// @param restore makes the operands what they were, outside the time
+  /// @param restore restores the operands, outside the time
   /// @param limit measures the least time, in seconds
   public static Timing of(Runnable restore, Runnable run, DoubleSupplier limit) {
     warmUp(restore, run);
@@ -68,8 +68,8 @@ public record Timing(double median, double best, double limit) {
     return limit / best;
   }
 
-  /// Calls until for some windows of time nothing has become faster and next to nothing was compiled: C2 may work on one method for
-  /// most of a second, and says so only when it has done.
+  /// Calls until, for some windows of time, nothing became faster and almost nothing was compiled: C2 may work on one method for
+  /// most of a second, which counts only when it is finished.
   private static void warmUp(Runnable restore, Runnable run) {
     double last = Double.POSITIVE_INFINITY;
     for (int i = 0, settled = 0; i < WINDOWS && settled < SETTLED; i++) {

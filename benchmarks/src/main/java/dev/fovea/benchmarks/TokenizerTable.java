@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Random;
 import java.util.regex.Pattern;
 
-/// How fast one thread encodes English, with the tokenizers of the golden cases.
+/// The speed of one thread that encodes English, with the tokenizers of the golden cases.
 ///
-/// Their vocabularies are tiny: a text makes two or three times the tokens that published ones make of it.
+/// Their vocabularies are tiny: a text has two or three times as many tokens as with published ones.
 final class TokenizerTable {
   private static final Path FIXTURES = Path.of("../engine/src/test/resources/fixtures");
   private static final List<String> NAMES = List.of("tokenizer-bytelevel", "tokenizer-clip", "tokenizer-unigram",
@@ -53,7 +53,7 @@ final class TokenizerTable {
     return sentences;
   }
 
-  /// Every character of the text is part of a token, but for white space.
+  /// Checks that every character except white space is part of a token.
   private static void check(Tokenizer tokenizer, String text) {
     var encoding = tokenizer.encode(text, false);
     int at = 0;

@@ -11,16 +11,16 @@ import java.util.Arrays;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// Finds arguments that Java could not read. It decodes them in the charset of the locale, and what has no meaning there
-/// becomes U+FFFD: another name, another text, and another answer.
+/// Finds arguments that Java could not decode. Java uses the locale's charset and replaces invalid bytes by U+FFFD, which would be
+/// another name or text.
 final class ArgumentCheck {
-  /// Where Linux shows the bytes that the program was started with; other systems have no such file.
+  /// Where Linux shows the bytes of the command line; other systems have no such file.
   private static final Path COMMAND_LINE = Path.of("/proc/self/cmdline");
   private static final char REPLACEMENT = '\uFFFD';
 
   private ArgumentCheck() {}
 
-  /// @throws Fovea.UsageException if an argument is not what was given
+  /// @throws Fovea.UsageException if an argument differs from what was given
   static void requireReadable(String... arguments) {
     for (int i = 0; i < arguments.length; i++) {
       if (arguments[i].indexOf(REPLACEMENT) < 0) continue;
@@ -29,9 +29,9 @@ final class ArgumentCheck {
     }
   }
 
-  /// @param suspect the first argument that holds U+FFFD, which in UTF-8 may have been given
+  /// @param suspect index of the first argument with U+FFFD, which may be genuine in UTF-8
   /// @param charset of the locale
-  /// @param commandLine the arguments' bytes with a zero after each, and others before them; null if they are not known
+  /// @param commandLine the bytes of Java's own and these arguments, each with a zero after it; null if unknown
   static void requireReadable(String[] arguments, int suspect, String charset, byte @Nullable [] commandLine) {
     if (!charset.equalsIgnoreCase("UTF-8"))
       throw new Fovea.UsageException("argument " + (suspect + 1) + ", '" + arguments[suspect]

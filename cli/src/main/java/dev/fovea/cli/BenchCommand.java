@@ -25,9 +25,9 @@ import picocli.CommandLine.Parameters;
 final class BenchCommand implements Callable<Integer> {
   private static final long WARM_UP_AT_LEAST = 1_500_000_000L, WARM_UP_AT_MOST = 15_000_000_000L;
   private static final int PASSES_WITHOUT_GAIN = 5, MAX_SIZE = 1 << 14;
-  /// A pass that takes less than this times the best so far is faster; the rest is noise.
+  /// A pass below this fraction of the best time is faster; smaller gains are noise.
   private static final double GAIN = 0.97;
-  /// Rounds of some milliseconds that the peak is measured for between two passes.
+  /// Rounds of some milliseconds to measure the peak between two passes.
   private static final int PEAK_ROUNDS = 2;
 
   @ArgGroup(multiplicity = "1")
@@ -106,7 +106,7 @@ final class BenchCommand implements Callable<Integer> {
       Runnable pass = () -> model.run(workspace, inputs, Probe.NONE);
       WarmUp.await();
       warmUp(pass);
-      // The processor's clock wanders, so the peak is taken all along. Where vectors are slow, so would be the measuring.
+      // The clock rate varies, so the peak is measured between passes too; not with slow vectors, which would take too long.
       boolean hasPeak = KernelProvider.VECTOR.reasonAgainst().isEmpty();
       double peak = hasPeak ? MachineProbe.peakGflops() : Double.NaN;
       var millis = new double[runs];
@@ -138,7 +138,7 @@ final class BenchCommand implements Callable<Integer> {
     return (System.nanoTime() - start) / 1e6;
   }
 
-  /// Runs passes until they no longer become faster, for C2 compiles meanwhile, or time is up.
+  /// Runs passes, while C2 compiles, until they no longer become faster or time is up.
   private static void warmUp(Runnable pass) {
     long start = System.nanoTime(), elapsed;
     double best = Double.POSITIVE_INFINITY;

@@ -2,13 +2,13 @@ package dev.fovea.cli;
 
 import java.awt.image.BufferedImage;
 
-/// Letters of 5 × 7 dots. Java's own text needs fonts and native libraries for them, which a bare machine may not have.
+/// A font of 5 × 7 dots. Java's text rendering needs fonts and native libraries, which a bare machine may lack.
 final class BitmapFont {
   static final int HEIGHT = 7;
   private static final int COLUMNS = 5, ADVANCE = COLUMNS + 1;
   private static final char FIRST = ' ', LAST = '~';
 
-  /// From the space to the tilde, a column of dots in two hexadecimal digits, the lowest bit on top.
+  /// From space to tilde, two hexadecimal digits per column of dots, the lowest bit on top.
   private static final String DOTS = """
       0000000000 00005f0000 0007000700 147f147f14 242a7f2a12 2313086462 3649552250 0004030000
       001c224100 0041221c00 2a1c7f1c2a 08083e0808 0050300000 0808080808 0060600000 2010080402
@@ -25,12 +25,12 @@ final class BitmapFont {
 
   private BitmapFont() {}
 
-  /// Pixels across of a text whose dots are `scale` pixels wide.
+  /// Width in pixels of a text with dots of `scale` pixels.
   static int width(String text, int scale) {
     return text.length() * ADVANCE * scale;
   }
 
-  /// Draws a text; letters that are not there become question marks.
+  /// Draws a text; unsupported characters become question marks.
   static void draw(BufferedImage image, String text, int left, int top, int scale, int colour) {
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i) < FIRST || text.charAt(i) > LAST ? '?' : text.charAt(i);

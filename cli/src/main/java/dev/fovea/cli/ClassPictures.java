@@ -8,19 +8,19 @@ import java.awt.image.IndexColorModel;
 import java.util.List;
 import java.util.Locale;
 
-/// Pictures of the classes of pixels.
+/// Draws class maps and overlays.
 final class ClassPictures {
   private static final int PALETTE_COLOURS = 256;
   private static final int BYTE_BITS = 8;
-  /// Classes that a legend names.
+  /// Largest number of classes in a legend.
   private static final int NAMED = 24;
-  /// Sides of pictures for which the legend is written as small as it can be read, in pixels.
+  /// Side of a picture, in pixels, for which the legend has its smallest readable size.
   private static final int SMALL = 400;
   private static final int PAPER = 0xffffff, INK = 0x202020;
 
   private ClassPictures() {}
 
-  /// The numbers of the classes: 8 bit with the palette, or 16 bit of grey where there are more than 256 classes.
+  /// The class indices: 8 bits with the palette, or 16-bit grey for more than 256 classes.
   static BufferedImage map(Segmentation s, List<Integer> palette) {
     var image = palette.size() > PALETTE_COLOURS ? new BufferedImage(s.width(), s.height(), BufferedImage.TYPE_USHORT_GRAY)
         : new BufferedImage(s.width(), s.height(), BufferedImage.TYPE_BYTE_INDEXED, colours(palette));
@@ -32,13 +32,13 @@ final class ClassPictures {
     return image;
   }
 
-  /// Always 8 bit a pixel, so that a number is found at the same place whatever the number of classes is.
+  /// Always 8 bits per pixel, so that readers find indices at the same place for any number of classes.
   private static IndexColorModel colours(List<Integer> palette) {
     var colours = palette.stream().mapToInt(Integer::intValue).toArray();
     return new IndexColorModel(BYTE_BITS, colours.length, colours, 0, false, -1, DataBuffer.TYPE_BYTE);
   }
 
-  /// The classes' colours over the picture.
+  /// The class colours over the picture.
   ///
   /// @param opacity of the colours, in `[0, 1]`
   /// @param legend whether the classes are named at the right

@@ -46,7 +46,7 @@ final class ClassifyCommand implements Callable<Integer> {
   @Option(names = {"-o", "--output"}, paramLabel = "FILE", description = "Write to a file instead of stdout.")
   private Path output;
 
-  /// What a picture shows.
+  /// The classes of a picture.
   record Answer(String image, List<Classification> classes) {}
 
   private record TextAnswer(String text, @Nullable String pair, List<Classification> classes) {}

@@ -24,7 +24,7 @@ final class ConvertCommand implements Callable<Integer> {
   private static final String NOT_FINITE = "NaN or infinite, kept as they are";
   private static final Set<String> EXPORTING = Set.of("--to", "--output", "--json", "--debug");
 
-  /// What is written.
+  /// The output's form.
   enum Form {
     FOVEA, HF
   }
@@ -98,14 +98,14 @@ final class ConvertCommand implements Callable<Integer> {
     }
   }
 
-  /// A conversion that draws a bar.
+  /// A conversion with a progress bar.
   static Conversion conversion(WeightFormat dtype, Terminal.ProgressBar bar) {
     return Conversion.to(dtype).withProgress((tensor, done, total) -> bar.update((double) done / total, tensor));
   }
 
-  /// What a conversion did to a file.
+  /// The report on a conversion as text.
   ///
-  /// @param but what is to be said of it beside that; empty for nothing
+  /// @param but a remark for the first line, or empty
   static String text(Path file, String but, Report report, WeightFormat dtype, boolean verbose) {
     var text = new StringBuilder(String.format("%s: %s, %,d parameters, %,d bytes%s%n", file, report.family(), report.parameters(),
         report.bytes(), but));
@@ -122,7 +122,7 @@ final class ConvertCommand implements Callable<Integer> {
     return text.toString();
   }
 
-  /// Says on stderr that a model has weights that are no numbers, for whatever it computes will be none either.
+  /// Warns on stderr of weights that are not finite, because results will not be either.
   ///
   /// @param stderr takes a line
   static void complain(Object source, Report report, WeightFormat dtype, Consumer<String> stderr) {

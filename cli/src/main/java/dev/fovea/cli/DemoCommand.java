@@ -27,7 +27,7 @@ final class DemoCommand implements Callable<Integer> {
   private static final String SEGMENTATION = "segmentation.png", MASK = "mask.png";
   private static final int TOP = 3;
   private static final double OPACITY = 0.6;
-  /// On one of the scene's shapes.
+  /// A point on one of the scene's shapes.
   private static final float POINT_X = 98, POINT_Y = 95;
 
   @Option(names = "--output-dir", paramLabel = "FOLDER", description = "Write the pictures of what was found there.")
@@ -79,7 +79,7 @@ final class DemoCommand implements Callable<Integer> {
     return Picture.decode("the embedded picture " + name, resource(name + ".png"));
   }
 
-  /// What a point in a scene of several shapes means.
+  /// Finds the mask at a point in a scene of several shapes.
   private void mask(Kernels kernels) throws IOException {
     var scene = picture("scene");
     try (var predictor = MaskPredictor.of(model("sam"), kernels);

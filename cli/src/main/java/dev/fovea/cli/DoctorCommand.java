@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
 @Command(name = "doctor", description = "Show what this machine and this Java can do, and what is in the way.",
     footer = "%nExits 1 where kernels would run slowly.")
 final class DoctorCommand implements Callable<Integer> {
-  /// What C2 reaches at least on any processor with fused multiply-add hardware, per thread, in GFLOP/s.
+  /// The least speed of C2's code on any processor with fused multiply-add hardware, per thread, in GFLOP/s.
   private static final double SLOWEST_COMPILED = 4;
   private static final Path HUGE_PAGES = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
 
@@ -50,7 +50,7 @@ final class DoctorCommand implements Callable<Integer> {
     return CacheSizes.isKnown(level) ? CacheSizes.bytes(level) / 1024 + " KiB" : "unknown";
   }
 
-  /// The choice that the kernel shows in brackets: always, madvise or never.
+  /// The setting that Linux shows in brackets: always, madvise or never.
   private static String hugePages() {
     try {
       return Files.readString(HUGE_PAGES).replaceAll("(?s).*\\[(\\w+)].*", "$1").strip();

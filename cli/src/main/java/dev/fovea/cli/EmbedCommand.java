@@ -156,7 +156,7 @@ final class EmbedCommand implements Callable<Integer> {
     return Destination.of(output).isStream();
   }
 
-  /// All files that are written.
+  /// All output files.
   private Outputs outputs(@Nullable EmbeddingFile form) {
     boolean resumable = form != null && !isStream() && texts.isEmpty();
     return Outputs.of(output, form == null ? null : form.names(output), resumable ? EmbedJournal.file(output) : null, pca)
@@ -172,7 +172,7 @@ final class EmbedCommand implements Callable<Integer> {
     return size;
   }
 
-  /// All that the vectors depend on beside the pictures.
+  /// Everything that the vectors depend on besides the pictures.
   private Map<String, String> settings(Checkpoint checkpoint, Pooling pooling, int side, Kernels kernels) {
     return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(checkpoint.path().toString()),
         "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side),

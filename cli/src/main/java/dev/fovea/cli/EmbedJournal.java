@@ -21,11 +21,10 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// The vectors that `embed` has computed so far, beside its output as `FILE.partial`: what `--resume` takes over.
+/// The vectors that `embed` has computed so far, in `FILE.partial` beside its output, for `--resume`.
 ///
-/// A line of JSON each, appended when it is known and never changed, so that an end at any moment costs the last line at most;
-/// a line that is broken counts for nothing. The first line tells of the model and the options. A picture is known by its name,
-/// its size and the time it was changed.
+/// Each is a line of JSON, appended and never changed, so an interruption loses at most the last line; broken lines are ignored.
+/// The first line has the model and the options. A picture is identified by name, size and modification time.
 final class EmbedJournal implements AutoCloseable {
   private static final Gson GSON = new Gson();
 
@@ -38,15 +37,15 @@ final class EmbedJournal implements AutoCloseable {
   private final Path path;
   private final FileChannel channel;
   private final Map<String, Known> known = new HashMap<>();
-  /// From before the pictures were read: one that changes meanwhile is not known.
+  /// Taken before the pictures are read: one that changes meanwhile is not known.
   private final Map<String, String> stamps = new HashMap<>();
   private boolean finished;
 
   /// Opens the journal of an output, and locks it.
   ///
-  /// @param settings all that the vectors depend on beside the pictures
-  /// @param resume whether to take over what is there
-  /// @throws Fovea.UsageException if it cannot be written, or another run is at it
+  /// @param settings everything that the vectors depend on besides the pictures
+  /// @param resume whether to reuse existing vectors
+  /// @throws Fovea.UsageException if it cannot be written, or another run uses it
   EmbedJournal(Path output, String settings, boolean resume) {
     path = file(output);
     if (Destination.of(path).isStream()) throw new Fovea.UsageException(path + ": expected a file, got a device or a pipe");
@@ -60,7 +59,7 @@ final class EmbedJournal implements AutoCloseable {
       boolean continues = channel.size() > 0 && read(settings, resume);
       if (!continues) channel.truncate(0);
       channel.position(channel.size());
-      // The line that an end of the program cut off stays as one that counts for nothing.
+      // Ends a line that an interruption cut off, which is then ignored.
       append(continues ? "" : GSON.toJson(new Header(settings)));
     } catch (OverlappingFileLockException e) {
       closeQuietly();
@@ -71,7 +70,7 @@ final class EmbedJournal implements AutoCloseable {
     }
   }
 
-  /// Where the journal of an output lies.
+  /// The path of an output's journal.
   static Path file(Path output) {
     return Path.of(output + ".partial");
   }
@@ -80,7 +79,7 @@ final class EmbedJournal implements AutoCloseable {
     return new Fovea.UsageException(path + ": cannot be written: " + WholeFile.reason(e));
   }
 
-  /// Whether what is there is of these settings and wanted; then it is known.
+  /// Reads the vectors if they have these settings and `resume` is set, and returns whether they do.
   private boolean read(String settings, boolean resume) throws IOException {
     // Closing the reader would close the channel.
     var lines = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8.newDecoder()
@@ -114,11 +113,11 @@ final class EmbedJournal implements AutoCloseable {
       bytes.get(embedding);
       known.put(line.image, new Known(line.stamp, embedding));
     } catch (IllegalArgumentException _) {
-      // Broken, hence not known.
+      // Broken lines are ignored.
     }
   }
 
-  /// A picture's vector from an earlier run, or null where there is none or the picture has changed.
+  /// A picture's vector from an earlier run, or null if there is none or the picture has changed.
   float @Nullable [] known(String image) {
     var now = stamp(image);
     stamps.put(image, now);
@@ -126,7 +125,7 @@ final class EmbedJournal implements AutoCloseable {
     return entry == null || now.isEmpty() || !entry.stamp.equals(now) ? null : entry.embedding;
   }
 
-  /// Notes the vector of a picture that [#known] was asked for.
+  /// Adds the vector of a picture for which [#known] was called.
   ///
   /// @throws Fovea.UsageException if it cannot be written
   void add(Embedding picture) {
@@ -146,7 +145,7 @@ final class EmbedJournal implements AutoCloseable {
     WholeFile.writeFully(channel, ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.UTF_8)));
   }
 
-  /// What changes when a file changes: its size and time.
+  /// A file's size and modification time, which change with it.
   static String stamp(String file) {
     try {
       var path = Path.of(file);
@@ -156,12 +155,12 @@ final class EmbedJournal implements AutoCloseable {
     }
   }
 
-  /// Says that the output is complete, and the journal needed no more.
+  /// Marks the output as complete and the journal as no longer needed.
   void finished() {
     finished = true;
   }
 
-  /// Closes the journal, which stays where there is something to take over.
+  /// Closes the journal; the file stays if there is something to resume.
   @Override
   public void close() {
     try {

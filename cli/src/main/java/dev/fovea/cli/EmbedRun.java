@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// Embeds pictures, one batch after the other. One that cannot be read is told on stderr, and the others go on.
+/// Embeds pictures in batches. Unreadable ones are reported on stderr and skipped.
 final class EmbedRun {
   private final PictureEmbedder embedder;
   private final Pooling pooling;
@@ -37,14 +37,14 @@ final class EmbedRun {
     this.bar = bar;
   }
 
-  /// A picture that could be read, and its size before the preprocessing.
+  /// A readable picture, and its size before the preprocessing.
   record Readable(Prepared prepared, int width, int height) {
     static Readable of(Picture picture, Prepared prepared) {
       return new Readable(prepared, picture.width(), picture.height());
     }
   }
 
-  /// The picture of that name, or null, said on stderr, where it cannot be read.
+  /// The picture of that name; null, reported on stderr, if it cannot be read.
   @Nullable Readable read(String name) {
     if (unreadable.contains(name)) return null;
     try {
@@ -59,7 +59,7 @@ final class EmbedRun {
 
   /// Embeds the pictures that are not embedded yet.
   ///
-  /// @param journal of what is known already, or null
+  /// @param journal of vectors computed before, or null
   void embed(List<String> names, @Nullable EmbedJournal journal) {
     var waiting = new ArrayList<Prepared>();
     var waitingNames = new ArrayList<String>();
@@ -82,7 +82,7 @@ final class EmbedRun {
     return a.input().width() == b.input().width() && a.input().height() == b.input().height();
   }
 
-  /// Embeds the pictures that wait, after which `done` of `all` are done.
+  /// Embeds the waiting pictures, after which `done` of `all` are done.
   private void run(List<Prepared> waiting, List<String> names, @Nullable EmbedJournal journal, int done, int all) {
     if (waiting.isEmpty()) return;
     double before = done - waiting.size();
@@ -100,7 +100,7 @@ final class EmbedRun {
     return (now, total) -> bar.update((before + count * (double) now / Math.max(1, total)) / all, what);
   }
 
-  /// The pictures' vectors, in this order, without those that could not be read.
+  /// The pictures' vectors, in this order, without unreadable pictures.
   List<Embedding> embeddings(List<String> names) {
     return names.stream().filter(vectors::containsKey).map(name -> new Embedding(name, vectors.get(name))).toList();
   }

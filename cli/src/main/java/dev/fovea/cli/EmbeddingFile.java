@@ -18,13 +18,13 @@ import java.util.Locale;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// A file of vectors, in the form that the end of its name says.
+/// Formats of a file of vectors, chosen by the ending of its name.
 enum EmbeddingFile {
   /// `[{"image", "embedding"}]`, or `[{"text", "embedding"}]`, a line each.
   JSON(".json"),
-  /// `[pictures, D]`, and beside it the pictures' names, in the order of the rows, as JSON.
+  /// `[pictures, D]`, with a JSON file of the pictures' names in row order beside it.
   NPY(".npy"),
-  /// A tensor `embeddings` `[pictures, D]`, and in the metadata the pictures' names, in the order of the rows, as JSON.
+  /// A tensor `embeddings` `[pictures, D]`, with the pictures' names in row order as JSON in the metadata.
   SAFETENSORS(".safetensors");
 
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -35,7 +35,7 @@ enum EmbeddingFile {
     this.ending = ending;
   }
 
-  /// A device or a pipe need not have an ending: it takes JSON.
+  /// The format of a file. A device or a pipe without an ending gets JSON.
   ///
   /// @throws Fovea.UsageException if the name has another ending
   static EmbeddingFile of(Path file) {
@@ -44,7 +44,7 @@ enum EmbeddingFile {
     throw new Fovea.UsageException("--output: expected a file name that ends in .json, .npy or .safetensors, got " + file);
   }
 
-  /// @param what they are vectors of: `image` or `text`
+  /// @param what the vectors are of: `image` or `text`
   static String json(List<Embedding> embeddings, String what) {
     var text = new StringBuilder();
     for (int i = 0; i < embeddings.size(); i++) text.append(jsonLine(embeddings, i, what));
@@ -58,7 +58,7 @@ enum EmbeddingFile {
     return (i == 0 ? "[" : " ") + Json.LINE.toJson(object) + (i == embeddings.size() - 1 ? "]\n" : ",\n");
   }
 
-  /// The file beside this one that holds the names; null where the file itself does.
+  /// The file of names beside this one; null if the file itself has them.
   @Nullable Path names(Path file) {
     return this == NPY ? Path.of(file + ".names.json") : null;
   }
@@ -66,8 +66,8 @@ enum EmbeddingFile {
   /// Writes a file, all of it or nothing.
   ///
   /// @param embeddings at least one, all of one dimension
-  /// @param what they are vectors of: `image` or `text`
-  /// @param metadata for where the form has a place for it
+  /// @param what the vectors are of: `image` or `text`
+  /// @param metadata for formats that have metadata
   void write(Path file, List<Embedding> embeddings, String what, Map<String, String> metadata) {
     int dim = embeddings.getFirst().embedding().length;
     var names = Json.LINE.toJson(embeddings.stream().map(Embedding::name).toList());

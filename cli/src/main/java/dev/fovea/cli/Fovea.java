@@ -69,10 +69,10 @@ public final class Fovea implements Callable<Integer> {
     System.exit(statusOf(arguments));
   }
 
-  /// Java's own exit code for whatever it does not catch is 1, which means here that the answer is no.
+  /// Java exits with 1 after an uncaught exception, which would mean a negative verdict here.
   private static int statusOf(String[] arguments) {
     try {
-      // Before all else: compiling the kernels takes longer than what is done here meanwhile.
+      // First of all: compiling the kernels takes longer than the start-up work done meanwhile.
       if (Boolean.getBoolean("fovea.warmUp") && arguments.length > 0 && COMPUTING.contains(arguments[0])) WarmUp.start();
       RealStderr.use();
       Stdout.install();
@@ -85,13 +85,13 @@ public final class Fovea implements Callable<Integer> {
     }
   }
 
-  /// What can still be said where the line for an error could not be made.
+  /// A last message, if there was no memory to build that of an error.
   private static int lastWords() {
     try {
       System.err.write(LAST_WORDS, 0, LAST_WORDS.length);
       System.err.flush();
     } catch (Throwable _) {
-      // The exit code tells it.
+      // Only the exit code reports it.
     }
     return WRONG_USE;
   }
@@ -110,7 +110,7 @@ public final class Fovea implements Callable<Integer> {
     }
   }
 
-  /// The status of a run, unless what it printed is lost.
+  /// The status of a run, or [#WRONG_USE] if its output was lost.
   private static int afterOutput(int status) {
     var failure = Stdout.failure();
     if (failure == null) return status;
@@ -118,7 +118,7 @@ public final class Fovea implements Callable<Integer> {
     return WRONG_USE;
   }
 
-  /// Adds the command that is called, for each costs some milliseconds; all where it is none, or one that is about all.
+  /// Adds only the command that is called, because each takes some milliseconds; all of them for none or others, such as `--help`.
   private static CommandLine withCommands(CommandLine commandLine, String[] arguments) {
     var called = arguments.length == 0 ? null : COMMANDS.get(arguments[0]);
     if (called != null) return commandLine.addSubcommand(arguments[0], called);
@@ -144,12 +144,12 @@ public final class Fovea implements Callable<Integer> {
     return e instanceof CancelledException ? INTERRUPTED : WRONG_USE;
   }
 
-  /// Says on stderr, in one line, what is wrong.
+  /// Prints a one-line error on stderr.
   static void complain(String message) {
     System.err.println("fovea: " + OneLine.of(message));
   }
 
-  /// A mistake of the user's that no other exception stands for.
+  /// A user error without an exception of its own.
   static final class UsageException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
@@ -158,7 +158,7 @@ public final class Fovea implements Callable<Integer> {
     }
   }
 
-  /// The version that the build put into the module, or on the class path into the jar.
+  /// The version that the build has put into the module, or on the class path into the jar's manifest.
   static final class Version implements CommandLine.IVersionProvider {
     @Override
     public String[] getVersion() {

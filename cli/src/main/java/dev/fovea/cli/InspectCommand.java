@@ -52,13 +52,13 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  /// Nothing is converted to say what would be.
+  /// The plan of a conversion; nothing is converted.
   private String published() {
     var report = PublishedReport.of(Converter.inspect(model, Conversion.to(WeightFormat.F32)));
     return json ? Output.json(report) : report.text();
   }
 
-  /// What the published folder left out when it was converted.
+  /// The defaults used in the conversion for fields missing from the published folder.
   private static List<String> assumed(Checkpoint checkpoint) {
     return JsonFields.strings(checkpoint.name() + ": " + Converter.ASSUMED, checkpoint.metadata()
         .getOrDefault(Converter.ASSUMED, "[]"));

@@ -9,8 +9,8 @@ import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.util.function.Function;
 
-/// How all JSON is written. JSON has no numbers for NaN and infinities: they are the strings `"NaN"`, `"Infinity"` and
-/// `"-Infinity"`, so that any reader takes what is written and nothing is lost.
+/// Writes all JSON. JSON has no numbers for NaN and infinities: they are the strings `"NaN"`, `"Infinity"` and `"-Infinity"`, so
+/// that any parser reads the output and no value is lost.
 final class Json {
   /// In one line.
   static final Gson LINE = builder().create();
@@ -28,7 +28,7 @@ final class Json {
         .registerTypeAdapter(float.class, floats).registerTypeAdapter(Float.class, floats);
   }
 
-  /// Numbers of a type that has some that JSON has not.
+  /// Numbers of a type with values that JSON lacks.
   private static final class Numbers<N extends Number> extends TypeAdapter<N> {
     private final Function<String, N> read;
 

@@ -25,7 +25,7 @@ final class KernelOptions {
     }
   }
 
-  /// As [KernelProvider#auto], with the warning in the one line that a command line's user expects.
+  /// Like [KernelProvider#auto], with a one-line warning on stderr.
   private static Kernels fastest(int threads) {
     var reason = KernelProvider.VECTOR.reasonAgainst();
     reason.ifPresent(why -> System.err.println("fovea: kernels run slowly: " + why));

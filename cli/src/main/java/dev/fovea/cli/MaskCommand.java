@@ -102,7 +102,7 @@ final class MaskCommand implements Callable<Integer> {
     }
   }
 
-  /// What a picture of masks looks like.
+  /// The form of a picture of masks.
   enum Form {
     OVERLAY, CUTOUT, BINARY
   }
@@ -169,7 +169,7 @@ final class MaskCommand implements Callable<Integer> {
     return Fovea.GOOD;
   }
 
-  /// All files that are written, of the numbered ones those that are there.
+  /// All output files; of numbered ones, the first and those that exist.
   private Outputs outputs() {
     boolean knows = embedding != null && Files.exists(embedding);
     var written = new ArrayList<Path>();
@@ -232,7 +232,7 @@ final class MaskCommand implements Callable<Integer> {
     }
   }
 
-  /// Sees the picture, unless what was made of it is at hand.
+  /// Encodes the picture, or loads its embedding if the file exists.
   private void see(SamSession session, Picture picture, Terminal.ProgressBar bar) {
     if (embedding == null || !Files.exists(embedding)) {
       session.setImage(picture, (done, total) -> bar.update((double) done / Math.max(1, total), image));
@@ -247,7 +247,7 @@ final class MaskCommand implements Callable<Integer> {
 
   private void everything(MaskPredictor predictor, AutomaticMasks.Settings settings, Picture picture, Terminal.ProgressBar bar) {
     var found = new AutomaticMasks(predictor, settings).of(picture, share -> bar.update(share, image));
-    // The largest first, so that what lies on it is seen in the overlay.
+    // The largest first, so that smaller masks stay visible in the overlay.
     var bySize = found.stream().sorted((a, b) -> Long.compare(b.mask().area(), a.mask().area())).toList();
     if (output != null) paint(picture, bySize.stream().map(f -> f.mask().mask()).toList());
     Output.report(json ? Output.json(coco(picture, bySize)) : found.size() + " masks" + System.lineSeparator(), outputs);
@@ -262,7 +262,7 @@ final class MaskCommand implements Callable<Integer> {
     }
   }
 
-  /// One file, or for several masks one each: `out-1.png`, `out-2.png` ….
+  /// Writes one file, or one for each of several masks: `out-1.png`, `out-2.png` ….
   private void each(List<Mask> masks, Function<Mask, byte[]> painter) {
     for (int i = 0; i < masks.size(); i++)
       Output.write(painter.apply(masks.get(i)), isNumbered() ? numbered().number(i + 1) : output);

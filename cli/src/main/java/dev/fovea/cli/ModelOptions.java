@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/// How a command opens its MODEL, with `--no-cache` and `--weights`.
+/// `--no-cache` and `--weights`, the options for opening MODEL.
 final class ModelOptions {
   static final String MODEL = "A model file, or the folder or weights of a published checkpoint.";
 
@@ -22,9 +22,9 @@ final class ModelOptions {
           + "(default: mapped; of bench loaded).")
   private @Nullable Residency weights;
 
-  /// Opens a model file, or what a published checkpoint was or is now converted to. Error messages call it what the user does.
+  /// Opens a model file, or a published checkpoint, which is converted unless it is cached. Error messages use the user's path.
   ///
-  /// @param otherwise where its weights are unless `--weights` says it
+  /// @param otherwise where its weights are without `--weights`
   /// @throws CheckpointException if it is neither, or does not fit in memory
   Checkpoint open(Path model, Residency otherwise) {
     var residency = weights == null ? otherwise : weights;

@@ -11,9 +11,9 @@ import java.util.regex.Pattern;
 
 /// A file for each of several results: `out-1.png`, `out-2.png` … for `out.png`.
 ///
-/// @param file what the user called them
+/// @param file the name given by the user
 record NumberedFiles(Path file) {
-  /// Those for which there may be an earlier file, and in any case the first.
+  /// The first, and those that exist.
   ///
   /// @throws CheckpointException if the folder cannot be read
   List<Path> known() {

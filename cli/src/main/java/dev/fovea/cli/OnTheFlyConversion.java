@@ -5,14 +5,14 @@ import dev.fovea.converter.ConversionCache;
 import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 
-/// The conversion of a checkpoint that a command is given in the place of a model file.
+/// Converts a checkpoint given to a command in place of a model file.
 ///
-/// It is a class of its own because picocli looks at every method of a class with options, and a start with a model file need not
+/// It is a class of its own because picocli inspects every method of a class with options, and a start with a model file should not
 /// load the converter.
 final class OnTheFlyConversion {
   private OnTheFlyConversion() {}
 
-  /// The converted model. A conversion is told in one line, for it takes time and room; a result that is there already is not.
+  /// The converted model. A conversion is announced in one line, because it takes time and disk space; a cached result is not.
   ///
   /// @param refuse whether to refuse a checkpoint that is not converted yet
   static Path of(Path model, boolean refuse) {

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
-/// Where results go: stdout, or a file that appears when it is complete.
+/// Writes results to stdout, or to a file that appears when it is complete.
 final class Output {
   private Output() {}
 
@@ -19,7 +19,7 @@ final class Output {
     else write(text.getBytes(StandardCharsets.UTF_8), file);
   }
 
-  /// Says what was done beside the files that were written: on stdout, or on stderr where one of them is stdout.
+  /// Prints a report on the files written: on stdout, or on stderr if one of them is stdout.
   static void report(String text, Outputs written) {
     print(text, written.areStdout() ? System.err : System.out);
   }

@@ -15,15 +15,14 @@ import java.util.Set;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// The files that a command is going to write, and what it reads: checked before its work, so that no output destroys an input,
-/// and none fails late.
+/// The files that a command will write and read, checked before its work, so that no output destroys an input or fails late.
 final class Outputs {
   private final List<Destination> files = new ArrayList<>();
   private final List<Path> inputs = new ArrayList<>();
   private final List<Path> models = new ArrayList<>();
   private final Set<Path> pictureFolders = new HashSet<>();
 
-  /// @param files null for those that were not asked for
+  /// @param files null for those not requested
   static Outputs of(@Nullable Path... files) {
     var outputs = new Outputs();
     Stream.of(files).filter(Objects::nonNull).map(Destination::of).forEach(outputs.files::add);
@@ -34,35 +33,35 @@ final class Outputs {
     return of(files.toArray(Path[]::new));
   }
 
-  /// Files that are read; null for those that were not named.
+  /// Adds files that are read; null for those not named.
   Outputs reading(@Nullable Path... files) {
     Stream.of(files).filter(Objects::nonNull).forEach(inputs::add);
     return this;
   }
 
-  /// A model file, or a published checkpoint: all of its folder.
+  /// Adds a model file, or a published checkpoint with its whole folder.
   Outputs readingModel(Path model) {
     models.add(model);
     return this;
   }
 
-  /// Pictures, and the folders in which more of them would be found next time.
+  /// Adds pictures, and the folders in which the next run would find more.
   Outputs reading(PictureInputs pictures) {
     for (var name : pictures.names()) inputs.add(name.equals(PictureInputs.STDIN) ? PictureInputs.STDIN_FILE : Path.of(name));
     pictureFolders.addAll(pictures.folders());
     return this;
   }
 
-  /// Whether one of the files is stdout, so that what else is to be said belongs to stderr.
+  /// Whether one of the files is stdout, so that reports belong on stderr.
   boolean areStdout() {
     return files.stream().anyMatch(Destination::isStdout);
   }
 
-  /// Finds out whether all files can be written without harm to what is read.
+  /// Checks that all files can be written without destroying an input.
   ///
-  /// @throws dev.fovea.engine.checkpoint.CheckpointException if a file cannot be written, is an input, or lies in the folder of a
+  /// @throws dev.fovea.engine.checkpoint.CheckpointException if a file cannot be written, is an input, or is in the folder of a
   /// checkpoint
-  /// @throws Fovea.UsageException if two of them are the same, or one lies among the pictures that are read
+  /// @throws Fovea.UsageException if two of them are the same, or one is in a folder of input pictures
   void require() {
     if (files.isEmpty()) return;
     models.forEach(this::requireApart);
@@ -73,7 +72,7 @@ final class Outputs {
       requireOutsidePictures(file);
       if (!targets.add(file.target())) throw new Fovea.UsageException(file + ": expected two files to write, got the same twice");
     }
-    // One for each folder is enough.
+    // One check per folder is enough.
     var tried = new HashSet<Path>();
     for (var file : files) if (tried.add(file.target().getParent())) file.requireWritable();
   }
@@ -81,7 +80,7 @@ final class Outputs {
   private void requireApart(Path model) {
     if (Files.isDirectory(model)) {
       files.forEach(file -> file.requireOutside(model));
-      // Hubs' folders hold links to files elsewhere.
+      // Folders of hub caches have links to files elsewhere.
       inputs.addAll(filesIn(model));
       return;
     }
@@ -109,12 +108,12 @@ final class Outputs {
     try (var files = Files.list(folder)) {
       return files.toList();
     } catch (IOException e) {
-      // Whoever reads the model says so.
+      // Opening the model reports it.
       return List.of();
     }
   }
 
-  /// What is no picture by its name is not taken for one next time.
+  /// Refuses a picture in a folder of input pictures, which the next run would read.
   private void requireOutsidePictures(Destination file) {
     if (!PictureInputs.isPicture(file.target())) return;
     for (var folder = file.target().getParent(); folder != null; folder = folder.getParent())
@@ -122,9 +121,9 @@ final class Outputs {
         throw new Fovea.UsageException(file + ": expected a place outside the folder " + folder + ", whose pictures are read");
   }
 
-  /// Refuses a picture that is not to be a PNG, the only form that is written. A device or a pipe has no ending.
+  /// Refuses a name without `.png`, the only format written. A device or a pipe needs no ending.
   ///
-  /// @param option that names it
+  /// @param option the option's name, for the message
   static void requirePng(String option, @Nullable Path file) {
     if (file != null && !file.toString().toLowerCase(Locale.ROOT).endsWith(".png") && !Destination.of(file).isStream())
       throw new Fovea.UsageException(option + ": expected a file name that ends in .png, got " + file);

@@ -12,7 +12,7 @@ import java.util.List;
 
 /// Pictures side by side, with their patches' principal components as colours.
 final class PatchDrawing {
-  /// What is needed of a picture to put its patches back in their place.
+  /// The geometry that puts a picture's patches back in their place.
   private record Place(Preprocessing.Frame frame, int width, int height) {}
 
   private final List<Place> places = new ArrayList<>();
@@ -23,7 +23,7 @@ final class PatchDrawing {
     patches.add(features);
   }
 
-  /// Writes the drawing as PNG; none where no picture was added.
+  /// Writes the drawing as PNG; none if no picture was added.
   void write(Path file, boolean background) {
     if (patches.isEmpty()) return;
     var colours = PatchColours.of(patches, background);

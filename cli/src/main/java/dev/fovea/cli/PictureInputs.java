@@ -21,36 +21,36 @@ import java.util.Locale;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// The pictures that a command line names: files, folders of pictures, and `-` for stdin. What cannot be read is told on stderr and
-/// passed over.
+/// The pictures given on a command line: files, folders of pictures, and `-` for stdin. Unreadable ones are reported on stderr and
+/// skipped.
 final class PictureInputs {
   static final String STDIN = "-";
-  /// What stdin is on the systems that tell.
+  /// The path of stdin on systems that have one.
   static final Path STDIN_FILE = Path.of("/dev/stdin");
   /// For the help of a command.
   static final String FOOTER = "%nA picture that cannot be read is told on stderr; the others go on, and the exit code is 2.";
 
   private final List<String> names = new ArrayList<>();
   private final Set<Path> folders = new HashSet<>();
-  /// Told when it is known whether there is anything else.
+  /// Reported once it is known whether there are other pictures.
   private final List<String> complaints = new ArrayList<>();
   private boolean passedOver;
   private @Nullable Picture stdin;
 
-  /// What is done with a picture.
+  /// The work on a picture.
   @FunctionalInterface
   interface Work {
     /// @param index among the names
     /// @param progress of this picture
-    /// @throws ImageException if the picture will not do, and the others may
+    /// @throws ImageException if the picture cannot be used, though others may
     void on(int index, String name, Picture picture, Progress progress);
   }
 
   private PictureInputs() {}
 
-  /// Folders become the pictures in them and in the folders below, by name.
+  /// Replaces folders by the pictures in them and in the folders below, by name.
   ///
-  /// @throws ImageException if there is nothing but what cannot be read
+  /// @throws ImageException if everything given is unreadable
   static PictureInputs of(List<String> images) {
     var inputs = new PictureInputs();
     for (var image : images) {
@@ -81,7 +81,7 @@ final class PictureInputs {
     return path + ": cannot be read: " + WholeFile.reason(e);
   }
 
-  /// Goes on whatever it meets.
+  /// Continues after any error.
   private final class Finder extends SimpleFileVisitor<Path> {
     private final List<String> found;
 
@@ -98,7 +98,7 @@ final class PictureInputs {
     @Override
     public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
       if (!isPicture(file)) return FileVisitResult.CONTINUE;
-      // A pipe would wait for somebody to write.
+      // Reading a pipe would wait for a writer.
       if (attributes.isOther()) complaints.add(file + ": expected a picture, got a device or a pipe");
       else found.add(file.toString());
       return FileVisitResult.CONTINUE;
@@ -117,7 +117,7 @@ final class PictureInputs {
     }
   }
 
-  /// Whether a file in a folder is taken for a picture.
+  /// Whether a file in a folder is a picture, by its name.
   static boolean isPicture(Path file) {
     return file.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)");
   }
@@ -127,17 +127,17 @@ final class PictureInputs {
     return names;
   }
 
-  /// The real paths of the folders in which pictures were looked for.
+  /// The real paths of the folders searched for pictures.
   Set<Path> folders() {
     return folders;
   }
 
-  /// Whether something that was named, or found in a folder, could not be read so far.
+  /// Whether anything given, or found in a folder, has been unreadable so far.
   boolean passedOver() {
     return passedOver;
   }
 
-  /// Does something with each picture that can be read.
+  /// Runs the work on each readable picture.
   void each(Terminal.ProgressBar bar, Work work) {
     for (int i = 0; i < names.size(); i++) {
       var name = names.get(i);
@@ -150,13 +150,13 @@ final class PictureInputs {
     }
   }
 
-  /// Says on stderr why a picture is passed over.
+  /// Reports on stderr why a picture is skipped.
   void passOver(ImageException why, Terminal.ProgressBar bar) {
     bar.complain(why.getMessage());
     passedOver = true;
   }
 
-  /// The picture of that name, from stdin as often as it is asked for.
+  /// The picture of that name. That of stdin can be read again.
   ///
   /// @throws ImageException if it is no readable picture
   Picture read(String name) {
@@ -165,19 +165,18 @@ final class PictureInputs {
     return stdin;
   }
 
-  /// A folder may hold names that are not text in the locale's charset. Java shows them with U+FFFD in the place of bytes, and
-  /// there is no way back.
+  /// A folder may hold names that are not text in the locale's charset. Java replaces their bytes by U+FFFD and cannot open them.
   private static Path path(String name) {
     try {
       var path = Path.of(name);
       if (name.indexOf('\uFFFD') < 0 || Files.exists(path, LinkOption.NOFOLLOW_LINKS)) return path;
     } catch (InvalidPathException _) {
-      // Not to be written in the charset either.
+      // The charset cannot encode it either.
     }
     throw new ImageException(name + ": its name is not text in " + System.getProperty("sun.jnu.encoding"));
   }
 
-  /// One picture that was named, be it stdin.
+  /// A single picture, possibly stdin.
   ///
   /// @throws ImageException if it is no readable picture
   static Picture one(String name) {

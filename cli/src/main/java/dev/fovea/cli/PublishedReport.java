@@ -9,23 +9,23 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// What `inspect` says of a checkpoint that is not converted.
+/// The report of `inspect` on a checkpoint that is not converted.
 ///
-/// @param family absent where it is not recognised
+/// @param family absent if not recognised
 /// @param config the model's sizes, in Fovea's form
-/// @param config_from what told them
-/// @param assumed what the folder leaves out, and what is taken for it; a line each
-/// @param parameters how many numbers the model would have; 0 where it cannot be converted
+/// @param config_from their source
+/// @param assumed the defaults used for missing fields, a line each
+/// @param parameters number of parameters; 0 if it cannot be converted
 /// @param bytes of the converted model
-/// @param problem why it cannot be converted; absent where it can
+/// @param problem why it cannot be converted; absent if it can
 record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nullable String config_from,
     List<String> assumed, long parameters,
     long bytes, @Nullable String problem, List<Row> tensors) {
-  /// A tensor, and what would become of it.
+  /// A tensor and its use in the converted model.
   ///
-  /// @param becomes the parameters that its elements go to
-  /// @param how what is done to them on the way
-  /// @param left_out why it has no place; absent where it has one
+  /// @param becomes the parameters that get its elements
+  /// @param how the steps of their conversion
+  /// @param left_out why it is left out; absent if it is used
   record Row(String name, String dtype, List<Long> shape, List<String> becomes, List<String> how, @Nullable String left_out) {
     /// A tensor may have an empty name.
     private String shown() {

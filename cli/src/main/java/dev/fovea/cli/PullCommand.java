@@ -60,7 +60,7 @@ final class PullCommand implements Callable<Integer> {
     }
   }
 
-  /// The file to write; one that was not named is not replaced.
+  /// The file to write; without `-o`, an existing one is not replaced.
   private Path target(Repository model, Path cache) {
     var target = output == null ? Path.of(model.name() + ".safetensors") : output;
     if (Files.isDirectory(cache)) Destination.of(target).requireOutside(cache);

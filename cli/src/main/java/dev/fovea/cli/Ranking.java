@@ -6,16 +6,16 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 
-/// Pictures by their likeness to a picture or a text, the likest first.
+/// Pictures by similarity to a picture or a text, the most similar first.
 record Ranking(String query, List<Similar> similar) {
   record Similar(String image, double cosine) {}
 
-  /// All pictures but the query itself, by whichever path it is named.
+  /// All pictures except the query itself, by any path.
   static Ranking of(Embedding query, List<Embedding> pictures) {
     return ofText(query, pictures.stream().filter(picture -> !file(picture.name()).equals(file(query.name()))).toList());
   }
 
-  /// All pictures by their likeness to a text.
+  /// All pictures by similarity to a text.
   static Ranking ofText(Embedding query, List<Embedding> pictures) {
     return new Ranking(query.name(), pictures.stream()
         .map(picture -> new Similar(picture.name(), Vectors.cosine(query.embedding(), picture.embedding())))

@@ -10,14 +10,12 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
-/// The stderr of whoever started the program, which the launcher keeps from the virtual machine until the program itself
-/// has something to say.
+/// The original stderr, which the launcher withholds from the virtual machine until the program itself writes to it.
 ///
-/// Java announces an incubating module at every start and has no switch for it, so that the launcher starts it with a filter
-/// for descriptor 2, and with the real stderr under another number. Opening that by its name under `/dev/fd` would be a second
-/// file with a position of its own, and what was written through one would hide what was written through the other. So the
-/// first byte has the C library put the real one in the place of the filter: a descriptor for the same open file. That
-/// takes some fifty milliseconds, which only those wait for that have something to read.
+/// Java warns of an incubating module at every start, which cannot be switched off, so the launcher passes a filter as descriptor 2
+/// and the real stderr under another number. Opening that by its name under `/dev/fd` would be a second open file with its own
+/// position, and the two would overwrite each other. So the first write has the C library replace the filter by the real
+/// descriptor, for the same open file. That takes some fifty milliseconds, and only when there is something to print.
 final class RealStderr extends OutputStream {
   private static final int STDERR = 2;
 
@@ -29,7 +27,7 @@ final class RealStderr extends OutputStream {
     this.number = number;
   }
 
-  /// Makes it [System#err], where the launcher has said its number in the property `fovea.stderr`.
+  /// Makes it [System#err], if the launcher has passed its number in the property `fovea.stderr`.
   static void use() {
     Integer number = Integer.getInteger("fovea.stderr");
     if (number != null) System.setErr(new PrintStream(new RealStderr(number), true, StandardCharsets.UTF_8));
@@ -46,7 +44,7 @@ final class RealStderr extends OutputStream {
     stderr.write(bytes, from, length);
   }
 
-  /// `dup2(number, 2)`, once. Where it is not to be had, what is written goes through the filter, which lets it pass.
+  /// `dup2(number, 2)`, once. If that fails, output goes through the filter, which passes it on.
   @SuppressWarnings("restricted")
   private void putInPlace() {
     inPlace = true;
@@ -56,7 +54,7 @@ final class RealStderr extends OutputStream {
           FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
       int _ = (int) dup2.invokeExact(number, STDERR);
     } catch (Throwable _) {
-      // A system whose functions Java cannot call, or too little memory left to prepare it.
+      // Java cannot call this system's functions, or there is too little memory.
     }
   }
 }

@@ -52,7 +52,7 @@ final class SegmentCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
-  /// What a picture shows.
+  /// The classes in a picture.
   record Answer(String image, int width, int height, List<Segmentation.Share> classes, @Nullable String output) {}
 
   @Override
@@ -77,7 +77,7 @@ final class SegmentCommand implements Callable<Integer> {
     return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
   }
 
-  /// Where each picture's result goes; empty where none is wanted.
+  /// The output file of each picture; empty without `-o`.
   private List<Path> targets(List<String> pictures) {
     if (output == null) return List.of();
     if (pictures.size() == 1 && !Files.isDirectory(output)) {

@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import org.jetbrains.annotations.Nullable;
 
-/// Standard output, in UTF-8. A [PrintStream] passes over what cannot be written; this one remembers it.
+/// Standard output, in UTF-8. A [PrintStream] ignores write errors; this one remembers them.
 final class Stdout extends PrintStream {
   private final Remembering written;
 
@@ -24,7 +24,7 @@ final class Stdout extends PrintStream {
     System.setOut(new Stdout(new FileOutputStream(FileDescriptor.out)));
   }
 
-  /// Why what was printed is lost, in words; null where it is not, or where a reader such as `head` has had enough.
+  /// Why output was lost, in words; null if none was, or if a reader such as `head` stopped early.
   static @Nullable String failure() {
     if (!System.out.checkError()) return null;
     if (!(System.out instanceof Stdout out) || out.written.failure == null) return "it takes no more";
@@ -47,7 +47,7 @@ final class Stdout extends PrintStream {
       write(new byte[] {(byte) b}, 0, 1);
     }
 
-    /// Piece by piece, so that it is known whether anything was taken.
+    /// Piece by piece, to know whether anything was written before an error.
     @Override
     public void write(byte[] bytes, int from, int length) throws IOException {
       if (failure != null) throw failure;
@@ -62,7 +62,7 @@ final class Stdout extends PrintStream {
       }
     }
 
-    /// A pipe breaks when its reader ends. One that ends before anything came has got nothing.
+    /// Whether a pipe broke because its reader ended after it had received something.
     private boolean readerHadEnough() {
       return begun && String.valueOf(failure.getMessage()).toLowerCase(Locale.ROOT).contains("pipe");
     }

@@ -3,7 +3,7 @@ package dev.fovea.cli;
 import java.io.PrintStream;
 import java.util.Locale;
 
-/// What is known of the terminal, and a progress bar on it.
+/// Properties of the terminal, and a progress bar on it.
 final class Terminal {
   private Terminal() {}
 
@@ -11,14 +11,14 @@ final class Terminal {
     return System.console() != null && System.console().isTerminal();
   }
 
-  /// The launcher knows; Java has no way to ask.
+  /// The launcher passes it; Java cannot find out.
   static boolean isStderr() {
     return Boolean.getBoolean("fovea.stderrTerminal");
   }
 
-  /// A bar on stderr for work that takes longer than a second, where a person is watching.
+  /// A progress bar on stderr for work that takes longer than a second, if stderr is a terminal.
   ///
-  /// Written here because the pure-Java libraries for it bring a terminal library with native code.
+  /// Written here because the libraries for it depend on a terminal library with native code.
   static final class ProgressBar implements AutoCloseable {
     private static final long DELAY = 1_000_000_000, INTERVAL = 100_000_000;
     private static final int WIDTH = 30;
@@ -40,7 +40,7 @@ final class Terminal {
       out.flush();
     }
 
-    /// Says in one line what is wrong, and leaves the bar to be drawn anew below.
+    /// Prints a one-line error; the bar is redrawn below it.
     void complain(String message) {
       close();
       Fovea.complain(message);

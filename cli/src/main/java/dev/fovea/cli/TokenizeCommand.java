@@ -14,7 +14,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "tokenize", description = "Show the ids and tokens that a model sees of a text.")
 final class TokenizeCommand implements Callable<Integer> {
-  /// Quotes texts, so that spaces and line ends are seen.
+  /// Quotes texts, so that spaces and line ends are visible.
   private static final Gson QUOTED = new GsonBuilder().disableHtmlEscaping().create();
 
   @Parameters(index = "0", paramLabel = "MODEL",

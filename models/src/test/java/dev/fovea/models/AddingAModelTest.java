@@ -32,6 +32,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -126,7 +127,7 @@ class AddingAModelTest {
   // page: end
 
   // page: compare
-  /// The largest error, as a part of the largest magnitude of what is expected.
+  /// The largest error, relative to the largest expected magnitude.
   static double error(float[] actual, float[] expected) {
     double error = 0, largest = 0;
     for (int i = 0; i < expected.length; i++) {
@@ -178,6 +179,30 @@ class AddingAModelTest {
   }
   // page: end
 
+  // page: model
+  /// The classifier with named inputs and outputs.
+  record PatchModel(PatchClassifier classifier) implements Model {
+    @Override
+    public Map<String, ModelInput> inputs(int batch, int size) {
+      int side = classifier.config().imageSize();
+      return Map.of(PIXEL_VALUES, ModelInput.pixels(batch, 3, side, side, size));
+    }
+
+    @Override
+    public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+      var logits = classifier.forward(inputs.get(PIXEL_VALUES), probe);
+      var outputs = new HashMap<>(probe.tensors());
+      outputs.put("logits", logits);
+      return outputs;
+    }
+  }
+
+  LoadedModel loaded(Arena arena) {
+    var bound = Weights.bind(new RandomWeights(arena, 1), w -> new PatchModel(PatchClassifier.load(config, w)));
+    return new LoadedModel("patches", bound.model(), bound.parameters());
+  }
+  // page: end
+
   @AfterEach
   void close() {
     arena.close();
@@ -190,6 +215,19 @@ class AddingAModelTest {
     var picture = picture(arena);
     try (var kernels = provider.open(Workers.threads(1))) {
       assertThat(replay(model, picture, kernels)).containsExactly(logits(model, picture, provider, 1));
+    }
+  }
+
+  @Test
+  void loadedModelRuns() {
+    var picture = picture(arena);
+    var loaded = loaded(arena);
+    assertThat(loaded.dryRun(1, 0).macs()).isEqualTo(
+        Workspace.dryRun(x -> model(arena).forward(x, Probe.NONE), List::of, picture.shape()).macs());
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var workspace = new Workspace(kernels)) {
+      var outputs = loaded.run(workspace, Map.of(Model.PIXEL_VALUES, picture), Probe.of("attentions.0"::equals));
+      assertThat(outputs).containsOnlyKeys("logits", "attentions.0");
+      assertThat(outputs.get("logits").toArray()).containsExactly(logits(model(arena), picture, KernelProvider.VECTOR, 1));
     }
   }
 

@@ -12,12 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/// What Hugging Face's configs mean where they leave fields out: the defaults of the class that reads them (ref: transformers,
-/// `configuration_*.py`). Of the fields, those that a model here goes by.
+/// Defaults for fields missing from Hugging Face configs, as in the classes that read them (ref: transformers,
+/// `configuration_*.py`). Only fields that Fovea's models use.
 final class ConfigDefaults {
   private static final String FILE = "config.json", TEXT = "text_config", PAD = "pad_token_id";
 
-  /// The defaults of a class, and of those that read its objects.
+  /// The defaults of a config class and of its nested config classes.
   private record Class(String name, JsonObject fields, Map<String, Class> objects) {
     Class(String name, String fields) {
       this(name, fields, Map.of());
@@ -83,12 +83,12 @@ final class ConfigDefaults {
 
   /// A complete config.
   ///
-  /// @param assumed what was taken where the file says nothing; a line each
+  /// @param assumed the defaults used for missing fields, a line each
   record Told(JsonFields config, List<String> assumed) {}
 
-  /// Completes a published `config.json` of Hugging Face's; another stays as it is.
+  /// Completes a Hugging Face `config.json`; other configs are returned unchanged.
   ///
-  /// @param folder where the tokenizer is, which tells SigLIP's padding where the config does not
+  /// @param folder the tokenizer's folder, for SigLIP's padding token if the config has none
   static Told complete(JsonFields config, Source checkpoint, Path folder) {
     var known = config.has("model_type") ? CLASSES.get(config.string("model_type")) : null;
     if (known == null) return new Told(config, List.of());
@@ -100,7 +100,7 @@ final class ConfigDefaults {
     return new Told(complete, List.copyOf(assumed));
   }
 
-  /// SigLIP reads its padding like any other token, and the tokenizer makes it.
+  /// SigLIP reads padding like any other token, and the tokenizer defines it.
   private static void padding(JsonFields text, Path folder, List<String> assumed) {
     int padding = text.has(PAD) ? -1 : Tokenizer.paddingOf(folder);
     if (padding < 0) return;
@@ -116,7 +116,7 @@ final class ConfigDefaults {
     }
     known.objects.forEach((name, its) -> {
       if (!config.has(name)) {
-        // Without words in the checkpoint it is a model of pictures alone.
+        // Without text tensors the model is image-only.
         if (name.equals(TEXT) && !hasWords(checkpoint)) return;
         config.json().add(name, new JsonObject());
       }
@@ -128,7 +128,7 @@ final class ConfigDefaults {
     return value instanceof JsonPrimitive text && text.isString() ? text.getAsString() : value;
   }
 
-  /// Segment Anything's ratio says what `mlp_dim` does.
+  /// Segment Anything's `mlp_ratio` is redundant beside `mlp_dim`.
   private static boolean toldByAnother(JsonFields config, String field) {
     return field.equals("mlp_ratio") && config.has("mlp_dim");
   }

@@ -4,30 +4,30 @@ import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
 import org.jetbrains.annotations.Nullable;
 
-/// What a conversion is asked for.
+/// The options of a conversion.
 ///
 /// @param format element format of the matrices; everything else is stored as float32
-/// @param config the file that tells what the model is; null for the one beside the weights
-/// @param preset name of the published model whose sizes these are, instead of a config; null for none
-/// @param progress hears how far the writing has come
+/// @param config the model's config file; null for the one beside the weights
+/// @param preset name of the published model with these sizes, instead of a config; null for none
+/// @param progress gets the progress of writing
 public record Conversion(WeightFormat format, @Nullable Path config, @Nullable String preset, Progress progress) {
-  /// Hears how far a conversion has come.
+  /// Receives a conversion's progress.
   @FunctionalInterface
   public interface Progress {
-    /// Called now and then on the thread that converts.
+    /// Called now and then on the converting thread.
     ///
-    /// @param tensor the parameter that is being written
-    /// @param done bytes of parameters that are written
-    /// @param total bytes that all have together
+    /// @param tensor the parameter being written
+    /// @param done bytes of parameters written so far
+    /// @param total bytes of all parameters
     void advanced(String tensor, long done, long total);
   }
 
-  /// Of a model that its folder describes, heard by nobody.
+  /// A conversion with the config beside the weights, without a progress listener.
   public static Conversion to(WeightFormat format) {
     return new Conversion(format, null, null, (_, _, _) -> {});
   }
 
-  /// The same with the config of another file.
+  /// The same with another config file.
   public Conversion withConfig(@Nullable Path file) {
     return new Conversion(format, file, preset, progress);
   }
@@ -37,7 +37,7 @@ public record Conversion(WeightFormat format, @Nullable Path config, @Nullable S
     return new Conversion(format, config, name, progress);
   }
 
-  /// The same, heard by `listener`.
+  /// The same with a progress listener.
   public Conversion withProgress(Progress listener) {
     return new Conversion(format, config, preset, listener);
   }

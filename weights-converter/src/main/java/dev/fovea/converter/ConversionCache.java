@@ -24,22 +24,21 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
-/// A folder of converted models, in which a published checkpoint is converted once.
+/// A cache folder of converted models: each published checkpoint is converted once.
 ///
 /// ```java
 /// var file = ConversionCache.ofUser().resolve(Path.of("vit-base-patch16-224"));
 /// try (var classifier = ImageClassifier.open(file)) …
 /// ```
 ///
-/// An entry's name is a hash: of the bytes of all files that its conversion reads, of what the conversion was asked for, and of
-/// the converter's version. So a changed checkpoint has a new entry, and equal ones share theirs. What is hashed once is
-/// hashed again when a file's size or time has changed.
+/// An entry's name is a hash of all source files, the conversion's options and the converter's version. So a changed checkpoint
+/// gets a new entry, and equal ones share theirs. Files are hashed again only if a size or time has changed.
 ///
-/// Any number of threads and processes may use a folder at once. An entry that is broken is made anew, and all of them may be
-/// deleted at any time; nothing else deletes them.
+/// Any number of threads and processes may use a folder at once. Broken entries are replaced. Users may delete entries at any time;
+/// the cache never does.
 public final class ConversionCache {
   private static final String PROPERTY = "fovea.cache", VARIABLE = "FOVEA_CACHE", OFF = "off", NAME = "fovea";
-  /// What keeps the threads of this program from each other, as a lock on a file does with processes.
+  /// Locks between threads of this program; file locks work only between processes.
   private static final Map<Path, Object> BUSY = new ConcurrentHashMap<>();
 
   private final @Nullable Path folder;
@@ -50,15 +49,14 @@ public final class ConversionCache {
     this.refusal = refusal;
   }
 
-  /// The cache in this folder, which is made when there is something to keep.
+  /// The cache in this folder, which is created with the first entry.
   public ConversionCache(Path folder) {
     this(folder, "");
   }
 
-  /// The user's: in the folder that the property `fovea.cache` or else the variable `FOVEA_CACHE` names, or in `fovea` where
-  /// the system keeps caches: `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`;
-  /// `~` is [UserHome].
-  /// Where the name is `off`, nothing is converted.
+  /// The user's cache: the folder in the property `fovea.cache`, otherwise in the variable `FOVEA_CACHE`, otherwise `fovea` in the
+  /// system's cache folder: `$XDG_CACHE_HOME` or `~/.cache`, on macOS `~/Library/Caches`, on Windows `%LOCALAPPDATA%`; `~` is
+  /// [UserHome]. If the name is `off`, nothing is converted.
   public static ConversionCache ofUser() {
     var given = System.getProperty(PROPERTY, Objects.requireNonNullElse(System.getenv(VARIABLE), ""));
     if (given.equals(OFF)) return refusing(VARIABLE + "=" + OFF);
@@ -67,19 +65,19 @@ public final class ConversionCache {
     return usual != null ? new ConversionCache(usual) : refusing("a user without a home folder and " + VARIABLE);
   }
 
-  /// One that converts nothing.
+  /// A cache that refuses to convert.
   ///
-  /// @param why what asks for that, such as an option
+  /// @param why what asks for the refusal, such as an option
   public static ConversionCache refusing(String why) {
     return new ConversionCache(null, why);
   }
 
-  /// Null where it would lie in the home folder of a user without one.
+  /// Null if it would be in the home folder of a user without one.
   static @Nullable Path usual(String system, @Nullable Path home, UnaryOperator<@Nullable String> environment) {
     if (system.startsWith("Mac")) return home == null ? null : home.resolve(Path.of("Library", "Caches", NAME));
     boolean windows = system.startsWith("Windows");
     var folder = environment.apply(windows ? "LOCALAPPDATA" : "XDG_CACHE_HOME");
-    // The specification of XDG: what is not absolute counts for nothing.
+    // XDG's specification: relative paths are ignored.
     if (folder != null && Path.of(folder).isAbsolute()) return Path.of(folder, NAME);
     if (home == null) return null;
     return home.resolve(windows ? Path.of("AppData", "Local", NAME) : Path.of(".cache", NAME));
@@ -92,26 +90,26 @@ public final class ConversionCache {
     return resolve(model, Conversion.to(WeightFormat.F32), _ -> {});
   }
 
-  /// The model file for a checkpoint, converted now where it never was.
+  /// The model file for a checkpoint, converted now if it is not cached.
   ///
-  /// @param model the checkpoint's folder, or the file or index of its weights; a model in Fovea's form stands for itself
-  /// @param conversion its listener hears the hashing too, with names of files
-  /// @param converting hears where the result will be, before a conversion
-  /// @throws CheckpointException if it cannot be converted, or not be kept, or this cache converts nothing
+  /// @param model the checkpoint's folder, or the file or index of its weights; a Fovea model file is returned as it is
+  /// @param conversion its listener also gets the progress of hashing, with file names
+  /// @param converting gets the result's path before a conversion
+  /// @throws CheckpointException if it cannot be converted or stored, or this cache refuses to convert
   public Path resolve(Path model, Conversion conversion, Consumer<Path> converting) {
     return resolve(model, conversion, converting, _ -> {});
   }
 
-  /// The model file for a checkpoint, converted now where it never was.
+  /// The model file for a checkpoint, converted now if it is not cached.
   ///
-  /// @param converted hears what a conversion did
+  /// @param converted gets the report of a conversion
   /// @see #resolve(Path, Conversion, Consumer)
   public Path resolve(Path model, Conversion conversion, Consumer<Path> converting, Consumer<Report> converted) {
     try (var already = ModelHeader.open(model)) {
       if (already != null) return model;
     }
     if (folder == null) {
-      Converter.plan(model, conversion);   // What is no checkpoint at all has an error of its own.
+      Converter.plan(model, conversion);   // A path that is no checkpoint gets its own error.
       throw new CheckpointException(model + ": is not converted, which " + refusal + " leaves to you: fovea convert " + model
           + " -o model.safetensors");
     }
@@ -119,7 +117,7 @@ public final class ConversionCache {
     var stamps = files.stamps();
     var note = new HashNote(folder.resolve("sources").resolve(Sha256.ofText(model.toAbsolutePath().normalize().toString())));
     var known = note.read(stamps);
-    if (known == null) Converter.plan(model, conversion);   // What cannot be converted is not worth reading.
+    if (known == null) Converter.plan(model, conversion);   // Fails before gigabytes are hashed in vain.
     var place = place();
     var hash = known == null ? hash(files, stamps, note, conversion) : known;
     var key = Sha256.ofText(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.format().name(),
@@ -165,7 +163,7 @@ public final class ConversionCache {
     }
   }
 
-  /// Makes an entry, or finds that another process has made it meanwhile.
+  /// Creates an entry, unless another process has done so meanwhile.
   private static Path underLock(Path entry, Runnable conversion) {
     var file = Path.of(entry + ".lock");
     try (var channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE); var _ = lock(channel)) {
@@ -178,7 +176,7 @@ public final class ConversionCache {
     }
   }
 
-  /// Null on a file system that knows no locks: two processes may convert at once there, and the later result replaces the other.
+  /// Null on a file system without locks: there, two processes may convert at once, and the later result replaces the other.
   private static @Nullable FileLock lock(FileChannel channel) {
     try {
       return channel.lock();
@@ -191,7 +189,7 @@ public final class ConversionCache {
     try {
       Files.deleteIfExists(file);
     } catch (IOException _) {
-      // Whoever needs the place will say so.
+      // The next write to this path reports it.
     }
   }
 

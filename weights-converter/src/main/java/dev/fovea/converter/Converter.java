@@ -25,10 +25,10 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// Converts a published checkpoint: weights in any form that [Source] opens, and beside them `config.json` of Hugging Face's or
-/// timm's and, where there is one, `preprocessor_config.json`.
+/// Converts a published checkpoint: weights in any form that [Source] opens, with a `config.json` of Hugging Face or timm and,
+/// optionally, a `preprocessor_config.json` beside them.
 public final class Converter {
-  /// Counts up when a conversion gives other bytes than before, so that [ConversionCache] keeps none of the earlier ones.
+  /// Incremented when a conversion gives different bytes, so that [ConversionCache] does not use earlier ones.
   public static final int VERSION = 2;
 
   /// The files beside the weights that a conversion may read.
@@ -36,14 +36,14 @@ public final class Converter {
       Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"),
           Tokenizer.FILES.stream()).toList();
 
-  /// The name in a file's metadata of what the published folder left out, as JSON.
+  /// The metadata key of the defaults used for missing fields, as JSON.
   public static final String ASSUMED = "assumed";
   private static final String PREPROCESSOR = "preprocessor_config.json";
 
   private Converter() {}
 
-  /// Finds out before gigabytes of weights are fetched whether a folder's config is of a model that can be converted. One without
-  /// a config may be.
+  /// Checks, before gigabytes of weights are fetched, that a folder's config is of a supported model. A folder without a config
+  /// passes.
   ///
   /// @throws CheckpointException if it is not
   public static void requireKnown(Path folder) {
@@ -56,7 +56,7 @@ public final class Converter {
   ///
   /// @param source the folder, or the file or index of the weights in it
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written, is one of the files
-  /// that are read, or lies in the folder `source`
+  /// read, or is in the folder `source`
   public static Report convert(Path source, Path target, Conversion conversion) {
     SourceFiles.of(source, conversion).requireApart(source, target);
     return with(source, conversion, prepared -> {
@@ -72,7 +72,7 @@ public final class Converter {
     return SourceFiles.of(source, Conversion.to(WeightFormat.F32)).files();
   }
 
-  /// Writes the model in `source` to `target`, as its folder describes it.
+  /// Writes the model in `source` to `target`, with the config in its folder.
   ///
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
@@ -80,21 +80,21 @@ public final class Converter {
     return convert(source, target, Conversion.to(type));
   }
 
-  /// Does all that [#convert] does, but writes nothing.
+  /// Does everything that [#convert] does except writing.
   ///
   /// @throws CheckpointException if something is missing, unknown or left over
   public static Report rehearse(Path source, Conversion conversion) {
     return with(source, conversion, prepared -> prepared.run(CheckpointWriter::rehearse));
   }
 
-  /// What [#convert] would do. Names, shapes and configs are read; elements are not, so that this takes no time.
+  /// Reports what [#convert] would do. It reads names, shapes and configs but no elements, so it is fast.
   ///
   /// @throws CheckpointException if something is missing, unknown or left over
   public static Report plan(Path source, Conversion conversion) {
     return with(source, conversion, prepared -> prepared.report(Map.of(), ""));
   }
 
-  /// What a checkpoint holds, and what [#convert] would do, or why it would not.
+  /// The contents of a checkpoint, and what [#convert] would do, or why it would fail.
   ///
   /// @throws CheckpointException if there is no checkpoint, or it cannot be read
   public static Inspection inspect(Path path, Conversion conversion) {
@@ -119,7 +119,7 @@ public final class Converter {
     return Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
   }
 
-  /// A conversion of which nothing is written yet.
+  /// A conversion that is ready to write.
   private record Prepared(CheckpointWriter writer, SourceHashes hashes, MappedSource source, Model model, long parameters,
       Map<String, String> dropped) {
     Report run(Consumer<CheckpointWriter> writing) {
@@ -137,10 +137,10 @@ public final class Converter {
     }
   }
 
-  /// What a checkpoint says of its model.
+  /// A checkpoint's model.
   ///
-  /// @param configFrom what told the config
-  /// @param assumed what it does not say, and what was taken for it
+  /// @param configFrom the source of the config
+  /// @param assumed the defaults used for missing fields
   private record Model(HuggingFace published, String configFrom, List<String> assumed, JsonFields preprocessing) {}
 
   private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
@@ -180,7 +180,7 @@ public final class Converter {
     return new Model(model.published(), model.configFrom(), List.copyOf(assumed), preprocessing);
   }
 
-  /// What the folder says of pictures; null where it says nothing. Newer folders say it in the file of the whole processor.
+  /// The folder's preprocessing of pictures, or null. Newer folders have it in the file of the whole processor.
   private static @Nullable JsonFields preprocessor(Path folder) {
     Path file = folder.resolve(PREPROCESSOR), whole = folder.resolve("processor_config.json");
     if (Files.exists(file)) return Recognition.json(file);
@@ -188,19 +188,19 @@ public final class Converter {
     return processor != null && processor.has("image_processor") ? processor.object("image_processor") : null;
   }
 
-  /// Puts the folder's tokenizer, where it has one, into the file.
+  /// Adds the folder's tokenizer, if any, to the file.
   private static void addTokenizer(Path folder, CheckpointWriter writer) {
     var file = Tokenizer.fileIn(folder);
     if (file == null) return;
     var bytes = Tokenizer.jsonOf(file).getBytes(StandardCharsets.UTF_8);
-    Tokenizer.read(file.toString(), bytes);   // Refuses here what the engine would refuse later.
+    Tokenizer.read(file.toString(), bytes);   // Fails now instead of in the engine later.
     writer.tensor(Tokenizer.TENSOR, DType.U8, new long[] {bytes.length}, sink -> sink.write(ByteBuffer.wrap(bytes)));
   }
 
-  /// How pictures are prepared; empty for a model that sees none.
+  /// The preprocessing of pictures; empty for a text model.
   ///
-  /// @param published what the folder says; null for nothing
-  /// @param assumed gets what it leaves out
+  /// @param published the folder's preprocessing; null for none
+  /// @param assumed gets the defaults used for missing fields
   private static JsonFields preprocessing(@Nullable JsonFields published, Recognition model, List<String> assumed) {
     var usual = new JsonFields("preprocessing", model.published().preprocessing());
     if (usual.json().isEmpty()) return usual;
@@ -210,7 +210,7 @@ public final class Converter {
       return usual;
     }
     var told = ImageProcessor.complete(published, model.published().config().family());
-    Preprocessing.of(told.config());   // Refuses here what the engine would refuse later.
+    Preprocessing.of(told.config());   // Fails now instead of in the engine later.
     assumed.addAll(told.assumed());
     return told.config();
   }

@@ -9,16 +9,16 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 
-/// Writes the elements of parameters in blocks, so that one of any size takes the same memory: `format` is how they are stored.
+/// Writes the elements of parameters in blocks, so that memory use does not depend on their size. `format` is the stored format.
 final class Elements {
-  /// Elements that are in memory together.
+  /// Elements in memory at a time.
   private static final int BLOCK = 1 << 16;
 
   private final float[] rows = new float[BLOCK];
   private final float[] block = new float[BLOCK];
   private final ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * BLOCK);
 
-  /// How many elements were NaN or infinite, and how many are now.
+  /// Number of NaN or infinite elements before and after.
   record NonFinite(long before, long after) {
     static final NonFinite NONE = new NonFinite(0, 0);
 
@@ -27,7 +27,7 @@ final class Elements {
     }
   }
 
-  /// Writes all elements one after the other, as float32.
+  /// Writes all elements in order, as float32.
   NonFinite writeRows(List<Part> parts, Sink sink) throws IOException {
     var found = NonFinite.NONE;
     long size = parts.stream().mapToLong(Part::size).sum();
@@ -39,7 +39,7 @@ final class Elements {
     return found;
   }
 
-  /// Writes the rows `[n, k]` of all parts in the blocked layout that kernels stream.
+  /// Writes the rows `[n, k]` of all parts in panels, the layout that kernels read.
   NonFinite writePanels(List<Part> parts, int n, int k, WeightFormat format, Sink sink) throws IOException {
     var found = NonFinite.NONE;
     int columns = Math.min(k, BLOCK / Weight.PANEL);
@@ -58,7 +58,7 @@ final class Elements {
     return found;
   }
 
-  /// Elements `i … i + n - 1` of all parts one behind the other.
+  /// Reads elements `i … i + n - 1` of the concatenated parts.
   private static void read(List<Part> parts, long i, float[] out, int at, int n) {
     for (var part : parts) {
       int here = Math.clamp(part.size() - i, 0, n);

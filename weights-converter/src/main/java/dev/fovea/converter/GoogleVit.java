@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// Google's release of ViTs as `.npz` (ref: vision_transformer `models_vit.py`, whose arrays have the names of the Flax before
-/// `linen`; timm `vision_transformer.py`, `_load_weights`). A kernel has its inputs before its outputs, those of attention cut
-/// into heads, so that the shapes tell all sizes.
+/// Google's ViTs in `.npz` files (ref: vision_transformer `models_vit.py`, with array names from Flax before `linen`; timm
+/// `vision_transformer.py`, `_load_weights`). Kernels have their inputs before their outputs, and attention kernels are split into
+/// heads, so the shapes determine all sizes.
 ///
 /// Shapes: P patch size, C channels of a picture, D of a token, H heads, S features of a head.
 final class GoogleVit {
@@ -20,7 +20,7 @@ final class GoogleVit {
   private static final String BLOCK = "Transformer/encoderblock_#/", ATTENTION = "MultiHeadDotProductAttention_1/",
       MLP = "MlpBlock_3/";
   private static final String POSITIONS = "Transformer/posembed_input/pos_embedding";
-  /// What a training put its parameters into, and what lies beside them there.
+  /// Prefixes of the parameters and of the optimizer state in a training checkpoint.
   private static final String TRAINING = "opt/target/", STATE = "opt/state/";
   private static final float FLAX_LAYER_NORM_EPS = 1e-6f;
 
@@ -32,9 +32,9 @@ final class GoogleVit {
     this.prefix = prefix;
   }
 
-  /// A checkpoint with these names; null for one with others.
+  /// A checkpoint with these names; null for others.
   ///
-  /// @throws CheckpointException if it is one of those whose patches a ResNet makes, or that have no class token or head
+  /// @throws CheckpointException if its patches come from a ResNet, or it has no class token or head
   static @Nullable GoogleVit of(Source source) {
     var tensors = source.tensors().keySet();
     var prefix = tensors.contains(TRAINING + PATCHES) ? TRAINING : "";
@@ -49,7 +49,7 @@ final class GoogleVit {
     return new GoogleVit(source, prefix);
   }
 
-  /// The sizes, in the form of a `config.json`. What the code has for all models: [#FLAX_LAYER_NORM_EPS], and the GELU by tanh.
+  /// The sizes as a `config.json`, with the original code's constants: [#FLAX_LAYER_NORM_EPS] and the tanh GELU.
   JsonFields config() {
     var patches = shape(PATCHES, 4);                                                  // [P, P, C, D]
     int patch = patches[0], side = side(shape(POSITIONS, 3)[1]) * patch;
@@ -90,7 +90,7 @@ final class GoogleVit {
     return shape(HEAD, 2)[1];
   }
 
-  /// Features of the layer before the head; 0 where there is none.
+  /// Features of the layer before the head; 0 if there is none.
   int representationSize() {
     return source.tensors().containsKey(prefix + PRE_LOGITS) ? shape(PRE_LOGITS, 2)[1] : 0;
   }

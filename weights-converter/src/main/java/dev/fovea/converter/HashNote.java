@@ -14,15 +14,15 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
-/// The hash that a checkpoint's files had, with what these looked like then: reading gigabytes once is enough (ref: git,
+/// The stored hash of a checkpoint's files with their stamps at that time, so that gigabytes are read only once (ref: git,
 /// `Documentation/technical/racy-git.txt`).
 ///
-/// A text: the hash, the time at which hashing began, and a line for each file.
+/// A text file: the hash, the time at which hashing began, and a line for each file.
 record HashNote(Path file) {
-  /// Within this time a file can change without a change of its time, on the coarsest of file systems.
+  /// On the coarsest file systems a file can change within this period without a change of its time.
   private static final Duration COARSE = Duration.ofSeconds(2);
 
-  /// The hash; null where nothing is noted, a file has changed since, or it was so young then that a change might not show.
+  /// The hash; null if none is stored, a file has changed since, or it was then so new that a change might not show.
   @Nullable String read(List<Stamp> stamps) {
     try {
       var parts = Files.readString(file).split("\n", 3);
@@ -34,13 +34,13 @@ record HashNote(Path file) {
     }
   }
 
-  /// Notes a hash. Where that is not possible it is computed again next time.
+  /// Stores a hash. If that fails, it is computed again next time.
   void write(String hash, Instant began, List<Stamp> stamps) {
     try {
       Files.createDirectories(file.getParent());
       WholeFile.write(file, (hash + '\n' + began + '\n' + text(stamps)).getBytes(StandardCharsets.UTF_8));
     } catch (IOException | CheckpointException _) {
-      // As said.
+      // It is computed again next time.
     }
   }
 

@@ -20,12 +20,12 @@ import java.util.Arrays;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// What a Hugging Face folder says of its model, a method a family.
+/// The model in a Hugging Face folder, with one method per family.
 ///
-/// @param names where the parameters are
-/// @param labels names of the classes, in order; empty where there are none
-/// @param preprocessing how pictures become inputs where the folder does not tell; empty for a model that sees none
-/// @param palette colours of the classes; empty where nobody colours them
+/// @param names the parameters' names in the checkpoint
+/// @param labels class names, in order; empty if there are none
+/// @param preprocessing of pictures, if the folder has none; empty for a text model
+/// @param palette class colours; empty if not used
 record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
   private static final List<String> MODEL_TYPES = List.of("vit", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model",
       "siglip", "siglip_vision_model", "bert", "segformer", "sam");
@@ -37,7 +37,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     this(config, names, labels, preprocessing, List.of());
   }
 
-  /// @throws CheckpointException if no model of this config is supported, whatever its weights are
+  /// @throws CheckpointException if no model with this config is supported
   static void requireKnown(JsonFields config) {
     if (!config.has("model_type") && !config.has("architecture") && !config.has("model_cfg"))
       throw new CheckpointException(config.where()
@@ -48,7 +48,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   /// @param config the folder's `config.json`
-  /// @param preprocessor its `preprocessor_config.json`, or null where it has none
+  /// @param preprocessor its `preprocessor_config.json`, or null
   /// @throws CheckpointException if the family is not known, or a field is missing or wrong
   static HuggingFace read(JsonFields config, @Nullable JsonFields preprocessor, Source checkpoint) {
     requireKnown(config);
@@ -69,9 +69,9 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     };
   }
 
-  /// A model of these sizes: its config says all but what the tensors do, such as the number of classes.
+  /// A model of these sizes; the tensors determine the rest, such as the number of classes.
   ///
-  /// @param where what errors call the sizes
+  /// @param where the name of the sizes in error messages
   static HuggingFace of(String where, ModelConfig sizes, Source checkpoint) {
     var json = sizes.toJson();
     json.addProperty("model_type", sizes.family().id());
@@ -79,7 +79,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return sizes.family() == Family.SEGFORMER ? segformer(config, checkpoint) : read(config, null, checkpoint);
   }
 
-  /// The names may be Google's or timm's.
+  /// Tensor names may also be Google's or timm's.
   static HuggingFace vit(JsonFields config, Source checkpoint) {
     var google = GoogleVit.of(checkpoint);
     boolean timm = checkpoint.tensors().containsKey("blocks.0.attn.qkv.weight");
@@ -99,7 +99,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.standard(vit.imageHeight(), vit.imageWidth()));
   }
 
-  /// @param antialias what the implementation of this model type does when it resamples positions
+  /// @param antialias whether this model type's implementation resamples positions with antialiasing
   private static HuggingFace dinov2(JsonFields config, Source checkpoint, int registers, boolean antialias) {
     var labels = labels(config, checkpoint);
     var json = config.json().deepCopy();
@@ -112,7 +112,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
   }
 
-  /// The names that a DINOv2 has; null where it is something else.
+  /// The names in a DINOv2; null for other models.
   static @Nullable NameMap dinov2Names(Source checkpoint) {
     var tensors = checkpoint.tensors();
     if (tensors.containsKey("blocks.0.ls1.gamma")) return NameMap.FACEBOOK_DINOV2;
@@ -121,7 +121,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return null;
   }
 
-  /// There is an encoder of words. The names may be OpenAI's, as those of some files beside a `config.json` of Hugging Face's.
+  /// A CLIP with a text encoder. Tensor names may be OpenAI's, as in some files beside a Hugging Face `config.json`.
   private static HuggingFace clip(JsonFields config, Source checkpoint) {
     config.object("text_config");
     return clip(config, OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : NameMap.HUGGING_FACE_CLIP);
@@ -133,7 +133,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.centreOfShortestEdge(clip.vision().imageHeight(), clip.vision().imageWidth()));
   }
 
-  /// CLIP's encoder of pictures alone, with its projection.
+  /// CLIP's image encoder alone, with its projection.
   private static HuggingFace clipVision(JsonFields config) {
     var outer = inside("vision_config", config);
     outer.json().add("projection_dim", config.json().get("projection_dim"));
@@ -150,8 +150,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.standardBicubic(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
   }
 
-  /// The config does not tell the size of the pictures: the preprocessing does. Nor does it tell the norms' epsilon: it is what
-  /// Hugging Face's code has, whosever names the tensors have.
+  /// The config has neither the picture size, which is in the preprocessing, nor the norms' epsilon, which is that of Hugging
+  /// Face's code for any tensor names.
   private static HuggingFace segformer(JsonFields config, Source checkpoint, @Nullable JsonFields preprocessor) {
     var json = config.json().deepCopy();
     var resize = preprocessor == null ? null : Preprocessing.of(ImageProcessor.complete(preprocessor, Family.SEGFORMER).config())
@@ -162,7 +162,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return segformer(new JsonFields(config.where(), json), checkpoint);
   }
 
-  /// @param config with everything but what the names and the head tell
+  /// @param config with all values that the names and the head do not determine
   static HuggingFace segformer(JsonFields config, Source checkpoint) {
     var names = SegformerNames.of(checkpoint);
     if (names == null)
@@ -196,7 +196,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return new HuggingFace(bert, NameMap.huggingFaceBert(prefix, norms), labels, new JsonObject());
   }
 
-  /// The names may be the original repository's, beside a `config.json` of Hugging Face's.
+  /// Tensor names may be the original repository's, beside a Hugging Face `config.json`.
   private static HuggingFace sam(JsonFields config, Source checkpoint) {
     var sam = SamConfig.of(config);
     var names = SamNames.of(checkpoint);
@@ -204,14 +204,14 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
         Preprocessing.paddedLongestEdge(sam.vision().imageSize()));
   }
 
-  /// The config as the field `name` of another.
+  /// A config with this one as its field `name`.
   private static JsonFields inside(String name, JsonFields config) {
     var outer = new JsonObject();
     outer.add(name, config.json());
     return new JsonFields(config.where(), outer);
   }
 
-  /// The labels for the classifier; none where there is none.
+  /// The labels of the classifier; none without one.
   private static List<String> labels(JsonFields config, Source checkpoint) {
     return labels(config, checkpoint, rows(checkpoint.tensors().get(HEAD)));
   }
@@ -220,7 +220,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     return head == null || head.shape().isEmpty() || head.size() == 0 ? 0 : Math.toIntExact(head.shape().getFirst());
   }
 
-  /// The labels in `id2label`, those that the checkpoint names, or numbers.
+  /// The labels in `id2label`, otherwise those in the checkpoint, otherwise numbers.
   private static List<String> labels(JsonFields config, Source checkpoint, int classes) {
     var named = checkpoint.classes().names();
     if (!config.has("id2label") && !named.isEmpty() && classes > 0) {

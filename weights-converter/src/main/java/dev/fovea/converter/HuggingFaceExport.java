@@ -27,29 +27,28 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.jetbrains.annotations.Nullable;
 
-/// Turns a model file back into the form that Hugging Face's transformers and other tools read: a folder with
-/// `model.safetensors`, `config.json` and, where the model has them, `preprocessor_config.json` and `tokenizer.json`.
+/// Exports a model file as a folder for Hugging Face's transformers and other tools: `model.safetensors`, `config.json` and, if the
+/// model has them, `preprocessor_config.json` and `tokenizer.json`.
 ///
-/// Elements keep their type and their bits. What a conversion left out does not come back, but for tensors without which
-/// transformers would not take the rest as it is; these are zeros. A batch norm that was folded comes back as one that does
-/// nothing.
+/// Elements keep their type and bits. Tensors that a conversion left out are not restored, except those without which transformers
+/// would re-initialise others; these are zeros. A folded batch norm is exported as one that does nothing.
 public final class HuggingFaceExport {
   private static final Gson PRETTY = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeNulls().create();
 
   private HuggingFaceExport() {}
 
-  /// What was written.
+  /// The result of an export.
   ///
-  /// @param parameters how many numbers the model has
-  /// @param added tensors that hold nothing of the model, and why they are there
+  /// @param parameters number of parameters
+  /// @param added tensors without data of the model, with reasons
   public record Report(String family, long parameters, Map<String, String> added) {}
 
   /// Writes the folder, all of it or nothing.
   ///
-  /// @param model a file of Fovea's
-  /// @param folder a new one, or one that is empty
-  /// @throws CheckpointException if the file is no model, the published form cannot say all that it says, or the folder has
-  /// something in it or cannot be written
+  /// @param model a Fovea model file
+  /// @param folder a new or empty folder
+  /// @throws CheckpointException if the file is no model, Hugging Face's form cannot express it, or the folder is not empty or
+  /// cannot be written
   public static Report write(Path model, Path folder) {
     WholeFolder.requirePlace(folder);
     try (var checkpoint = Checkpoint.open(model)) {
@@ -84,7 +83,7 @@ public final class HuggingFaceExport {
     return new Report(config.family().id(), bound.parameters(), added);
   }
 
-  /// The type that transformers computes with; float32 where there are several.
+  /// The `torch_dtype` for these types; float32 if there are several.
   private static String torchName(Set<DType> types) {
     return types.equals(Set.of(DType.F16)) ? "float16" : types.equals(Set.of(DType.BF16)) ? "bfloat16" : "float32";
   }
@@ -93,8 +92,8 @@ public final class HuggingFaceExport {
     WholeFile.write(file, (PRETTY.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
-  /// transformers goes by the name of what prepares pictures, each of which has its own defaults, which are written out. Where none
-  /// was published, one is named that does what is said.
+  /// transformers selects an image processor by name; its defaults are written out. If none was published, one that does the same
+  /// is named.
   private static JsonObject preprocessor(JsonObject published, Family family) {
     return ImageProcessor.complete(new JsonFields("preprocessing", named(published)), family).config().json();
   }

@@ -18,16 +18,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/// What a Hugging Face folder says of a model, a method a family: the way back from [HuggingFace]. Fields that are not said are
-/// those whose defaults in transformers' config classes are right, and those that only training knows.
+/// A model in Hugging Face's form, the inverse of [HuggingFace], with one method per family. It omits fields whose defaults in
+/// transformers' config classes are right, and training settings.
 ///
 /// @param config its `config.json`, under the names of transformers' config classes
-/// @param names where the parameters go
-/// @param zeros tensors that transformers expects and models here do not have
+/// @param names the parameters' published names
+/// @param zeros tensors that transformers expects and Fovea's models lack
 record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zeros) {
   /// A tensor of zeros.
   ///
-  /// @param why it is there
+  /// @param why it is added
   record Zeros(DType dtype, List<Long> shape, String why) {
     /// Adds it to a file under this name.
     void addTo(CheckpointWriter writer, String name) {
@@ -41,9 +41,9 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       "used in pre-training only, but transformers may start all embeddings anew where it is missing";
   private static final int POINT_EMBEDDINGS = 4;
 
-  /// @param where what error messages call the model
-  /// @param labels names of the classes, as many as there are or fewer
-  /// @throws CheckpointException if the family is none of transformers'
+  /// @param where the model's name in error messages
+  /// @param labels class names, possibly fewer than classes
+  /// @throws CheckpointException if transformers has no such family
   static HuggingFaceForm of(String where, ModelConfig config, List<String> labels) {
     return switch (config) {
       case ViTConfig vit -> vit(vit, labels);
@@ -66,7 +66,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     return new HuggingFaceForm(json, NameMap.HUGGING_FACE_VIT, Map.of());
   }
 
-  /// The kind with registers is the one that resamples positions with antialiasing; it may have none.
+  /// transformers' class with registers resamples positions with antialiasing; it may have zero registers.
   private static HuggingFaceForm dinov2(Dinov2Config c, List<String> labels) {
     boolean registers = c.interpolateAntialias() || c.numRegisterTokens() > 0;
     var type = registers ? "dinov2_with_registers" : "dinov2";
@@ -87,8 +87,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
         registers && c.numRegisterTokens() == 0 ? Map.ofEntries(maskToken, noRegisters) : Map.ofEntries(maskToken));
   }
 
-  /// Without an encoder of words it is the encoder of pictures, whose config stands alone. Each encoder says `projection_dim`,
-  /// too.
+  /// Without a text encoder it is the image encoder, whose config stands alone. Each encoder also has `projection_dim`.
   private static JsonObject clip(ClipConfig c) {
     var fields = c.toJson();
     var vision = tower(fields.getAsJsonObject("vision_config"), "clip_vision_model");
@@ -104,7 +103,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     return json;
   }
 
-  /// Without an encoder of words it is the encoder of pictures, whose config stands alone.
+  /// Without a text encoder it is the image encoder, whose config stands alone.
   private static JsonObject siglip(SiglipConfig c) {
     var fields = c.toJson();
     var vision = tower(fields.getAsJsonObject("vision_config"), "siglip_vision_model");
@@ -124,7 +123,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     return json;
   }
 
-  /// The config of an encoder of pictures or of words.
+  /// The config of an image or text encoder.
   private static JsonObject tower(JsonObject fields, String type) {
     var json = new JsonObject();
     json.addProperty("model_type", type);
@@ -185,7 +184,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     return json;
   }
 
-  /// Copies the fields that are there; a square has one number.
+  /// Copies the fields that exist; a square size becomes one number.
   private static void copy(JsonObject from, JsonObject to, String... fields) {
     for (var field : fields) {
       var value = from.get(field);

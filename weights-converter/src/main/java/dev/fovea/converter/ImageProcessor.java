@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// The classes of Hugging Face's that prepare pictures, each with what it does where a `preprocessor_config.json` is silent (ref:
-/// transformers, `image_processing_*.py`; `image_processing_auto.py` for which one a family has).
+/// Hugging Face's image processor classes with their defaults for fields missing from `preprocessor_config.json` (ref:
+/// transformers, `image_processing_*.py`; `image_processing_auto.py` for each family's class).
 enum ImageProcessor {
   VIT("ViT", Edge.BOTH, 224, Edge.BOTH, Codes.BILINEAR, 0, 0, Statistics.STANDARD),
   DEIT("DeiT", Edge.BOTH, 256, Edge.BOTH, Codes.BICUBIC, 224, 0, Statistics.STANDARD),
@@ -26,16 +26,16 @@ enum ImageProcessor {
   SAM("Sam", Edge.LONGEST, 1024, Edge.LONGEST, Codes.BILINEAR, 0, 1024, Statistics.IMAGE_NET);
 
   private static final String FILE = "preprocessor_config.json";
-  /// What a family's models are published with, where their files do not say.
+  /// The class for each family, if the file names none.
   private static final Map<Family, ImageProcessor> USUAL = Map.of(Family.VIT, VIT, Family.DINOV2, BIT, Family.CLIP, CLIP,
       Family.SIGLIP, SIGLIP, Family.SEGFORMER, SEGFORMER, Family.SAM, SAM);
 
-  /// What a size is of.
+  /// The edge that a size refers to.
   private enum Edge {
     BOTH, SHORTEST, LONGEST
   }
 
-  /// PIL's numbers of filters.
+  /// PIL's filter codes.
   private static final class Codes {
     static final int BILINEAR = 2, BICUBIC = 3;
   }
@@ -63,11 +63,11 @@ enum ImageProcessor {
   private final int pad;
   private final Statistics statistics;
 
-  /// @param name the class's without `ImageProcessor`
-  /// @param edge which `size` it has
-  /// @param oneNumber what a size in one number is of, as older configs have it
-  /// @param crop side of the centre that is kept; 0 for all
-  /// @param pad side of the square that is filled up; 0 for none
+  /// @param name the class name without `ImageProcessor`
+  /// @param edge the edge of the default `size`
+  /// @param oneNumber the edge of a size given as one number, as in older configs
+  /// @param crop side of the centre crop; 0 for none
+  /// @param pad side of the padded square; 0 for none
   ImageProcessor(String name, Edge edge, int size, Edge oneNumber, int resample, int crop, int pad, Statistics statistics) {
     this.name = name + "ImageProcessor";
     this.edge = edge;
@@ -81,12 +81,12 @@ enum ImageProcessor {
 
   /// A complete config.
   ///
-  /// @param assumed what the class has where the file says nothing; a line each
+  /// @param assumed the class's defaults used for missing fields, a line each
   record Told(JsonFields config, List<String> assumed) {}
 
-  /// Completes a published `preprocessor_config.json` with what its class does.
+  /// Completes a published `preprocessor_config.json` with its class's defaults.
   ///
-  /// @param family whose class it is where the file names none
+  /// @param family whose class is used if the file names none
   /// @throws CheckpointException if it names a class that is not known
   static Told complete(JsonFields published, Family family) {
     var type = type(published);
@@ -120,7 +120,7 @@ enum ImageProcessor {
     return processor;
   }
 
-  /// Adds what has an effect and is missing, and says older forms of sizes and statistics in today's.
+  /// Adds missing fields that have an effect, and converts older forms of sizes and statistics.
   private void fill(JsonFields fields, List<String> assumed) {
     if (decides(fields, "do_resize", true, assumed)) {
       otherwise(fields, "size", sizes(edge, size), assumed);
@@ -142,7 +142,7 @@ enum ImageProcessor {
         fields.json().add(field, numbers(each.getAsDouble(), each.getAsDouble(), each.getAsDouble()));
   }
 
-  /// Whether a step is done. One that the class has no notion of goes without saying.
+  /// Whether a step is done. Steps that the class skips by default are not reported.
   private boolean decides(JsonFields fields, String step, boolean otherwise, List<String> assumed) {
     if (otherwise) otherwise(fields, step, new JsonPrimitive(true), assumed);
     return fields.bool(step, false);

@@ -22,12 +22,12 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 
-/// A published checkpoint seen through a [NameMap]. Loading a model from it asks for every parameter with its shape; each
-/// that is found is scheduled for writing, so that the model itself says what a conversion must bring.
+/// A published checkpoint under Fovea's names, by a [NameMap]. Loading a model from it requests every parameter with its shape and
+/// schedules each for writing, so the model itself determines what is converted.
 final class MappedSource implements WeightSource {
   private static final String TRAINING_HEAD = "used in training only";
 
-  /// After as many written bytes, pages that were read are given back.
+  /// Number of written bytes after which pages that were read are released.
   private static final long UNLOADED = 64 << 20;
   private static final int SHOWN = 12;
 
@@ -51,9 +51,9 @@ final class MappedSource implements WeightSource {
     this.writer = writer;
   }
 
-  /// The tensors that are left out on purpose, and why.
+  /// The tensors left out on purpose, with reasons.
   ///
-  /// @throws CheckpointException that lists source tensors that nothing was made of
+  /// @throws CheckpointException that lists unused source tensors
   Map<String, String> finish() {
     var rest = new TreeSet<>(checkpoint.tensors().keySet());
     rest.removeAll(used);
@@ -70,25 +70,23 @@ final class MappedSource implements WeightSource {
     return dropped;
   }
 
-  /// The first names, as many as a message should show.
+  /// The first names, for a message.
   static String someOf(Collection<String> names, int most) {
     return String.join(", ", names.stream().limit(most).map(name -> name.isEmpty() ? "''" : name).toList())
         + (names.size() > most ? ", …" : "");
   }
 
-  /// How many elements of the written parameters are NaN or infinite as they were, by name: they are kept. Known when all is
-  /// written.
+  /// Number of NaN or infinite source elements by parameter; they are kept. Known after writing.
   Map<String, Long> nonFinite() {
     return nonFinite;
   }
 
-  /// How many finite elements are too large for the type in which they are stored and became infinite, by name. Known when all is
-  /// written.
+  /// Number of finite elements by parameter that exceed the stored type's range and became infinite. Known after writing.
   Map<String, Long> overflown() {
     return overflown;
   }
 
-  /// The parameters that were asked for, by name.
+  /// The requested parameters, ordered by name.
   List<Report.Parameter> parameters() {
     return List.copyOf(parameters.values());
   }
@@ -105,7 +103,7 @@ final class MappedSource implements WeightSource {
     parameters.put(name, new Report.Parameter(name, dtype, Arrays.stream(shape).mapToObj(i -> (long) i).toList(), origins));
   }
 
-  /// @param shape in which it is stored
+  /// @param shape the stored shape
   private void schedule(String name, DType dtype, List<Part> parts, long[] shape, Writing writing) {
     writer.tensor(name, dtype, shape, sink -> {
       var found = writing.to(bytes -> {
@@ -119,7 +117,7 @@ final class MappedSource implements WeightSource {
     });
   }
 
-  /// Pages of files that were read need not stay in memory.
+  /// Releases file pages that were read.
   private static void unload(List<Part> parts) {
     for (var part : parts) part.tensor().unload();
   }

@@ -8,24 +8,24 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Where Fovea's parameters come from in a published checkpoint. Each `#` stands for a number, in the same order on both sides,
-/// and `#+1` in a source for one more; a rule without it goes before one with it.
-/// Several sources are put one below the other. A source may say, in this order, more than its name:
+/// Maps Fovea's parameters to tensors of a published checkpoint. Each `#` stands for a number, in the same order on both sides, and
+/// `#+1` in a source for one more; rules without `#` take precedence. Several sources are concatenated by rows. A source may have,
+/// in this order, more than its name:
 ///
 /// | | |
 /// |---|---|
-/// | `name{w\|b}` | how its tensors are called where that is not `.weight` and `.bias` |
-/// | `name[i/n]` | part `i` of it, its rows cut into `n` equal parts |
-/// | `name<N * 3 3>` | its weight has this shape there, where the engine's is another |
-/// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias stays as it is |
-/// | `name ~ norm` | with the batch norm `norm` folded into it, which follows it |
+/// | `name{w\|b}` | its tensors' endings, if not `.weight` and `.bias` |
+/// | `name[i/n]` | part `i` of its rows, split into `n` equal parts |
+/// | `name<N * 3 3>` | the published shape of its weight, if the engine's differs |
+/// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias is unchanged |
+/// | `name ~ norm` | with the following batch norm `norm` folded into it |
 /// | `0, name` | a row of zeros, then its rows |
 ///
-/// In a shape `N` is the number of the parameter's rows, `K` of its columns, `*` what is left, and a word a field of the model's
-/// config, where `#` stands for the first number. Only the way back asks for shapes.
+/// In a shape `N` is the parameter's number of rows, `K` of columns, `*` the remaining size, and a word a field of the model's
+/// config, in which `#` stands for the first number. Only the export uses shapes.
 ///
 /// @param rules source names by Fovea's name, both without `.weight` and `.bias`
-/// @param dropped source names that an encoder with this head does not use, with the reason; a `#` stands for any number
+/// @param dropped source names that the model does not use, with reasons; `#` stands for any number
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
@@ -41,10 +41,10 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   /// A tensor of the published checkpoint, or part `index` of `count` equal parts of its rows.
   ///
-  /// @param shape a word a dimension; null where it is published as the engine has it
-  /// @param order its dimensions, in the order in which they are to lie; empty where they stay
-  /// @param norm the batch norm that follows and is to be folded into the tensor; null for none
-  /// @param zeros whether a row of zeros goes before it
+  /// @param shape a word per dimension; null if the published shape is the engine's
+  /// @param order the new order of its dimensions; empty if unchanged
+  /// @param norm the following batch norm to fold into the tensor; null for none
+  /// @param zeros whether a row of zeros precedes it
   record Source(String name, int index, int count, @Nullable List<String> shape, List<Integer> order, @Nullable String norm,
       boolean zeros) {}
 
@@ -150,7 +150,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
           one("logit_bias", "logit_bias"))),
       Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
 
-  /// The blocks that CLIP's and SigLIP's towers have in common.
+  /// The blocks of CLIP's and SigLIP's encoders.
   private static Map<String, List<String>> tower(String name, String source) {
     var layer = source + "encoder.layers.#.";
     return Map.ofEntries(
@@ -166,7 +166,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   /// Hugging Face's `BertModel` and `BertForSequenceClassification` (ref: transformers, `models/bert/modeling_bert.py`).
   ///
   /// @param prefix of all names but the classifier's
-  /// @param norms endings of the norms' names: those converted from TensorFlow have others
+  /// @param norms endings of the norms' names: checkpoints converted from TensorFlow have others
   static NameMap huggingFaceBert(String prefix, String norms) {
     var layer = prefix + "encoder.layer.#.";
     return new NameMap(Map.ofEntries(
@@ -202,7 +202,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   /// Hugging Face's `SegformerForSemanticSegmentation` (ref: transformers, `models/segformer/modeling_segformer.py`).
   static final NameMap HUGGING_FACE_SEGFORMER = new NameMap(Map.ofEntries(
-      // The first patches are cut out of the picture's planes, for which PyTorch's order is the engine's.
+      // The first patches are cut from the picture's planes, where the engine's order is PyTorch's.
       one("stages.0.patch_embed.proj", patches("segformer.encoder.patch_embeddings.0.proj", "patch_sizes.0")),
       one("stages.#.patch_embed.proj", conv("segformer.encoder.patch_embeddings.#.proj", "patch_sizes.#")),
       one("stages.#.patch_embed.norm", "segformer.encoder.patch_embeddings.#.layer_norm"),
@@ -245,20 +245,20 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return Map.entry(name, List.of(source));
   }
 
-  /// A convolution's weight `[out, in, size, size]` as the engine reads it over pictures, whose planes lie as PyTorch's.
+  /// A convolution's weight `[out, in, size, size]` as the engine reads it over pictures, whose planes have PyTorch's layout.
   ///
   /// @param size a number, or a field of the config
   static String patches(String source, String size) {
     return source + "<N * " + size + " " + size + ">";
   }
 
-  /// A convolution's weight `[out, in, height, width]` as the engine reads it over maps with channels last: its columns in the
-  /// order (row, column, channel).
+  /// A convolution's weight `[out, in, height, width]` as the engine reads it over channels-last maps: its columns in the order
+  /// (row, column, channel).
   static String conv(String source) {
     return source + "(0 2 3 1)";
   }
 
-  /// The same of a square kernel.
+  /// The same for a square kernel.
   ///
   /// @param size a number, or a field of the config
   static String conv(String source, String size) {
@@ -280,9 +280,9 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return dropped.getOrDefault(name, dropped.get(NUMBER.matcher(name).replaceAll("#")));
   }
 
-  /// The sources of a parameter of Fovea's.
+  /// The sources of a Fovea parameter.
   ///
-  /// @throws IllegalStateException if no rule knows it
+  /// @throws IllegalStateException if no rule matches
   List<Source> sources(String name) {
     var suffix = SUFFIX.matcher(name);
     var ending = suffix.find() ? suffix.group() : "";

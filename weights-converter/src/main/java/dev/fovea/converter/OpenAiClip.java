@@ -14,17 +14,17 @@ import java.util.Map;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// CLIP under the names of OpenAI's own code, which its state dicts and TorchScript archives have, and open_clip's (ref:
-/// openai/CLIP, `clip/model.py`; open_clip, `model.py`, `transformer.py`).
+/// CLIP with the names of OpenAI's code, as in its state dicts and TorchScript archives and in open_clip's files (ref: openai/CLIP,
+/// `clip/model.py`; open_clip, `model.py`, `transformer.py`).
 ///
-/// As in OpenAI's `build_model`, names and shapes tell all sizes, with 64 channels a head and the quick GELU. open_clip trains
-/// others as well, of which its `open_clip_config.json` tells these.
+/// As in OpenAI's `build_model`, names and shapes determine all sizes, with 64 channels per head and quick GELU. For other
+/// open_clip models, `open_clip_config.json` gives these two.
 final class OpenAiClip {
   private static final List<String> TELLING = List.of("visual.conv1.weight", "token_embedding.weight", "text_projection");
   private static final String TOLD_BY_SHAPES = "told by the shapes", MASK = "hides later tokens, as the model does anyway";
   private static final int HEAD_WIDTH = 64;
   private static final float TORCH_LAYER_NORM_EPS = 1e-5f;
-  /// What an open_clip config may say; most of it the shapes tell as well.
+  /// Supported fields of an open_clip config; most also follow from the shapes.
   private static final Set<String> MODEL = Set.of("embed_dim", "quick_gelu", "vision_cfg", "text_cfg");
   private static final Set<String> VISION = Set.of("image_size", "layers", "width", "head_width", "patch_size", "mlp_ratio");
   private static final Set<String> TEXT = Set.of("context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio",
@@ -48,7 +48,7 @@ final class OpenAiClip {
           "attn_mask", MASK, "transformer.resblocks.#.attn_mask", MASK));
 
   private final Source source;
-  /// What open_clip says of the model; null where it says nothing.
+  /// open_clip's config; null for OpenAI's own models.
   private final @Nullable JsonFields openClip;
 
   private OpenAiClip(Source source, @Nullable JsonFields openClip) {
@@ -67,13 +67,13 @@ final class OpenAiClip {
         one(name + "blocks.#.mlp.fc2", layer + "mlp.c_proj"));
   }
 
-  /// Whether a checkpoint's names are these.
+  /// Whether a checkpoint has these names.
   static boolean recognises(Source source) {
     return source.tensors().keySet().containsAll(TELLING);
   }
 
   /// @param openClip open_clip's config, or null for OpenAI's own models
-  /// @throws CheckpointException if a tensor is missing or misshapen, or the model is of a kind that is not supported
+  /// @throws CheckpointException if a tensor is missing or misshapen, or the model is not supported
   static HuggingFace read(@Nullable JsonFields openClip, Source source) {
     if (!recognises(source))
       throw new CheckpointException(source.name() + ": there are no " + String.join(", ", TELLING)
@@ -109,7 +109,7 @@ final class OpenAiClip {
     return json;
   }
 
-  /// The code takes the largest token of a text for its end.
+  /// As in OpenAI's code, the largest token of a text marks its end.
   private JsonObject text(@Nullable JsonFields config, String act) {
     var tokens = shape("token_embedding.weight", 2);
     int heads = config != null && config.has("heads") ? config.integer("heads")
@@ -121,7 +121,7 @@ final class OpenAiClip {
     return json;
   }
 
-  /// The fields of both encoders.
+  /// The fields common to both encoders.
   private JsonObject blocks(String scope, int heads, String act) {
     var layer = scope + "transformer.resblocks.";
     int depth = 0;
@@ -149,7 +149,7 @@ final class OpenAiClip {
     return source.tensor(name, dimensions).shape();
   }
 
-  /// @throws CheckpointException if a field that is not null is none of these
+  /// @throws CheckpointException if another field is set
   private static JsonFields known(JsonFields config, Set<String> fields) {
     for (var field : config.json().keySet())
       if (config.has(field) && !fields.contains(field))
@@ -157,7 +157,7 @@ final class OpenAiClip {
     return config;
   }
 
-  /// The centre is cut by torchvision, in OpenAI's code and in open_clip's.
+  /// OpenAI's code and open_clip crop the centre with torchvision.
   private JsonObject preprocessing(int height, int width) {
     var json = Preprocessing.centreOfShortestEdge(height, width);
     json.addProperty("crop_rounding", "half_even");

@@ -3,12 +3,12 @@ package dev.fovea.converter;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Colours for classes that came without: each is the one of a grid of colours that is farthest from all before it, as the eye
-/// measures distance (CIE 1976 L*a*b*). So the first ones, and with them the classes of a small model, differ most.
+/// Colours for classes without published ones: each is the colour of a grid that is perceptually farthest (CIE 1976 L*a*b*) from
+/// all before it. So the first ones, and thus the classes of a small model, differ most.
 final class Palette {
   /// Samples of a channel: 0, 32 … 224, 255.
   private static final int STEPS = 9;
-  /// Darker colours vanish on a picture.
+  /// Least lightness: darker colours are hard to see on a picture.
   private static final double DARKEST = 30;
   private static final int BLACK = 0, FIRST = 0xe02020;
 
@@ -37,7 +37,7 @@ final class Palette {
     }
   }
 
-  /// A colour a label, always the same for as many. What is called background first is black; beyond some hundreds of classes
+  /// A colour per label, always the same for as many labels. A first label `background` is black; beyond some hundreds of classes
   /// colours repeat.
   static List<Integer> of(List<String> labels) {
     var grid = grid();

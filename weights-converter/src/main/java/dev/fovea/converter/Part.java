@@ -6,29 +6,28 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Numbers of a published checkpoint that become a parameter, or some rows of one, in the order in which it holds them.
+/// Elements of a published checkpoint that become a parameter, or some of its rows, in the parameter's order.
 sealed interface Part {
-  /// How many there are.
+  /// Number of elements.
   long size();
 
-  /// Writes numbers `i … i + n - 1` of them to `out`, from place `at` on.
+  /// Writes elements `i … i + n - 1` to `out`, starting at `at`.
   void read(long i, float[] out, int at, int n);
 
-  /// Whether they are rows of `k`: whether some last dimensions make `k` together.
+  /// Whether they form rows of `k`: whether `k` is the product of some last dimensions.
   boolean hasRows(int k);
 
-  /// Whether they may be called a tensor of this shape and of their size: where they were reordered, dimensions of 1 aside, they
-  /// must have it.
+  /// Whether they fit a tensor of this shape and of their size: reordered elements must have the shape, dimensions of 1 aside.
   boolean hasShape(int... shape);
 
-  /// The tensor that they are from, or that speaks for several.
+  /// Their tensor, or one of several.
   SourceTensor tensor();
 
-  /// The part `[from, to)` of a tensor whose dimensions are put in another order: whole rows.
+  /// Elements `[from, to)`, whole rows, of a tensor whose dimensions may be reordered.
   ///
   /// @param view the tensor with its dimensions in that order
-  /// @param order of the dimensions; empty where they stay as they are
-  /// @param norm what is folded into it; null for nothing
+  /// @param order of the dimensions; empty if unchanged
+  /// @param norm the batch norm folded into it; null for none
   record Stored(SourceTensor tensor, SourceTensor view, long from, long to, List<Integer> order,
       @Nullable BatchNorm norm) implements Part {
     static Stored of(SourceTensor tensor, NameMap.Source source, @Nullable BatchNorm norm) {
@@ -72,7 +71,7 @@ sealed interface Part {
     }
   }
 
-  /// A part after `zeros` zeros.
+  /// A part preceded by `zeros` zeros.
   record AfterZeros(Part part, long zeros) implements Part {
     @Override
     public long size() {
@@ -102,7 +101,7 @@ sealed interface Part {
     }
   }
 
-  /// The bias that a convolution without one gets from the batch norm that is folded into it.
+  /// The bias of a convolution without one, from the batch norm folded into it.
   record Folded(BatchNorm norm) implements Part {
     @Override
     public long size() {

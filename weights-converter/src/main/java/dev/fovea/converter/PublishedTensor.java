@@ -15,16 +15,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
 
-/// A tensor of a published checkpoint, put together from pieces of parameters, whose elements are copied as they are stored.
+/// A tensor of a published checkpoint, assembled from pieces of parameters. Elements are copied as they are stored.
 final class PublishedTensor {
-  /// Elements that are in memory together.
+  /// Elements in memory at a time.
   private static final int BLOCK = 1 << 16;
 
   private final long[] shape;
   private final long[] strides;
   private final Piece[] pieces;
 
-  /// The elements of a parameter from number `from` on.
+  /// The elements of a parameter from index `from` on.
   ///
   /// @param order where element `i` of the parameter's rows is stored
   record Piece(StoredTensor stored, LongUnaryOperator order, long from) {
@@ -33,8 +33,8 @@ final class PublishedTensor {
     }
   }
 
-  /// @param count of equal pieces that it has, one after the other
-  /// @param order the dimensions in the order in which they lie in the pieces; empty where that is their own
+  /// @param count number of equal, consecutive pieces
+  /// @param order the order of the dimensions in the pieces; empty if unchanged
   PublishedTensor(long[] shape, int count, List<Integer> order) {
     this.shape = shape.clone();
     pieces = new Piece[count];
@@ -56,14 +56,14 @@ final class PublishedTensor {
     return tensor;
   }
 
-  /// Says where piece `index` is.
+  /// Sets piece `index`.
   void put(int index, Piece piece) {
     pieces[index] = piece;
   }
 
   /// Adds it to a file under this name.
   ///
-  /// @throws CheckpointException if its pieces are stored in different ways
+  /// @throws CheckpointException if its pieces have different element types
   void addTo(CheckpointWriter writer, String name) {
     var dtype = pieces[0].stored.dtype();
     for (var piece : pieces)
@@ -88,7 +88,7 @@ final class PublishedTensor {
     }
   }
 
-  /// Where element `i` is in the pieces.
+  /// The position of element `i` in the pieces.
   private long position(long i) {
     long at = 0;
     for (int d = shape.length - 1; d >= 0; d--) {

@@ -14,15 +14,15 @@ import java.util.List;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// What a checkpoint is, and what told it: the config or the preset that was asked for, the `config.json` beside the weights, or
-/// the tensors themselves.
+/// The model of a checkpoint and the source of its sizes: the given config or preset, the `config.json` beside the weights, or the
+/// tensors.
 ///
 /// @param configFrom in words, such as a file's path
-/// @param assumed what it leaves out, and what was taken for it; a line each
-/// @param tellsPreprocessing whether it tells how pictures are prepared
+/// @param assumed the defaults used for missing fields, a line each
+/// @param tellsPreprocessing whether the source has the preprocessing of pictures
 record Recognition(HuggingFace published, String configFrom, List<String> assumed, boolean tellsPreprocessing) {
   private static final int SHOWN = 4;
-  /// Tensors that tell a family, but not its sizes.
+  /// Tensors that identify a family, but not its sizes.
   private static final Map<String, Family> TELLING = telling();
 
   private static Map<String, Family> telling() {
@@ -37,8 +37,8 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
     return telling;
   }
 
-  /// @param preprocessor the folder's `preprocessor_config.json`, or null where it has none
-  /// @throws CheckpointException if nothing tells the sizes, or what does is missing, wrong, or not supported
+  /// @param preprocessor the folder's `preprocessor_config.json`, or null
+  /// @throws CheckpointException if nothing determines the sizes, or their source is missing, wrong or not supported
   static Recognition of(Source checkpoint, Path folder, @Nullable JsonFields preprocessor, Conversion conversion) {
     if (conversion.config() != null && conversion.preset() != null)
       throw new CheckpointException("--config and --preset: expected one of them, got both");
@@ -88,7 +88,7 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
         + MappedSource.someOf(names, SHOWN) + "; give --config FILE, or --preset NAME");
   }
 
-  /// A file that holds a JSON object.
+  /// Reads a file with a JSON object.
   ///
   /// @throws CheckpointException if it cannot be read, or holds something else
   static JsonFields json(Path file) {

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// The rules of a [NameMap] while they are put together.
+/// A builder of the rules of a [NameMap].
 class Rules {
   final Map<String, List<String>> byName = new TreeMap<>();
 

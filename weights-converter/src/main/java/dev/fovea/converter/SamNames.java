@@ -8,7 +8,7 @@ import dev.fovea.converter.source.Source;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// Where Segment Anything's parameters come from.
+/// The published names of Segment Anything's parameters.
 final class SamNames {
   private SamNames() {}
 
@@ -18,7 +18,7 @@ final class SamNames {
   /// The original repository's (ref: segment_anything, `modeling/`).
   static final NameMap FACEBOOK = facebook();
 
-  /// The names that a checkpoint has; null where it is of something else.
+  /// The names in a checkpoint; null for other models.
   static @Nullable NameMap of(Source checkpoint) {
     return checkpoint.tensors().containsKey("image_encoder.pos_embed") ? FACEBOOK
         : checkpoint.tensors().containsKey("vision_encoder.pos_embed") ? HUGGING_FACE : null;

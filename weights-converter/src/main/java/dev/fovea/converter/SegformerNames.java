@@ -10,13 +10,13 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
-/// Where SegFormer's parameters come from, and what the code that they were trained with has for all models.
+/// The published names of SegFormer's parameters, and the constants of the code that trained them.
 enum SegformerNames {
   /// All norms have PyTorch's epsilon, whatever the config says.
   HUGGING_FACE("Hugging Face's", "decode_head.classifier.weight", 1e-5f, 1e-5f, NameMap.HUGGING_FACE_SEGFORMER),
   /// ref: NVlabs/SegFormer, `mix_transformer.py`, `segformer_head.py`.
   NVLABS("the original repository's", "decode_head.linear_pred.weight", 1e-6f, 1e-5f, nvlabs()),
-  /// Versions 0.x and 1.x (ref: mmsegmentation, `backbones/mit.py`, `decode_heads/segformer_head.py`). The head is another: each
+  /// Versions 0.x and 1.x (ref: mmsegmentation, `backbones/mit.py`, `decode_heads/segformer_head.py`). The head differs: each
   /// stage's projection ends in a batch norm and a ReLU, and the finest map comes first.
   MMSEGMENTATION("mmsegmentation's", "decode_head.conv_seg.weight", 1e-6f, 1e-6f, mmsegmentation());
 
@@ -29,7 +29,7 @@ enum SegformerNames {
   private final float convNormEps;
   private final NameMap map;
 
-  /// @param head the matrix that tells the classes, which only these names call so
+  /// @param head the classifier's matrix, a name that only these names have
   /// @param convNormEps of the norms that follow a convolution
   SegformerNames(String whose, String head, float layerNormEps, float convNormEps, NameMap map) {
     this.whose = whose;
@@ -39,7 +39,7 @@ enum SegformerNames {
     this.map = map;
   }
 
-  /// The names that a SegFormer with a head for segmentation has; null where there is no such head.
+  /// The names in a SegFormer with a segmentation head; null without such a head.
   static @Nullable SegformerNames of(Source source) {
     var tensors = source.tensors();
     for (var names : values()) {
@@ -54,7 +54,7 @@ enum SegformerNames {
     return whose;
   }
 
-  /// The name of the matrix `[classes, channels, 1, 1]` that tells the classes.
+  /// The name of the classifier's matrix `[classes, channels, 1, 1]`.
   String head() {
     return head;
   }
@@ -112,7 +112,7 @@ enum SegformerNames {
     return new NameMap(rules.byName, dropped);
   }
 
-  /// The rules so far; of a block, both repositories have some in common.
+  /// A builder that starts with the block rules common to both repositories.
   private static final class BlockRules extends Rules {
     private final String block;
 

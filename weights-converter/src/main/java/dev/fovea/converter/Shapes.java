@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// Models that their tensors tell without a config. What shapes leave open, such as the number of heads, is as in the one
-/// published model of these sizes; of other sizes it is not guessed.
+/// Recognises models by their tensors, without a config. Values that shapes leave open, such as the number of heads, are those of
+/// the one published model of these sizes; for other sizes they are not guessed.
 final class Shapes {
   private final Source source;
   private final NameMap names;
@@ -21,9 +21,9 @@ final class Shapes {
     this.names = names;
   }
 
-  /// The model, or null where names or shapes are not enough.
+  /// The model, or null if names and shapes do not suffice.
   ///
-  /// @throws CheckpointException if the family is clear and the sizes are none of the published ones
+  /// @throws CheckpointException if the family is clear but the sizes are none of the published ones
   static @Nullable HuggingFace read(Source source) {
     var google = GoogleVit.of(source);
     if (google != null) return HuggingFace.vit(google.config(), source);
@@ -67,7 +67,7 @@ final class Shapes {
     throw unpublished("a Segment Anything of " + dim + " channels and " + depth + " blocks", SamConfig.PRESETS);
   }
 
-  /// The models with registers resample positions otherwise.
+  /// Models with registers have another `model_type`, because they resample positions differently.
   private HuggingFace dinov2() {
     int dim = shape("cls_token", 3)[2], depth = depth("blocks."), patch = shape("patch_embed.proj.weight", 4)[3];
     int side = (int) Math.sqrt(shape("pos_embed", 3)[1] - 1) * patch;

@@ -15,9 +15,9 @@ import java.util.List;
 
 /// All files that a conversion reads.
 ///
-/// @param files the weights', then what lies beside them
+/// @param files the weight files, then those beside them
 record SourceFiles(List<Path> files) {
-  /// What changes when a file changes. Windows has no number of a file.
+  /// Attributes that change when a file changes. `number` is the file key, which Windows lacks.
   record Stamp(String name, long size, Instant modified, String number) {}
 
   /// @throws CheckpointException if there are no weights
@@ -29,14 +29,14 @@ record SourceFiles(List<Path> files) {
     return new SourceFiles(List.copyOf(files));
   }
 
-  /// @throws CheckpointException if the target is one of them, by whatever path, or lies in the folder `source`
+  /// @throws CheckpointException if the target is one of them, by any path, or is in the folder `source`
   void requireApart(Path source, Path target) {
     var destination = Destination.of(target);
     Destination.requireOthers(List.of(destination), files);
     if (Files.isDirectory(source)) destination.requireOutside(source);
   }
 
-  /// @throws CheckpointException if a file is gone
+  /// @throws CheckpointException if a file cannot be read
   List<Stamp> stamps() {
     return files.stream().map(file -> {
       try {
@@ -51,7 +51,7 @@ record SourceFiles(List<Path> files) {
 
   /// A hash of the files' names and bytes.
   ///
-  /// @param progress hears of the bytes
+  /// @param progress gets the number of bytes hashed
   /// @throws CheckpointException if a file cannot be read
   String hash(Conversion.Progress progress) {
     var stamps = stamps();

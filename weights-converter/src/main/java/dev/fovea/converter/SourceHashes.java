@@ -10,7 +10,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
-/// SHA-256 of the files of a checkpoint, computed on a thread of its own while they are converted.
+/// SHA-256 of a checkpoint's files, computed in a background thread during the conversion.
 final class SourceHashes implements AutoCloseable {
   private final List<Path> files;
   private final FutureTask<Map<String, String>> task = new FutureTask<>(this::compute);
@@ -43,7 +43,7 @@ final class SourceHashes implements AutoCloseable {
     }
   }
 
-  /// What [#json] is going to give, without the hashes.
+  /// The text of [#json] with zeros as hashes.
   String placeholder() {
     var none = new TreeMap<String, String>();
     for (var file : files) none.put(file.getFileName().toString(), "0".repeat(Sha256.LENGTH));
@@ -60,7 +60,7 @@ final class SourceHashes implements AutoCloseable {
     return json.toString();
   }
 
-  /// Ends the thread where nobody waits for it any more.
+  /// Cancels hashing that is still running.
   @Override
   public void close() {
     task.cancel(true);

@@ -16,15 +16,15 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// What a folder of timm's says of a vision transformer (ref: timm, `models/vision_transformer.py`, `models/_hub.py`).
-/// Its config names an architecture; what it is made of and most sizes are the tensors'.
+/// The vision transformer in a timm folder (ref: timm, `models/vision_transformer.py`, `models/_hub.py`). Its config names an
+/// architecture; its structure and most sizes come from the tensors.
 ///
-/// With layer scale it becomes a DINOv2; without a class token, a SigLIP; with a norm before the blocks and a projection, a CLIP
-/// of pictures alone; else a ViT.
+/// With layer scale it becomes a DINOv2; without a class token, a SigLIP; with a norm before the blocks and a projection, an
+/// image-only CLIP; otherwise a ViT.
 final class Timm {
-  /// What the names of some architectures tell beyond the tensors.
+  /// Values implied by the names of some architectures.
   ///
-  /// @param name the size is its first group
+  /// @param name a pattern whose first group is the size
   /// @param eps of the norms
   /// @param heads by size
   private record Architectures(Pattern name, float eps, Map<String, Integer> heads) {
@@ -32,7 +32,7 @@ final class Timm {
       this(Pattern.compile(name), eps, heads);
     }
 
-    /// Heads of an architecture; null if it is none of these.
+    /// Number of heads of an architecture; null for others.
     private @Nullable Integer headsOf(String architecture) {
       var matcher = name.matcher(architecture);
       return matcher.matches() ? heads.get(matcher.group(1)) : null;
@@ -50,7 +50,7 @@ final class Timm {
       new Architectures("vit_([a-z0-9]+)_patch\\d+_siglip_(?:gap_)?\\d+", 1e-6f,
           Map.of("base", 12, "large", 16, "so400m", 16, "giantopt", 16)));
   private static final Pattern QUICK_GELU = Pattern.compile("vit_\\w+_clip_quickgelu_\\d+");
-  /// Of SigLIP's architectures timm gives only some the activation that they were trained with.
+  /// The SigLIP architectures that timm runs with the tanh GELU of their training.
   private static final Pattern GELU_TANH = Pattern.compile(
       "vit_(?:base_patch32|so400m_patch16|giantopt_patch16)_siglip_\\w+|vit_large_patch16_siglip_(?:gap_)?512");
   private static final Map<String, String> ACTIVATIONS = Map.of("gelu", "gelu", "gelu_tanh", "gelu_pytorch_tanh", "quick_gelu",
@@ -59,16 +59,16 @@ final class Timm {
   private static final float DEFAULT_EPS = 1e-6f;
   private static final Map<String, Integer> RESAMPLE = Map.of("nearest", 0, "lanczos", 1, "bilinear", 2, "bicubic", 3);
   private static final float DEFAULT_CROP = 0.875f;
-  /// A gated feed-forward part has two thirds of the features that its ratio tells.
+  /// A gated feed-forward part has two thirds of the features given by its ratio.
   private static final float GATED = 1.5f;
-  /// Arguments that say nothing beyond the tensors, or are read here.
+  /// Arguments that are redundant beside the tensors, or are read here.
   private static final Set<String> ARGUMENTS = Set.of("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio",
       "norm_layer", "act_layer", "qkv_bias", "num_classes", "in_chans", "drop_rate", "drop_path_rate", "dynamic_img_size",
       "init_values", "class_token", "reg_tokens", "no_embed_class", "pre_norm", "fc_norm", "global_pool");
 
   private final JsonFields config;
   private final String architecture;
-  /// Null for an architecture of another name.
+  /// Null for other architectures.
   private final @Nullable Architectures known;
   private final Source source;
   private final JsonFields arguments;
@@ -145,7 +145,7 @@ final class Timm {
         preprocessing(Preprocessing.imageNet(height, width), height, width));
   }
 
-  /// The ratio that makes `features` of `channels`, which are rounded down.
+  /// The ratio for which `ratio · channels`, rounded down, is `features`.
   private static float ratio(float features, float channels) {
     float ratio = features / channels;
     return (int) (ratio * channels) < (int) features ? Math.nextUp(ratio) : ratio;
@@ -161,7 +161,7 @@ final class Timm {
         preprocessing(Preprocessing.centreOfShortestEdge(height, width), height, width));
   }
 
-  /// A projection has no bias, so timm gives it one of zeros; a classifier has learnt its own.
+  /// A projection has no bias, so timm stores zeros; a classifier has a learnt one.
   private boolean headProjects() {
     var bias = source.tensors().get("head.bias");
     for (long i = 0; bias != null && i < bias.size(); i++) if (bias.floatAt(i) != 0) return false;
@@ -184,7 +184,7 @@ final class Timm {
     if (has("head.weight")) throw new CheckpointException(source.name() + ": 'head.weight': " + what + " is not supported");
   }
 
-  /// The fields that the configs of all families have.
+  /// The fields common to the configs of all families.
   private JsonObject sizes() {
     var patch = shape("patch_embed.proj.weight", 4);
     var json = new JsonObject();
@@ -220,12 +220,12 @@ final class Timm {
     try {
       if (layer.matches()) return Float.parseFloat(layer.group(1));
     } catch (NumberFormatException e) {
-      // Not a number: the same as no such norm.
+      // Not a number: reported as an unknown norm.
     }
     throw new CheckpointException(arguments.where() + ": norm_layer '" + arguments.string("norm_layer") + "' is not supported");
   }
 
-  /// As timm runs the architecture, under the name that Hugging Face gives the activation.
+  /// The activation that timm runs the architecture with, under Hugging Face's name.
   private String activation() {
     if (arguments.has("act_layer")) {
       var activation = ACTIVATIONS.get(arguments.string("act_layer"));
@@ -237,11 +237,11 @@ final class Timm {
         : GELU_TANH.matcher(architecture).matches() ? "gelu_pytorch_tanh" : "gelu";
   }
 
-  /// Height and width; where the config does not tell, the positions belong to a square.
+  /// Height and width; without them in the config, the positions are taken to form a square.
   private int[] imageSize(long patch) {
     if (arguments.has("img_size")) return arguments.heightAndWidth("img_size");
     if (!pretrained.has("input_size")) {
-      // One position more, the class token's, does not change the root's whole part.
+      // The class token's additional position does not change the root's integer part.
       int side = (int) Math.min(Integer.MAX_VALUE, (long) Math.sqrt(shape("pos_embed", 3).get(1)) * patch);
       return new int[] {side, side};
     }
@@ -261,9 +261,9 @@ final class Timm {
     return labels;
   }
 
-  /// timm scales the shorter side, or to squash both sides, so that the centre's share is `crop_pct`. torchvision cuts it.
+  /// timm scales the shorter side, or for `squash` both sides, so that the centre's share is `crop_pct`. torchvision crops it.
   ///
-  /// @param json what the family does with its pictures
+  /// @param json the family's usual preprocessing
   private JsonObject preprocessing(JsonObject json, int height, int width) {
     for (var field : new String[] {"mean", "std"})
       if (pretrained.has(field)) json.add("image_" + field, pretrained.json().get(field));
@@ -289,7 +289,7 @@ final class Timm {
     return json;
   }
 
-  /// The code of Preprocessing for a field `interpolation`.
+  /// The code of Preprocessing for the field `interpolation`.
   ///
   /// @throws CheckpointException if it is not supported
   static int resample(JsonFields config) {

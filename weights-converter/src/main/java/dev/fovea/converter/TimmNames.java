@@ -8,16 +8,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Where parameters come from in timm's checkpoints, whose names are mostly Fovea's own (ref: timm,
-/// `models/vision_transformer.py`, `layers/attention_pool.py`, `layers/mlp.py`).
+/// The names of timm's checkpoints, which are mostly Fovea's own (ref: timm, `models/vision_transformer.py`,
+/// `layers/attention_pool.py`, `layers/mlp.py`).
 final class TimmNames {
   private TimmNames() {}
 
-  /// ViTs with a classification head, also those that were made of CLIP's encoders of pictures.
+  /// ViTs with a classification head, also those made from CLIP's image encoders.
   static final NameMap VIT = new NameMap(all(blocks(""),
       same("cls_token", "pos_embed", "patch_embed.proj", "norm_pre", "norm", "head")), Map.of());
 
-  /// DINOv2. With registers, timm adds the class token's position to the token and keeps those of the patches alone.
+  /// DINOv2. With registers, timm adds the class token's position to the token and stores only the patches' positions.
   ///
   /// @param classPosition whether the class token has a position of its own
   static NameMap dinov2(boolean classPosition) {
@@ -31,13 +31,13 @@ final class TimmNames {
         Map.of());
   }
 
-  /// CLIP's encoder of pictures, whose projection timm calls a head.
+  /// CLIP's image encoder, whose projection timm calls a head.
   static final NameMap CLIP = new NameMap(all(blocks("visual."),
       visual("cls_token", "pos_embed", "patch_embed.proj", "norm_pre", "norm"),
       Map.ofEntries(one("visual.proj", "head"))),
       Map.of("head.bias", "zeros, for the projection has none"));
 
-  /// SigLIP's encoder of pictures.
+  /// SigLIP's image encoder.
   static final NameMap SIGLIP = new NameMap(all(blocks("visual."), visual("pos_embed", "patch_embed.proj", "norm",
       "attn_pool.latent", "attn_pool.q", "attn_pool.kv", "attn_pool.proj", "attn_pool.norm", "attn_pool.mlp.fc1",
       "attn_pool.mlp.fc2")), Map.of());
@@ -51,7 +51,7 @@ final class TimmNames {
     return scoped("visual.", names);
   }
 
-  /// Names that timm has without the scope.
+  /// Names that have no scope in timm.
   private static Map<String, List<String>> scoped(String scope, String... names) {
     var scoped = new HashMap<String, List<String>>();
     for (var name : names) scoped.put(scope + name, List.of(name));

@@ -21,11 +21,10 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.LongUnaryOperator;
 
-/// A model file seen through a [NameMap] from its other end. Loading a model from it asks for every parameter with its shape; the
-/// elements of each go back, as they are, into the published tensors that the parameter was made of.
+/// A model file with a [NameMap] applied in reverse. Loading a model from it requests every parameter with its shape; the elements
+/// of each go back unchanged into the published tensors that the parameter was made from.
 ///
-/// Of a batch norm that was folded only the result is left: it stays in the weight before, and in the norm's bias, and the rest
-/// of the norm does nothing.
+/// A folded batch norm cannot be unfolded: it stays in the weight before it and in its own bias, and the rest of it does nothing.
 final class UnmappedSource implements WeightSource {
   private static final String BIAS = ".bias";
 
@@ -36,7 +35,7 @@ final class UnmappedSource implements WeightSource {
   private final Map<String, String> norms = new TreeMap<>();
   private final Set<DType> matrixTypes = EnumSet.noneOf(DType.class);
 
-  /// @param config what shapes refer to
+  /// @param config the config that shapes refer to
   UnmappedSource(Checkpoint model, NameMap names, JsonFields config) {
     this.model = model;
     this.names = names;
@@ -48,12 +47,12 @@ final class UnmappedSource implements WeightSource {
     tensors.forEach((name, tensor) -> tensor.addTo(writer, name));
   }
 
-  /// Batch norms that do nothing, each with the name of the weight that does it now.
+  /// Batch norms that do nothing, each with the weight it was folded into.
   Map<String, String> norms() {
     return norms;
   }
 
-  /// How the elements of matrices are stored; several where matrices differ.
+  /// The element types of the matrices.
   Set<DType> matrixTypes() {
     return matrixTypes;
   }
@@ -93,7 +92,7 @@ final class UnmappedSource implements WeightSource {
     return (row / Weight.PANEL * k + column) * Weight.PANEL + row % Weight.PANEL;
   }
 
-  /// Reads a parameter as a model does, which refuses what does not fit.
+  /// Reads a parameter as a model does, which refuses mismatches.
   private void check(Consumer<WeightSource> read) {
     try (var arena = Arena.ofConfined()) {
       read.accept(new CheckpointWeights(model, arena));
@@ -127,14 +126,14 @@ final class UnmappedSource implements WeightSource {
     }
   }
 
-  /// What is left of a norm beside its bias.
+  /// Adds a norm that does nothing, without its bias.
   private void addIdentity(NameMap.Source source, long channels) {
     norms.put(source.norm(), source.name());
     Map.of(".weight", 1f, ".running_mean", 0f, ".running_var", BatchNorm.IDENTITY_VARIANCE)
         .forEach((ending, value) -> tensors.put(source.norm() + ending, PublishedTensor.filled(channels, value)));
   }
 
-  /// The shape of a source, `lengths` of which are a part.
+  /// The published shape of a source, given the shape `lengths` of one part.
   private long[] published(NameMap.Source source, long[] lengths) {
     var shape = lengths.clone();
     if (source.shape() == null) {

@@ -4,22 +4,22 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// Where the user's home folder is: what all of Fovea means by `~`, and the launcher too.
+/// The user's home folder, which is `~` for all of Fovea, the launcher included.
 public final class UserHome {
   private UserHome() {}
 
-  /// What the variable `HOME` names, or else the system's list of users; null for a user without a home.
+  /// The folder in the variable `HOME`, otherwise in the system's user database; null for a user without a home.
   ///
-  /// Java itself knows only the list of users, but who sets the variable means it: in a container, a service, or a test.
+  /// Java itself knows only the user database, but containers, services and tests set the variable.
   ///
-  /// @param environment variables by name; a `HOME` that is empty or not absolute counts as none
+  /// @param environment variables by name; a `HOME` that is empty or not absolute is ignored
   public static @Nullable Path of(Map<String, String> environment) {
     return of(environment.getOrDefault("HOME", ""), System.getProperty("user.home", ""));
   }
 
   static @Nullable Path of(String variable, String listed) {
     for (var home : new String[] {variable, listed}) if (isAbsolute(home)) return Path.of(home);
-    return null;   // Java calls the home of a user without one "?".
+    return null;   // Java's home of a user without one is "?".
   }
 
   private static boolean isAbsolute(String home) {

@@ -10,18 +10,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.concurrent.ThreadLocalRandom;
 
-/// Writes folders that appear under their name when they are complete, or not at all.
+/// Writes folders that appear under their name only when they are complete.
 final class WholeFolder {
   private WholeFolder() {}
 
-  /// What goes into a folder.
+  /// Writes a folder's contents.
   @FunctionalInterface
   interface Contents {
     void writeTo(Path folder) throws IOException;
   }
 
-  /// Writes a folder where there is none yet, or an empty one. Until it is complete it lies beside it under another name, from
-  /// where it is deleted when the program is ended; only a program that is killed leaves it.
+  /// Writes a new folder or replaces an empty one. Until it is complete it has a temporary name beside the target and is deleted if
+  /// the program ends; only a killed program leaves it.
   ///
   /// @throws CheckpointException if it cannot be written; nothing is left over then
   static void write(Path path, Contents contents) {
@@ -33,10 +33,10 @@ final class WholeFolder {
       try {
         contents.writeTo(temporary);
         takeOverMode(temporary, target);
-        // Takes the place of an empty folder, and of nothing else.
+        // Replaces an empty folder, and nothing else.
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       } catch (CheckpointException e) {
-        // Whoever reads it never sees the folder by its other name.
+        // Messages never show the temporary name.
         throw new CheckpointException(e.getMessage().replace(temporary.toString(), path.toString()), e);
       } finally {
         deleteIfThere(temporary);
@@ -47,22 +47,22 @@ final class WholeFolder {
     }
   }
 
-  /// A new folder beside the target. It is as readable as any new one, unlike what is made to be temporary.
+  /// A new folder beside the target, with default permissions, unlike Java's temporary folders.
   private static Path create(Path target) throws IOException {
     while (true) {
       try {
         return Files.createDirectory(target.resolveSibling("." + target.getFileName() + "."
             + ThreadLocalRandom.current().nextLong(Long.MAX_VALUE)));
       } catch (FileAlreadyExistsException _) {
-        // Another number will do.
+        // Try another number.
       }
     }
   }
 
-  /// Finds out before the work whether its result can be written, by a folder that is made and deleted at once.
+  /// Checks before the work that its result can be written, by creating and deleting a folder.
   ///
-  /// @throws CheckpointException if the path is a file, a folder with something in it, or in no folder, or nothing can be written
-  /// there
+  /// @throws CheckpointException if the path is a file or a folder that is not empty, its parent is missing, or it cannot be
+  /// written
   static void requirePlace(Path path) {
     try {
       Files.delete(create(place(path)));
@@ -71,7 +71,7 @@ final class WholeFolder {
     }
   }
 
-  /// Where the folder will be, after all links.
+  /// The folder's path with all links resolved.
   private static Path place(Path path) {
     if (Files.isDirectory(path)) {
       requireEmpty(path);
@@ -100,7 +100,7 @@ final class WholeFolder {
     }
   }
 
-  /// An empty folder that is replaced keeps its mode.
+  /// Keeps the mode of an empty folder that is replaced.
   private static void takeOverMode(Path temporary, Path target) throws IOException {
     if (Files.exists(target) && temporary.getFileSystem().supportedFileAttributeViews().contains("posix"))
       Files.setPosixFilePermissions(temporary, Files.getPosixFilePermissions(target));
@@ -112,7 +112,7 @@ final class WholeFolder {
       for (var file : files.toList()) Files.deleteIfExists(file);
       Files.deleteIfExists(temporary);
     } catch (IOException _) {
-      // The failure that brought us here matters more.
+      // The original failure matters more.
     }
   }
 }

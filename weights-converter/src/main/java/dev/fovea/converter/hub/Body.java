@@ -15,7 +15,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jetbrains.annotations.Nullable;
 
-/// The bytes of an answer as they come, for one reader that does not wait for ever. (The streams of the JDK do.)
+/// The body of a response as it arrives, for one reader with a timeout, which the JDK's streams lack.
 final class Body implements HttpResponse.BodySubscriber<Body>, Closeable {
   private sealed interface Event {
     record Bytes(List<ByteBuffer> buffers) implements Event {}
@@ -31,8 +31,8 @@ final class Body implements HttpResponse.BodySubscriber<Body>, Closeable {
 
   /// The next bytes, or null after the last.
   ///
-  /// @throws HttpTimeoutException if none come in this time
-  /// @throws IOException if the connection breaks, or ends before the answer does
+  /// @throws HttpTimeoutException if none arrive in this time
+  /// @throws IOException if the connection breaks or ends early
   @Nullable List<ByteBuffer> next(Duration patience) throws IOException, InterruptedException {
     return switch (events.poll(patience.toNanos(), TimeUnit.NANOSECONDS)) {
       case null -> throw new HttpTimeoutException("sent nothing for " + patience.toMillis() / 1000.0 + " s");
@@ -76,7 +76,7 @@ final class Body implements HttpResponse.BodySubscriber<Body>, Closeable {
     events.add(new Event.End());
   }
 
-  /// Hangs up where bytes are left.
+  /// Cancels the rest of the transfer.
   @Override
   public synchronized void close() {
     closed = true;

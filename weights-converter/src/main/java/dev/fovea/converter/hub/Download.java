@@ -23,9 +23,9 @@ import java.util.regex.Pattern;
 /// Fetches files of one commit of a repository.
 final class Download {
   private static final int CONNECTIONS = 4;
-  /// Bytes between two calls of who listens.
+  /// Bytes between two calls of the progress listener.
   private static final long STEP = 1 << 18;
-  /// SHA-256 of a large file, or git's id of another: what the hub names contents by.
+  /// The hub's ids of contents: SHA-256 of a large file, git's id of others.
   private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}|[0-9a-f]{40}");
 
   private final Repository repository;
@@ -37,7 +37,7 @@ final class Download {
   private final Set<String> names;
   private long done, told, total;
 
-  /// Asks the hub for the commit that the revision is at, and its files.
+  /// Requests the revision's commit and its files from the hub.
   Download(Repository repository, URI endpoint, HubClient client, HubCache cache, Hub.Progress progress) {
     this.repository = repository;
     this.endpoint = endpoint;
@@ -55,7 +55,7 @@ final class Download {
     names = names(listing);
   }
 
-  /// Names that lead elsewhere are an attack: nothing else that such a hub says is trusted.
+  /// Names that lead elsewhere are an attack: nothing else from such a hub is trusted.
   private static Set<String> names(JsonFields listing) {
     var names = new TreeSet<String>();
     if (!(listing.json().get("siblings") instanceof JsonArray files))
@@ -75,14 +75,14 @@ final class Download {
     return commit;
   }
 
-  /// The names of the commit's files that are in no folder: a model's are not.
+  /// The names of the commit's top-level files, which include the model's.
   Set<String> names() {
     return names;
   }
 
   /// A file as the hub describes it.
   ///
-  /// @param hash its SHA-256 or git's id of it
+  /// @param hash its SHA-256 or git id
   private record Content(String name, String hash, long size) {}
 
   /// Fetches the files that the cache does not have yet.
@@ -156,7 +156,7 @@ final class Download {
     }
   }
 
-  /// A content with a wrong hash is fetched once more, for it may have been damaged on its way.
+  /// A content with a wrong hash is fetched once more, because it may have been damaged in transit.
   private void fetchAnew(Content content) {
     var what = repository + ": " + content.name;
     try (var partial = new Partial(cache.incomplete(content.hash), content.hash, content.size, this::moved)) {
@@ -176,7 +176,7 @@ final class Download {
     cache.complete(content.hash);
   }
 
-  /// Receives what is left of a content; gives the hash of the whole, or says why it has none.
+  /// Receives the rest of a content. Returns the hash of the whole, or the reason why it has none.
   private String receive(Content content, Partial partial) throws IOException, InterruptedException {
     if (partial.size() == content.size) return partial.hash();
     try (var answer = client.get(repository, address(content.name), partial.size(), content.name)) {
@@ -202,7 +202,7 @@ final class Download {
     progress.advanced(done, total);
   }
 
-  /// Does something with each; where one fails, the others are given up.
+  /// Runs a task for each element; if one fails, the others are cancelled.
   private <A, B> List<B> inParallel(List<A> all, Function<A, B> task) {
     try (var pool = Executors.newFixedThreadPool(CONNECTIONS, Thread.ofVirtual().factory())) {
       try {

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/// A hub that speaks the Hugging Face protocol, and the cache of what has come from it.
+/// A hub that speaks the Hugging Face protocol, and the cache of its downloads.
 public final class Hub {
   private final HubSettings settings;
   private final Patience patience;
@@ -25,28 +25,28 @@ public final class Hub {
     this.linker = linker;
   }
 
-  /// Hears how far a download has come.
+  /// Receives a download's progress.
   @FunctionalInterface
   public interface Progress {
     /// Called now and then, by one thread at a time.
     ///
-    /// @param done bytes of the files that are fetched at the same time
-    /// @param total bytes that all of them have
+    /// @param done bytes received of the files fetched together
+    /// @param total bytes of all of them
     void advanced(long done, long total);
   }
 
   /// A model in the cache.
   ///
-  /// @param commit that the revision is at
-  /// @param weights the weights' file or index; what else a conversion reads lies beside it
+  /// @param commit the revision's commit
+  /// @param weights the weights' file or index, beside the other files of a conversion
   public record Snapshot(String commit, Path weights) {}
 
-  /// Brings what a conversion reads of a repository into the cache, and nothing else: [Converter#BESIDE_WEIGHTS], and the
-  /// weights in the form that a conversion of a folder prefers. What is there already is not fetched again.
+  /// Fetches the files of a repository that a conversion reads into the cache: [Converter#BESIDE_WEIGHTS], and the weights in the
+  /// form that a conversion of a folder prefers. Cached files are not fetched again.
   ///
-  /// @param file the weights' file or index in the repository; empty for the one that is well known, or the only one
-  /// @throws CheckpointException if the repository or a file of it is not there or may not be read, the hub cannot be reached or
-  /// does not keep to the protocol, a file is not what its hash says, or the cache cannot be written
+  /// @param file the weights' file or index in the repository; empty for the well-known or only one
+  /// @throws CheckpointException if the repository or a file is missing or may not be read, the hub cannot be reached or violates
+  /// the protocol, a file's hash is wrong, or the cache cannot be written
   public Snapshot pull(Repository repository, String file, Progress progress) {
     var cache = new HubCache(settings.cache(), repository, linker);
     if (settings.offline()) return find(repository, file, cache);

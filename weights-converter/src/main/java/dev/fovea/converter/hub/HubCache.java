@@ -17,9 +17,9 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.jetbrains.annotations.Nullable;
 
-/// A repository's part of the cache, in the layout that other programs use too (ref: huggingface_hub, `file_download.py`):
-/// contents are in `blobs` under their hash, `refs` says which commit a branch was at, and `snapshots` has a folder a commit in
-/// which the files' names are links to blobs. Nothing is made before there is something to keep.
+/// A repository's part of the cache, in the layout that other programs use too (ref: huggingface_hub, `file_download.py`): `blobs`
+/// has contents under their hash, `refs` the commit of each branch, and `snapshots` a folder per commit with links from file names
+/// to blobs. Folders are created when first needed.
 final class HubCache {
   private static final long LOCK_INTERVAL_MILLIS = 50;
 
@@ -27,7 +27,7 @@ final class HubCache {
   private final String folder;
   private final Linker linker;
 
-  /// Makes a link; a copy stands in for it where that fails.
+  /// Makes a link; if that fails, a copy replaces it.
   @FunctionalInterface
   interface Linker {
     void link(Path from, Path to) throws IOException;
@@ -43,22 +43,22 @@ final class HubCache {
     return root.resolve(folder);
   }
 
-  /// The folder of a commit.
+  /// A commit's folder.
   Path snapshot(String commit) {
     return repository().resolve("snapshots").resolve(commit);
   }
 
-  /// The content with this hash.
+  /// The path of the content with this hash.
   Path blob(String hash) {
     return repository().resolve("blobs").resolve(hash);
   }
 
-  /// Where the content with this hash is while it comes.
+  /// The path of its incomplete download.
   Path incomplete(String hash) {
     return repository().resolve("blobs").resolve(hash + ".incomplete");
   }
 
-  /// The names of the files that are there of a commit, without those in folders.
+  /// The names of a commit's cached top-level files.
   Set<String> names(String commit) {
     try (var files = Files.list(snapshot(commit))) {
       return files.filter(Files::isRegularFile).map(file -> file.getFileName().toString()).collect(Collectors.toSet());
@@ -69,7 +69,7 @@ final class HubCache {
     }
   }
 
-  /// The commit that a branch or a tag was at when it was last asked for; null where it never was.
+  /// The last known commit of a branch or a tag; null if there is none.
   @Nullable String commit(Repository repository) {
     if (repository.isCommit()) return repository.revision();
     var ref = ref(repository);
@@ -84,7 +84,7 @@ final class HubCache {
     throw new CheckpointException(ref + ": expected a commit of 40 hexadecimal digits");
   }
 
-  /// Notes the commit that a branch or a tag is at.
+  /// Stores the commit of a branch or a tag.
   void remember(Repository repository, String commit) {
     if (commit.equals(commit(repository))) return;
     makeFolder(ref(repository).getParent());
@@ -95,7 +95,7 @@ final class HubCache {
     return repository().resolve("refs").resolve(repository.revision());
   }
 
-  /// Deletes what has come of a content.
+  /// Deletes an incomplete download.
   void discard(String hash) {
     try {
       Files.deleteIfExists(incomplete(hash));
@@ -104,7 +104,7 @@ final class HubCache {
     }
   }
 
-  /// Puts a content that is complete in its place.
+  /// Moves a complete download to its path.
   void complete(String hash) {
     try {
       Files.move(incomplete(hash), blob(hash), StandardCopyOption.ATOMIC_MOVE);
@@ -113,7 +113,7 @@ final class HubCache {
     }
   }
 
-  /// Gives a content a name in a commit's folder.
+  /// Links a name in a commit's folder to a content.
   void link(String commit, String name, String hash) {
     var file = snapshot(commit).resolve(name);
     makeFolder(file.getParent());
@@ -121,7 +121,7 @@ final class HubCache {
       try {
         linker.link(file, file.getParent().relativize(blob(hash)));
       } catch (FileAlreadyExistsException e) {
-        Files.delete(file);   // A link to nothing, or another program's that was as fast as we.
+        Files.delete(file);   // A dangling link, or one that another program has just made.
         linker.link(file, file.getParent().relativize(blob(hash)));
       }
     } catch (UnsupportedOperationException | IOException e) {
@@ -137,7 +137,7 @@ final class HubCache {
     });
   }
 
-  /// Free bytes where contents are kept.
+  /// Free bytes on the cache's disk.
   long freeBytes() {
     var place = repository().toAbsolutePath();
     while (!Files.exists(place)) place = place.getParent();
@@ -148,7 +148,7 @@ final class HubCache {
     }
   }
 
-  /// Waits until nobody else fetches the content with this hash; then nobody does until the lock is closed.
+  /// Waits for the exclusive right to fetch the content with this hash, held until the lock is closed.
   Closeable lock(String hash) throws InterruptedException {
     var file = root.resolve(".locks").resolve(folder).resolve(hash + ".lock");
     makeFolder(file.getParent());

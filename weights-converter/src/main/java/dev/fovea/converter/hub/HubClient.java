@@ -24,14 +24,14 @@ import java.util.function.LongSupplier;
 import javax.net.ssl.SSLHandshakeException;
 import org.jetbrains.annotations.Nullable;
 
-/// Requests to a hub: redirects are followed, the token is shown to the hub alone, and what may pass is tried again.
+/// Requests to a hub: follows redirects, sends the token to the hub alone, and retries after temporary failures.
 final class HubClient implements AutoCloseable {
   private static final int OK = 200, PARTIAL = 206, OUT_OF_RANGE = 416;
   private static final Set<Integer> REDIRECTS = Set.of(301, 302, 303, 307, 308);
   private static final Set<Integer> BUSY = Set.of(408, 429, 500, 502, 503, 504);
   private static final int MAX_REDIRECTS = 10;
   private static final int MAX_TEXT = 64 << 20;
-  /// What must have come for an interrupted download to count as going on.
+  /// Bytes that an interrupted attempt must have received to count as progress.
   private static final long SOME_BYTES = 1 << 20;
 
   private final HubSettings settings;
@@ -42,19 +42,19 @@ final class HubClient implements AutoCloseable {
   HubClient(HubSettings settings, Patience patience) {
     this.settings = settings;
     this.patience = patience;
-    // HTTP/1.1, so that each shard has a connection of its own.
+    // HTTP/1.1, so that each shard has its own connection.
     http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).followRedirects(HttpClient.Redirect.NEVER)
         .connectTimeout(patience.connect()).build();
   }
 
-  /// One attempt at something.
+  /// One attempt at a request.
   @FunctionalInterface
   interface Attempt<T> {
-    /// @throws IOException if a second attempt may succeed
+    /// @throws IOException if another attempt may succeed
     T make() throws IOException, InterruptedException;
   }
 
-  /// An answer that asks to come again.
+  /// A response that asks to retry later.
   private static final class BusyException extends IOException {
     private static final long serialVersionUID = 1;
     private final @Nullable Duration wait;
@@ -65,13 +65,13 @@ final class HubClient implements AutoCloseable {
     }
   }
 
-  /// The headers of an answer and of those that led to it.
+  /// A response, with the headers of the redirects that led to it.
   record Answer(HttpResponse<Body> last, List<HttpHeaders> all) implements AutoCloseable {
     int status() {
       return last.statusCode();
     }
 
-    /// Whether it is the thing itself, not the place where to find it.
+    /// Whether it is the whole content, not a part or a redirect.
     boolean isWhole() {
       return status() == OK;
     }
@@ -80,7 +80,7 @@ final class HubClient implements AutoCloseable {
       return status() == PARTIAL;
     }
 
-    /// Of all answers, the first that has the header.
+    /// The header in the first response that has it.
     Optional<String> header(String name) {
       return all.stream().flatMap(headers -> headers.firstValue(name).stream()).findFirst();
     }
@@ -91,7 +91,7 @@ final class HubClient implements AutoCloseable {
     }
   }
 
-  /// The hub's answer to a question, as text.
+  /// The hub's response to a request, as text.
   String text(Repository repository, URI address) {
     return patiently(repository.toString(), () -> 0, () -> {
       try (var answer = get(repository, address, 0, "")) {
@@ -110,17 +110,17 @@ final class HubClient implements AutoCloseable {
     });
   }
 
-  /// The next bytes of an answer, or null after the last.
+  /// The next bytes of a response, or null after the last.
   @Nullable List<ByteBuffer> next(Answer answer) throws IOException, InterruptedException {
     return answer.last.body().next(patience.silence());
   }
 
-  /// What the hub says of a file; its headers are those of the hub, not of the place where the file is kept.
+  /// A file's headers from the hub, not from the server that stores it.
   Answer head(Repository repository, URI address, String file) throws IOException, InterruptedException {
     return checked(repository, send("HEAD", address, 0), file);
   }
 
-  /// A file, or the rest of it from some byte on.
+  /// A file from byte `from` on.
   Answer get(Repository repository, URI address, long from, String file) throws IOException, InterruptedException {
     return checked(repository, send("GET", address, from), file);
   }
@@ -145,7 +145,7 @@ final class HubClient implements AutoCloseable {
     throw new CheckpointException(address + ": expected at most " + MAX_REDIRECTS + " redirections");
   }
 
-  /// Where a redirection leads: nowhere but to the web, and from what is encrypted to nothing that is not.
+  /// The target of a redirect: http or https only, and never from https to http.
   ///
   /// @throws CheckpointException if it leads elsewhere
   static URI target(URI from, String location) {
@@ -154,7 +154,7 @@ final class HubClient implements AutoCloseable {
       boolean safe = isScheme("https", to) || isScheme("http", to) && isScheme("http", from);
       if (safe && to.getHost() != null && !location.isBlank()) return to;
     } catch (IllegalArgumentException _) {
-      // Told below.
+      // Reported below.
     }
     throw new CheckpointException(from + ": redirects to '" + Names.shown(location) + "', expected an address of "
         + (isScheme("https", from) ? "https" : "http or https"));
@@ -175,8 +175,8 @@ final class HubClient implements AutoCloseable {
     return address.getPort() >= 0 ? address.getPort() : isScheme("https", address) ? 443 : 80;
   }
 
-  /// @throws BusyException if it may be good later
-  /// @throws CheckpointException if it never will
+  /// @throws BusyException if a later attempt may succeed
+  /// @throws CheckpointException if none will
   private Answer checked(Repository repository, Answer answer, String file) throws BusyException {
     int status = answer.status();
     if (status == OK || status == PARTIAL || status == OUT_OF_RANGE || REDIRECTS.contains(status)) return answer;
@@ -197,7 +197,7 @@ final class HubClient implements AutoCloseable {
     }
   }
 
-  /// What a refusal means and what can be done (ref: huggingface_hub, `hf_raise_for_status`).
+  /// The meaning of a refusal and its remedy (ref: huggingface_hub, `hf_raise_for_status`).
   private String refusal(Repository repository, Answer answer, String file) {
     int status = answer.status();
     var hub = settings.endpoint();
@@ -219,10 +219,10 @@ final class HubClient implements AutoCloseable {
     return status == 403 ? plainly + ": check what the token in HF_TOKEN may read" : plainly;
   }
 
-  /// Makes attempts until one succeeds. Failures count anew after each that has brought something.
+  /// Makes attempts until one succeeds. An attempt that makes progress resets the count of failures.
   ///
-  /// @param what messages call it
-  /// @param soFar bytes that have come
+  /// @param what its name in messages
+  /// @param soFar bytes received so far
   /// @throws CheckpointException if too many in a row have failed, or the thread is interrupted
   <T> T patiently(String what, LongSupplier soFar, Attempt<T> attempt) {
     int failures = 0;
@@ -246,7 +246,7 @@ final class HubClient implements AutoCloseable {
 
   /// How long to wait after this failure.
   ///
-  /// @param begun whether something has come
+  /// @param begun whether bytes were received
   private Duration pause(String what, IOException e, int failures, boolean begun) {
     boolean hopeless = !reached && (e instanceof ConnectException || e instanceof SSLHandshakeException);
     if (hopeless || failures >= patience.attempts())

@@ -12,28 +12,28 @@ import java.util.Map;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// Where the hub is, who asks, and where files are kept (ref: huggingface_hub, `constants.py`).
+/// The hub's address, the account and the cache (ref: huggingface_hub, `constants.py`).
 ///
 /// @param endpoint the hub's address, without a slash at its end
-/// @param token of the account that asks; null for nobody
-/// @param cache the folder that holds a folder `models--ORG--NAME` a repository
-/// @param offline whether only files that are in the cache may be used
+/// @param token of the account; null for anonymous requests
+/// @param cache the folder with one folder `models--ORG--NAME` per repository
+/// @param offline whether only cached files may be used
 public record HubSettings(URI endpoint, @Nullable String token, Path cache, boolean offline) {
   private static final String PUBLIC_HUB = "https://huggingface.co";
 
-  /// What the variables of an environment say:
+  /// The settings in environment variables:
   ///
   /// | variable | meaning |
   /// |---|---|
-  /// | `HF_ENDPOINT` | the hub's address; `https://huggingface.co` without it |
-  /// | `HF_TOKEN` | the token; without it, the content of `HF_TOKEN_PATH`, or of `token` in `HF_HOME` |
+  /// | `HF_ENDPOINT` | the hub's address (default: `https://huggingface.co`) |
+  /// | `HF_TOKEN` | the token (default: the content of `HF_TOKEN_PATH`, or of `token` in `HF_HOME`) |
   /// | `HF_HUB_DISABLE_IMPLICIT_TOKEN` | 1: the token's file is not read |
-  /// | `HF_HUB_CACHE` | the cache; `hub` in `HF_HOME` without it |
-  /// | `HF_HOME` | `huggingface` in `XDG_CACHE_HOME`, or in `~/.cache`, without it |
+  /// | `HF_HUB_CACHE` | the cache (default: `hub` in `HF_HOME`) |
+  /// | `HF_HOME` | default: `huggingface` in `XDG_CACHE_HOME`, or in `~/.cache` |
   /// | `HF_HUB_OFFLINE` | 1: nothing is downloaded |
   /// | `HOME` | what `~` means; see [UserHome] |
   ///
-  /// @throws CheckpointException if one cannot be understood, or none tells where files are to be kept
+  /// @throws CheckpointException if one is invalid, or none determines the cache
   public static HubSettings of(Map<String, String> environment) {
     var variables = new Variables(environment);
     var caches = variables.path("XDG_CACHE_HOME", inside(variables.home(), ".cache"));
@@ -62,7 +62,7 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
     return new HubSettings(endpoint, token, cache, true);
   }
 
-  /// An environment; a variable that is empty counts as none.
+  /// An environment; an empty variable counts as none.
   private record Variables(Map<String, String> all) {
     String text(String name, String otherwise) {
       var value = all.getOrDefault(name, "").strip();
@@ -103,7 +103,7 @@ public record HubSettings(URI endpoint, @Nullable String token, Path cache, bool
           && address.getRawFragment() == null)
         return address;
     } catch (URISyntaxException _) {
-      // Told below.
+      // Reported below.
     }
     throw new CheckpointException(
         "HF_ENDPOINT: expected an address such as " + PUBLIC_HUB + ", got '" + Names.shown(text) + "'");

@@ -7,10 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Set;
 
-/// The names of a repository's files: which can be trusted, which a conversion reads.
+/// Checks and chooses names of a repository's files.
 final class Names {
   private static final int SHOWN = 80;
-  /// Control characters and other ones that are not seen but change what is.
+  /// Control characters and other invisible ones that change how text is shown.
   private static final String UNSEEN = "\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}";
 
   private Names() {}
@@ -21,7 +21,7 @@ final class Names {
         && Arrays.stream(path.split("/", -1)).noneMatch(part -> part.isBlank() || part.equals(".") || part.equals(".."));
   }
 
-  /// Whether a path also means the same to every file system, and to every reader of a message.
+  /// Whether a path also means the same on every file system, and to every reader of a message.
   static boolean isPlain(String path) {
     return isInside(path) && !path.matches(".*[:" + UNSEEN + "].*");
   }
@@ -32,7 +32,7 @@ final class Names {
     return plain.length() <= SHOWN ? plain : plain.substring(0, SHOWN) + "…";
   }
 
-  /// A name as a part of an address's path.
+  /// A name, encoded for the path of a URL.
   static String encoded(String name) {
     return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
   }

@@ -13,7 +13,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.function.LongConsumer;
 
-/// A content that comes, and its hash as far as it has come: the SHA-256 of large files, git's id of a blob of others.
+/// An incomplete download and its running hash: the SHA-256 of large files, git's blob id of others.
 final class Partial implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
   private static final int SHA_256_DIGITS = 64;
@@ -26,10 +26,10 @@ final class Partial implements AutoCloseable {
   private MessageDigest digest;
   private long size;
 
-  /// Opens what an earlier call has left, or begins.
+  /// Continues an earlier download, or begins one.
   ///
   /// @param expected bytes of the whole
-  /// @param moved hears how many bytes have come, fewer than none where they are given up
+  /// @param moved gets the number of bytes received; negative when they are discarded
   Partial(Path path, String etag, long expected, LongConsumer moved) {
     this.path = path;
     this.etag = etag;
@@ -84,7 +84,7 @@ final class Partial implements AutoCloseable {
 
   /// Adds bytes to the end.
   ///
-  /// @throws CheckpointException if they cannot be written, or others were meanwhile
+  /// @throws CheckpointException if they cannot be written, or another program has written meanwhile
   void append(ByteBuffer bytes) {
     int length = bytes.remaining();
     digest.update(bytes.duplicate());
@@ -98,7 +98,7 @@ final class Partial implements AutoCloseable {
     count(length);
   }
 
-  /// Gives up all that has come.
+  /// Discards all bytes received.
   void restart() {
     try {
       channel.truncate(0);
@@ -109,12 +109,12 @@ final class Partial implements AutoCloseable {
     count(-size);
   }
 
-  /// The hash of what has come, which may not go on after.
+  /// The hash of the bytes received, after which none may be appended.
   String hash() {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  /// Makes sure that what has come outlives a failing machine.
+  /// Forces the bytes received to disk.
   void force() {
     try {
       channel.force(true);

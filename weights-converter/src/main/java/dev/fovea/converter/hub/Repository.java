@@ -13,7 +13,7 @@ public record Repository(String id, String revision) {
   private static final Pattern PART = Pattern.compile("[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?");
   private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
 
-  /// @throws CheckpointException if the id or the revision is no name that a hub could have
+  /// @throws CheckpointException if the id or the revision is no valid name
   public Repository {
     var parts = id.split("/", -1);
     boolean plain = parts.length <= 2 && !id.contains("--") && !id.contains("..");

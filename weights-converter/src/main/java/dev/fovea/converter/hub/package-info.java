@@ -1,2 +1,2 @@
-/// Downloads published checkpoints from a hub that speaks the Hugging Face protocol. The only package that knows a network.
+/// Downloads published checkpoints from a hub that speaks the Hugging Face protocol. The only package that uses a network.
 package dev.fovea.converter.hub;

@@ -7,10 +7,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// The classes that a checkpoint names beside its tensors.
+/// Class names and colours stored in a checkpoint.
 ///
-/// @param names in their order; empty where it names none
-/// @param colours `0xRRGGBB`, one for each name; empty where it has none
+/// @param names in order; empty if there are none
+/// @param colours `0xRRGGBB`, one for each name; empty if there are none
 public record Classes(List<String> names, List<Integer> colours) {
   static final Classes NONE = new Classes(List.of(), List.of());
 
@@ -19,9 +19,8 @@ public record Classes(List<String> names, List<Integer> colours) {
     colours = List.copyOf(colours);
   }
 
-  /// What OpenMMLab's trainings note of their data: `CLASSES` and `PALETTE` under `meta`, or `classes` and `palette` under its
-  /// `dataset_meta` (ref: mmcv `runner/checkpoint.py`, mmengine `runner/runner.py`, `save_checkpoint`). What has another form
-  /// tells nothing.
+  /// OpenMMLab's description of the dataset: `CLASSES` and `PALETTE` under `meta`, or `classes` and `palette` under its
+  /// `dataset_meta` (ref: mmcv `runner/checkpoint.py`, mmengine `runner/runner.py`, `save_checkpoint`). Other forms are ignored.
   static Classes in(Dict checkpoint) {
     if (!(checkpoint.get("meta") instanceof Dict meta)) return NONE;
     var names = names(meta.get("CLASSES"));
@@ -44,7 +43,7 @@ public record Classes(List<String> names, List<Integer> colours) {
     return names.size() == items(value).size() ? names : List.of();
   }
 
-  /// `0xRRGGBB`, or -1 for what is no colour.
+  /// `0xRRGGBB`, or -1 if it is no colour.
   private static int colour(List<@Nullable Object> samples) {
     int colour = 0;
     for (var sample : samples) {

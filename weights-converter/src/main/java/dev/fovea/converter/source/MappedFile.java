@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
-/// A file in memory, and what is unpacked of it, until it is closed.
+/// A mapped file and its unpacked entries, valid until it is closed.
 record MappedFile(Path path, Arena arena, MemorySegment bytes) implements OpenFile {
   /// @throws CheckpointException if there is no such file, or it cannot be read
   static MappedFile open(Path path) {
@@ -37,7 +37,7 @@ record MappedFile(Path path, Arena arena, MemorySegment bytes) implements OpenFi
     }
   }
 
-  /// @param cause what the system says when bytes are read that the file has lost; null before
+  /// @param cause the error of reading bytes that the file has lost; null before reading
   private void requireWhole(@Nullable InternalError cause) {
     try {
       long now = Files.size(path);
@@ -45,7 +45,7 @@ record MappedFile(Path path, Arena arena, MemorySegment bytes) implements OpenFi
         throw new CheckpointException(path + ": was truncated while in use: expected " + bytes.byteSize() + " bytes, got " + now,
             cause);
     } catch (IOException e) {
-      // A file that was deleted or moved stays mapped whole: nothing is wrong with the memory.
+      // A deleted or moved file stays mapped as a whole: the memory is valid.
     }
   }
 

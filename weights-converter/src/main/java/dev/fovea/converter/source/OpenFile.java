@@ -4,14 +4,14 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 
-/// A file that tensors are views of.
+/// An open file whose tensors are views of it.
 sealed interface OpenFile extends AutoCloseable permits OpenFile.Safetensors, MappedFile {
-  /// Where it is.
+  /// Its path.
   Path path();
 
-  /// Runs what reads the file.
+  /// Runs `reader`, which reads the file.
   ///
-  /// @throws dev.fovea.engine.checkpoint.CheckpointException if the file has become shorter
+  /// @throws dev.fovea.engine.checkpoint.CheckpointException if the file was truncated
   <T> T reading(Supplier<T> reader);
 
   /// Closing twice is harmless.

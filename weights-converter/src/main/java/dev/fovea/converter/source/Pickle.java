@@ -24,18 +24,18 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Reads pickles of the protocols 2 to 5 as `torch.save` writes them, and executes nothing: it knows tensors and plain
-/// containers, and refuses every other name (ref: CPython, `Lib/pickletools.py`).
+/// Reads pickles of protocols 2 to 5 as `torch.save` writes them, and executes nothing: it supports tensors and plain containers,
+/// and refuses every other name (ref: CPython, `Lib/pickletools.py`).
 ///
-/// Bytes, steps and texts are limited, so that memory and time are too. Nesting needs no limit here, for no step looks into what
-/// it is given.
+/// Bytes, steps and texts are limited, and with them memory and time. Nesting needs no limit here, because no step inspects the
+/// contents of its operands.
 final class Pickle {
   private static final long MAX_BYTES = 64 << 20;
   private static final int MAX_STEPS = 4_000_000;
   private static final int MAX_TEXT = 1 << 20;
   private static final int MAX_LINE = 256;
   private static final int MAX_INTEGER_BYTES = 64;
-  /// Where TorchScript puts the classes of an archive.
+  /// The Python package of a TorchScript archive's classes.
   private static final String SCRIPT = "__torch__";
   private static final Pattern KEY = Pattern.compile("\\w{1,64}");
 
@@ -56,21 +56,21 @@ final class Pickle {
     this.at = at;
   }
 
-  /// A value, where the bytes go on after it, and the storages that it speaks of.
+  /// A value, the offset of the bytes after it, and the storages that it refers to.
   record Result(@Nullable Object value, long end, Map<String, Storage> storages) {}
 
   /// Reads the pickle that begins at byte `from`.
   ///
-  /// @param file what error messages call it
-  /// @throws CheckpointException if it is broken, too large, or holds something else than tensors and plain containers
+  /// @param file the file's name in error messages
+  /// @throws CheckpointException if it is broken, too large, or holds anything but tensors and plain containers
   static Result read(String file, MemorySegment bytes, long from) {
     return read(file, bytes, from, false);
   }
 
-  /// Reads the pickle of a TorchScript archive, in which modules are attributes under a class of the archive's own.
+  /// Reads the pickle of a TorchScript archive, in which modules are objects of the archive's own classes.
   ///
-  /// @param file what error messages call it
-  /// @throws CheckpointException if it is broken, too large, or holds something else than tensors, plain containers and modules
+  /// @param file the file's name in error messages
+  /// @throws CheckpointException if it is broken, too large, or holds anything but tensors, plain containers and modules
   static Result readScript(String file, MemorySegment bytes) {
     return read(file, bytes, 0, true);
   }
@@ -209,7 +209,7 @@ final class Pickle {
     if (protocol < 2 || protocol > 5) throw broken("expected protocol 2 to 5, got " + protocol);
   }
 
-  /// Frames only tell how much could be read at once.
+  /// Frames only announce how much can be read at once.
   private void frame() {
     need(unsigned(8));
   }
@@ -230,7 +230,7 @@ final class Pickle {
     return stack.removeLast();
   }
 
-  /// The last `n` values.
+  /// Removes and returns the last `n` values.
   private List<@Nullable Object> pop(int n) {
     if (stack.size() - bottom() < n) throw broken("a step needs " + n + " values, and there are " + (stack.size() - bottom()));
     return take(stack.size() - n);
@@ -270,7 +270,7 @@ final class Pickle {
     for (int i = 0; i < entries.size(); i += 2) dict.put(entries.get(i), entries.get(i + 1));
   }
 
-  /// What errors call a value; never what is in it.
+  /// A value's kind for error messages; never its contents.
   static String kind(@Nullable Object value) {
     return switch (value) {
       case null -> "None";
@@ -286,7 +286,7 @@ final class Pickle {
     };
   }
 
-  // Names, and the few that may be called.
+  // Names, and the few functions that may be called.
 
   private void global(String module, String name) {
     var known = script && (module + ".").startsWith(SCRIPT + ".") ? new ScriptClass() : PickleGlobals.of(module, name);
@@ -302,7 +302,7 @@ final class Pickle {
     global(module, name);
   }
 
-  /// `OrderedDict` carries attributes, such as a state_dict's versions, which are not needed; a module is nothing else.
+  /// Sets attributes. Those of an `OrderedDict`, such as a state_dict's versions, are not needed; a module consists of them.
   private void build() {
     var attributes = pop();
     switch (top()) {
@@ -371,7 +371,7 @@ final class Pickle {
     return List.copyOf(lengths);
   }
 
-  /// What stands for a storage: `('storage', type, key, location, elements)` and, in the older stream, which part of it.
+  /// The reference to a storage: `('storage', type, key, location, elements)` and, in the older stream, a part of it.
   private Storage storage(@Nullable Object id) {
     if (!(id instanceof Tuple(var parts)) || parts.size() < 5 || !"storage".equals(parts.getFirst()))
       throw broken("expected a storage" + (id instanceof Tuple(var other) && !other.isEmpty() && "module".equals(other.getFirst())

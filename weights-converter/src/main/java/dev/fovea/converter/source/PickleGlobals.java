@@ -9,14 +9,14 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
-/// The names of Python's that a pickle may use: those of tensors and of plain containers (ref: PyTorch, `torch/_utils.py`,
+/// The Python names that a pickle may use: those of tensors and plain containers (ref: PyTorch, `torch/_utils.py`,
 /// `torch/storage.py`, `torch/_weights_only_unpickler.py`, `torch/jit/_pickle.py`).
 final class PickleGlobals {
   private static final Map<String, Known> KNOWN = known();
 
   private PickleGlobals() {}
 
-  /// What a name stands for, or null if it may not be used.
+  /// The meaning of a name, or null if it may not be used.
   static @Nullable Known of(String module, String name) {
     return KNOWN.get(module + " " + name);
   }

@@ -5,15 +5,15 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
-/// What a pickle may hold besides `null`, [String], [Long], [java.math.BigInteger], [Double], [Boolean] and `byte[]`. Containers
-/// may hold themselves, so nothing here is ever compared or hashed by its contents.
+/// Values of a pickle besides `null`, [String], [Long], [java.math.BigInteger], [Double], [Boolean] and `byte[]`. Containers may
+/// contain themselves, so values are never compared or hashed by their contents.
 sealed interface PickleValue {
   /// A list or a set.
   record Items(List<@Nullable Object> items) implements PickleValue {}
 
   record Tuple(List<@Nullable Object> items) implements PickleValue {}
 
-  /// A dictionary, as its entries in their order; keys that were put in twice are there twice.
+  /// A dictionary, as its entries in order; duplicate keys are kept.
   record Dict(List<@Nullable Object> keys, List<@Nullable Object> values) implements PickleValue {
     Dict() {
       this(new ArrayList<>(), new ArrayList<>());
@@ -24,15 +24,14 @@ sealed interface PickleValue {
       values.add(value);
     }
 
-    /// The last value that was put under a name, or null.
+    /// The last value of a key, or null.
     @Nullable Object get(String name) {
       for (int i = keys.size() - 1; i >= 0; i--) if (name.equals(keys.get(i))) return values.get(i);
       return null;
     }
   }
 
-  /// A module of a TorchScript archive, as its attributes: tensors, modules in it, and other values, by name. Its code is not
-  /// looked at.
+  /// A module of a TorchScript archive, as its attributes by name: tensors, submodules and other values. Its code is ignored.
   final class ScriptModule implements PickleValue {
     private Dict attributes = new Dict();
 
@@ -40,7 +39,7 @@ sealed interface PickleValue {
       return attributes;
     }
 
-    /// The dictionary may be that of other modules, too.
+    /// Modules may share a dictionary.
     void setAttributes(Dict attributes) {
       this.attributes = attributes;
     }
@@ -48,24 +47,24 @@ sealed interface PickleValue {
 
   /// The elements `[offset, offset + size)` of a storage, which several tensors may share.
   ///
-  /// @param dtype null for bytes that a tensor gives a type
+  /// @param dtype null for bytes whose type the tensors define
   /// @param numel of the whole storage
   record Storage(String key, @Nullable DType dtype, long numel, long offset, long size) implements PickleValue {}
 
-  /// A tensor whose storage may not have been found yet.
+  /// A tensor whose storage may not be located yet.
   record TensorView(Storage storage, DType dtype, long offset, List<Long> shape, List<Long> strides) implements PickleValue {}
 
-  /// A name of Python's that this reader knows.
+  /// A Python name that this reader supports.
   sealed interface Known extends PickleValue {
     /// @param dtype null for bytes without a type
     record StorageType(@Nullable DType dtype) implements Known {}
 
     record ElementType(DType dtype) implements Known {}
 
-    /// A class of a TorchScript archive's own, of which only modules are made.
+    /// A class of a TorchScript archive; its objects are modules.
     record ScriptClass() implements Known {}
 
-    /// What may be called.
+    /// Functions that may be called.
     enum Function implements Known { REBUILD_TENSOR, REBUILD_TENSOR_V2, REBUILD_TENSOR_V3, REBUILD_PARAMETER, ORDERED_DICT, SIZE,
         LIST, DEVICE }
   }

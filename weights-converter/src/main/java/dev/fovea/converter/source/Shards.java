@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/// Checkpoints in several files beside an index that tells which tensor is where (ref: transformers, `modeling_utils.py`,
+/// Checkpoints in several files beside an index of their tensors (ref: transformers, `modeling_utils.py`,
 /// `model.safetensors.index.json` and `pytorch_model.bin.index.json`).
 final class Shards {
   static final String ENDING = ".index.json";
@@ -22,7 +22,7 @@ final class Shards {
 
   private Shards() {}
 
-  /// @throws CheckpointException if the index is broken, names a shard that is missing or elsewhere, or does not tell the truth
+  /// @throws CheckpointException if the index is broken, names a shard that is missing or elsewhere, or contradicts the shards
   static Source open(Path index) {
     var shardOf = weightMap(index);
     var shards = new ArrayList<Source>();
@@ -46,14 +46,14 @@ final class Shards {
     return names(index, shardOf).stream().map(name -> shard(index, name)).toList();
   }
 
-  /// The names of the shards, be they there or not.
+  /// The names of the shards, whether they exist or not.
   ///
   /// @throws CheckpointException if the index is broken, or names a shard elsewhere
   static List<String> names(Path index) {
     return names(index, weightMap(index));
   }
 
-  /// A shard lies beside its index: a name that leads elsewhere is an attack or a mistake.
+  /// A shard must be beside its index: a name that leads elsewhere is an attack or a mistake.
   private static List<String> names(Path index, Map<String, String> shardOf) {
     var names = shardOf.values().stream().distinct().toList();
     if (names.size() > MAX_SHARDS)

@@ -16,10 +16,10 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// The tensors of a published checkpoint, in one file or in shards. Files stay mapped, so that tensors cost no memory, until
-/// [#close()]. Any number of threads may read.
+/// The tensors of a published checkpoint, in one file or in shards. Files stay mapped until [#close()], so tensors take no memory.
+/// Any number of threads may read.
 public final class Source implements AutoCloseable {
-  /// What a folder is searched for, first come first served.
+  /// File names to look for in a folder, in order of preference.
   private static final List<String> WELL_KNOWN = List.of("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
       "pytorch_model.bin.index.json", "open_clip_model.safetensors", "open_clip_pytorch_model.bin");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
@@ -38,7 +38,7 @@ public final class Source implements AutoCloseable {
     this(name, tensors, leftOut, Classes.NONE, files);
   }
 
-  /// @param leftOut names of tensors that are not the model's
+  /// @param leftOut names of tensors that do not belong to the model
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, List<OpenFile> files) {
     this.name = name;
     this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
@@ -48,14 +48,14 @@ public final class Source implements AutoCloseable {
     for (var each : tensors.keySet()) requirePlain(name, each);
   }
 
-  /// @throws CheckpointException if a tensor's name could mislead whoever reads it in a message
+  /// @throws CheckpointException if a tensor's name has control characters, which could forge messages
   static void requirePlain(String file, String name) {
     if (CONTROL.matcher(name).find())
       throw new CheckpointException(file + ": expected names without control characters, got '"
           + CONTROL.matcher(name).replaceAll("?") + "'");
   }
 
-  /// Opens a checkpoint's file, its index, or the folder it is in.
+  /// Opens a checkpoint: its file, its index, or its folder.
   ///
   /// @throws CheckpointException if there is none, it cannot be read, or it breaks a rule of its format
   public static Source open(Path path) {
@@ -63,7 +63,7 @@ public final class Source implements AutoCloseable {
     return isIndex(file) ? Shards.open(file) : openFile(file);
   }
 
-  /// The files that [#open] reads: the one of the weights, or their index and the shards.
+  /// The files that [#open] reads: the file of weights, or the index and the shards.
   ///
   /// @throws CheckpointException if there is none, or an index cannot be read
   public static List<Path> files(Path path) {
@@ -71,14 +71,14 @@ public final class Source implements AutoCloseable {
     return isIndex(file) ? Shards.files(file) : List.of(file);
   }
 
-  /// The names of the files of weights that lie in a folder: those that an index names, be they there or not, or the file's own.
+  /// The names of the weight files: those in an index, whether they exist or not, or the file's own.
   ///
   /// @throws CheckpointException if the index is broken, or names a file elsewhere
   public static List<String> shards(Path file) {
     return isIndex(file) ? Shards.names(file) : List.of(file.getFileName().toString());
   }
 
-  /// Whether a file tells by its name that it is an index of shards.
+  /// Whether a file's name is that of an index of shards.
   public static boolean isIndex(Path file) {
     return file.getFileName().toString().endsWith(Shards.ENDING);
   }
@@ -99,8 +99,8 @@ public final class Source implements AutoCloseable {
 
   /// The weights, or their index, among the files of a folder.
   ///
-  /// @param where what messages call the folder
-  /// @throws CheckpointException if none has a well-known name, nor is it the only one that could be
+  /// @param where the folder's name in messages
+  /// @throws CheckpointException if none has a well-known name, and not exactly one has a known ending
   public static String choose(String where, Collection<String> names) {
     for (var each : WELL_KNOWN) if (names.contains(each)) return each;
     var some = names.stream().filter(name -> ENDINGS.stream().anyMatch(name::endsWith)).sorted().toList();
@@ -124,7 +124,7 @@ public final class Source implements AutoCloseable {
     return safetensors(file);
   }
 
-  /// Reads a file that begins as a zip or a pickle does; null where it begins otherwise.
+  /// Reads a file that begins like a zip or a pickle; null for others.
   private static @Nullable Source read(MappedFile file) {
     if (TorchFile.isStream(file.bytes())) return TorchFile.readStream(file);
     if (!ZipArchive.isZip(file.bytes())) {
@@ -139,7 +139,7 @@ public final class Source implements AutoCloseable {
         + zip.names().stream().limit(4).toList());
   }
 
-  /// A file that is not called `.safetensors` must at least look like one, for its error would mislead.
+  /// A file not called `.safetensors` must at least look like one, because its errors would mislead.
   private static void requireSafetensors(MappedFile file) {
     var begin = new String(file.bytes().asSlice(0, Math.min(BEGIN, file.bytes().byteSize())).toArray(ValueLayout.JAVA_BYTE),
         StandardCharsets.ISO_8859_1);
@@ -183,12 +183,12 @@ public final class Source implements AutoCloseable {
     return tensor;
   }
 
-  /// Names of tensors that the checkpoint holds beside the model, such as what only its training needed.
+  /// Names of tensors that do not belong to the model, such as those used in training only.
   public List<String> leftOut() {
     return leftOut;
   }
 
-  /// The classes that the checkpoint names beside its tensors.
+  /// Class names and colours stored in the checkpoint.
   public Classes classes() {
     return classes;
   }
@@ -198,14 +198,14 @@ public final class Source implements AutoCloseable {
     return files.stream().map(OpenFile::path).toList();
   }
 
-  /// The opened files, for a source that is made of several.
+  /// The open files, for a source that combines several.
   List<OpenFile> files() {
     return files;
   }
 
-  /// Runs what reads the tensors, and says clearly when another program truncates a file meanwhile.
+  /// Runs `reader`, which reads the tensors, and reports a file that another program truncates meanwhile.
   ///
-  /// @throws CheckpointException if a file has become shorter
+  /// @throws CheckpointException if a file was truncated
   public <T> T reading(Supplier<T> reader) {
     return reading(files, reader);
   }

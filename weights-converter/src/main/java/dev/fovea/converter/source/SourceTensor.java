@@ -16,8 +16,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/// A tensor of a published checkpoint: a view of some storage, whose elements lie a stride apart along each dimension. Several
-/// tensors may share a storage. It may be used as long as its [Source] is open.
+/// A tensor of a published checkpoint: a strided view of a storage, which several tensors may share. It is valid while its [Source]
+/// is open.
 public final class SourceTensor {
   private static final ValueLayout.OfShort I16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -31,15 +31,15 @@ public final class SourceTensor {
   private final long[] strides;
   private final long offset;
   private final MemorySegment storage;
-  /// Lengths and strides that run through the same elements in the same order, with as few dimensions as possible.
+  /// Lengths and strides of the same elements in the same order, with as few dimensions as possible.
   private final long[] runs;
   private final long[] steps;
   private final boolean bigEndian;
   private final long size;
 
-  /// @param strides elements from one to the next, along each dimension
+  /// @param strides distance between neighbours along each dimension, in elements
   /// @param offset of the first element, in elements
-  /// @throws CheckpointException if an element lies outside of the storage
+  /// @throws CheckpointException if an element is outside the storage
   SourceTensor(String name, DType dtype, List<Long> shape, List<Long> strides, long offset, MemorySegment storage,
       ByteOrder order) {
     this.name = name;
@@ -70,13 +70,13 @@ public final class SourceTensor {
         LITTLE_ENDIAN);
   }
 
-  /// Strides of a tensor whose last dimension is the fastest.
+  /// Strides of a row-major tensor.
   static List<Long> rowMajor(List<Long> shape) {
     var strides = new ArrayList<Long>();
     long stride = 1;
     for (long length : shape.reversed()) {
       strides.addFirst(stride);
-      // What does not fit belongs to a tensor without elements, or to one that is refused.
+      // Only a tensor without elements, or one that is refused, has strides that overflow.
       stride = length > 1 && stride > Long.MAX_VALUE / length ? Long.MAX_VALUE : stride * Math.max(1, length);
     }
     return strides;
@@ -113,7 +113,7 @@ public final class SourceTensor {
     return new SourceTensor(other, dtype, shape, Arrays.stream(strides).boxed().toList(), offset, storage, order());
   }
 
-  /// This tensor with its dimensions in another order: nothing moves.
+  /// This tensor with its dimensions in another order, without copying.
   ///
   /// @param order which dimension of this tensor comes first, second and so on
   public SourceTensor permuted(List<Integer> order) {
@@ -142,14 +142,14 @@ public final class SourceTensor {
     return size;
   }
 
-  /// Element `i` in the order of the shape, as a float; 64-bit numbers are rounded, `true` is 1.
+  /// Element `i` in row-major order, as a float; 64-bit numbers are rounded, `true` is 1.
   ///
   /// @throws CheckpointException if the type is not [DType#readable()]
   public float floatAt(long i) {
     return stored(offset + position(i));
   }
 
-  /// Writes elements `i … i + n - 1` in the order of the shape to `out`, from place `at` on, as [#floatAt] gives them.
+  /// Writes elements `i … i + n - 1` in row-major order to `out`, starting at `at`, as [#floatAt] gives them.
   public void read(long i, float[] out, int at, int n) {
     long length = runs[runs.length - 1], step = steps[steps.length - 1];
     var bulk = step == 1 && !bigEndian ? new StoredTensor(name, dtype, shape, storage) : null;
@@ -164,12 +164,12 @@ public final class SourceTensor {
     }
   }
 
-  /// Says that the storage is not read any more, so that a mapped file's pages need not stay in memory. It may be read again.
+  /// Releases a mapped storage's pages from memory. It may be read again.
   public void unload() {
     if (storage.isMapped()) storage.unload();
   }
 
-  /// The element at that place of the storage.
+  /// The element at this index of the storage.
   private float stored(long at) {
     return switch (dtype) {
       case F64 -> (float) Double.longBitsToDouble(longAt(at));
@@ -186,7 +186,7 @@ public final class SourceTensor {
     };
   }
 
-  /// Where element `i` of the shape lies after the first one.
+  /// The offset of element `i`, in row-major order, from the first one.
   private long position(long i) {
     long at = 0;
     for (int d = runs.length - 1; d > 0; d--) {

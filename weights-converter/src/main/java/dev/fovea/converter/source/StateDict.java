@@ -13,17 +13,16 @@ import java.util.Map;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
-/// The tensors of a model inside of what a training saved: its state_dict may lie below others, and its names may begin with
-/// the names of wrappers.
+/// The model's tensors in a training checkpoint: its state_dict may be nested, and its names may begin with wrappers' prefixes.
 ///
-/// @param leftOut names of tensors beside the backbone that a teacher taught with
-/// @param classes those that the training noted
+/// @param leftOut names of a teacher's training heads beside the backbone
+/// @param classes those that the training stored
 record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes classes) {
-  /// Names under which trainings save a model; where there are several, the first counts.
+  /// Keys under which training code saves a model; of several, the first counts.
   private static final List<String> PLACES = List.of("state_dict", "model_state_dict", "model_state", "teacher", "model_ema",
       "ema", "model", "module",
       "net", "network", "params", "weights");
-  /// What wrappers put before all names.
+  /// Prefixes that wrappers put before all names.
   private static final List<String> WRAPPERS = List.of("module.", "_orig_mod.", "backbone.");
   private static final String BACKBONE = "backbone.";
   private static final int MAX_DEPTH = 8;
@@ -44,7 +43,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
     return unwrapped(tensors, Classes.in(dict));
   }
 
-  /// The tensors of a module and of those in it, under the names that its state_dict would give them.
+  /// The tensors of a module and its submodules, under their names in a state_dict.
   private static Map<String, TensorView> attributes(String file, ScriptModule module) {
     var tensors = new LinkedHashMap<String, TensorView>();
     collect(file, "", module, 0, Collections.newSetFromMap(new IdentityHashMap<>()), tensors);
@@ -52,7 +51,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
     return tensors;
   }
 
-  /// @param seen attributes that were looked into: a module may hold itself
+  /// @param seen attributes visited before: a module may contain itself
   private static void collect(String file, String scope, ScriptModule module, int depth, Set<Dict> seen,
       Map<String, TensorView> tensors) {
     var attributes = module.attributes();
@@ -66,7 +65,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
         collect(file, scope + name + ".", inner, depth + 1, seen, tensors);
   }
 
-  /// @param seen dictionaries that were looked into: one may hold itself
+  /// @param seen dictionaries visited before: one may contain itself
   private static @Nullable Dict find(Dict dict, int depth, Set<Dict> seen) {
     if (depth == MAX_DEPTH || !seen.add(dict)) return null;
     for (var place : PLACES)
@@ -86,7 +85,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
     return keys.isEmpty() ? "none" : String.join(", ", keys) + (dict.keys().size() > keys.size() ? ", …" : "");
   }
 
-  /// Puts the tensors of a dictionary under their names in `scope` into `tensors`.
+  /// Adds the tensors of a dictionary to `tensors`, under their names in `scope`.
   private static void tensors(String file, String scope, Dict dict, Map<String, TensorView> tensors) {
     for (int i = 0; i < dict.keys().size(); i++)
       if (dict.values().get(i) instanceof TensorView tensor && dict.keys().get(i) instanceof String name
@@ -98,7 +97,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
     return name.replaceAll("\\p{Cntrl}", "?");
   }
 
-  /// Without what wrappers put before all names. Of a teacher, the backbone is the model; the head that it taught with is not.
+  /// Removes wrappers' prefixes. A teacher's model is its backbone, without its training heads.
   private static StateDict unwrapped(Map<String, TensorView> tensors, Classes classes) {
     var names = new LinkedHashMap<String, TensorView>(tensors);
     for (int i = 0; i < MAX_DEPTH; i++)

@@ -21,26 +21,26 @@ import java.util.Map;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
-/// What `torch.save` writes: a zip of a pickle and storages, or, before PyTorch 1.6, a stream of pickles with the storages after
-/// them (ref: PyTorch, `torch/serialization.py`, `_save` and `_legacy_save`); and TorchScript archives, which are such zips with
-/// code that is left alone (ref: PyTorch, `torch/csrc/jit/serialization/pickler.cpp`).
+/// Reads files of `torch.save`: a zip of a pickle and storages or, before PyTorch 1.6, a stream of pickles followed by the storages
+/// (ref: PyTorch, `torch/serialization.py`, `_save` and `_legacy_save`); and TorchScript archives, which are such zips with code,
+/// which is ignored (ref: PyTorch, `torch/csrc/jit/serialization/pickler.cpp`).
 final class TorchFile {
   private static final BigInteger MAGIC = new BigInteger("1950a86a20f9469cfc6c", 16);
   private static final long PROTOCOL = 1001;
   private static final String PICKLE = "/data.pkl";
-  /// What a TorchScript archive has beside the pickle.
+  /// An entry that only TorchScript archives have.
   private static final String CONSTANTS = "constants.pkl";
   private static final long MIN_ELEMENTS = 1 << 20;
   private static final ValueLayout.OfLong COUNT = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
   private TorchFile() {}
 
-  /// Where the bytes of storages are.
+  /// Locates the bytes of storages.
   private interface Storages {
     MemorySegment bytes(Storage storage);
   }
 
-  /// The pickle of a zip, if it holds one.
+  /// The pickle of a zip; null unless there is exactly one.
   static @Nullable String pickleIn(ZipArchive zip) {
     var pickles = zip.names().stream().filter(name -> name.endsWith(PICKLE)
         && name.indexOf('/') == name.length() - PICKLE.length()).toList();
@@ -114,7 +114,8 @@ final class TorchFile {
     });
   }
 
-  /// The storages of a stream in the order of their keys: each its number of elements, then these, little-endian on any machine.
+  /// The storages of a stream in the order of their keys: each is a number of elements, then the elements, little-endian on any
+  /// machine.
   private static Map<String, MemorySegment> streamed(String file, MemorySegment bytes, long at, List<@Nullable Object> keys,
       Map<String, Storage> storages) {
     var found = new HashMap<String, MemorySegment>();
@@ -155,7 +156,7 @@ final class TorchFile {
         throw new CheckpointException("tensor '" + name + "': expected a part of its storage");
       var tensor = new SourceTensor(name, view.dtype(), view.shape(), view.strides(), view.offset(),
           bytes.asSlice(each * storage.offset(), each * storage.size()), order);
-      // Strides of 0 repeat elements, so that a few bytes could stand for more than any memory holds.
+      // Strides of 0 repeat elements, so a few bytes could expand beyond any memory.
       if (tensor.size() > Math.max(MIN_ELEMENTS, file.bytes().byteSize()))
         throw new CheckpointException("tensor '" + name + "': expected fewer elements than the file has bytes, got "
             + tensor.shape());

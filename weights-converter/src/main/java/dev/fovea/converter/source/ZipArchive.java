@@ -27,8 +27,8 @@ import java.util.Map;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
-/// A mapped zip file, with ZIP64 (ref: PKWARE, APPNOTE.TXT). Stored entries are views of the file; deflated ones are unpacked
-/// when they are asked for. No entry's name ever names a file.
+/// A mapped zip file, with ZIP64 (ref: PKWARE, APPNOTE.TXT). Stored entries are views of the file; deflated ones are unpacked on
+/// request. Entry names are never used as file names.
 final class ZipArchive {
   private static final ValueLayout.OfShort U16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt U32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -38,10 +38,10 @@ final class ZipArchive {
   private static final int MAX_COMMENT = 0xffff;
   private static final long IN_EXTRA = 0xffff_ffffL;
   private static final int STORED = 0, DEFLATED = 8, ENCRYPTED = 1;
-  /// What compressed entries may become together: this, or the multiple of the file that no weights exceed.
+  /// Largest total size of unpacked entries: this, or the multiple of the file that no weights exceed.
   private static final long MAX_UNPACKED = 64 << 20;
   private static final int MAX_RATIO = 20;
-  /// What of them stays in memory.
+  /// Largest part of it that is held in memory.
   private static final long MAX_IN_MEMORY = 2 << 20;
   private static final int BLOCK = 1 << 20;
 
@@ -58,8 +58,7 @@ final class ZipArchive {
     }
   }
 
-  /// @throws CheckpointException if the file is no whole zip file, or entries overlap, have the same name, or one that leads
-  /// elsewhere
+  /// @throws CheckpointException if the zip file is incomplete, or entries overlap or have duplicate or unsafe names
   ZipArchive(MappedFile file) {
     this.file = file;
     bytes = file.bytes();
@@ -133,7 +132,7 @@ final class ZipArchive {
     var name = text(at + CENTRAL_BYTES, nameLength);
     if (name.startsWith("/") || name.contains("\\") || name.contains(":") || List.of(name.split("/")).contains(".."))
       throw broken("the entry '" + name + "' leads out of the file");
-    long[] sizes = {u32(at + 24), u32(at + 20), u32(at + 42)};   // Unpacked, packed, place.
+    long[] sizes = {u32(at + 24), u32(at + 20), u32(at + 42)};   // Unpacked, packed, offset.
     widen(sizes, at + CENTRAL_BYTES + nameLength, extraLength);
     int method = (int) u16(at + 10);
     if ((u16(at + 8) & ENCRYPTED) != 0) throw broken("the entry '" + name + "' is encrypted");
@@ -150,7 +149,7 @@ final class ZipArchive {
     return new String(bytes.asSlice(at, length).toArray(JAVA_BYTE), StandardCharsets.UTF_8);
   }
 
-  /// Puts 64-bit numbers where the directory has no room for them.
+  /// Replaces numbers that do not fit in the directory by their 64-bit values.
   private void widen(long[] sizes, long extra, long length) {
     for (long at = extra; at + 4 <= extra + length; at += 4 + u16(at + 2)) {
       if (u16(at) != 1) continue;
@@ -183,7 +182,7 @@ final class ZipArchive {
         throw broken("the entries '" + ordered.get(i - 1).name + "' and '" + ordered.get(i).name + "' overlap");
   }
 
-  /// Names of the entries, folders left out.
+  /// Names of the entries, without folders.
   List<String> names() {
     return entries.keySet().stream().filter(name -> !name.endsWith("/")).toList();
   }
@@ -194,7 +193,7 @@ final class ZipArchive {
 
   /// An entry's bytes.
   ///
-  /// @throws CheckpointException if it is damaged, or compressed entries become more than weights ever do
+  /// @throws CheckpointException if it is damaged, or unpacked entries exceed the limit
   MemorySegment bytes(String name) {
     var entry = entries.get(name);
     if (entry == null) throw new CheckpointException(file.path() + ": the entry '" + name + "' is missing");
@@ -222,7 +221,7 @@ final class ZipArchive {
     return out;
   }
 
-  /// Large entries go through a file that has no name any more when this returns, so that they need not stay in memory.
+  /// Unpacks a large entry into a mapped file, already deleted when this returns, so that it need not stay in memory.
   private MemorySegment unpackInFile(Entry entry) {
     try (var channel = FileChannel.open(Files.createTempFile("fovea-", ".unpacked"), READ, WRITE, DELETE_ON_CLOSE)) {
       inflate(entry, bytes -> WholeFile.writeFully(channel, bytes));
@@ -235,7 +234,7 @@ final class ZipArchive {
 
   private void inflate(Entry entry, Sink sink) throws IOException {
     var inflater = new Inflater(true);
-    // One byte beyond the end shows whether there is more than was said.
+    // One byte beyond the end detects more data than announced.
     var block = ByteBuffer.allocate((int) Math.min(BLOCK, entry.size + 1));
     try {
       long from = 0, to = 0;

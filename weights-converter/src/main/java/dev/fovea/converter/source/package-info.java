@@ -1,3 +1,3 @@
-/// Readers of published checkpoints. Nothing in a file is ever executed, and a file that is not what it says ends in a
+/// Readers of published checkpoints. Nothing in a file is ever executed, and an invalid file causes a
 /// [dev.fovea.engine.checkpoint.CheckpointException].
 package dev.fovea.converter.source;
