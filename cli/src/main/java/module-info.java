@@ -2,6 +2,7 @@
 module dev.fovea.cli {
   requires static org.jetbrains.annotations;
   requires dev.fovea.converter;
+  requires com.google.common;
   requires info.picocli;
   requires java.desktop;
 

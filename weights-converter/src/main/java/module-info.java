@@ -2,6 +2,7 @@
 module dev.fovea.converter {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.models;
+  requires com.google.common;
   requires java.net.http;
 
   exports dev.fovea.converter;

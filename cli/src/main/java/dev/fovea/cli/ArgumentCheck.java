@@ -1,9 +1,7 @@
 package dev.fovea.cli;
 
+import com.google.common.base.Utf8;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,7 +37,7 @@ final class ArgumentCheck {
     var given = commandLine == null ? List.<byte[]>of() : split(commandLine);
     int others = given.size() - arguments.length;
     for (int i = suspect; others >= 0 && i < arguments.length; i++)
-      if (!isUtf8(given.get(others + i)))
+      if (!Utf8.isWellFormed(given.get(others + i)))
         throw new Fovea.UsageException("argument " + (i + 1) + ", '" + arguments[i] + "': expected UTF-8, got other bytes");
   }
 
@@ -51,15 +49,6 @@ final class ArgumentCheck {
       from = i + 1;
     }
     return parts;
-  }
-
-  private static boolean isUtf8(byte[] bytes) {
-    try {
-      StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
-      return true;
-    } catch (CharacterCodingException _) {
-      return false;
-    }
   }
 
   private static byte @Nullable [] commandLine() {

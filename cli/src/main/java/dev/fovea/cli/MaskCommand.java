@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import com.google.common.primitives.Floats;
 import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
@@ -17,6 +18,7 @@ import dev.fovea.models.sam.SamSession;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -207,16 +209,10 @@ final class MaskCommand implements Callable<Integer> {
   }
 
   private static float[] numbers(String option, String text, int count) {
-    var parts = text.split(",", -1);
-    var numbers = new float[parts.length];
-    try {
-      for (int i = 0; i < numbers.length; i++) numbers[i] = Float.parseFloat(parts[i].strip());
-    } catch (NumberFormatException e) {
+    var numbers = Arrays.stream(text.split(",", -1)).map(part -> Floats.tryParse(part.strip())).toList();
+    if (numbers.size() != count || numbers.contains(null))
       throw new Fovea.UsageException(option + ": expected " + count + " numbers with commas between, got '" + text + "'");
-    }
-    if (numbers.length != count)
-      throw new Fovea.UsageException(option + ": expected " + count + " numbers with commas between, got '" + text + "'");
-    return numbers;
+    return Floats.toArray(numbers);
   }
 
   private void answer(MaskPredictor predictor, Prompt prompt, Picture picture, Terminal.ProgressBar bar) {

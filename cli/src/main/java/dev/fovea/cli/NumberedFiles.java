@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import com.google.common.io.MoreFiles;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
@@ -42,12 +43,10 @@ record NumberedFiles(Path file) {
   }
 
   private String begin() {
-    var name = file.getFileName().toString();
-    return name.substring(0, name.length() - ending().length());
+    return MoreFiles.getNameWithoutExtension(file);
   }
 
   private String ending() {
-    var name = file.getFileName().toString();
-    return name.substring(name.lastIndexOf('.') < 0 ? name.length() : name.lastIndexOf('.'));
+    return file.getFileName().toString().substring(begin().length());
   }
 }

@@ -1,10 +1,10 @@
 package dev.fovea.cli;
 
+import com.google.common.primitives.Ints;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import dev.fovea.engine.text.Tokenizer;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -47,8 +47,7 @@ final class TokenizeCommand implements Callable<Integer> {
   }
 
   private static String text(Row row) {
-    var ids = Arrays.stream(row.ids).mapToObj(Integer::toString).collect(Collectors.joining(" "));
-    return String.format("text     %s%nids      %s%ntokens   %s%ndecoded  %s%n", QUOTED.toJson(row.text), ids,
+    return String.format("text     %s%nids      %s%ntokens   %s%ndecoded  %s%n", QUOTED.toJson(row.text), Ints.join(" ", row.ids),
         String.join(" ", row.tokens.stream().map(QUOTED::toJson).toList()), QUOTED.toJson(row.decoded));
   }
 }

@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import com.google.common.collect.Maps;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWeights;
@@ -73,9 +74,8 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// @param size side of the pictures in pixels, or 0 for the model's default size
   /// @throws InputException if the model does not accept pictures of that size
   public Recording dryRun(int batch, int size) {
-    var shapes = new LinkedHashMap<String, int[]>();
-    model.inputs(batch, size).forEach((name, input) -> shapes.put(name, input.shape()));
-    return Workspace.dryRun(shapes, inputs -> model.outputs(inputs, Probe.NONE), Map::values);
+    return Workspace.dryRun(Maps.transformValues(model.inputs(batch, size), ModelInput::shape),
+        inputs -> model.outputs(inputs, Probe.NONE), Map::values);
   }
 
   /// Multiply-accumulates of the published architecture, which may be more than those of [#dryRun].

@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import com.google.common.primitives.Floats;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.Preprocessing.Size;
@@ -91,13 +92,10 @@ public record Verification(Model model, Checkpoint reference) {
 
   /// Checks that each text of `tokens` tokens contains the token `end`.
   private static void requireEnds(String where, float[] values, int tokens, int end) {
-    for (int text = 0; text < values.length; text += tokens) {
-      boolean ends = false;
-      for (int i = text; i < text + tokens; i++) ends |= values[i] == end;
-      if (!ends)
+    for (int text = 0; text < values.length; text += tokens)
+      if (!Floats.asList(values).subList(text, text + tokens).contains((float) end))
         throw new CheckpointException(where + ": expected token " + end
             + ", the model's eos_token_id, in each text, got none in text " + text / tokens);
-    }
   }
 
   /// Checks token ids and masks, and converts masks to terms added to the scores.

@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import com.google.common.primitives.Floats;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Residency;
@@ -78,15 +79,9 @@ public final class ZeroShotClassifier implements AutoCloseable {
     for (var template : templates)
       if (!template.contains(PLACE)) throw new IllegalArgumentException("template '" + template + "': expected " + PLACE
           + " where the label goes");
-    float[] vectors = null;
-    for (int i = 0; i < labels.size(); i++) {
-      var label = labels.get(i);
-      float[] vector = texts.mean(templates.isEmpty() ? List.of(label)
-          : templates.stream().map(t -> t.replace(PLACE, label)).toList());
-      if (vectors == null) vectors = new float[labels.size() * vector.length];
-      System.arraycopy(vector, 0, vectors, i * vector.length, vector.length);
-    }
-    return new Labels(List.copyOf(labels), vectors);
+    var vectors = labels.stream().map(label -> texts.mean(templates.isEmpty() ? List.of(label)
+        : templates.stream().map(template -> template.replace(PLACE, label)).toList())).toArray(float[][]::new);
+    return new Labels(List.copyOf(labels), Floats.concat(vectors));
   }
 
   /// The `top` labels that match a picture best, best first. Scores are probabilities: with CLIP over all labels, with a sum of 1;

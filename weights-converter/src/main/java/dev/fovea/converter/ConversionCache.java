@@ -3,19 +3,22 @@ package dev.fovea.converter;
 import dev.fovea.converter.SourceFiles.Stamp;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
-import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.kernels.WeightFormat;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -115,12 +118,12 @@ public final class ConversionCache {
     }
     var files = SourceFiles.of(model, conversion);
     var stamps = files.stamps();
-    var note = new HashNote(folder.resolve("sources").resolve(Sha256.ofText(model.toAbsolutePath().normalize().toString())));
+    var note = new HashNote(folder.resolve("sources").resolve(sha256(model.toAbsolutePath().normalize().toString())));
     var known = note.read(stamps);
     if (known == null) Converter.plan(model, conversion);   // Fails before gigabytes are hashed in vain.
     var place = place();
     var hash = known == null ? hash(files, stamps, note, conversion) : known;
-    var key = Sha256.ofText(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.format().name(),
+    var key = sha256(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.format().name(),
         String.valueOf(conversion.preset()), hash));
     var entry = place.resolve(key + ".safetensors");
     if (isWhole(entry)) return entry;
@@ -135,6 +138,15 @@ public final class ConversionCache {
         delete(entry);
         throw new CheckpointException(model + ": was changed while it was being converted");
       });
+    }
+  }
+
+  /// By Java alone: Guava's hashing would load fifteen classes more at each start with a published checkpoint.
+  private static String sha256(String text) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
     }
   }
 

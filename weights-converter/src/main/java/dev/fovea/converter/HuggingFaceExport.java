@@ -1,5 +1,6 @@
 package dev.fovea.converter;
 
+import com.google.common.collect.Sets;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
@@ -119,9 +120,7 @@ public final class HuggingFaceExport {
   }
 
   private static void addDifferences(String path, JsonObject here, JsonObject there, List<String> lost) {
-    var fields = new TreeSet<>(here.keySet());
-    fields.addAll(there.keySet());
-    for (var field : fields) {
+    for (var field : new TreeSet<>(Sets.union(here.keySet(), there.keySet()))) {
       @Nullable JsonElement ours = here.get(field), theirs = there.get(field);
       if (ours instanceof JsonObject a && theirs instanceof JsonObject b) addDifferences(path + field + ".", a, b, lost);
       else if (ours == null || !ours.equals(theirs))

@@ -1,11 +1,13 @@
 package dev.fovea.converter;
 
+import com.google.common.collect.Sets;
+import com.google.common.collect.Streams;
 import dev.fovea.converter.source.Source;
 import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.StoredPanels;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.checkpoint.StoredPanels;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
@@ -55,8 +57,7 @@ final class MappedSource implements WeightSource {
   ///
   /// @throws CheckpointException that lists unused source tensors
   Map<String, String> finish() {
-    var rest = new TreeSet<>(checkpoint.tensors().keySet());
-    rest.removeAll(used);
+    var rest = new TreeSet<>(Sets.difference(checkpoint.tensors().keySet(), used));
     var dropped = new TreeMap<String, String>();
     for (var name : checkpoint.leftOut()) dropped.put(name, TRAINING_HEAD);
     for (var name : rest) {
@@ -92,14 +93,9 @@ final class MappedSource implements WeightSource {
   }
 
   private void report(String name, DType dtype, List<Part> parts, int... shape) {
-    var origins = new ArrayList<Report.Origin>();
-    var sources = names.sources(name);
-    for (int i = 0; i < parts.size(); i++) {
-      var tensor = parts.get(i).tensor();
-      var source = sources.get(i);
-      origins.add(new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(),
-          source.norm()));
-    }
+    var origins = Streams.zip(parts.stream().map(Part::tensor), names.sources(name).stream(), (tensor, source) ->
+        new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(),
+            source.norm())).toList();
     parameters.put(name, new Report.Parameter(name, dtype, Arrays.stream(shape).mapToObj(i -> (long) i).toList(), origins));
   }
 

@@ -1,5 +1,6 @@
 package dev.fovea.converter;
 
+import com.google.common.collect.Maps;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -229,9 +230,7 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
 
   /// Names that are the same on both sides.
   static Map<String, List<String>> same(String... names) {
-    var same = new HashMap<String, List<String>>();
-    for (var name : names) same.put(name, List.of(name));
-    return same;
+    return Maps.toMap(List.of(names), name -> List.of(name));
   }
 
   @SafeVarargs

@@ -1,5 +1,6 @@
 package dev.fovea.converter;
 
+import com.google.common.primitives.Doubles;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -55,9 +56,7 @@ final class Palette {
 
   private static int next(int index, String firstLabel, List<Integer> grid, double[] nearest) {
     if (index == 0) return firstLabel.equalsIgnoreCase("background") ? BLACK : FIRST;
-    int best = 0;
-    for (int c = 1; c < nearest.length; c++) if (nearest[c] > nearest[best]) best = c;
-    return grid.get(best);
+    return grid.get(Doubles.indexOf(nearest, Doubles.max(nearest)));
   }
 
   private static List<Integer> grid() {

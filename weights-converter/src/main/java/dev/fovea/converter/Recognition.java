@@ -1,5 +1,6 @@
 package dev.fovea.converter;
 
+import com.google.common.collect.ImmutableMap;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
@@ -9,9 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// The model of a checkpoint and the source of its sizes: the given config or preset, the `config.json` beside the weights, or the
@@ -23,19 +22,14 @@ import org.jetbrains.annotations.Nullable;
 record Recognition(HuggingFace published, String configFrom, List<String> assumed, boolean tellsPreprocessing) {
   private static final int SHOWN = 4;
   /// Tensors that identify a family, but not its sizes.
-  private static final Map<String, Family> TELLING = telling();
-
-  private static Map<String, Family> telling() {
-    var telling = new LinkedHashMap<String, Family>();
-    telling.put("vit.embeddings.cls_token", Family.VIT);
-    telling.put("attn_pool.latent", Family.SIGLIP);
-    telling.put("blocks.0.attn.qkv.weight", Family.VIT);
-    telling.put("vision_model.embeddings.class_embedding", Family.CLIP);
-    telling.put("vision_model.embeddings.position_embedding.weight", Family.SIGLIP);
-    telling.put("bert.embeddings.word_embeddings.weight", Family.BERT);
-    telling.put("embeddings.word_embeddings.weight", Family.BERT);
-    return telling;
-  }
+  private static final ImmutableMap<String, Family> TELLING = ImmutableMap.of(
+      "vit.embeddings.cls_token", Family.VIT,
+      "attn_pool.latent", Family.SIGLIP,
+      "blocks.0.attn.qkv.weight", Family.VIT,
+      "vision_model.embeddings.class_embedding", Family.CLIP,
+      "vision_model.embeddings.position_embedding.weight", Family.SIGLIP,
+      "bert.embeddings.word_embeddings.weight", Family.BERT,
+      "embeddings.word_embeddings.weight", Family.BERT);
 
   /// @param preprocessor the folder's `preprocessor_config.json`, or null
   /// @throws CheckpointException if nothing determines the sizes, or their source is missing, wrong or not supported

@@ -1,11 +1,13 @@
 package dev.fovea.converter;
 
+import com.google.common.hash.Hashing;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -56,15 +58,15 @@ record SourceFiles(List<Path> files) {
   String hash(Conversion.Progress progress) {
     var stamps = stamps();
     long total = stamps.stream().mapToLong(Stamp::size).sum(), before = 0;
-    var hashes = new StringBuilder();
+    var hasher = Hashing.sha256().newHasher();
     for (int i = 0; i < files.size(); i++) {
       var name = stamps.get(i).name;
       long done = before;
       var hash = Sha256.of(files.get(i), read -> progress.advanced(name, done + read, total));
-      hashes.append(hash).append(' ').append(name).append('\n');
+      hasher.putString(hash + ' ' + name + '\n', StandardCharsets.UTF_8);
       before += stamps.get(i).size;
     }
-    return Sha256.ofText(hashes.toString());
+    return hasher.hash().toString();
   }
 
   private static CheckpointException unreadable(Path file, IOException e) {

@@ -1,5 +1,7 @@
 package dev.fovea.converter;
 
+import com.google.common.io.MoreFiles;
+import com.google.common.io.RecursiveDeleteOption;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.WholeFile;
@@ -107,10 +109,8 @@ final class WholeFolder {
   }
 
   private static void deleteIfThere(Path temporary) {
-    if (!Files.exists(temporary)) return;
-    try (var files = Files.list(temporary)) {
-      for (var file : files.toList()) Files.deleteIfExists(file);
-      Files.deleteIfExists(temporary);
+    try {
+      MoreFiles.deleteRecursively(temporary, RecursiveDeleteOption.ALLOW_INSECURE);
     } catch (IOException _) {
       // The original failure matters more.
     }

@@ -3,6 +3,7 @@ package dev.fovea.converter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.common.hash.Hashing;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.fovea.engine.checkpoint.Checkpoint;
@@ -174,10 +175,9 @@ class StreamingTest {
     try (var channel = FileChannel.open(model)) {
       var length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
       channel.read(length, 0);
-      var digest = Sha256.begin();
       var bytes = Files.readAllBytes(model);
-      digest.update(bytes, (int) (8 + length.getLong(0)), bytes.length - (int) (8 + length.getLong(0)));
-      return Sha256.hex(digest);
+      int from = (int) (8 + length.getLong(0));
+      return Hashing.sha256().hashBytes(bytes, from, bytes.length - from).toString();
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.fovea.engine.checkpoint;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -10,7 +12,6 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -175,7 +176,7 @@ public final class CheckpointWriter {
   private static final class Output implements Sink {
     private final @Nullable WritableByteChannel channel;
     private final ByteBuffer gathered = ByteBuffer.allocate(CHUNK);
-    private final MessageDigest digest = Sha256.begin();
+    private final Hasher hasher = Hashing.sha256().newHasher();
     private long count;
 
     private Output(@Nullable WritableByteChannel channel) {
@@ -194,14 +195,14 @@ public final class CheckpointWriter {
     }
 
     private void flush() throws IOException {
-      digest.update(gathered.array(), 0, gathered.position());
+      hasher.putBytes(gathered.array(), 0, gathered.position());
       if (channel != null) WholeFile.writeFully(channel, gathered.flip());
       gathered.clear();
     }
 
     private String finish() throws IOException {
       flush();
-      return Sha256.hex(digest);
+      return hasher.hash().toString();
     }
   }
 

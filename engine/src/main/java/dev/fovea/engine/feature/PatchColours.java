@@ -1,5 +1,7 @@
 package dev.fovea.engine.feature;
 
+import com.google.common.primitives.Booleans;
+import com.google.common.primitives.Floats;
 import dev.fovea.engine.image.Picture;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -45,13 +47,7 @@ public final class PatchColours {
     }
     if (size == 0 || size > Integer.MAX_VALUE - 8)
       throw new IllegalArgumentException("patches: expected 1 to " + (Integer.MAX_VALUE - 8) + " features, got " + size);
-    var all = new float[(int) size];
-    int at = 0;
-    for (var p : pictures) {
-      System.arraycopy(p.values(), 0, all, at, p.values().length);
-      at += p.values().length;
-    }
-    return all;
+    return Floats.concat(pictures.stream().map(PatchFeatures::values).toArray(float[][]::new));
   }
 
   private static boolean[] foreground(List<PatchFeatures> pictures, float[] features, int channels, boolean otherSide) {
@@ -88,9 +84,7 @@ public final class PatchColours {
   }
 
   private static float[] kept(float[] features, int channels, boolean[] foreground) {
-    int count = 0;
-    for (boolean f : foreground) if (f) count++;
-    var kept = new float[count * channels];
+    var kept = new float[Booleans.countTrue(foreground) * channels];
     for (int i = 0, to = 0; i < foreground.length; i++)
       if (foreground[i]) System.arraycopy(features, i * channels, kept, channels * to++, channels);
     return kept;

@@ -1,8 +1,8 @@
 package dev.fovea.engine.text;
 
+import com.google.common.base.Utf8;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
@@ -84,11 +84,8 @@ final class CharsMap {
     if (value < 0 || value >= replacements.length) return null;
     int end = value;
     while (end < replacements.length && replacements[end] != 0) end++;
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(replacements, value, end - value)).toString();
-    } catch (CharacterCodingException e) {
-      return null;
-    }
+    return Utf8.isWellFormed(replacements, value, end - value)
+        ? new String(replacements, value, end - value, StandardCharsets.UTF_8) : null;
   }
 
   private int shortestMatch(byte[] key) {

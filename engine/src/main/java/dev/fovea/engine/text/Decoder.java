@@ -1,10 +1,10 @@
 package dev.fovea.engine.text;
 
+import com.google.common.base.Utf8;
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /// Converts tokens to text: the concatenation of the returned strings. ref: tokenizers, decoders/.
@@ -101,11 +101,8 @@ sealed interface Decoder {
 
     private static void flush(ByteArrayOutputStream run, List<String> out) {
       if (run.size() == 0) return;
-      try {
-        out.add(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(run.toByteArray())).toString());
-      } catch (CharacterCodingException e) {
-        for (int i = 0; i < run.size(); i++) out.add("\uFFFD");
-      }
+      if (Utf8.isWellFormed(run.toByteArray())) out.add(run.toString(StandardCharsets.UTF_8));
+      else out.addAll(Collections.nCopies(run.size(), "\uFFFD"));
       run.reset();
     }
   }

@@ -1,5 +1,8 @@
 package dev.fovea.engine.text;
 
+import static com.google.common.primitives.Ints.concat;
+
+import com.google.common.primitives.ImmutableIntArray;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -85,55 +88,40 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
   private Encoding join(Encoding other) {
     var all = new ArrayList<>(tokens);
     all.addAll(other.tokens);
-    return new Encoding(join(ids, other.ids), all, join(starts, other.starts), join(ends, other.ends),
-        join(typeIds, other.typeIds),
-        join(attentionMask, other.attentionMask), join(specialTokensMask, other.specialTokensMask), join(wordIds, other.wordIds),
-        join(sequenceIds, other.sequenceIds), List.of());
-  }
-
-  private static int[] join(int[] first, int[] second) {
-    var both = Arrays.copyOf(first, first.length + second.length);
-    System.arraycopy(second, 0, both, first.length, second.length);
-    return both;
+    return new Encoding(concat(ids, other.ids), all, concat(starts, other.starts), concat(ends, other.ends),
+        concat(typeIds, other.typeIds), concat(attentionMask, other.attentionMask),
+        concat(specialTokensMask, other.specialTokensMask), concat(wordIds, other.wordIds),
+        concat(sequenceIds, other.sequenceIds), List.of());
   }
 
   /// Collects the tokens of one text.
   static final class Builder {
     private final int sequence;
     private final ArrayList<String> tokens;
-    private int[] ids, starts, ends, words;
+    private final ImmutableIntArray.Builder ids, starts, ends, words;
 
     /// @param sequence 0 for the first text, 1 for the second
     Builder(int sequence, int capacity) {
       this.sequence = sequence;
       tokens = new ArrayList<>(capacity);
-      ids = new int[capacity];
-      starts = new int[capacity];
-      ends = new int[capacity];
-      words = new int[capacity];
+      ids = ImmutableIntArray.builder(capacity);
+      starts = ImmutableIntArray.builder(capacity);
+      ends = ImmutableIntArray.builder(capacity);
+      words = ImmutableIntArray.builder(capacity);
     }
 
     void add(int id, String token, int start, int end, int word) {
-      int n = tokens.size();
-      if (n == ids.length) {
-        int capacity = 2 * n + 16;
-        ids = Arrays.copyOf(ids, capacity);
-        starts = Arrays.copyOf(starts, capacity);
-        ends = Arrays.copyOf(ends, capacity);
-        words = Arrays.copyOf(words, capacity);
-      }
-      ids[n] = id;
+      ids.add(id);
       tokens.add(token);
-      starts[n] = start;
-      ends[n] = end;
-      words[n] = word;
+      starts.add(start);
+      ends.add(end);
+      words.add(word);
     }
 
     Encoding build() {
       int n = tokens.size();
-      return new Encoding(cut(ids, 0, n), tokens, cut(starts, 0, n), cut(ends, 0, n), filled(n, sequence), filled(n, 1),
-          new int[n],
-          cut(words, 0, n), filled(n, sequence), List.of());
+      return new Encoding(ids.build().toArray(), tokens, starts.build().toArray(), ends.build().toArray(), filled(n, sequence),
+          filled(n, 1), new int[n], words.build().toArray(), filled(n, sequence), List.of());
     }
   }
 }

@@ -1,5 +1,6 @@
 package dev.fovea.engine.text;
 
+import com.google.common.base.Utf8;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -9,8 +10,6 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -113,11 +112,8 @@ final class TokenizerFiles {
   }
 
   static String utf8(String name, byte[] bytes) {
-    try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
-    } catch (CharacterCodingException e) {
-      throw new CheckpointException(name + ": expected UTF-8", e);
-    }
+    if (!Utf8.isWellFormed(bytes)) throw new CheckpointException(name + ": expected UTF-8");
+    return new String(bytes, StandardCharsets.UTF_8);
   }
 
   /// ref: transformers, CLIPTokenizer; CLIP/clip/simple_tokenizer.py, whose decoder writes a space for each end of a word.

@@ -1,5 +1,6 @@
 package dev.fovea.engine.text;
 
+import com.google.common.primitives.Ints;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import java.util.HashMap;
@@ -35,8 +36,8 @@ final class Vocabulary {
     for (var entry : json.entrySet()) {
       var token = entry.getKey();
       if (!Characters.paired(token).equals(token)) throw model.error("vocab: a token holds an unpaired surrogate");
-      int id = entry.getValue() instanceof JsonPrimitive p && p.isNumber() ? parsed(p.getAsString()) : -1;
-      if (id < 0)
+      var id = entry.getValue() instanceof JsonPrimitive p && p.isNumber() ? Ints.tryParse(p.getAsString()) : null;
+      if (id == null || id < 0 || id >= JsonPart.MOST_IDS)
         throw model.error("vocab: '" + token + "': expected an id from 0 to " + (JsonPart.MOST_IDS - 1) + ", got "
             + entry.getValue());
       ids.put(token, id);
@@ -48,15 +49,6 @@ final class Vocabulary {
       tokens[id] = token;
     });
     return new Vocabulary(ids, tokens);
-  }
-
-  private static int parsed(String number) {
-    try {
-      int id = Integer.parseInt(number);
-      return id < JsonPart.MOST_IDS ? id : -1;
-    } catch (NumberFormatException e) {
-      return -1;
-    }
   }
 
   /// The id of a token, -1 if there is none.

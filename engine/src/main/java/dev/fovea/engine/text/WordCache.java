@@ -1,6 +1,6 @@
 package dev.fovea.engine.text;
 
-import java.util.Arrays;
+import com.google.common.primitives.ImmutableIntArray;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.Function;
 
@@ -35,22 +35,17 @@ final class WordCache {
 
   static final class Builder {
     private final String word;
-    private int[] ids = new int[8], starts = new int[8], ends = new int[8];
-    private int count;
+    private final ImmutableIntArray.Builder ids = ImmutableIntArray.builder(), starts = ImmutableIntArray.builder(),
+        ends = ImmutableIntArray.builder();
 
     Builder(String word) {
       this.word = word;
     }
 
     void add(int id, int from, int to) {
-      if (count == ids.length) {
-        ids = Arrays.copyOf(ids, 2 * count);
-        starts = Arrays.copyOf(starts, 2 * count);
-        ends = Arrays.copyOf(ends, 2 * count);
-      }
-      ids[count] = id;
-      starts[count] = from;
-      ends[count++] = to;
+      ids.add(id);
+      starts.add(from);
+      ends.add(to);
     }
 
     /// Adds a token whose text is that of the word.
@@ -59,7 +54,7 @@ final class WordCache {
     }
 
     Word build() {
-      return new Word(word, Arrays.copyOf(ids, count), Arrays.copyOf(starts, count), Arrays.copyOf(ends, count));
+      return new Word(word, ids.build().toArray(), starts.build().toArray(), ends.build().toArray());
     }
   }
 }

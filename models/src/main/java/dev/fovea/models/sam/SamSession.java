@@ -1,10 +1,10 @@
 package dev.fovea.models.sam;
 
+import com.google.common.hash.Hashing;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
-import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -86,9 +86,7 @@ public final class SamSession implements AutoCloseable {
   }
 
   private static String hash(Picture picture) {
-    var digest = Sha256.begin();
-    digest.update(picture.rgb());
-    return Sha256.hex(digest);
+    return Hashing.sha256().hashBytes(picture.rgb()).toString();
   }
 
   private void see(float[] values, int[] shape, int width, int height, @Nullable String picture) {

@@ -1,5 +1,7 @@
 package dev.fovea.converter.hub;
 
+import com.google.common.base.Throwables;
+import com.google.common.math.LongMath;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
@@ -123,14 +125,10 @@ final class Download {
     var needed = new HashMap<String, Long>();
     for (var content : contents)
       if (!Files.exists(cache.blob(content.hash))) needed.put(content.hash, content.size - begun(content));
-    long bytes = needed.values().stream().mapToLong(size -> size).reduce(0, Download::saturatedSum), free = cache.freeBytes();
+    long bytes = needed.values().stream().mapToLong(size -> size).reduce(0, LongMath::saturatedAdd), free = cache.freeBytes();
     if (bytes > free)
       throw new CheckpointException(cache.snapshot(commit) + ": expected room for " + bytes + " bytes of " + repository
           + ", got " + free);
-  }
-
-  private static long saturatedSum(long a, long b) {
-    return a + b < 0 ? Long.MAX_VALUE : a + b;
   }
 
   private long begun(Content content) {
@@ -212,8 +210,7 @@ final class Download {
         return futures.stream().map(Future::resultNow).toList();
       } catch (ExecutionException e) {
         pool.shutdownNow();
-        if (e.getCause() instanceof RuntimeException cause) throw cause;
-        if (e.getCause() instanceof Error error) throw error;
+        Throwables.throwIfUnchecked(e.getCause());
         throw new IllegalStateException(e.getCause());
       } catch (InterruptedException e) {
         pool.shutdownNow();

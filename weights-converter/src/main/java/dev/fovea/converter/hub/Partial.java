@@ -1,6 +1,9 @@
 package dev.fovea.converter.hub;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,22 +11,18 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.function.LongConsumer;
 
 /// An incomplete download and its running hash: the SHA-256 of large files, git's blob id of others.
 final class Partial implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
-  private static final int SHA_256_DIGITS = 64;
 
   private final Path path;
   private final FileChannel channel;
   private final String etag;
   private final long expected;
   private final LongConsumer moved;
-  private MessageDigest digest;
+  private Hasher hasher;
   private long size;
 
   /// Continues an earlier download, or begins one.
@@ -35,7 +34,7 @@ final class Partial implements AutoCloseable {
     this.etag = etag;
     this.expected = expected;
     this.moved = moved;
-    this.digest = begun();
+    this.hasher = begun();
     try {
       channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     } catch (IOException e) {
@@ -54,7 +53,7 @@ final class Partial implements AutoCloseable {
       if (channel.size() > expected) channel.truncate(0);
       var buffer = ByteBuffer.allocate(CHUNK);
       while (channel.read(buffer.clear()) >= 0) {
-        digest.update(buffer.flip());
+        hasher.putBytes(buffer.flip());
         count(buffer.limit());
       }
     } catch (IOException e) {
@@ -62,15 +61,10 @@ final class Partial implements AutoCloseable {
     }
   }
 
-  private MessageDigest begun() {
-    try {
-      if (etag.length() == SHA_256_DIGITS) return MessageDigest.getInstance("SHA-256");
-      var sha1 = MessageDigest.getInstance("SHA-1");
-      sha1.update(("blob " + expected + "\0").getBytes(StandardCharsets.UTF_8));
-      return sha1;
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-1 and SHA-256", e);
-    }
+  @SuppressWarnings("deprecation")   // Git names its blobs by nothing better than SHA-1.
+  private Hasher begun() {
+    return etag.length() == Sha256.LENGTH ? Hashing.sha256().newHasher()
+        : Hashing.sha1().newHasher().putString("blob " + expected + "\0", StandardCharsets.UTF_8);
   }
 
   private void count(long bytes) {
@@ -87,7 +81,7 @@ final class Partial implements AutoCloseable {
   /// @throws CheckpointException if they cannot be written, or another program has written meanwhile
   void append(ByteBuffer bytes) {
     int length = bytes.remaining();
-    digest.update(bytes.duplicate());
+    hasher.putBytes(bytes.duplicate());
     try {
       if (channel.size() != size)
         throw new CheckpointException(path + ": another program writes it too; try again when that has ended");
@@ -105,13 +99,13 @@ final class Partial implements AutoCloseable {
     } catch (IOException e) {
       throw HubCache.failed(path, "written", e);
     }
-    digest = begun();
+    hasher = begun();
     count(-size);
   }
 
-  /// The hash of the bytes received, after which none may be appended.
+  /// The hash of the bytes received, to be asked for once: no bytes may be appended afterwards.
   String hash() {
-    return HexFormat.of().formatHex(digest.digest());
+    return hasher.hash().toString();
   }
 
   /// Forces the bytes received to disk.

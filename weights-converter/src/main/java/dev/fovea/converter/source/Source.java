@@ -1,5 +1,7 @@
 package dev.fovea.converter.source;
 
+import com.google.common.collect.ImmutableMap;
+import com.google.common.collect.Maps;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import java.io.IOException;
@@ -8,8 +10,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -41,11 +41,11 @@ public final class Source implements AutoCloseable {
   /// @param leftOut names of tensors that do not belong to the model
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, List<OpenFile> files) {
     this.name = name;
-    this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+    this.tensors = ImmutableMap.copyOf(tensors);
     this.leftOut = List.copyOf(leftOut);
     this.classes = classes;
     this.files = List.copyOf(files);
-    for (var each : tensors.keySet()) requirePlain(name, each);
+    for (var each : this.tensors.keySet()) requirePlain(name, each);
   }
 
   /// @throws CheckpointException if a tensor's name has control characters, which could forge messages
@@ -152,10 +152,9 @@ public final class Source implements AutoCloseable {
 
   private static Source safetensors(Path file) {
     var checkpoint = Checkpoint.open(file);
-    var tensors = new LinkedHashMap<String, SourceTensor>();
     try {
-      checkpoint.tensors().forEach((name, tensor) -> tensors.put(name, SourceTensor.of(tensor)));
-      return new Source(checkpoint.name(), tensors, List.of(), List.of(new OpenFile.Safetensors(file, checkpoint)));
+      return new Source(checkpoint.name(), Maps.transformValues(checkpoint.tensors(), SourceTensor::of), List.of(),
+          List.of(new OpenFile.Safetensors(file, checkpoint)));
     } catch (CheckpointException e) {
       checkpoint.close();
       throw e;

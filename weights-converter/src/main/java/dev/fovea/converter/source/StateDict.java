@@ -1,12 +1,11 @@
 package dev.fovea.converter.source;
 
+import com.google.common.collect.Sets;
 import dev.fovea.converter.source.PickleValue.Dict;
 import dev.fovea.converter.source.PickleValue.ScriptModule;
 import dev.fovea.converter.source.PickleValue.TensorView;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +33,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
     if (value instanceof ScriptModule module) return unwrapped(attributes(file, module), Classes.NONE);
     if (!(value instanceof Dict dict))
       throw new CheckpointException(file + ": expected a dictionary of tensors, got " + Pickle.kind(value));
-    var found = find(dict, 0, Collections.newSetFromMap(new IdentityHashMap<>()));
+    var found = find(dict, 0, Sets.newIdentityHashSet());
     if (found == null)
       throw new CheckpointException(file + ": expected tensors, or a dictionary of tensors under " + String.join(", ", PLACES)
           + "; got " + keys(dict));
@@ -46,7 +45,7 @@ record StateDict(Map<String, TensorView> tensors, List<String> leftOut, Classes 
   /// The tensors of a module and its submodules, under their names in a state_dict.
   private static Map<String, TensorView> attributes(String file, ScriptModule module) {
     var tensors = new LinkedHashMap<String, TensorView>();
-    collect(file, "", module, 0, Collections.newSetFromMap(new IdentityHashMap<>()), tensors);
+    collect(file, "", module, 0, Sets.newIdentityHashSet(), tensors);
     if (tensors.isEmpty()) throw new CheckpointException(file + ": expected tensors, got a module without any");
     return tensors;
   }

@@ -1,5 +1,6 @@
 package dev.fovea.engine.image.mask;
 
+import com.google.common.primitives.ImmutableIntArray;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -47,21 +48,17 @@ public final class Contours {
   }
 
   private int[] ring(int startX, int startY) {
-    var corners = new int[16];
-    int n = 0, x = startX, y = startY, direction = 0;
+    var corners = ImmutableIntArray.builder();
+    int x = startX, y = startY, direction = 0;
     do {
       if (direction == 0) seen[y * mask.width() + x] = true;
       x += DX[direction];
       y += DY[direction];
       int next = turn(x, y, direction);
-      if (next != direction) {
-        if (n == corners.length) corners = java.util.Arrays.copyOf(corners, 2 * n);
-        corners[n++] = x;
-        corners[n++] = y;
-      }
+      if (next != direction) corners.add(x).add(y);
       direction = next;
     } while (x != startX || y != startY || direction != 0);
-    return java.util.Arrays.copyOf(corners, n);
+    return corners.build().toArray();
   }
 
   /// The next direction: left if that is an edge, so that pixels that touch at a corner stay together.

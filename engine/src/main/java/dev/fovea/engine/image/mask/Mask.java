@@ -2,6 +2,7 @@ package dev.fovea.engine.image.mask;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
+import com.google.common.primitives.Booleans;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Tensor;
 import java.util.Arrays;
@@ -52,9 +53,7 @@ public record Mask(int width, int height, boolean[] pixels) {
 
   /// Number of pixels in the mask.
   public int area() {
-    int area = 0;
-    for (boolean pixel : pixels) if (pixel) area++;
-    return area;
+    return Booleans.countTrue(pixels);
   }
 
   /// The bounding box: the first and last columns and rows with pixels of the mask, inclusive; all 0 for an empty mask (ref:
