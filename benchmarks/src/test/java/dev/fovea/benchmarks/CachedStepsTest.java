@@ -39,13 +39,12 @@ class CachedStepsTest {
 
     Tensor forward(Tensor x, int layer, Map<String, Tensor> in) {                     // [1, C]
       var normed = x.allocate(1, DIM);
-      var kernels = x.workspace().kernels();
-      kernels.run(new Operation.RmsNorm(x.segment(), norm.segment(), 1e-6f, normed.segment(), 1, DIM));
+      x.run(new Operation.RmsNorm(x.segment(), norm.segment(), 1e-6f, normed.segment(), 1, DIM));
       Tensor keys = in.get("keys." + layer).reshape(HEADS, CAPACITY, DIM / HEADS), values = in.get("values." + layer).reshape(HEADS, CAPACITY, DIM / HEADS);
-      kernels.run(new Operation.Append(heads(k.forward(normed)).matrices(), keys.matrices(), in.get("before").segment()));
-      kernels.run(new Operation.Append(heads(v.forward(normed)).matrices(), values.matrices(), in.get("before").segment()));
+      x.run(new Operation.Append(heads(k.forward(normed)).matrices(), keys.matrices(), in.get("before").segment()));
+      x.run(new Operation.Append(heads(v.forward(normed)).matrices(), values.matrices(), in.get("before").segment()));
       var out = x.allocate(1, DIM);
-      kernels.run(new Operation.Attention(heads(q.forward(normed)).matrices(), keys.matrices(), values.matrices(),
+      x.run(new Operation.Attention(heads(q.forward(normed)).matrices(), keys.matrices(), values.matrices(),
           AttentionMask.cached(in.get("after").segment()), heads(out).matrices(), (float) (1 / Math.sqrt(DIM / HEADS))));
       x = x.plus(proj.forward(out));
       return x.plus(mlp.forward(x));

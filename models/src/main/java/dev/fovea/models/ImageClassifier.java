@@ -84,7 +84,7 @@ public final class ImageClassifier implements AutoCloseable {
 
   private float[] scores(Picture picture, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());
-    var image = new OpenModel.Input(input.values(), 1, 3, input.height(), input.width());
+    var image = OpenModel.Input.of(input);
     try {
       return opened.run("scores", image, x -> model.logits(x).softmax(), progress);
     } catch (InputException e) {

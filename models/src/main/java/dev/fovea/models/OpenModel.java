@@ -4,6 +4,7 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Residency;
+import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Constants;
 import dev.fovea.engine.tensor.InputException;
@@ -42,7 +43,12 @@ public final class OpenModel implements AutoCloseable {
   /// An input of a pass.
   ///
   /// @param shape its product equals the number of values
-  public record Input(float[] values, int... shape) {}
+  public record Input(float[] values, int... shape) {
+    /// One preprocessed picture, `[1, 3, H, W]`.
+    static Input of(Preprocessing.Pixels pixels) {
+      return new Input(pixels.values(), 1, 3, pixels.height(), pixels.width());
+    }
+  }
 
   private OpenModel(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
     this.checkpoint = checkpoint;

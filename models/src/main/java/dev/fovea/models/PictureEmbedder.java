@@ -35,7 +35,7 @@ public final class PictureEmbedder implements AutoCloseable {
   /// @param name its name in error messages
   /// @param frame the part of the picture in the input
   /// @param input the model's input, a whole number of patches
-  public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Input input) {}
+  public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Pixels input) {}
 
   private PictureEmbedder(OpenModel opened) {
     this.opened = opened;

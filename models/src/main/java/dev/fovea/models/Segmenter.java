@@ -90,7 +90,7 @@ public final class Segmenter implements AutoCloseable {
   /// @throws IllegalStateException if the segmenter is closed
   public Segmentation segment(Picture picture, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());
-    var image = new OpenModel.Input(input.values(), 1, 3, input.height(), input.width());
+    var image = OpenModel.Input.of(input);
     try {
       return opened.run("logits", Map.of("x", image), inputs -> List.of(model.logits(inputs.get("x"))),
           logits -> largest(logits.getFirst(), picture.height(), picture.width()), progress);

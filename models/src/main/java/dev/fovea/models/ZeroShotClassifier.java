@@ -94,7 +94,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
   public List<Classification> classify(Picture picture, Labels labels, int top, Progress progress) {
     var input = preprocessing.apply(picture, model.minSide());
     int count = labels.names.size();
-    var image = new OpenModel.Input(input.values(), 1, 3, input.height(), input.width());
+    var image = OpenModel.Input.of(input);
     var words = new OpenModel.Input(labels.vectors, count, labels.vectors.length / count);
     try {
       var scores = opened.run("scores", Map.of("image", image, "words", words),

@@ -47,13 +47,13 @@ class PictureEmbedderTest {
     var values = new float[3 * height * width];
     for (int i = 0; i < values.length; i++) values[i] = (float) random.nextGaussian();
     return new Prepared("noise " + seed, new Preprocessing.Frame(width, height, 0, 0, width, height),
-        new Preprocessing.Input(height, width, values));
+        new Preprocessing.Pixels(height, width, values));
   }
 
   /// What the model itself says of a picture.
   private static float[] expected(Path file, Prepared picture, Function<PictureFeatures, Tensor> part) {
     var input = picture.input();
-    return SmallModel.compute(file, Map.of("x", new OpenModel.Input(input.values(), 1, 3, input.height(), input.width())),
+    return SmallModel.compute(file, Map.of("x", OpenModel.Input.of(input)),
         (model, x) -> part.apply(((EmbedsPictures) model).features(x.get("x"))).contiguous());
   }
 

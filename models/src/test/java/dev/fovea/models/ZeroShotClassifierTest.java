@@ -42,7 +42,7 @@ class ZeroShotClassifierTest {
     for (int t = 0; t < logits.length; t++) {
       var tokens = SmallModel.tokens(LABELS.get(t));
       var ids = textLength == 0 ? tokens : Arrays.copyOf(tokens, textLength);
-      logits[t] = SmallModel.compute(file, Map.of("image", new OpenModel.Input(input.values(), 1, 3, input.height(), input.width()),
+      logits[t] = SmallModel.compute(file, Map.of("image", OpenModel.Input.of(input),
           "ids", new OpenModel.Input(ids, 1, ids.length), "mask", new OpenModel.Input(new float[ids.length], 1, ids.length)),
           (model, x) -> {
             var joins = (JoinsPicturesAndText) model;

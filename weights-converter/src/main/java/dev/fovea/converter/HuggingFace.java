@@ -95,7 +95,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     if (google != null && google.heads() != vit.numHeads())
       throw new CheckpointException(config.where() + ": 'num_attention_heads': expected " + google.heads() + ", as "
           + checkpoint.name() + " has, got " + vit.numHeads());
-    return new HuggingFace(vit, google != null ? google.names() : timm ? TimmNames.VIT : NameMap.HUGGING_FACE_VIT, labels,
+    return new HuggingFace(vit, google != null ? google.names() : timm ? TimmNames.VIT : HuggingFaceNames.VIT, labels,
         Preprocessing.standard(vit.imageHeight(), vit.imageWidth()));
   }
 
@@ -108,23 +108,23 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("interpolate_antialias", antialias);
     var dinov2 = Dinov2Config.of(new JsonFields(config.where(), json));
     var names = dinov2Names(checkpoint);
-    return new HuggingFace(dinov2, names != null ? names : NameMap.huggingFaceDinov2(config.string("model_type") + "."), labels,
+    return new HuggingFace(dinov2, names != null ? names : HuggingFaceNames.dinov2(config.string("model_type") + "."), labels,
         Preprocessing.imageNet(dinov2.imageHeight(), dinov2.imageWidth()));
   }
 
   /// The names in a DINOv2; null for other models.
   static @Nullable NameMap dinov2Names(Source checkpoint) {
     var tensors = checkpoint.tensors();
-    if (tensors.containsKey("blocks.0.ls1.gamma")) return NameMap.FACEBOOK_DINOV2;
+    if (tensors.containsKey("blocks.0.ls1.gamma")) return HuggingFaceNames.ORIGINAL_DINOV2;
     for (var prefix : new String[] {"", "dinov2.", "dinov2_with_registers."})
-      if (tensors.containsKey(prefix + "encoder.layer.0.layer_scale1.lambda1")) return NameMap.huggingFaceDinov2(prefix);
+      if (tensors.containsKey(prefix + "encoder.layer.0.layer_scale1.lambda1")) return HuggingFaceNames.dinov2(prefix);
     return null;
   }
 
   /// A CLIP with a text encoder. Tensor names may be OpenAI's, as in some files beside a Hugging Face `config.json`.
   private static HuggingFace clip(JsonFields config, Source checkpoint) {
     config.object("text_config");
-    return clip(config, OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : NameMap.HUGGING_FACE_CLIP);
+    return clip(config, OpenAiClip.recognises(checkpoint) ? OpenAiClip.NAMES : HuggingFaceNames.CLIP);
   }
 
   private static HuggingFace clip(JsonFields config, NameMap names) {
@@ -137,7 +137,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   private static HuggingFace clipVision(JsonFields config) {
     var outer = inside("vision_config", config);
     outer.json().add("projection_dim", config.json().get("projection_dim"));
-    return clip(outer, NameMap.HUGGING_FACE_CLIP);
+    return clip(outer, HuggingFaceNames.CLIP);
   }
 
   private static HuggingFace siglip(JsonFields config, Source checkpoint) {
@@ -146,7 +146,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     boolean pooling = timm || checkpoint.tensors().containsKey("vision_model.head.probe");
     if (json.get("vision_config") instanceof JsonObject vision) vision.addProperty("vision_use_head", pooling);
     var siglip = SiglipConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(siglip, timm ? TimmNames.SIGLIP : NameMap.HUGGING_FACE_SIGLIP, List.of(),
+    return new HuggingFace(siglip, timm ? TimmNames.SIGLIP : HuggingFaceNames.SIGLIP, List.of(),
         Preprocessing.standardBicubic(siglip.vision().imageHeight(), siglip.vision().imageWidth()));
   }
 
@@ -193,7 +193,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     json.addProperty("num_labels", labels.size());
     json.addProperty("pooler", tensors.containsKey(prefix + "pooler.dense.weight"));
     var bert = BertConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(bert, NameMap.huggingFaceBert(prefix, norms), labels, new JsonObject());
+    return new HuggingFace(bert, HuggingFaceNames.bert(prefix, norms), labels, new JsonObject());
   }
 
   /// Tensor names may be the original repository's, beside a Hugging Face `config.json`.

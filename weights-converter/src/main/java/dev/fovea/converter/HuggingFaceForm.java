@@ -48,8 +48,8 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     return switch (config) {
       case ViTConfig vit -> vit(vit, labels);
       case Dinov2Config dinov2 -> dinov2(dinov2, labels);
-      case ClipConfig clip -> new HuggingFaceForm(clip(clip), NameMap.HUGGING_FACE_CLIP, Map.of());
-      case SiglipConfig siglip -> new HuggingFaceForm(siglip(siglip), NameMap.HUGGING_FACE_SIGLIP, Map.of());
+      case ClipConfig clip -> new HuggingFaceForm(clip(clip), HuggingFaceNames.CLIP, Map.of());
+      case SiglipConfig siglip -> new HuggingFaceForm(siglip(siglip), HuggingFaceNames.SIGLIP, Map.of());
       case BertConfig bert -> bert(bert, labels);
       case SegformerConfig segformer -> segformer(segformer, labels);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
@@ -63,7 +63,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     copy(c.toJson(), json, "image_size", "patch_size", "num_channels", "hidden_size", "num_hidden_layers", "num_attention_heads",
         "intermediate_size", "qkv_bias", "layer_norm_eps", "hidden_act");
     addLabels(json, c.numClasses(), labels);
-    return new HuggingFaceForm(json, NameMap.HUGGING_FACE_VIT, Map.of());
+    return new HuggingFaceForm(json, HuggingFaceNames.VIT, Map.of());
   }
 
   /// transformers' class with registers resamples positions with antialiasing; it may have zero registers.
@@ -83,7 +83,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
         new Zeros(DType.F32, List.of(1L, (long) c.embedDim()), MASK_TOKEN));
     var noRegisters = Map.entry(prefix + "embeddings.register_tokens",
         new Zeros(DType.F32, List.of(1L, 0L, (long) c.embedDim()), "has no elements, as there are no registers"));
-    return new HuggingFaceForm(json, NameMap.huggingFaceDinov2(prefix),
+    return new HuggingFaceForm(json, HuggingFaceNames.dinov2(prefix),
         registers && c.numRegisterTokens() == 0 ? Map.ofEntries(maskToken, noRegisters) : Map.ofEntries(maskToken));
   }
 
@@ -137,7 +137,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     copy(c.toJson(), json, "vocab_size", "max_position_embeddings", "type_vocab_size", "num_hidden_layers", "hidden_size",
         "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps");
     addLabels(json, c.numClasses(), labels);
-    return new HuggingFaceForm(json, NameMap.huggingFaceBert(c.numClasses() > 0 ? "bert." : "", "{weight|bias}"), Map.of());
+    return new HuggingFaceForm(json, HuggingFaceNames.bert(c.numClasses() > 0 ? "bert." : "", "{weight|bias}"), Map.of());
   }
 
   private static HuggingFaceForm segformer(SegformerConfig c, List<String> labels) {
@@ -148,7 +148,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     addLabels(json, c.numClasses(), labels);
     var steps = new Zeros(DType.I64, List.of(),
         "counts training's steps, but transformers may start the norm anew where it is missing");
-    return new HuggingFaceForm(json, NameMap.HUGGING_FACE_SEGFORMER, Map.of("decode_head.batch_norm.num_batches_tracked", steps));
+    return new HuggingFaceForm(json, HuggingFaceNames.SEGFORMER, Map.of("decode_head.batch_norm.num_batches_tracked", steps));
   }
 
   private static JsonObject sam(SamConfig c) {

@@ -42,7 +42,7 @@ final class MappedSource implements WeightSource {
   private final Map<String, Long> nonFinite = new TreeMap<>();
   private final Map<String, Long> overflown = new TreeMap<>();
   private final Map<String, Report.Parameter> parameters = new TreeMap<>();
-  private final Elements elements = new Elements();
+  private final ParameterWriter writer = new ParameterWriter();
   private long written;
 
   MappedSource(Source checkpoint, NameMap names, Conversion conversion, CheckpointWriter writer) {
@@ -119,7 +119,7 @@ final class MappedSource implements WeightSource {
   }
 
   private interface Writing {
-    Elements.NonFinite to(CheckpointWriter.Sink sink) throws IOException;
+    ParameterWriter.NonFinite to(CheckpointWriter.Sink sink) throws IOException;
   }
 
   @Override
@@ -139,7 +139,7 @@ final class MappedSource implements WeightSource {
     var parts = find(name, size, shapeText);
     if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
     report(name, DType.F32, parts, shape);
-    schedule(name, DType.F32, parts, Arrays.stream(shape).asLongStream().toArray(), sink -> elements.writeRows(parts, sink));
+    schedule(name, DType.F32, parts, Arrays.stream(shape).asLongStream().toArray(), sink -> writer.writeRows(parts, sink));
     return Tensor.shapeOnly(shape);
   }
 
@@ -151,7 +151,7 @@ final class MappedSource implements WeightSource {
     var dtype = StoredPanels.dtype(format);
     report(name, dtype, parts, n, k);
     var shape = StoredPanels.shape(format, n, k).stream().mapToLong(i -> i).toArray();
-    schedule(name, dtype, parts, shape, sink -> elements.writePanels(parts, n, k, format, sink));
+    schedule(name, dtype, parts, shape, sink -> writer.writePanels(parts, n, k, format, sink));
     return new Weight(MemorySegment.NULL, format, Weight.Layout.PANELS, n, k);
   }
 
@@ -162,7 +162,7 @@ final class MappedSource implements WeightSource {
     return parts;
   }
 
-  private Part part(NameMap.Source source, String what) {
+  private Part part(SourcePart source, String what) {
     var norm = source.norm() == null ? null : batchNorm(source.norm(), what);
     if (norm != null && source.name().endsWith(".bias")
         && !checkpoint.tensors().containsKey(source.name())) return new Part.Folded(norm);

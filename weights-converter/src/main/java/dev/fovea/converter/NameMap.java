@@ -1,7 +1,6 @@
 package dev.fovea.converter;
 
 import com.google.common.collect.Maps;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,224 +8,14 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
-/// Maps Fovea's parameters to tensors of a published checkpoint. Each `#` stands for a number, in the same order on both sides, and
-/// `#+1` in a source for one more; rules without `#` take precedence. Several sources are concatenated by rows. A source may have,
-/// in this order, more than its name:
+/// Maps Fovea's parameters to tensors of a published checkpoint by rules ([NameRule]). Each `#` stands for a number, in the same
+/// order on both sides; rules without `#` take precedence. Several sources are concatenated by rows.
 ///
-/// | | |
-/// |---|---|
-/// | `name{w\|b}` | its tensors' endings, if not `.weight` and `.bias` |
-/// | `name[i/n]` | part `i` of its rows, split into `n` equal parts |
-/// | `name<N * 3 3>` | the published shape of its weight, if the engine's differs |
-/// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias is unchanged |
-/// | `name ~ norm` | with the following batch norm `norm` folded into it |
-/// | `0, name` | a row of zeros, then its rows |
-///
-/// In a shape `N` is the parameter's number of rows, `K` of columns, `*` the remaining size, and a word a field of the model's
-/// config, in which `#` stands for the first number. Only the export uses shapes.
-///
-/// @param rules source names by Fovea's name, both without `.weight` and `.bias`
+/// @param rules source rules by Fovea's name, both without `.weight` and `.bias`
 /// @param dropped source names that the model does not use, with reasons; `#` stands for any number
 record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
   private static final Pattern SUFFIX = Pattern.compile("\\.(weight|bias)$");
-  private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
-  private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
-  private static final Pattern SHAPE = Pattern.compile("(.*)<(.*)>");
-  private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
-  private static final String NORM = " ~ ", NEXT = "#+1", ZEROS = "0, ";
-  private static final String WEIGHT = ".weight", BIAS = ".bias";
-
-  private static final String SEGFORMER_BLOCK = "segformer.encoder.block.#.#.";
-  private static final String COUNTS_UP = "counts up from 0";
-
-  /// A tensor of the published checkpoint, or part `index` of `count` equal parts of its rows.
-  ///
-  /// @param shape a word per dimension; null if the published shape is the engine's
-  /// @param order the new order of its dimensions; empty if unchanged
-  /// @param norm the following batch norm to fold into the tensor; null for none
-  /// @param zeros whether a row of zeros precedes it
-  record Source(String name, int index, int count, @Nullable List<String> shape, List<Integer> order, @Nullable String norm,
-      boolean zeros) {}
-
-  /// Hugging Face's `ViTForImageClassification` (ref: transformers, `models/vit/modeling_vit.py`).
-  static final NameMap HUGGING_FACE_VIT = new NameMap(Map.ofEntries(
-      one("cls_token", "vit.embeddings.cls_token<1 1 *>"),
-      one("pos_embed", "vit.embeddings.position_embeddings<1 N K>"),
-      one("patch_embed.proj", patches("vit.embeddings.patch_embeddings.projection", "patch_size")),
-      one("blocks.#.norm1", "vit.encoder.layer.#.layernorm_before"),
-      Map.entry("blocks.#.attn.qkv", List.of(
-          "vit.encoder.layer.#.attention.attention.query",
-          "vit.encoder.layer.#.attention.attention.key",
-          "vit.encoder.layer.#.attention.attention.value")),
-      one("blocks.#.attn.proj", "vit.encoder.layer.#.attention.output.dense"),
-      one("blocks.#.norm2", "vit.encoder.layer.#.layernorm_after"),
-      one("blocks.#.mlp.fc1", "vit.encoder.layer.#.intermediate.dense"),
-      one("blocks.#.mlp.fc2", "vit.encoder.layer.#.output.dense"),
-      one("norm", "vit.layernorm"),
-      one("head", "classifier")),
-      Map.of("vit.pooler.dense.weight", "the classification head reads the class token itself",
-          "vit.pooler.dense.bias", "the classification head reads the class token itself",
-          "vit.embeddings.mask_token", "used in pre-training only"));
-
-  /// The original repository's DINOv2 (ref: dinov2, `models/vision_transformer.py`, `layers/swiglu_ffn.py`).
-  static final NameMap FACEBOOK_DINOV2 = new NameMap(all(
-      same("cls_token", "register_tokens", "pos_embed", "patch_embed.proj", "blocks.#.norm1", "blocks.#.attn.qkv",
-      "blocks.#.attn.proj",
-          "blocks.#.ls1.gamma", "blocks.#.norm2", "blocks.#.mlp.fc1", "blocks.#.mlp.fc2", "blocks.#.mlp.w3", "blocks.#.ls2.gamma",
-          "norm"),
-      Map.ofEntries(
-          one("blocks.#.mlp.w1", "blocks.#.mlp.w12[0/2]"),
-          one("blocks.#.mlp.w2", "blocks.#.mlp.w12[1/2]"))),
-      Map.of("mask_token", "used in pre-training only"));
-
-  /// Hugging Face's `Dinov2Model` and `Dinov2ForImageClassification`, with and without registers (ref: transformers,
-  /// `models/dinov2/modeling_dinov2.py`, `models/dinov2_with_registers/modeling_dinov2_with_registers.py`).
-  ///
-  /// @param prefix of all names but the classifier's
-  static NameMap huggingFaceDinov2(String prefix) {
-    var layer = prefix + "encoder.layer.#.";
-    return new NameMap(Map.ofEntries(
-        one("cls_token", prefix + "embeddings.cls_token<1 1 *>"),
-        one("register_tokens", prefix + "embeddings.register_tokens<1 N K>"),
-        one("pos_embed", prefix + "embeddings.position_embeddings<1 N K>"),
-        one("patch_embed.proj", patches(prefix + "embeddings.patch_embeddings.projection", "patch_size")),
-        one("blocks.#.norm1", layer + "norm1"),
-        Map.entry("blocks.#.attn.qkv", List.of(
-            layer + "attention.attention.query",
-            layer + "attention.attention.key",
-            layer + "attention.attention.value")),
-        one("blocks.#.attn.proj", layer + "attention.output.dense"),
-        one("blocks.#.ls1.gamma", layer + "layer_scale1.lambda1"),
-        one("blocks.#.norm2", layer + "norm2"),
-        one("blocks.#.mlp.fc1", layer + "mlp.fc1"),
-        one("blocks.#.mlp.fc2", layer + "mlp.fc2"),
-        one("blocks.#.mlp.w1", layer + "mlp.weights_in[0/2]"),
-        one("blocks.#.mlp.w2", layer + "mlp.weights_in[1/2]"),
-        one("blocks.#.mlp.w3", layer + "mlp.weights_out"),
-        one("blocks.#.ls2.gamma", layer + "layer_scale2.lambda1"),
-        one("norm", prefix + "layernorm"),
-        one("head", "classifier")),
-        Map.of(prefix + "embeddings.mask_token", "used in pre-training only"));
-  }
-
-  /// Hugging Face's `CLIPModel` (ref: transformers, `models/clip/modeling_clip.py`).
-  static final NameMap HUGGING_FACE_CLIP = new NameMap(all(
-      tower("visual.", "vision_model."), tower("text.", "text_model."),
-      Map.ofEntries(
-          one("visual.cls_token", "vision_model.embeddings.class_embedding<*>"),
-          one("visual.pos_embed", "vision_model.embeddings.position_embedding.weight"),
-          one("visual.patch_embed.proj", patches("vision_model.embeddings.patch_embedding", "vision_config.patch_size")),
-          one("visual.norm_pre", "vision_model.pre_layrnorm"),
-          one("visual.norm", "vision_model.post_layernorm"),
-          one("visual.proj", "visual_projection"),
-          one("text.token_embed", "text_model.embeddings.token_embedding"),
-          one("text.pos_embed", "text_model.embeddings.position_embedding.weight"),
-          one("text.norm", "text_model.final_layer_norm"),
-          one("text.proj", "text_projection"),
-          one("logit_scale", "logit_scale<>"))),
-      Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
-
-  /// Hugging Face's `SiglipModel` and `SiglipVisionModel` (ref: transformers, `models/siglip/modeling_siglip.py`).
-  static final NameMap HUGGING_FACE_SIGLIP = new NameMap(all(
-      tower("visual.", "vision_model."), tower("text.", "text_model."),
-      Map.ofEntries(
-          one("visual.pos_embed", "vision_model.embeddings.position_embedding.weight"),
-          one("visual.patch_embed.proj", patches("vision_model.embeddings.patch_embedding", "vision_config.patch_size")),
-          one("visual.norm", "vision_model.post_layernorm"),
-          one("visual.attn_pool.latent", "vision_model.head.probe<1 1 *>"),
-          one("visual.attn_pool.q", "vision_model.head.attention.in_proj_{weight|bias}[0/3]"),
-          Map.entry("visual.attn_pool.kv", List.of(
-              "vision_model.head.attention.in_proj_{weight|bias}[1/3]",
-              "vision_model.head.attention.in_proj_{weight|bias}[2/3]")),
-          one("visual.attn_pool.proj", "vision_model.head.attention.out_proj"),
-          one("visual.attn_pool.norm", "vision_model.head.layernorm"),
-          one("visual.attn_pool.mlp.fc1", "vision_model.head.mlp.fc1"),
-          one("visual.attn_pool.mlp.fc2", "vision_model.head.mlp.fc2"),
-          one("text.token_embed", "text_model.embeddings.token_embedding"),
-          one("text.pos_embed", "text_model.embeddings.position_embedding.weight"),
-          one("text.norm", "text_model.final_layer_norm"),
-          one("text.head", "text_model.head"),
-          one("logit_scale", "logit_scale"),
-          one("logit_bias", "logit_bias"))),
-      Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
-
-  /// The blocks of CLIP's and SigLIP's encoders.
-  private static Map<String, List<String>> tower(String name, String source) {
-    var layer = source + "encoder.layers.#.";
-    return Map.ofEntries(
-        one(name + "blocks.#.norm1", layer + "layer_norm1"),
-        Map.entry(name + "blocks.#.attn.qkv",
-        List.of(layer + "self_attn.q_proj", layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
-        one(name + "blocks.#.attn.proj", layer + "self_attn.out_proj"),
-        one(name + "blocks.#.norm2", layer + "layer_norm2"),
-        one(name + "blocks.#.mlp.fc1", layer + "mlp.fc1"),
-        one(name + "blocks.#.mlp.fc2", layer + "mlp.fc2"));
-  }
-
-  /// Hugging Face's `BertModel` and `BertForSequenceClassification` (ref: transformers, `models/bert/modeling_bert.py`).
-  ///
-  /// @param prefix of all names but the classifier's
-  /// @param norms endings of the norms' names: checkpoints converted from TensorFlow have others
-  static NameMap huggingFaceBert(String prefix, String norms) {
-    var layer = prefix + "encoder.layer.#.";
-    return new NameMap(Map.ofEntries(
-        one("token_embed", prefix + "embeddings.word_embeddings"),
-        one("pos_embed", prefix + "embeddings.position_embeddings.weight"),
-        one("type_embed", prefix + "embeddings.token_type_embeddings"),
-        one("embed_norm", prefix + "embeddings.LayerNorm." + norms),
-        Map.entry("blocks.#.attn.qkv", List.of(
-            layer + "attention.self.query",
-            layer + "attention.self.key",
-            layer + "attention.self.value")),
-        one("blocks.#.attn.proj", layer + "attention.output.dense"),
-        one("blocks.#.norm1", layer + "attention.output.LayerNorm." + norms),
-        one("blocks.#.mlp.fc1", layer + "intermediate.dense"),
-        one("blocks.#.mlp.fc2", layer + "output.dense"),
-        one("blocks.#.norm2", layer + "output.LayerNorm." + norms),
-        one("pooler", prefix + "pooler.dense"),
-        one("head", "classifier")),
-        Map.ofEntries(
-            Map.entry(prefix + "embeddings.position_ids", COUNTS_UP),
-            preTraining("cls.predictions.bias"),
-            preTraining("cls.predictions.transform.dense.weight"),
-            preTraining("cls.predictions.transform.dense.bias"),
-            preTraining("cls.predictions.transform.LayerNorm.weight"),
-            preTraining("cls.predictions.transform.LayerNorm.bias"),
-            preTraining("cls.predictions.transform.LayerNorm.gamma"),
-            preTraining("cls.predictions.transform.LayerNorm.beta"),
-            preTraining("cls.predictions.decoder.weight"),
-            preTraining("cls.predictions.decoder.bias"),
-            preTraining("cls.seq_relationship.weight"),
-            preTraining("cls.seq_relationship.bias")));
-  }
-
-  /// Hugging Face's `SegformerForSemanticSegmentation` (ref: transformers, `models/segformer/modeling_segformer.py`).
-  static final NameMap HUGGING_FACE_SEGFORMER = new NameMap(Map.ofEntries(
-      // The first patches are cut from the picture's planes, where the engine's order is PyTorch's.
-      one("stages.0.patch_embed.proj", patches("segformer.encoder.patch_embeddings.0.proj", "patch_sizes.0")),
-      one("stages.#.patch_embed.proj", conv("segformer.encoder.patch_embeddings.#.proj", "patch_sizes.#")),
-      one("stages.#.patch_embed.norm", "segformer.encoder.patch_embeddings.#.layer_norm"),
-      one("stages.#.blocks.#.norm1", SEGFORMER_BLOCK + "layer_norm_1"),
-      one("stages.#.blocks.#.attn.q", SEGFORMER_BLOCK + "attention.self.query"),
-      Map.entry("stages.#.blocks.#.attn.kv",
-      List.of(SEGFORMER_BLOCK + "attention.self.key", SEGFORMER_BLOCK + "attention.self.value")),
-      one("stages.#.blocks.#.attn.sr", conv(SEGFORMER_BLOCK + "attention.self.sr", "sr_ratios.#")),
-      one("stages.#.blocks.#.attn.norm", SEGFORMER_BLOCK + "attention.self.layer_norm"),
-      one("stages.#.blocks.#.attn.proj", SEGFORMER_BLOCK + "attention.output.dense"),
-      one("stages.#.blocks.#.norm2", SEGFORMER_BLOCK + "layer_norm_2"),
-      one("stages.#.blocks.#.mlp.fc1", SEGFORMER_BLOCK + "mlp.dense1"),
-      one("stages.#.blocks.#.mlp.dwconv", depthwise(SEGFORMER_BLOCK + "mlp.dwconv.dwconv")),
-      one("stages.#.blocks.#.mlp.fc2", SEGFORMER_BLOCK + "mlp.dense2"),
-      one("stages.#.norm", "segformer.encoder.layer_norm.#"),
-      one("head.linear_c.#", "decode_head.linear_c.#.proj"),
-      one("head.linear_fuse", "decode_head.linear_fuse<N K 1 1> ~ decode_head.batch_norm"),
-      one("head.linear_pred", "decode_head.classifier<N K 1 1>")),
-      Map.of("decode_head.batch_norm.num_batches_tracked", "counts training's steps"));
-
-  private static Map.Entry<String, String> preTraining(String name) {
-    return Map.entry(name, "used in pre-training only");
-  }
 
   /// Names that are the same on both sides.
   static Map<String, List<String>> same(String... names) {
@@ -244,36 +33,6 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
     return Map.entry(name, List.of(source));
   }
 
-  /// A convolution's weight `[out, in, size, size]` as the engine reads it over pictures, whose planes have PyTorch's layout.
-  ///
-  /// @param size a number, or a field of the config
-  static String patches(String source, String size) {
-    return source + "<N * " + size + " " + size + ">";
-  }
-
-  /// A convolution's weight `[out, in, height, width]` as the engine reads it over channels-last maps: its columns in the order
-  /// (row, column, channel).
-  static String conv(String source) {
-    return source + "(0 2 3 1)";
-  }
-
-  /// The same for a square kernel.
-  ///
-  /// @param size a number, or a field of the config
-  static String conv(String source, String size) {
-    return conv(patches(source, size));
-  }
-
-  /// A depthwise convolution's weight `[channels, 1, height, width]` as `[height, width, channels]`.
-  static String depthwise(String source) {
-    return source + "<* 1 3 3>(2 3 0 1)";
-  }
-
-  /// A transposed convolution's weight `[in, out, height, width]` as `[height · width · out, in]`.
-  static String convTranspose(String source) {
-    return source + "<K * 2 2>(2 3 1 0)";
-  }
-
   /// Why a source tensor is left out; null if it is not.
   @Nullable String reasonToDrop(String name) {
     return dropped.getOrDefault(name, dropped.get(NUMBER.matcher(name).replaceAll("#")));
@@ -282,53 +41,13 @@ record NameMap(Map<String, List<String>> rules, Map<String, String> dropped) {
   /// The sources of a Fovea parameter.
   ///
   /// @throws IllegalStateException if no rule matches
-  List<Source> sources(String name) {
+  List<SourcePart> sources(String name) {
     var suffix = SUFFIX.matcher(name);
     var ending = suffix.find() ? suffix.group() : "";
     var stem = name.substring(0, name.length() - ending.length());
     var numbers = NUMBER.matcher(stem).results().map(MatchResult::group).toList();
     var sources = rules.getOrDefault(stem, rules.get(NUMBER.matcher(stem).replaceAll("#")));
     if (sources == null) throw new IllegalStateException("no rule for '" + name + "'");
-    return sources.stream().map(source -> source(source, numbers, ending)).toList();
-  }
-
-  private static String numbered(String rule, List<String> numbers) {
-    for (var number : numbers) {
-      int at = rule.indexOf('#');
-      if (at < 0) break;
-      boolean next = rule.startsWith(NEXT, at);
-      var put = next ? Long.toString(Long.parseLong(number) + 1) : number;
-      rule = rule.substring(0, at) + put + rule.substring(at + (next ? NEXT.length() : 1));
-    }
-    return numbers.isEmpty() ? rule : rule.replace("#", numbers.getFirst());
-  }
-
-  private static Source source(String rule, List<String> numbers, String ending) {
-    boolean zeros = rule.startsWith(ZEROS);
-    if (zeros) rule = rule.substring(ZEROS.length());
-    int folded = rule.indexOf(NORM);
-    var norm = folded < 0 ? null : numbered(rule.substring(folded + NORM.length()), numbers);
-    var name = numbered(folded < 0 ? rule : rule.substring(0, folded), numbers);
-    List<Integer> order = List.of();
-    var ordered = ORDER.matcher(name);
-    if (ordered.matches()) {
-      name = ordered.group(1);
-      if (!ending.equals(BIAS)) order = Arrays.stream(ordered.group(2).split(" ")).map(Integer::valueOf).toList();
-    }
-    List<String> shape = null;
-    var shaped = SHAPE.matcher(name);
-    if (shaped.matches()) {
-      name = shaped.group(1);
-      if (!ending.equals(BIAS)) shape = shaped.group(2).isEmpty() ? List.of() : List.of(shaped.group(2).split(" "));
-    }
-    var part = PART.matcher(name);
-    if (!part.matches()) return new Source(named(name, ending), 0, 1, shape, order, norm, zeros);
-    int index = Integer.parseInt(part.group(2)), count = Integer.parseInt(part.group(3));
-    return new Source(named(part.group(1), ending), index, count, shape, order, norm, zeros);
-  }
-
-  private static String named(String rule, String ending) {
-    var endings = ENDINGS.matcher(rule);
-    return endings.find() ? endings.replaceFirst(endings.group(ending.equals(WEIGHT) ? 1 : 2)) : rule + ending;
+    return sources.stream().map(source -> NameRule.apply(source, numbers, ending)).toList();
   }
 }

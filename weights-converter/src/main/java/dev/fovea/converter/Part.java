@@ -30,7 +30,7 @@ sealed interface Part {
   /// @param norm the batch norm folded into it; null for none
   record Stored(SourceTensor tensor, SourceTensor view, long from, long to, List<Integer> order,
       @Nullable BatchNorm norm) implements Part {
-    static Stored of(SourceTensor tensor, NameMap.Source source, @Nullable BatchNorm norm) {
+    static Stored of(SourceTensor tensor, SourcePart source, @Nullable BatchNorm norm) {
       long size = tensor.size();
       return new Stored(tensor, source.order().isEmpty() ? tensor : tensor.permuted(source.order()),
           source.index() * size / source.count(), (source.index() + 1) * size / source.count(), source.order(), norm);

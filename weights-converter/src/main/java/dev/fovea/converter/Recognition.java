@@ -48,7 +48,7 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
       return new Recognition(HuggingFace.read(config.config(), preprocessor, checkpoint), file.toString(), config.assumed(),
           tellsPreprocessing);
     }
-    var told = Shapes.read(checkpoint);
+    var told = ShapeRecognition.of(checkpoint);
     if (told == null) throw untold(checkpoint);
     return new Recognition(told, "the tensors' names and shapes", List.of(), false);
   }

@@ -13,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
 /// The published names of SegFormer's parameters, and the constants of the code that trained them.
 enum SegformerNames {
   /// All norms have PyTorch's epsilon, whatever the config says.
-  HUGGING_FACE("Hugging Face's", "decode_head.classifier.weight", 1e-5f, 1e-5f, NameMap.HUGGING_FACE_SEGFORMER),
+  HUGGING_FACE("Hugging Face's", "decode_head.classifier.weight", 1e-5f, 1e-5f, HuggingFaceNames.SEGFORMER),
   /// ref: NVlabs/SegFormer, `mix_transformer.py`, `segformer_head.py`.
   NVLABS("the original repository's", "decode_head.linear_pred.weight", 1e-6f, 1e-5f, nvlabs()),
   /// Versions 0.x and 1.x (ref: mmsegmentation, `backbones/mit.py`, `decode_heads/segformer_head.py`). The head differs: each

@@ -118,7 +118,7 @@ final class UnmappedSource implements WeightSource {
     }
   }
 
-  private List<NameMap.Source> sources(String name) {
+  private List<SourcePart> sources(String name) {
     try {
       return names.sources(name);
     } catch (IllegalStateException e) {
@@ -127,14 +127,14 @@ final class UnmappedSource implements WeightSource {
   }
 
   /// Adds a norm that does nothing, without its bias.
-  private void addIdentity(NameMap.Source source, long channels) {
+  private void addIdentity(SourcePart source, long channels) {
     norms.put(source.norm(), source.name());
     Map.of(".weight", 1f, ".running_mean", 0f, ".running_var", BatchNorm.IDENTITY_VARIANCE)
         .forEach((ending, value) -> tensors.put(source.norm() + ending, PublishedTensor.filled(channels, value)));
   }
 
   /// The published shape of a source, given the shape `lengths` of one part.
-  private long[] published(NameMap.Source source, long[] lengths) {
+  private long[] published(SourcePart source, long[] lengths) {
     var shape = lengths.clone();
     if (source.shape() == null) {
       shape[0] *= source.count();

@@ -42,7 +42,7 @@ class EmbedderTest {
     var inputs = new ArrayList<Prepared>();
     for (int i = 0; i < count; i++) {
       int size = values.length / count;
-      inputs.add(new Prepared("input " + i, frame, new Preprocessing.Input(height, width, Arrays.copyOfRange(values, i * size, (i + 1) * size))));
+      inputs.add(new Prepared("input " + i, frame, new Preprocessing.Pixels(height, width, Arrays.copyOfRange(values, i * size, (i + 1) * size))));
     }
     return inputs;
   }

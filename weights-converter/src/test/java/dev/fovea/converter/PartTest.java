@@ -44,31 +44,31 @@ class PartTest {
 
   @Test
   void convolutions() {
-    assertThat(Arrays.copyOf(floats(NameMap.conv("t")), 13)).containsExactly(0, 100, 200, 1, 101, 201, 10, 110, 210, 11, 111, 211, 1000);
-    assertThat(Arrays.copyOf(floats(NameMap.depthwise("t")), 7)).containsExactly(0, 100, 200, 1000, 1100, 1200, 1);
-    assertThat(Arrays.copyOf(floats(NameMap.convTranspose("t")), 7)).containsExactly(0, 1000, 100, 1100, 200, 1200, 1);
+    assertThat(Arrays.copyOf(floats(NameRule.conv("t")), 13)).containsExactly(0, 100, 200, 1, 101, 201, 10, 110, 210, 11, 111, 211, 1000);
+    assertThat(Arrays.copyOf(floats(NameRule.depthwise("t")), 7)).containsExactly(0, 100, 200, 1000, 1100, 1200, 1);
+    assertThat(Arrays.copyOf(floats(NameRule.convTranspose("t")), 7)).containsExactly(0, 1000, 100, 1100, 200, 1200, 1);
     assertThat(floats("t[1/2]")).startsWith(1000, 1001).hasSize(12);
   }
 
   @Test
   void aBiasIsNotReordered() {
-    var bias = new NameMap(Map.of("x", List.of(NameMap.conv("t"))), Map.of()).sources("x.bias").getFirst();
-    assertThat(bias).isEqualTo(new NameMap.Source("t.bias", 0, 1, null, List.of(), null, false));
+    var bias = new NameMap(Map.of("x", List.of(NameRule.conv("t"))), Map.of()).sources("x.bias").getFirst();
+    assertThat(bias).isEqualTo(new SourcePart("t.bias", 0, 1, null, List.of(), null, false));
   }
 
   @Test
   void shapes() {
     var names = new NameMap(Map.of("a.#.b.#", List.of("c.#.d.#<N * ratios.# 3>(0 2 3 1)"), "e", List.of("f[1/3]<>")), Map.of());
     assertThat(names.sources("a.3.b.12.weight").getFirst())
-        .isEqualTo(new NameMap.Source("c.3.d.12.weight", 0, 1, List.of("N", "*", "ratios.3", "3"), List.of(0, 2, 3, 1), null, false));
+        .isEqualTo(new SourcePart("c.3.d.12.weight", 0, 1, List.of("N", "*", "ratios.3", "3"), List.of(0, 2, 3, 1), null, false));
     assertThat(names.sources("a.3.b.12.bias").getFirst().shape()).isNull();
-    assertThat(names.sources("e").getFirst()).isEqualTo(new NameMap.Source("f", 1, 3, List.of(), List.of(), null, false));
+    assertThat(names.sources("e").getFirst()).isEqualTo(new SourcePart("f", 1, 3, List.of(), List.of(), null, false));
   }
 
   @Test
   void aRowOfZerosGoesFirst() {
     var source = new NameMap(Map.of("x", List.of("0, t")), Map.of()).sources("x").getFirst();
-    assertThat(source).isEqualTo(new NameMap.Source("t", 0, 1, null, List.of(), null, true));
+    assertThat(source).isEqualTo(new SourcePart("t", 0, 1, null, List.of(), null, true));
     var part = new Part.AfterZeros(Part.Stored.of(tensor(List.of(1L, 2L, 2L), 1, 2, 3, 4), source, null), 2);
     assertThat(part.size()).isEqualTo(6);
     assertThat(values(part)).containsExactly(0, 0, 1, 2, 3, 4);
@@ -84,7 +84,7 @@ class PartTest {
     assertThat(names.sources("a.0.e.weight").getFirst().name()).isEqualTo("f.weight");
     assertThat(names.sources("a.1.e.weight").getFirst().name()).isEqualTo("g.1.weight");
     var next = new NameMap(Map.of("a.#.b.#", List.of("c#+1.#.d ~ e.#.norm")), Map.of()).sources("a.9.b.0.weight").getFirst();
-    assertThat(next).isEqualTo(new NameMap.Source("c10.0.d.weight", 0, 1, null, List.of(), "e.9.norm", false));
+    assertThat(next).isEqualTo(new SourcePart("c10.0.d.weight", 0, 1, null, List.of(), "e.9.norm", false));
   }
 
   /// A convolution of two outputs and one input, then a norm: by hand.
@@ -92,7 +92,7 @@ class PartTest {
   void batchNorm() {
     var two = List.of(2L);
     var norm = new BatchNorm(tensor(two, 2, 3), tensor(two, 5, 7), tensor(two, 1, -1), tensor(two, 4 - 1e-5, 1 - 1e-5));
-    var source = new NameMap.Source("t", 0, 1, null, List.of(), "norm", false);
+    var source = new SourcePart("t", 0, 1, null, List.of(), "norm", false);
     var weight = Part.Stored.of(tensor(List.of(2L, 1L, 1L, 1L), 10, 20), source, norm);
     assertThat(values(weight)).containsExactly(new float[] {10, 60}, within(1e-4f));
     assertThat(values(new Part.Folded(norm))[0]).isCloseTo(4, within(1e-5f));

@@ -35,7 +35,7 @@ class RecognitionTest {
   /// What is recognised in tensors of which only those that tell something are there.
   private ModelConfig recognised(Map<String, Array> tensors) throws IOException {
     try (var source = Source.open(weights(tensors))) {
-      return Shapes.read(source).config();
+      return ShapeRecognition.of(source).config();
     }
   }
 

@@ -190,7 +190,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// @param minSide the smallest side that the model accepts
   /// @throws ImageException if a side is shorter after the resize, a side is more than [#MAX_ASPECT_RATIO] times the other, or the
   ///   resized picture would be larger than [ImageDecoder#MAX_PIXELS] or [#pad]
-  public Input apply(Picture picture, int minSide) {
+  public Pixels apply(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
@@ -218,7 +218,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           int sample = inside ? resized.rgb()[3 * (fromY * resized.width() + fromX) + c] & 0xff : 0;
           values[(c * height + y) * width + x] = (sample * rescale - mean[c]) / std[c];
         }
-    return new Input(height, width, values);
+    return new Pixels(height, width, values);
   }
 
   private static void requireFewPixels(Picture picture, int width, int height) {
@@ -227,8 +227,8 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           + ImageDecoder.MAX_PIXELS);
   }
 
-  /// Input values of a model, `[3][height][width]`.
-  public record Input(int height, int width, float[] values) {}
+  /// A preprocessed picture, `[3][height][width]`: the input of a model.
+  public record Pixels(int height, int width, float[] values) {}
 
   /// The part of a picture that a model's input covers: in the picture resized to `resizedWidth × resizedHeight`, the part
   /// `width × height` at (`left`, `top`), which may extend beyond it.

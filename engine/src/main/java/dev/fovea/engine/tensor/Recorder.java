@@ -1,6 +1,5 @@
 package dev.fovea.engine.tensor;
 
-import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Plan;
 import dev.fovea.kernels.Recording;
@@ -26,7 +25,6 @@ final class Recorder {
   private final Map<String, Recording.Buffer> inputs = new LinkedHashMap<>();
   private final List<Lifetime> buffers = new ArrayList<>();
   private final TreeMap<Long, Lifetime> byAddress = new TreeMap<>();
-  private final Kernels kernels = new ObservedKernels(null, this::observe);
   private long nextAddress = Recording.FIRST_ADDRESS;
   private boolean isConstant;
 
@@ -45,10 +43,6 @@ final class Recorder {
 
   Recorder(Workspace workspace) {
     this.workspace = workspace;
-  }
-
-  Kernels kernels() {
-    return kernels;
   }
 
   /// An input of the pass with the layout of `given`.
@@ -92,7 +86,7 @@ final class Recorder {
     return buffer;
   }
 
-  private void observe(Operation operation) {
+  void add(Operation operation) {
     if (isConstant) {
       constants.add(operation);
       return;

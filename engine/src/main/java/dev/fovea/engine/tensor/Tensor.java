@@ -312,7 +312,7 @@ public final class Tensor {
   ///
   /// @throws IllegalStateException if the tensor belongs to no workspace, or no pass is running
   public void run(Operation operation) {
-    workspace().kernels().run(operation);
+    workspace().run(operation);
   }
 
   /// The memory of an optional tensor.

@@ -32,7 +32,6 @@ public final class Workspace implements AutoCloseable {
   private static final int PLANS = 64;
 
   private final @Nullable Kernels kernels;
-  private final Kernels observed;
   private final Constants constants;
   private final Cache<List<Object>, Plan> plans = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PLANS).build();
   private Progress progress;
@@ -49,7 +48,9 @@ public final class Workspace implements AutoCloseable {
   /// @param kernels stay open when the workspace is closed
   /// @param constants shared by the model's workspaces
   public Workspace(Kernels kernels, Progress progress, Constants constants) {
-    this(constants, Objects.requireNonNull(kernels, "kernels"), progress);
+    this.kernels = Objects.requireNonNull(kernels, "kernels");
+    this.progress = progress;
+    this.constants = constants;
   }
 
   public Workspace(Kernels kernels, Progress progress) {
@@ -60,12 +61,11 @@ public final class Workspace implements AutoCloseable {
     this(kernels, Progress.NONE);
   }
 
-  /// @param kernels null for a workspace that only records
-  private Workspace(Constants constants, @Nullable Kernels kernels, Progress progress) {
-    this.kernels = kernels;
-    this.constants = constants;
-    this.progress = progress;
-    observed = new ObservedKernels(kernels, this::beforeOperation);
+  /// A workspace that only records.
+  private Workspace() {
+    kernels = null;
+    progress = Progress.NONE;
+    constants = new Constants(0);
   }
 
   /// Runs a forward pass.
@@ -137,7 +137,7 @@ public final class Workspace implements AutoCloseable {
   /// Records a forward pass on inputs of these shapes, without computing it and without memory.
   public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
-    try (var workspace = new Workspace(new Constants(0), null, Progress.NONE)) {
+    try (var workspace = new Workspace()) {
       return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs);
     }
   }
@@ -181,9 +181,20 @@ public final class Workspace implements AutoCloseable {
     return memory.byteSize();
   }
 
-  /// The kernels that perform the operations of this workspace's tensors.
-  public Kernels kernels() {
-    return recorder != null ? recorder.kernels() : observed;
+  /// Performs an operation of the running pass, or records it.
+  ///
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if no pass is running
+  void run(Operation operation) {
+    if (recorder != null) {
+      recorder.add(operation);
+      return;
+    }
+    if (Thread.currentThread().isInterrupted()) throw new CancelledException();
+    requireRunning();
+    doneMacs += operation.macs();
+    progress.advanced(doneMacs, plan.macs());
+    kernels.run(operation);
   }
 
   /// A tensor of the running pass, with undefined contents.
@@ -191,16 +202,13 @@ public final class Workspace implements AutoCloseable {
   /// @throws IllegalStateException if no pass is running
   public Tensor allocate(int... shape) {
     if (recorder != null) return recorder.allocate(shape);
-    if (plan == null) throw new IllegalStateException("a tensor can be computed in a pass only, see Workspace.run");
+    requireRunning();
     var place = plan.place(nextBuffer++, Float.BYTES * Tensor.shapeOnly(shape).size());
     return Tensor.dense(this, memory.asSlice(place.offset(), place.bytes()), shape);
   }
 
-  private void beforeOperation(Operation operation) {
-    if (Thread.currentThread().isInterrupted()) throw new CancelledException();
+  private void requireRunning() {
     if (plan == null) throw new IllegalStateException("a tensor can be computed in a pass only, see Workspace.run");
-    doneMacs += operation.macs();
-    progress.advanced(doneMacs, plan.macs());
   }
 
   private void reserve(long bytes) {

@@ -48,17 +48,16 @@ class PassTest {
   private List<Tensor> step(Map<String, Tensor> in) {
     var x = in.get("x").reshape(1, DIM);
     Tensor keys = in.get("keys"), values = in.get("values"), out = x.allocate(1, DIM);
-    var kernels = x.workspace().kernels();
-    kernels.run(new Operation.Append(k.forward(x).matrices(), keys.matrices(), in.get("before").segment()));
-    kernels.run(new Operation.Append(v.forward(x).matrices(), values.matrices(), in.get("before").segment()));
-    kernels.run(new Operation.Attention(q.forward(x).matrices(), keys.matrices(), values.matrices(),
+    x.run(new Operation.Append(k.forward(x).matrices(), keys.matrices(), in.get("before").segment()));
+    x.run(new Operation.Append(v.forward(x).matrices(), values.matrices(), in.get("before").segment()));
+    x.run(new Operation.Attention(q.forward(x).matrices(), keys.matrices(), values.matrices(),
         AttentionMask.cached(in.get("after").segment()), out.matrices(), 1));
     return List.of(x.plus(out));
   }
 
   private List<Tensor> all(Tensor x) {
     var out = x.allocate(x.shape());
-    x.workspace().kernels().run(new Operation.Attention(q.forward(x).matrices(), k.forward(x).matrices(), v.forward(x).matrices(),
+    x.run(new Operation.Attention(q.forward(x).matrices(), k.forward(x).matrices(), v.forward(x).matrices(),
         AttentionMask.CAUSAL, out.matrices(), 1));
     return List.of(x.plus(out));
   }

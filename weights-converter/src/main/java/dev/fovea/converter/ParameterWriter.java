@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /// Writes the elements of parameters in blocks, so that memory use does not depend on their size. `format` is the stored format.
-final class Elements {
+final class ParameterWriter {
   /// Elements in memory at a time.
   private static final int BLOCK = 1 << 16;
 

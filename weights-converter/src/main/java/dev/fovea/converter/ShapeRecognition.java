@@ -12,11 +12,11 @@ import org.jetbrains.annotations.Nullable;
 
 /// Recognises models by their tensors, without a config. Values that shapes leave open, such as the number of heads, are those of
 /// the one published model of these sizes; for other sizes they are not guessed.
-final class Shapes {
+final class ShapeRecognition {
   private final Source source;
   private final NameMap names;
 
-  private Shapes(Source source, NameMap names) {
+  private ShapeRecognition(Source source, NameMap names) {
     this.source = source;
     this.names = names;
   }
@@ -24,16 +24,16 @@ final class Shapes {
   /// The model, or null if names and shapes do not suffice.
   ///
   /// @throws CheckpointException if the family is clear but the sizes are none of the published ones
-  static @Nullable HuggingFace read(Source source) {
+  static @Nullable HuggingFace of(Source source) {
     var google = GoogleVit.of(source);
     if (google != null) return HuggingFace.vit(google.config(), source);
     if (OpenAiClip.recognises(source)) return OpenAiClip.read(null, source);
     var segformer = SegformerNames.of(source);
-    if (segformer != null) return new Shapes(source, segformer.map()).segformer(segformer);
+    if (segformer != null) return new ShapeRecognition(source, segformer.map()).segformer(segformer);
     var sam = SamNames.of(source);
-    if (sam != null) return new Shapes(source, sam).sam();
+    if (sam != null) return new ShapeRecognition(source, sam).sam();
     var dinov2 = HuggingFace.dinov2Names(source);
-    return dinov2 == null ? null : new Shapes(source, dinov2).dinov2();
+    return dinov2 == null ? null : new ShapeRecognition(source, dinov2).dinov2();
   }
 
   private HuggingFace segformer(SegformerNames published) {
