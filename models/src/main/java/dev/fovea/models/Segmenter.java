@@ -99,8 +99,8 @@ public final class Segmenter implements AutoCloseable {
     }
   }
 
-  /// The class with the largest of the logits `[1, h, w, classes]` for each pixel: a pass of its own, so that only this operation is
-  /// planned for each picture size.
+  /// The class with the largest of the logits `[1, h, w, classes]` for each pixel: a pass of its own, so that only this operation
+  /// is planned for each picture size.
   private Segmentation largest(Tensor logits, int height, int width) {
     try (var workspace = new Workspace(opened.kernels())) {
       var classes = workspace.run("classes", logits, x -> x.argmax(height, width, Interpolation.BILINEAR), List::of);

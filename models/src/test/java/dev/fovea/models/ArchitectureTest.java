@@ -85,6 +85,13 @@ class ArchitectureTest {
         assertThat(family.matcher(Files.readString(file)).results().map(MatchResult::group)).as(file.toString()).isEmpty();
   }
 
+  @Test
+  void linesAreShort() throws IOException {
+    for (var module : new String[] {"kernels", "engine", "models", "weights-converter", "cli", "benchmarks"})
+      for (var file : sources(module + "/src/main"))
+        assertThat(Files.readAllLines(file)).as(file.toString()).allMatch(line -> line.length() <= 132);
+  }
+
   private static void assertNothingSays(String word, Set<String> except) throws IOException {
     for (var module : Map.of("kernels", 1, "engine", 1, "models", 1, "weights-converter", 1, "cli", 1).keySet())
       for (var file : sources(module + "/src/main"))

@@ -42,7 +42,7 @@ final class MappedSource implements WeightSource {
   private final Map<String, Long> nonFinite = new TreeMap<>();
   private final Map<String, Long> overflown = new TreeMap<>();
   private final Map<String, Report.Parameter> parameters = new TreeMap<>();
-  private final ParameterWriter writer = new ParameterWriter();
+  private final ParameterWriter parameterWriter = new ParameterWriter();
   private long written;
 
   MappedSource(Source checkpoint, NameMap names, Conversion conversion, CheckpointWriter writer) {
@@ -139,7 +139,7 @@ final class MappedSource implements WeightSource {
     var parts = find(name, size, shapeText);
     if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
     report(name, DType.F32, parts, shape);
-    schedule(name, DType.F32, parts, Arrays.stream(shape).asLongStream().toArray(), sink -> writer.writeRows(parts, sink));
+    schedule(name, DType.F32, parts, Arrays.stream(shape).asLongStream().toArray(), sink -> parameterWriter.writeRows(parts, sink));
     return Tensor.shapeOnly(shape);
   }
 
@@ -151,7 +151,7 @@ final class MappedSource implements WeightSource {
     var dtype = StoredPanels.dtype(format);
     report(name, dtype, parts, n, k);
     var shape = StoredPanels.shape(format, n, k).stream().mapToLong(i -> i).toArray();
-    schedule(name, dtype, parts, shape, sink -> writer.writePanels(parts, n, k, format, sink));
+    schedule(name, dtype, parts, shape, sink -> parameterWriter.writePanels(parts, n, k, format, sink));
     return new Weight(MemorySegment.NULL, format, Weight.Layout.PANELS, n, k);
   }
 

@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/// The notation of a [NameMap]'s source. `#` stands for a number of the parameter's name, and `#+1` for one more. A source may have,
-/// in this order, more than its name:
+/// The notation of a [NameMap]'s source. `#` stands for a number of the parameter's name, and `#+1` for one more. A source may
+/// have, in this order, more than its name:
 ///
 /// | | |
 /// |---|---|

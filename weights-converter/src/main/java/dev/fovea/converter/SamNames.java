@@ -1,8 +1,8 @@
 package dev.fovea.converter;
 
-import static dev.fovea.converter.NameMap.conv;
-import static dev.fovea.converter.NameMap.convTranspose;
-import static dev.fovea.converter.NameMap.patches;
+import static dev.fovea.converter.NameRule.conv;
+import static dev.fovea.converter.NameRule.convTranspose;
+import static dev.fovea.converter.NameRule.patches;
 
 import dev.fovea.converter.source.Source;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package dev.fovea.converter;
 
-import static dev.fovea.converter.NameMap.conv;
-import static dev.fovea.converter.NameMap.depthwise;
+import static dev.fovea.converter.NameRule.conv;
+import static dev.fovea.converter.NameRule.depthwise;
 
 import dev.fovea.converter.source.Source;
 import java.util.List;

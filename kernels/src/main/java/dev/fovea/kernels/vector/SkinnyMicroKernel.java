@@ -64,26 +64,37 @@ final class SkinnyMicroKernel {
       FloatVector b = FloatVector.fromMemorySegment(F, u, u1 + i * STEP, ORDER);
       FloatVector c = FloatVector.fromMemorySegment(F, v, v0 + i * STEP, ORDER);
       FloatVector d = FloatVector.fromMemorySegment(F, v, v1 + i * STEP, ORDER), s;
-      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
-      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(a, a1); b1 = s.fma(b, b1); c1 = s.fma(c, c1); d1 = s.fma(d, d1);
-      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(a, a2); b2 = s.fma(b, b2); c2 = s.fma(c, c2); d2 = s.fma(d, d2);
-      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(a, a3); b3 = s.fma(b, b3); c3 = s.fma(c, c3); d3 = s.fma(d, d3);
-      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(a, a4); b4 = s.fma(b, b4); c4 = s.fma(c, c4); d4 = s.fma(d, d4);
-      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(a, a5); b5 = s.fma(b, b5); c5 = s.fma(c, c5); d5 = s.fma(d, d5);
+      s = FloatVector.broadcast(F, x[x0 + i]);
+      a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]);
+      a1 = s.fma(a, a1); b1 = s.fma(b, b1); c1 = s.fma(c, c1); d1 = s.fma(d, d1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]);
+      a2 = s.fma(a, a2); b2 = s.fma(b, b2); c2 = s.fma(c, c2); d2 = s.fma(d, d2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]);
+      a3 = s.fma(a, a3); b3 = s.fma(b, b3); c3 = s.fma(c, c3); d3 = s.fma(d, d3);
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]);
+      a4 = s.fma(a, a4); b4 = s.fma(b, b4); c4 = s.fma(c, c4); d4 = s.fma(d, d4);
+      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]);
+      a5 = s.fma(a, a5); b5 = s.fma(b, b5); c5 = s.fma(c, c5); d5 = s.fma(d, d5);
     }
     if (add) {
       a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
       c0 = c0.add(FloatVector.fromArray(F, out, o2)); d0 = d0.add(FloatVector.fromArray(F, out, o2 + LANES));
       a1 = a1.add(FloatVector.fromArray(F, out, o + WIDTH)); b1 = b1.add(FloatVector.fromArray(F, out, o + WIDTH + LANES));
-      c1 = c1.add(FloatVector.fromArray(F, out, o2 + WIDTH)); d1 = d1.add(FloatVector.fromArray(F, out, o2 + WIDTH + LANES));
+      c1 = c1.add(FloatVector.fromArray(F, out, o2 + WIDTH));
+      d1 = d1.add(FloatVector.fromArray(F, out, o2 + WIDTH + LANES));
       a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * WIDTH)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * WIDTH + LANES));
-      c2 = c2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH)); d2 = d2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH + LANES));
+      c2 = c2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH));
+      d2 = d2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH + LANES));
       a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * WIDTH)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * WIDTH + LANES));
-      c3 = c3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH)); d3 = d3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH + LANES));
+      c3 = c3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH));
+      d3 = d3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH + LANES));
       a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * WIDTH)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * WIDTH + LANES));
-      c4 = c4.add(FloatVector.fromArray(F, out, o2 + 4 * WIDTH)); d4 = d4.add(FloatVector.fromArray(F, out, o2 + 4 * WIDTH + LANES));
+      c4 = c4.add(FloatVector.fromArray(F, out, o2 + 4 * WIDTH));
+      d4 = d4.add(FloatVector.fromArray(F, out, o2 + 4 * WIDTH + LANES));
       a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * WIDTH)); b5 = b5.add(FloatVector.fromArray(F, out, o + 5 * WIDTH + LANES));
-      c5 = c5.add(FloatVector.fromArray(F, out, o2 + 5 * WIDTH)); d5 = d5.add(FloatVector.fromArray(F, out, o2 + 5 * WIDTH + LANES));
+      c5 = c5.add(FloatVector.fromArray(F, out, o2 + 5 * WIDTH));
+      d5 = d5.add(FloatVector.fromArray(F, out, o2 + 5 * WIDTH + LANES));
     }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     c0.intoArray(out, o2); d0.intoArray(out, o2 + LANES);
@@ -112,20 +123,27 @@ final class SkinnyMicroKernel {
       FloatVector b = FloatVector.fromMemorySegment(F, u, u1 + i * STEP, ORDER);
       FloatVector c = FloatVector.fromMemorySegment(F, v, v0 + i * STEP, ORDER);
       FloatVector d = FloatVector.fromMemorySegment(F, v, v1 + i * STEP, ORDER), s;
-      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
-      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(a, a1); b1 = s.fma(b, b1); c1 = s.fma(c, c1); d1 = s.fma(d, d1);
-      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(a, a2); b2 = s.fma(b, b2); c2 = s.fma(c, c2); d2 = s.fma(d, d2);
-      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(a, a3); b3 = s.fma(b, b3); c3 = s.fma(c, c3); d3 = s.fma(d, d3);
+      s = FloatVector.broadcast(F, x[x0 + i]);
+      a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]);
+      a1 = s.fma(a, a1); b1 = s.fma(b, b1); c1 = s.fma(c, c1); d1 = s.fma(d, d1);
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]);
+      a2 = s.fma(a, a2); b2 = s.fma(b, b2); c2 = s.fma(c, c2); d2 = s.fma(d, d2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]);
+      a3 = s.fma(a, a3); b3 = s.fma(b, b3); c3 = s.fma(c, c3); d3 = s.fma(d, d3);
     }
     if (add) {
       a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
       c0 = c0.add(FloatVector.fromArray(F, out, o2)); d0 = d0.add(FloatVector.fromArray(F, out, o2 + LANES));
       a1 = a1.add(FloatVector.fromArray(F, out, o + WIDTH)); b1 = b1.add(FloatVector.fromArray(F, out, o + WIDTH + LANES));
-      c1 = c1.add(FloatVector.fromArray(F, out, o2 + WIDTH)); d1 = d1.add(FloatVector.fromArray(F, out, o2 + WIDTH + LANES));
+      c1 = c1.add(FloatVector.fromArray(F, out, o2 + WIDTH));
+      d1 = d1.add(FloatVector.fromArray(F, out, o2 + WIDTH + LANES));
       a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * WIDTH)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * WIDTH + LANES));
-      c2 = c2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH)); d2 = d2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH + LANES));
+      c2 = c2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH));
+      d2 = d2.add(FloatVector.fromArray(F, out, o2 + 2 * WIDTH + LANES));
       a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * WIDTH)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * WIDTH + LANES));
-      c3 = c3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH)); d3 = d3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH + LANES));
+      c3 = c3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH));
+      d3 = d3.add(FloatVector.fromArray(F, out, o2 + 3 * WIDTH + LANES));
     }
     a0.intoArray(out, o); b0.intoArray(out, o + LANES);
     c0.intoArray(out, o2); d0.intoArray(out, o2 + LANES);
@@ -149,7 +167,8 @@ final class SkinnyMicroKernel {
       FloatVector b = FloatVector.fromMemorySegment(F, u, u1 + i * STEP, ORDER);
       FloatVector c = FloatVector.fromMemorySegment(F, v, v0 + i * STEP, ORDER);
       FloatVector d = FloatVector.fromMemorySegment(F, v, v1 + i * STEP, ORDER), s;
-      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
+      s = FloatVector.broadcast(F, x[x0 + i]);
+      a0 = s.fma(a, a0); b0 = s.fma(b, b0); c0 = s.fma(c, c0); d0 = s.fma(d, d0);
     }
     if (add) {
       a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
