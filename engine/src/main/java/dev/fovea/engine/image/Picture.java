@@ -1,7 +1,9 @@
 package dev.fovea.engine.image;
 
 import dev.fovea.engine.checkpoint.WholeFile;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -60,5 +62,31 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws ImageException as [#read(Path)]
   public static Picture decode(String name, byte[] bytes) {
     return ImageDecoder.decode(name, bytes);
+  }
+
+  /// Decodes a picture from a stream, which is read to its end and stays open.
+  ///
+  /// @param name name in error messages
+  /// @throws ImageException as [#read(Path)], or if the stream cannot be read
+  public static Picture decode(String name, InputStream in) {
+    try {
+      return decode(name, in.readAllBytes());
+    } catch (IOException e) {
+      throw new ImageException(name + ": cannot be read: " + WholeFile.reason(e), e);
+    }
+  }
+
+  /// A copy of an image.
+  ///
+  /// @param name name in error messages
+  public static Picture of(String name, BufferedImage image) {
+    int width = image.getWidth(), height = image.getHeight();
+    var rgb = new byte[3 * width * height];
+    for (int y = 0, at = 0; y < height; y++)
+      for (int x = 0; x < width; x++) {
+        int pixel = image.getRGB(x, y);
+        for (int shift = 16; shift >= 0; shift -= 8) rgb[at++] = (byte) (pixel >> shift);
+      }
+    return new Picture(name, width, height, rgb);
   }
 }
