@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// A class of a picture or text with its score.
@@ -10,6 +11,10 @@ import java.util.stream.IntStream;
 /// @param label its name
 /// @param score its probability, in `[0, 1]`
 public record Classification(int index, String label, float score) {
+  public Classification {
+    Objects.requireNonNull(label, "label");
+  }
+
   /// The `top` classes with the largest scores, largest first; equal scores keep their order.
   static List<Classification> likeliest(float[] scores, List<String> labels, int top) {
     return IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble(i -> -scores[i])).limit(top)

@@ -1,12 +1,20 @@
 package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jetbrains.annotations.Nullable;
 
 /// The error of a model's output relative to a reference.
 ///
 /// @param maxAbs largest magnitude of the reference
 /// @param maxError largest difference, for classes that of their logits; infinite if two values differ and one is not finite
 public record Comparison(String name, int[] shape, double maxAbs, double maxError) {
+  public Comparison {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(shape, "shape");
+  }
+
   static Comparison of(String name, Tensor actual, float[] expected) {
     double maxAbs = 0, maxError = 0;
     var values = actual.toArray();
@@ -40,5 +48,21 @@ public record Comparison(String name, int[] shape, double maxAbs, double maxErro
           : scores[(picture + (int) ours[i]) * pixels + pixel] - scores[(picture + (int) expected[i]) * pixels + pixel]);
     }
     return new Comparison(name, actual.shape(), maxAbs, maxError);
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Comparison c && name.equals(c.name) && Arrays.equals(shape, c.shape)
+        && Double.compare(maxAbs, c.maxAbs) == 0 && Double.compare(maxError, c.maxError) == 0;
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Objects.hash(name, maxAbs, maxError) + Arrays.hashCode(shape);
+  }
+
+  @Override
+  public String toString() {
+    return name + " " + Arrays.toString(shape) + ": largest magnitude " + maxAbs + ", largest error " + maxError;
   }
 }

@@ -1,6 +1,8 @@
 package dev.fovea.models;
 
 import dev.fovea.engine.nn.Tokens;
+import java.util.Arrays;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// An input of a model: the shape of the tensor and the meaning of its numbers.
@@ -20,6 +22,11 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
     TOKENS,
     /// 1 for tokens and 0 for padding, as from a tokenizer; the model receives 0 and `-∞`.
     MASK
+  }
+
+  public ModelInput {
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(kind, "kind");
   }
 
   /// Pictures `[B, channels, H, W]`.
@@ -42,11 +49,28 @@ public record ModelInput(int[] shape, Kind kind, int vocabulary, @Nullable Strin
 
   /// The same input, optional with a default of zeros in the shape of `like`.
   public ModelInput zerosLike(String like) {
-    return new ModelInput(shape, kind, vocabulary, like, 0);
+    return new ModelInput(shape, kind, vocabulary, Objects.requireNonNull(like, "like"), 0);
   }
 
   /// An optional padding mask for the tokens of `like`; by default there is no padding.
   public static ModelInput mask(String like, int... shape) {
-    return new ModelInput(shape, Kind.MASK, 0, like, 1);
+    return new ModelInput(shape, Kind.MASK, 0, Objects.requireNonNull(like, "like"), 1);
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof ModelInput i && Arrays.equals(shape, i.shape) && kind == i.kind && vocabulary == i.vocabulary
+        && Objects.equals(like, i.like) && Float.compare(otherwise, i.otherwise) == 0;
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Objects.hash(kind, vocabulary, like, otherwise) + Arrays.hashCode(shape);
+  }
+
+  @Override
+  public String toString() {
+    return kind + " " + Arrays.toString(shape) + (vocabulary == 0 ? "" : " of " + vocabulary)
+        + (like == null ? "" : ", by default " + otherwise + " like " + like);
   }
 }

@@ -19,11 +19,14 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import org.jetbrains.annotations.Nullable;
 
 /// An open model file, ready for forward passes: the basis of the task classes, and of callers' own ones.
 ///
@@ -40,13 +43,40 @@ public final class OpenModel implements AutoCloseable {
   private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
   private boolean closed;
 
-  /// An input of a pass.
+  /// An input of a pass. NaN and infinities propagate through the pass as IEEE 754 prescribes; padding masks need `-∞`. Two are
+  /// equal if their shapes and all values are.
   ///
+  /// @param values must not be modified during a pass
   /// @param shape its product equals the number of values
   public record Input(float[] values, int... shape) {
+    /// @throws IllegalArgumentException if the number of values does not match the shape
+    public Input {
+      Objects.requireNonNull(values, "values");
+      Objects.requireNonNull(shape, "shape");
+      if (Arrays.stream(shape).anyMatch(side -> side < 0)
+          || Arrays.stream(shape).asDoubleStream().reduce(1, (a, b) -> a * b) != values.length)
+        throw new IllegalArgumentException("input " + Arrays.toString(shape) + ": expected the product of these as the number of "
+            + "values, got " + values.length);
+    }
+
     /// One preprocessed picture, `[1, 3, H, W]`.
     static Input of(Preprocessing.Pixels pixels) {
       return new Input(pixels.values(), 1, 3, pixels.height(), pixels.width());
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Input i && Arrays.equals(values, i.values) && Arrays.equals(shape, i.shape);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * Arrays.hashCode(shape) + Arrays.hashCode(values);
+    }
+
+    @Override
+    public String toString() {
+      return "input " + Arrays.toString(shape);
     }
   }
 
