@@ -13,6 +13,7 @@ import dev.fovea.models.vit.ViTConfig;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -45,9 +46,9 @@ public final class Family {
   /// @param config reads the sizes from the header of a model file; throws a [CheckpointException] if a field is missing or wrong
   /// @param presets published sizes by name
   public Family(String id, Function<JsonFields, ? extends ModelConfig> config, Map<String, ? extends ModelConfig> presets) {
-    this.id = id;
-    this.config = config;
-    this.presets = Map.copyOf(presets);
+    this.id = Objects.requireNonNull(id, "id");
+    this.config = Objects.requireNonNull(config, "config");
+    this.presets = Map.copyOf(Objects.requireNonNull(presets, "presets"));
   }
 
   /// The families of this and of other modules.
@@ -61,6 +62,7 @@ public final class Family {
   ///
   /// @throws IllegalArgumentException if there is none
   public static Family of(String id) {
+    Objects.requireNonNull(id, "id");
     for (var family : all()) if (family.id.equals(id)) return family;
     throw new IllegalArgumentException("family '" + id + "' is not supported; expected one of "
         + String.join(", ", all().stream().map(Family::id).toList()));
@@ -76,6 +78,8 @@ public final class Family {
   /// @param where name of the file in error messages
   /// @throws CheckpointException if the family is unknown, or a field of the config is missing or wrong
   public static ModelConfig config(String where, ModelHeader header) {
+    Objects.requireNonNull(where, "where");
+    Objects.requireNonNull(header, "header");
     Family family;
     try {
       family = of(header.family());
@@ -94,7 +98,7 @@ public final class Family {
   ///
   /// @throws IllegalArgumentException if the name is not one of [#presets()]
   public static ModelConfig preset(String name) {
-    var preset = Known.get().presets.get(name);
+    var preset = Known.get().presets.get(Objects.requireNonNull(name, "name"));
     if (preset == null) throw new IllegalArgumentException("preset '" + name + "': expected one of "
         + String.join(", ", presets()));
     return preset;

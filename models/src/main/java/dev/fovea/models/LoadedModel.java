@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 
 /// A model with its parameters, ready for passes in a [Workspace]: from a file, of a published size, or written by the caller.
@@ -31,12 +32,18 @@ import java.util.SplittableRandom;
 /// @param name the file or preset, for messages and reports
 /// @param parameters number of parameters
 public record LoadedModel(String name, Model model, long parameters) {
+  public LoadedModel {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(model, "model");
+  }
+
   /// The model in a file.
   ///
   /// @param arena owns weights that have to be copied
   /// @throws CheckpointException if the file is not a model of a known family, or its config or a weight is wrong
   public static LoadedModel of(Checkpoint checkpoint, Arena arena) {
-    return of(checkpoint, ModelHeader.of(checkpoint), arena);
+    Objects.requireNonNull(arena, "arena");
+    return of(checkpoint, ModelHeader.of(Objects.requireNonNull(checkpoint, "checkpoint")), arena);
   }
 
   /// The model in a file with an already parsed header.
@@ -44,6 +51,9 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// @param arena owns weights that have to be copied
   /// @throws CheckpointException if the file is not a model of a known family, or its config or a weight is wrong
   public static LoadedModel of(Checkpoint checkpoint, ModelHeader header, Arena arena) {
+    Objects.requireNonNull(checkpoint, "checkpoint");
+    Objects.requireNonNull(header, "header");
+    Objects.requireNonNull(arena, "arena");
     return of(checkpoint.name(), Family.config(checkpoint.name(), header), new CheckpointWeights(checkpoint, arena));
   }
 
@@ -51,7 +61,7 @@ public record LoadedModel(String name, Model model, long parameters) {
   ///
   /// @throws IllegalArgumentException if there is no such preset
   public static LoadedModel preset(String name, Arena arena) {
-    return of(name, Family.preset(name), new RandomWeights(arena, 1));
+    return of(name, Family.preset(name), new RandomWeights(Objects.requireNonNull(arena, "arena"), 1));
   }
 
   /// A model of a published size whose parameters have shapes but no memory, for counting.
@@ -65,7 +75,9 @@ public record LoadedModel(String name, Model model, long parameters) {
   ///
   /// @throws CheckpointException if parameters are missing, misshapen or unused; it lists all of them
   public static LoadedModel of(String name, ModelConfig config, WeightSource source) {
-    var bound = Weights.bind(source, config::load);
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(config, "config");
+    var bound = Weights.bind(Objects.requireNonNull(source, "source"), config::load);
     return new LoadedModel(name, bound.model(), bound.parameters());
   }
 
@@ -91,6 +103,7 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// @param size side of the pictures in pixels, or 0 for the model's default size
   /// @param arena owns the inputs
   public Map<String, Tensor> randomInputs(int batch, int size, Arena arena) {
+    Objects.requireNonNull(arena, "arena");
     var random = new SplittableRandom(1);
     var inputs = new LinkedHashMap<String, Tensor>();
     model.inputs(batch, size).forEach((name, input) -> {
@@ -112,6 +125,9 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// @return the outputs by name, valid until the next pass in `workspace`
   /// @throws InputException if the model does not accept the shape of an input
   public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(workspace, "workspace");
+    Objects.requireNonNull(inputs, "inputs");
+    Objects.requireNonNull(probe, "probe");
     return workspace.run(probe, inputs, given -> model.outputs(given, probe), Map::values);
   }
 }

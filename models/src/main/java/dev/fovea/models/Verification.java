@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
@@ -25,10 +26,16 @@ public record Verification(Model model, Checkpoint reference) {
   private static final String INPUT = "input.", OUTPUT = "output.";
   private static final String SEGMENTATION = "segmentation", UPSAMPLED_LOGITS = "upsampled_logits";
 
+  public Verification {
+    Objects.requireNonNull(model, "model");
+    Objects.requireNonNull(reference, "reference");
+  }
+
   /// Runs the model on every `input.*` of the reference and compares every `output.*`.
   ///
   /// @throws CheckpointException if an input is missing, unknown or wrong, or an output is unknown or of another shape
   public List<Comparison> compare(Kernels kernels) {
+    Objects.requireNonNull(kernels, "kernels");
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
       var size = pictureSize();
       var probe = Probe.of(Set.copyOf(names(OUTPUT))::contains);
@@ -70,6 +77,7 @@ public record Verification(Model model, Checkpoint reference) {
   /// @param arena owns the inputs
   /// @throws CheckpointException if an input is missing or unknown, or contains a token outside the vocabulary or an invalid mask
   public Map<String, Tensor> inputs(Arena arena) {
+    Objects.requireNonNull(arena, "arena");
     var given = Set.copyOf(names(INPUT));
     var known = model instanceof TakesPrompts prompted ? prompted.inputs(given) : model.inputs(1, 0);
     for (var name : given)

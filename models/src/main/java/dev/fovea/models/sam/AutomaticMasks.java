@@ -8,6 +8,7 @@ import dev.fovea.engine.image.mask.RunLengths;
 import dev.fovea.engine.tensor.CancelledException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
 
@@ -59,13 +60,18 @@ public final class AutomaticMasks {
   public record Found(RunLengths mask, Box box, float predictedIou, double stability, Prompt.Point point, Box crop) {}
 
   public AutomaticMasks(MaskPredictor predictor, Settings settings) {
-    this.predictor = predictor;
-    this.settings = settings;
+    this.predictor = Objects.requireNonNull(predictor, "predictor");
+    this.settings = Objects.requireNonNull(settings, "settings");
   }
 
+  /// The masks of a picture. They cost a pass of the image encoder per crop, and of the mask decoder per point. Threads may share
+  /// this object; each call has a session of its own.
+  ///
   /// @param progress receives the completed fraction
   /// @throws CancelledException if the thread is interrupted
   public List<Found> of(Picture picture, DoubleConsumer progress) {
+    Objects.requireNonNull(picture, "picture");
+    Objects.requireNonNull(progress, "progress");
     var crops = crops(picture.width(), picture.height(), settings);
     double all = crops.stream().mapToDouble(crop -> Math.pow(points(crop.layer), 2)).sum(), done = 0;
     var found = new ArrayList<Found>();
