@@ -2,6 +2,7 @@
 module dev.fovea.models {
   requires static org.jetbrains.annotations;
   requires transitive dev.fovea.engine;
+  requires transitive java.desktop;
   requires com.google.common;
 
   exports dev.fovea.models;

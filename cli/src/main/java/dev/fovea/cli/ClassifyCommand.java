@@ -66,7 +66,7 @@ final class ClassifyCommand implements Callable<Integer> {
     var given = IntStream.range(0, texts.size())
         .mapToObj(i -> new TextClassifier.Text(texts.get(i), pairs.isEmpty() ? null : pairs.get(i))).toList();
     try (var kernels = kernelOptions.open(); var classifier = TextClassifier.of(modelOptions.open(model), kernels)) {
-      var classes = classifier.classify(given, top, Progress.NONE);
+      var classes = classifier.classifyTexts(given, top, Progress.NONE);
       var answers = IntStream.range(0, given.size())
           .mapToObj(i -> new TextAnswer(given.get(i).text(), given.get(i).pair(), classes.get(i))).toList();
       Output.write(json ? Output.json(answers) : textAnswers(answers), output);

@@ -86,7 +86,8 @@ final class EmbedRun {
   private void run(List<Prepared> waiting, List<String> names, @Nullable EmbedJournal journal, int done, int all) {
     if (waiting.isEmpty()) return;
     double before = done - waiting.size();
-    var embeddings = embedder.embed(waiting, pooling, normalized, progress(before, waiting.size(), all, names.getFirst()));
+    var embeddings = embedder.embedPrepared(waiting, pooling, normalized,
+        progress(before, waiting.size(), all, names.getFirst()));
     for (int i = 0; i < names.size(); i++) {
       vectors.put(names.get(i), embeddings.get(i));
       if (journal != null) journal.add(new Embedding(names.get(i), embeddings.get(i)));

@@ -7,13 +7,30 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
-import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.argument.Arguments;
+import dev.fovea.models.argument.PictureInput;
+import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 
 /// A classifier of pictures, from a model file.
+///
+/// A picture is given as the program has it:
+///
+/// | argument | name in error messages | |
+/// |---|---|---|
+/// | [Path] | the path | the file is read once |
+/// | `byte[]` | `picture` | the contents of a file; neither kept nor changed |
+/// | [InputStream] | `picture` | the contents of a file; read to its end, left open |
+/// | [BufferedImage] | `picture` | copied |
+/// | [Picture] | its own, such as from [Picture#decode(String, byte\[\])] | neither kept nor changed |
+/// | list of [Picture]s | each its own | a batch; the list is copied |
+///
+/// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe: each call borrows a workspace, so there are as many workspaces as there were ever concurrent calls. Close it
 /// when no call is running.
@@ -65,31 +82,150 @@ public final class ImageClassifier implements AutoCloseable {
     return new ImageClassifier(OpenModel.of(checkpoint, kernels));
   }
 
-  /// All classes of a picture file, most probable first.
-  ///
-  /// @throws ImageException if the file is not a picture, or the picture is too small or too elongated
+  /// All classes of a picture file, most probable first; as [#classify(Picture, int, Progress)].
   public List<Classification> classify(Path picture) {
-    return classify(Picture.read(picture), labels.size(), Progress.NONE);
+    return one(PictureInput.of(picture), labels.size(), Progress.NONE);
   }
 
-  /// The `top` most probable classes of a picture, most probable first.
+  /// The `top` most probable classes of a picture file; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(Path picture, int top) {
+    return one(PictureInput.of(picture), top, Progress.NONE);
+  }
+
+  /// All classes of a picture file, most probable first, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(Path picture, Progress progress) {
+    return one(PictureInput.of(picture), labels.size(), progress);
+  }
+
+  /// The `top` most probable classes of a picture file, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(Path picture, int top, Progress progress) {
+    return one(PictureInput.of(picture), top, progress);
+  }
+
+  /// All classes of the contents of a picture file, most probable first; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(byte[] picture) {
+    return one(PictureInput.of(picture), labels.size(), Progress.NONE);
+  }
+
+  /// The `top` most probable classes of the contents of a picture file; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(byte[] picture, int top) {
+    return one(PictureInput.of(picture), top, Progress.NONE);
+  }
+
+  /// All classes of the contents of a picture file, most probable first, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(byte[] picture, Progress progress) {
+    return one(PictureInput.of(picture), labels.size(), progress);
+  }
+
+  /// The `top` most probable classes of the contents of a picture file, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(byte[] picture, int top, Progress progress) {
+    return one(PictureInput.of(picture), top, progress);
+  }
+
+  /// All classes of a stream of a picture file, most probable first; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(InputStream picture) {
+    return one(PictureInput.of(picture), labels.size(), Progress.NONE);
+  }
+
+  /// The `top` most probable classes of a stream of a picture file; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(InputStream picture, int top) {
+    return one(PictureInput.of(picture), top, Progress.NONE);
+  }
+
+  /// All classes of a stream of a picture file, most probable first, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(InputStream picture, Progress progress) {
+    return one(PictureInput.of(picture), labels.size(), progress);
+  }
+
+  /// The `top` most probable classes of a stream of a picture file, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(InputStream picture, int top, Progress progress) {
+    return one(PictureInput.of(picture), top, progress);
+  }
+
+  /// All classes of an image, most probable first; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(BufferedImage picture) {
+    return one(PictureInput.of(picture), labels.size(), Progress.NONE);
+  }
+
+  /// The `top` most probable classes of an image; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, int top) {
+    return one(PictureInput.of(picture), top, Progress.NONE);
+  }
+
+  /// All classes of an image, most probable first, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, Progress progress) {
+    return one(PictureInput.of(picture), labels.size(), progress);
+  }
+
+  /// The `top` most probable classes of an image, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, int top, Progress progress) {
+    return one(PictureInput.of(picture), top, progress);
+  }
+
+  /// All classes of a picture, most probable first; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(Picture picture) {
+    return one(PictureInput.of(picture), labels.size(), Progress.NONE);
+  }
+
+  /// The `top` most probable classes of a picture; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(Picture picture, int top) {
+    return one(PictureInput.of(picture), top, Progress.NONE);
+  }
+
+  /// All classes of a picture, most probable first, with progress; as [#classify(Picture, int, Progress)].
+  public List<Classification> classify(Picture picture, Progress progress) {
+    return one(PictureInput.of(picture), labels.size(), progress);
+  }
+
+  /// The `top` most probable classes of a picture, most probable first. A call costs a pass of the model; what the passes of
+  /// pictures of one preprocessed size have in common is computed in the first and kept.
   ///
-  /// @throws ImageException if the picture is too small or too elongated, or the model does not accept its preprocessed size
+  /// @param top number of classes; all if there are fewer
+  /// @param progress called on the calling thread before each operation of the pass
+  /// @return an unmodifiable list of the caller's own
+  /// @throws ImageException if the picture cannot be read, is too small or too elongated, or the model does not accept its
+  ///     preprocessed size
+  /// @throws IllegalArgumentException if `top` is not positive
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the classifier is closed
   public List<Classification> classify(Picture picture, int top, Progress progress) {
-    return Classification.likeliest(scores(picture, progress), labels, top);
+    return one(PictureInput.of(picture), top, progress);
   }
 
-  private float[] scores(Picture picture, Progress progress) {
-    var input = preprocessing.apply(picture, model.minSide());
-    var image = OpenModel.Input.of(input);
-    try {
-      return opened.run("scores", image, x -> model.logits(x).softmax(), progress);
-    } catch (InputException e) {
-      throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
-    }
+  /// All classes of each picture, most probable first; as [#classify(List, int, Progress)].
+  public List<List<Classification>> classify(List<Picture> pictures) {
+    return classify(pictures, labels.size(), Progress.NONE);
+  }
+
+  /// The `top` most probable classes of each picture; as [#classify(List, int, Progress)].
+  public List<List<Classification>> classify(List<Picture> pictures, int top) {
+    return classify(pictures, top, Progress.NONE);
+  }
+
+  /// All classes of each picture, most probable first, with progress; as [#classify(List, int, Progress)].
+  public List<List<Classification>> classify(List<Picture> pictures, Progress progress) {
+    return classify(pictures, labels.size(), progress);
+  }
+
+  /// The `top` most probable classes of each picture, in the order of the pictures: bit-identical to those of separate calls.
+  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept until the classifier is
+  /// closed.
+  ///
+  /// @param pictures may be empty
+  /// @throws IllegalArgumentException if `top` is not positive, or pictures of one size have more than 2³¹ - 9 samples together
+  /// @see #classify(Picture, int, Progress)
+  public List<List<Classification>> classify(List<Picture> pictures, int top, Progress progress) {
+    Arguments.top(top);
+    return Batches.run(pictures, preprocessing, model.minSide(), (images, batch, listener) ->
+        Batches.rows(opened.run("scores", images, x -> model.logits(x).softmax(), listener), batch.size()).stream()
+            .map(scores -> Classification.likeliest(scores, labels, top)).toList(), progress);
+  }
+
+  private List<Classification> one(PictureInput picture, int top, Progress progress) {
+    Arguments.top(top);
+    Objects.requireNonNull(progress, "progress");
+    return classify(List.of(picture.decode()), top, progress).getFirst();
   }
 
   /// The number of parameters of the model.

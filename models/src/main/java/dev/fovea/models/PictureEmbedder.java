@@ -11,15 +11,20 @@ import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.argument.Arguments;
+import dev.fovea.models.argument.PictureInput;
+import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
-import java.util.function.UnaryOperator;
-import java.util.stream.IntStream;
+import java.util.Objects;
+import java.util.function.Supplier;
 
 /// An embedder of pictures, from a model file: the vectors of similar pictures have a small angle.
+///
+/// Pictures are given in the forms that [ImageClassifier] describes, or as [Prepared] inputs. Arguments are checked before any
+/// work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe. Close it when no call is running.
 public final class PictureEmbedder implements AutoCloseable {
@@ -30,12 +35,25 @@ public final class PictureEmbedder implements AutoCloseable {
   private final EmbedsPictures model;
   private final Preprocessing preprocessing;
 
-  /// A preprocessed picture.
+  /// A preprocessed picture. Its values are finite: NaN or an infinity would be in every feature.
   ///
   /// @param name its name in error messages
   /// @param frame the part of the picture in the input
   /// @param input the model's input, a whole number of patches
-  public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Pixels input) {}
+  public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Pixels input) {
+    /// @throws IllegalArgumentException if a value is NaN or infinite
+    public Prepared {
+      Objects.requireNonNull(name, "name");
+      Objects.requireNonNull(frame, "frame");
+      Objects.requireNonNull(input, "input");
+      for (float value : input.values())
+        if (!Float.isFinite(value)) throw new IllegalArgumentException(name + ": expected finite values, got " + value);
+    }
+
+    private Preprocessing.Size size() {
+      return new Preprocessing.Size(input.width(), input.height());
+    }
+  }
 
   private PictureEmbedder(OpenModel opened) {
     this.opened = opened;
@@ -82,26 +100,149 @@ public final class PictureEmbedder implements AutoCloseable {
     return model.patchSize();
   }
 
-  /// The features of a picture file as one vector of length 1, with the first of [#poolings()], such as the class token, or the
-  /// embedding in the common space of an image-text model.
-  ///
-  /// @throws ImageException if the file is not a picture, or the picture is too small or too elongated
+  /// The vector of a picture file, of length 1, with the first of [#poolings()]; as [#embed(Picture, Pooling, boolean, Progress)].
   public float[] embed(Path picture) {
-    return embed(Picture.read(picture), poolings().getFirst(), true, Progress.NONE);
+    return one(PictureInput.of(picture), poolings().getFirst(), true, Progress.NONE);
   }
 
-  /// A picture's features as one vector, with the preprocessing of the model file.
+  /// The vector of a picture file, of length 1, with the first of [#poolings()], with progress; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(Path picture, Progress progress) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, progress);
+  }
+
+  /// The features of a picture file as one vector; as [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(Path picture, Pooling pooling, boolean normalized, Progress progress) {
+    return one(PictureInput.of(picture), pooling, normalized, progress);
+  }
+
+  /// The vector of the contents of a picture file, of length 1, with the first of [#poolings()]; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(byte[] picture) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, Progress.NONE);
+  }
+
+  /// The vector of the contents of a picture file, of length 1, with the first of [#poolings()], with progress; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(byte[] picture, Progress progress) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, progress);
+  }
+
+  /// The features of the contents of a picture file as one vector; as [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(byte[] picture, Pooling pooling, boolean normalized, Progress progress) {
+    return one(PictureInput.of(picture), pooling, normalized, progress);
+  }
+
+  /// The vector of a stream of a picture file, of length 1, with the first of [#poolings()]; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(InputStream picture) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, Progress.NONE);
+  }
+
+  /// The vector of a stream of a picture file, of length 1, with the first of [#poolings()], with progress; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(InputStream picture, Progress progress) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, progress);
+  }
+
+  /// The features of a stream of a picture file as one vector; as [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(InputStream picture, Pooling pooling, boolean normalized, Progress progress) {
+    return one(PictureInput.of(picture), pooling, normalized, progress);
+  }
+
+  /// The vector of an image, of length 1, with the first of [#poolings()]; as [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(BufferedImage picture) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, Progress.NONE);
+  }
+
+  /// The vector of an image, of length 1, with the first of [#poolings()], with progress; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(BufferedImage picture, Progress progress) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, progress);
+  }
+
+  /// The features of an image as one vector; as [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(BufferedImage picture, Pooling pooling, boolean normalized, Progress progress) {
+    return one(PictureInput.of(picture), pooling, normalized, progress);
+  }
+
+  /// The vector of a picture, of length 1, with the first of [#poolings()]; as [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(Picture picture) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, Progress.NONE);
+  }
+
+  /// The vector of a picture, of length 1, with the first of [#poolings()], with progress; as
+  /// [#embed(Picture, Pooling, boolean, Progress)].
+  public float[] embed(Picture picture, Progress progress) {
+    return one(PictureInput.of(picture), poolings().getFirst(), true, progress);
+  }
+
+  /// A picture's features as one vector, with the preprocessing of the model file. A call costs a pass of the model; what the
+  /// passes of pictures of one preprocessed size have in common is computed in the first and kept.
   ///
+  /// @param pooling such as the class token, or the embedding in the common space of an image-text model
   /// @param normalized whether the vector is scaled to length 1
-  /// @throws ImageException as [#prepare]
+  /// @param progress called on the calling thread before each operation of the pass
+  /// @return the caller's own
+  /// @throws ImageException if the picture cannot be read, is too small or too elongated, or the model does not accept its
+  ///     preprocessed size
+  /// @throws IllegalArgumentException if the pooling is not one of [#poolings()]
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the embedder is closed
   public float[] embed(Picture picture, Pooling pooling, boolean normalized, Progress progress) {
-    return embed(List.of(prepare(picture, 0)), pooling, normalized, progress).getFirst();
+    return one(PictureInput.of(picture), pooling, normalized, progress);
   }
 
-  /// Preprocesses a picture.
+  /// The vectors of pictures, of length 1, with the first of [#poolings()]; as [#embed(List, Pooling, boolean, Progress)].
+  public List<float[]> embed(List<Picture> pictures) {
+    return embed(pictures, poolings().getFirst(), true, Progress.NONE);
+  }
+
+  /// The vectors of pictures, of length 1, with progress; as [#embed(List, Pooling, boolean, Progress)].
+  public List<float[]> embed(List<Picture> pictures, Progress progress) {
+    return embed(pictures, poolings().getFirst(), true, progress);
+  }
+
+  /// The features of each picture as a vector, in the order of the pictures: bit-identical to those of separate calls. Pictures of
+  /// one preprocessed size share a pass, whose memory grows with their number and is kept until the embedder is closed.
+  ///
+  /// @param pictures may be empty
+  /// @throws IllegalArgumentException if the pooling is not one of [#poolings()], or pictures of one size have more than 2³¹ - 9
+  ///     samples together
+  /// @see #embed(Picture, Pooling, boolean, Progress)
+  public List<float[]> embed(List<Picture> pictures, Pooling pooling, boolean normalized, Progress progress) {
+    require(pooling);
+    for (var picture : Arguments.elements(pictures, "pictures")) requireWholePatches(picture, preprocessing);
+    return Batches.run(pictures, preprocessing, patchSize(), (images, batch, listener) ->
+        vectors(images, batch.size(), pooling, normalized, listener), progress);
+  }
+
+  private float[] one(PictureInput picture, Pooling pooling, boolean normalized, Progress progress) {
+    require(pooling);
+    Objects.requireNonNull(progress, "progress");
+    return embed(List.of(picture.decode()), pooling, normalized, progress).getFirst();
+  }
+
+  private void require(Pooling pooling) {
+    if (!poolings().contains(Objects.requireNonNull(pooling, "pooling")))
+      throw new IllegalArgumentException("pooling: expected one of " + poolings() + " for this model, got " + pooling);
+  }
+
+  private List<float[]> vectors(OpenModel.Input images, int count, Pooling pooling, boolean normalized, Progress progress) {
+    var all = opened.run(pooling, images, x -> model.features(x).pooled(pooling), progress);
+    return Batches.rows(all, count).stream().map(vector -> normalized ? Vectors.normalized(vector) : vector).toList();
+  }
+
+  private void requireWholePatches(Picture picture, Preprocessing steps) {
+    int patch = patchSize();
+    var size = steps.inputSize(picture, patch);
+    if (!model.takesRest() && (size.height() % patch != 0 || size.width() % patch != 0))
+      throw new ImageException(picture.name() + ": after preprocessing: expected a height and width that are multiples of the "
+          + "patch size " + patch + ", got " + size.height() + "x" + size.width());
+  }
+
+  /// Preprocesses a picture, for passes of the caller's choice of size and batch.
   ///
   /// @param size the shorter side in pixels, a multiple of the patch size: the picture keeps its aspect ratio, and its longer side
   ///   is cropped to whole patches; 0 for the size in the preprocessing of the model file
@@ -109,38 +250,63 @@ public final class PictureEmbedder implements AutoCloseable {
   ///   the model does not accept
   /// @throws IllegalArgumentException if `size` is not a multiple of the patch size up to [#MAX_SIZE]
   public Prepared prepare(Picture picture, int size) {
+    Objects.requireNonNull(picture, "picture");
     int patch = patchSize();
     if (size < 0 || size > MAX_SIZE || size % patch != 0)
       throw new IllegalArgumentException("size: expected a multiple of the patch size " + patch + " up to " + MAX_SIZE + ", got "
           + size);
     var steps = size == 0 ? preprocessing : preprocessing.atShorterSide(picture, size, patch);
-    var input = steps.apply(picture, patch);
-    if (!model.takesRest() && (input.height() % patch != 0 || input.width() % patch != 0))
-      throw new ImageException(picture.name() + ": after preprocessing: expected a height and width that are multiples of the "
-          + "patch size " + patch + ", got " + input.height() + "x" + input.width());
-    return new Prepared(picture.name(), steps.frame(picture), input);
+    requireWholePatches(picture, steps);
+    return new Prepared(picture.name(), steps.frame(picture), steps.apply(picture, patch));
   }
 
-  /// The features of several pictures in one pass, bit-identical to those of separate passes.
+  /// The features of several pictures in one pass, bit-identical to those of separate passes. Its memory grows with their number
+  /// and is kept until the embedder is closed.
   ///
-  /// @throws IllegalArgumentException if there is no picture, the inputs have different sizes, or the pooling is not supported
+  /// @param pictures may be empty
+  /// @return vectors of the caller's own, in the order of the pictures
+  /// @throws IllegalArgumentException if the inputs have different sizes, or more than 2³¹ - 9 samples together, or the pooling is
+  ///     not one of [#poolings()]
   /// @see #embed(Picture, Pooling, boolean, Progress)
-  public List<float[]> embed(List<Prepared> pictures, Pooling pooling, boolean normalized, Progress progress) {
-    if (!poolings().contains(pooling))
-      throw new IllegalArgumentException("pooling: expected one of " + poolings() + " for this model, got " + pooling);
-    float[] all = run(pooling, pictures, x -> model.features(x).pooled(pooling), progress);
-    int dim = all.length / pictures.size();
-    return IntStream.range(0, pictures.size()).mapToObj(i -> Arrays.copyOfRange(all, i * dim, (i + 1) * dim))
-        .map(vector -> normalized ? Vectors.normalized(vector) : vector).toList();
+  public List<float[]> embedPrepared(List<Prepared> pictures, Pooling pooling, boolean normalized, Progress progress) {
+    require(pooling);
+    var batch = Arguments.elements(pictures, "pictures");
+    Objects.requireNonNull(progress, "progress");
+    if (batch.isEmpty()) return List.of();
+    var size = batch.getFirst().size();
+    for (var each : batch)
+      if (!each.size().equals(size))
+        throw new IllegalArgumentException(each.name + ": expected an input of " + size.width() + "x" + size.height()
+            + " as the first, got " + each.input.width() + "x" + each.input.height());
+    Arguments.requireFits("pictures", batch.size(), 3, size.height(), size.width());
+    return named(batch.getFirst(), () -> vectors(Batches.stacked(batch.stream().map(Prepared::input).iterator(),
+        batch.size(), size), batch.size(), pooling, normalized, progress));
   }
 
-  /// The features of a picture's patches, without register tokens.
+  /// The features of a picture's patches; as [#patches(Prepared, Progress)].
+  public PatchFeatures patches(Prepared picture) {
+    return patches(picture, Progress.NONE);
+  }
+
+  /// The features of a picture's patches, without register tokens. A call costs a pass of the model.
   ///
+  /// @return the caller's own
   /// @see #embed(Picture, Pooling, boolean, Progress)
   public PatchFeatures patches(Prepared picture, Progress progress) {
+    Objects.requireNonNull(picture, "picture");
+    Objects.requireNonNull(progress, "progress");
     int rows = picture.input.height() / patchSize(), cols = picture.input.width() / patchSize();
-    float[] values = run("patches", List.of(picture), x -> model.features(x).patches(), progress);
+    float[] values = named(picture, () ->
+        opened.run("patches", OpenModel.Input.of(picture.input), x -> model.features(x).patches(), progress));
     return new PatchFeatures(rows, cols, values.length / (rows * cols), values);
+  }
+
+  private static <R> R named(Prepared first, Supplier<R> pass) {
+    try {
+      return pass.get();
+    } catch (InputException e) {
+      throw new ImageException(first.name + ": after preprocessing: " + e.getMessage(), e);
+    }
   }
 
   /// An embedder of texts in the common space, with the same open model: closing one of the two closes the other.
@@ -148,30 +314,6 @@ public final class PictureEmbedder implements AutoCloseable {
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public TextEmbedder texts() {
     return new TextEmbedder(opened);
-  }
-
-  private float[] run(Object kind, List<Prepared> pictures, UnaryOperator<Tensor> forward, Progress progress) {
-    try {
-      return opened.run(kind, stacked(pictures), forward, progress);
-    } catch (InputException e) {
-      throw new ImageException(pictures.getFirst().name + ": after preprocessing: " + e.getMessage(), e);
-    }
-  }
-
-  /// Stacks inputs of the same size to `[B, 3, height, width]`.
-  private static OpenModel.Input stacked(List<Prepared> pictures) {
-    if (pictures.isEmpty()) throw new IllegalArgumentException("embed: expected at least one picture");
-    var first = pictures.getFirst().input;
-    int size = first.values().length;
-    var values = new float[Math.multiplyExact(size, pictures.size())];
-    for (int i = 0; i < pictures.size(); i++) {
-      var input = pictures.get(i).input;
-      if (input.height() != first.height() || input.width() != first.width())
-        throw new IllegalArgumentException(pictures.get(i).name + ": expected an input of " + first.width() + "x" + first.height()
-            + " as the first, got " + input.width() + "x" + input.height());
-      System.arraycopy(input.values(), 0, values, i * size, size);
-    }
-    return new OpenModel.Input(values, pictures.size(), 3, first.height(), first.width());
   }
 
   /// Closes the model file; closing twice is harmless.

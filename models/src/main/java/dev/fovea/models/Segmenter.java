@@ -7,20 +7,27 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
-import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.argument.PictureInput;
+import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.IntStream;
 
 /// Semantic segmentation of pictures, from a model file.
 ///
 /// Beside the model's workspace, whose size is independent of the picture's, a call needs 6 bytes per pixel and one row of logits
 /// per thread: the logits of all pixels are never in memory at once.
+///
+/// Pictures are given in the forms that [ImageClassifier] describes. Arguments are checked before any work. A null argument is
+/// refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe. Close it when no call is running.
 public final class Segmenter implements AutoCloseable {
@@ -74,37 +81,99 @@ public final class Segmenter implements AutoCloseable {
     return new Segmenter(OpenModel.of(checkpoint, kernels));
   }
 
-  /// The class of every pixel of a picture file.
-  ///
-  /// @throws ImageException if the file is not a picture, or the picture is too small or too elongated
+  /// The class of every pixel of a picture file; as [#segment(Picture, Progress)].
   public Segmentation segment(Path picture) {
-    return segment(Picture.read(picture), Progress.NONE);
+    return one(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// The class of every pixel of a picture file, with progress; as [#segment(Picture, Progress)].
+  public Segmentation segment(Path picture, Progress progress) {
+    return one(PictureInput.of(picture), progress);
+  }
+
+  /// The class of every pixel of the contents of a picture file; as [#segment(Picture, Progress)].
+  public Segmentation segment(byte[] picture) {
+    return one(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// The class of every pixel of the contents of a picture file, with progress; as [#segment(Picture, Progress)].
+  public Segmentation segment(byte[] picture, Progress progress) {
+    return one(PictureInput.of(picture), progress);
+  }
+
+  /// The class of every pixel of a stream of a picture file; as [#segment(Picture, Progress)].
+  public Segmentation segment(InputStream picture) {
+    return one(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// The class of every pixel of a stream of a picture file, with progress; as [#segment(Picture, Progress)].
+  public Segmentation segment(InputStream picture, Progress progress) {
+    return one(PictureInput.of(picture), progress);
+  }
+
+  /// The class of every pixel of an image; as [#segment(Picture, Progress)].
+  public Segmentation segment(BufferedImage picture) {
+    return one(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// The class of every pixel of an image, with progress; as [#segment(Picture, Progress)].
+  public Segmentation segment(BufferedImage picture, Progress progress) {
+    return one(PictureInput.of(picture), progress);
+  }
+
+  /// The class of every pixel of a picture; as [#segment(Picture, Progress)].
+  public Segmentation segment(Picture picture) {
+    return one(PictureInput.of(picture), Progress.NONE);
   }
 
   /// The class of every pixel of a picture: the largest logit after bilinear resampling to the picture's size (ref: transformers
-  /// `SegformerImageProcessor.post_process_semantic_segmentation`).
+  /// `SegformerImageProcessor.post_process_semantic_segmentation`). A call costs a pass of the model, and the resampling in
+  /// proportion to pixels and classes; what the passes of pictures of one preprocessed size have in common is computed in the first
+  /// and kept.
   ///
-  /// @throws ImageException if the picture is too small or too elongated, or the model does not accept its preprocessed size
+  /// @param progress called on the calling thread before each operation of the pass
+  /// @return the caller's own
+  /// @throws ImageException if the picture cannot be read, is too small or too elongated, or the model does not accept its
+  ///     preprocessed size
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the segmenter is closed
   public Segmentation segment(Picture picture, Progress progress) {
-    var input = preprocessing.apply(picture, model.minSide());
-    var image = OpenModel.Input.of(input);
-    try {
-      return opened.run("logits", Map.of("x", image), inputs -> List.of(model.logits(inputs.get("x"))),
-          logits -> largest(logits.getFirst(), picture.height(), picture.width()), progress);
-    } catch (InputException e) {
-      throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
-    }
+    return one(PictureInput.of(picture), progress);
   }
 
-  /// The class with the largest of the logits `[1, h, w, classes]` for each pixel: a pass of its own, so that only this operation
+  /// The classes of the pixels of each picture; as [#segment(List, Progress)].
+  public List<Segmentation> segment(List<Picture> pictures) {
+    return segment(pictures, Progress.NONE);
+  }
+
+  /// The classes of the pixels of each picture, in the order of the pictures: bit-identical to those of separate calls. Pictures of
+  /// one preprocessed size share a pass, whose memory grows with their number and is kept until the segmenter is closed.
+  ///
+  /// @param pictures may be empty
+  /// @throws IllegalArgumentException if pictures of one size have more than 2³¹ - 9 samples together
+  /// @see #segment(Picture, Progress)
+  public List<Segmentation> segment(List<Picture> pictures, Progress progress) {
+    return Batches.run(pictures, preprocessing, model.minSide(), (images, batch, listener) ->
+        opened.run("logits", Map.of("x", images), inputs -> List.of(model.logits(inputs.get("x"))),
+            logits -> largest(logits.getFirst(), batch), listener), progress);
+  }
+
+  private Segmentation one(PictureInput picture, Progress progress) {
+    Objects.requireNonNull(progress, "progress");
+    return segment(List.of(picture.decode()), progress).getFirst();
+  }
+
+  /// The class with the largest of the logits `[B, h, w, classes]` for each pixel: a pass of its own, so that only this operation
   /// is planned for each picture size.
-  private Segmentation largest(Tensor logits, int height, int width) {
+  private List<Segmentation> largest(Tensor logits, List<Picture> pictures) {
     try (var workspace = new Workspace(opened.kernels())) {
-      var classes = workspace.run("classes", logits, x -> x.argmax(height, width, Interpolation.BILINEAR), List::of);
-      return Segmentation.of(width, height, numbers(classes.select(0, 0)), labels());
+      return IntStream.range(0, pictures.size()).mapToObj(i -> {
+        int height = pictures.get(i).height(), width = pictures.get(i).width();
+        var classes = workspace.run("classes", logits.slice(0, i, i + 1), x -> x.argmax(height, width, Interpolation.BILINEAR),
+            List::of);
+        return Segmentation.of(width, height, numbers(classes.select(0, 0)), labels());
+      }).toList();
     }
   }
 

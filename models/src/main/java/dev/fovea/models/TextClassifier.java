@@ -8,13 +8,15 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.argument.Arguments;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// A classifier of texts, from a model file, for example for sentiment or for entailment between two sentences.
+///
+/// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe. Close it when no call is running.
 public final class TextClassifier implements AutoCloseable {
@@ -26,6 +28,10 @@ public final class TextClassifier implements AutoCloseable {
   ///
   /// @param pair the second text, for a model trained on pairs; or null
   public record Text(String text, @Nullable String pair) {
+    public Text {
+      Objects.requireNonNull(text, "text");
+    }
+
     public static Text of(String text) {
       return new Text(text, null);
     }
@@ -73,31 +79,75 @@ public final class TextClassifier implements AutoCloseable {
     return new TextClassifier(OpenModel.of(checkpoint, kernels));
   }
 
-  /// All classes of a text, most probable first.
-  ///
-  /// @throws TokenizerException if the text has no tokens, more than the model has positions, or one outside its vocabulary
+  /// All classes of a text, most probable first; as [#classify(String, int, Progress)].
   public List<Classification> classify(String text) {
-    return classify(List.of(Text.of(text)), labels().size(), Progress.NONE).getFirst();
+    return classify(text, labels().size(), Progress.NONE);
   }
 
-  /// The `top` most probable classes of each text, most probable first. All texts form one batch; padding is masked, so that each
-  /// text has the same result as alone, up to rounding.
+  /// The `top` most probable classes of a text; as [#classify(String, int, Progress)].
+  public List<Classification> classify(String text, int top) {
+    return classify(text, top, Progress.NONE);
+  }
+
+  /// All classes of a text, most probable first, with progress; as [#classify(String, int, Progress)].
+  public List<Classification> classify(String text, Progress progress) {
+    return classify(text, labels().size(), progress);
+  }
+
+  /// The `top` most probable classes of a text, most probable first. A call costs a pass of the model; what the passes of texts of
+  /// one length have in common is computed in the first and kept.
   ///
-  /// @throws TokenizerException if a text has no tokens, more than the model has positions, or one outside its vocabulary
+  /// @param top number of classes; all if there are fewer
+  /// @param progress called on the calling thread before each operation of the pass
+  /// @return an unmodifiable list of the caller's own
+  /// @throws TokenizerException if the text has no tokens, more than the model has positions, or one outside its vocabulary
+  /// @throws IllegalArgumentException if `top` is not positive
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the classifier is closed
-  public List<List<Classification>> classify(List<Text> texts, int top, Progress progress) {
-    if (texts.isEmpty()) return List.of();
-    var encodings = texts.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
+  public List<Classification> classify(String text, int top, Progress progress) {
+    return classifyTexts(List.of(Text.of(text)), top, progress).getFirst();
+  }
+
+  /// All classes of each text, most probable first; as [#classify(List, int, Progress)].
+  public List<List<Classification>> classify(List<String> texts) {
+    return classify(texts, labels().size(), Progress.NONE);
+  }
+
+  /// The `top` most probable classes of each text; as [#classify(List, int, Progress)].
+  public List<List<Classification>> classify(List<String> texts, int top) {
+    return classify(texts, top, Progress.NONE);
+  }
+
+  /// All classes of each text, most probable first, with progress; as [#classify(List, int, Progress)].
+  public List<List<Classification>> classify(List<String> texts, Progress progress) {
+    return classify(texts, labels().size(), progress);
+  }
+
+  /// The `top` most probable classes of each text, in the order of the texts; as [#classifyTexts].
+  public List<List<Classification>> classify(List<String> texts, int top, Progress progress) {
+    return classifyTexts(Arguments.elements(texts, "texts").stream().map(Text::of).toList(), top, progress);
+  }
+
+  /// The `top` most probable classes of each text or pair of texts, in the order given. All form one batch, whose memory grows with
+  /// their number and is kept until the classifier is closed; padding is masked, so that each text has the same result as alone, up
+  /// to rounding.
+  ///
+  /// @param texts may be empty
+  /// @throws IllegalArgumentException if `top` is not positive, or the texts have more than 2³¹ - 9 tokens together, padding
+  ///     included
+  /// @see #classify(String, int, Progress)
+  public List<List<Classification>> classifyTexts(List<Text> texts, int top, Progress progress) {
+    var given = Arguments.elements(texts, "texts");
+    Arguments.top(top);
+    Objects.requireNonNull(progress, "progress");
+    if (given.isEmpty()) return List.of();
+    var encodings = given.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
         : tokenizer.encode(text.text, text.pair), model.maxTokens(), model.vocabSize())).toList();
     var scores = opened.run("scores", TokenBatch.padded(encodings).inputs(), inputs ->
         List.of(model.logits(inputs.get(Model.INPUT_IDS),
         inputs.get(Model.ATTENTION_MASK), inputs.get(Model.TOKEN_TYPE_IDS)).softmax()), progress).getFirst();
-    int classes = labels().size();
-    return IntStream.range(0, texts.size())
-        .mapToObj(t -> Classification.likeliest(Arrays.copyOfRange(scores, t * classes, (t + 1) * classes), labels(), top))
-        .toList();
+    return Batches.rows(scores, given.size()).stream().map(each -> Classification.likeliest(each, labels(), top)).toList();
   }
 
   /// The names of the classes, in index order.

@@ -3,18 +3,24 @@ package dev.fovea.models;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Residency;
+import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.Encoding;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.argument.Arguments;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Function;
 
 /// An embedder of texts, from the file of an image-text model: vectors of length 1 in the common space of [Pooling#JOINT] of
 /// [PictureEmbedder].
+///
+/// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe. Close it when no call is running.
 public final class TextEmbedder implements AutoCloseable {
@@ -65,22 +71,54 @@ public final class TextEmbedder implements AutoCloseable {
     return orClose(OpenModel.of(checkpoint, kernels));
   }
 
-  /// The vector of a text.
+  /// The vector of a text; as [#embed(String, Progress)].
+  public float[] embed(String text) {
+    return embed(text, Progress.NONE);
+  }
+
+  /// The vector of a text, of length 1. A call costs a pass of the text encoder; what the passes of texts of one length have in
+  /// common is computed in the first and kept.
   ///
+  /// @param progress called on the calling thread before each operation of the pass
+  /// @return the caller's own
   /// @throws TokenizerException if the text has no tokens, more than the model has positions, one outside its vocabulary, or lacks
-  /// the required [JoinsPicturesAndText#endOfText()]
+  ///     the required [JoinsPicturesAndText#endOfText()]
+  /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the embedder is closed
-  public float[] embed(String text) {
-    return mean(List.of(text));
+  public float[] embed(String text, Progress progress) {
+    return embed(List.of(Objects.requireNonNull(text, "text")), progress).getFirst();
+  }
+
+  /// The vectors of texts; as [#embed(List, Progress)].
+  public List<float[]> embed(List<String> texts) {
+    return embed(texts, Progress.NONE);
+  }
+
+  /// The vector of each text, in the order of the texts, from one pass whose memory grows with their number and is kept until the
+  /// embedder is closed. Padding is masked, unless the model was trained to read it, so that each text has the same vector as
+  /// alone, up to rounding.
+  ///
+  /// @param texts may be empty
+  /// @throws IllegalArgumentException if the texts have more than 2³¹ - 9 tokens together, padding included
+  /// @see #embed(String, Progress)
+  public List<float[]> embed(List<String> texts, Progress progress) {
+    var given = Arguments.elements(texts, "texts");
+    Objects.requireNonNull(progress, "progress");
+    if (given.isEmpty()) return List.of();
+    return Batches.rows(run("vectors", given, this::vectors, progress), given.size());
   }
 
   /// The mean of the vectors of texts, normalised to length 1.
-  float[] mean(List<String> texts) {
+  float[] mean(List<String> texts, Progress progress) {
+    return run("mean", texts, this::mean, progress);
+  }
+
+  private float[] run(String kind, List<String> texts, Function<Map<String, Tensor>, Tensor> forward, Progress progress) {
     var encodings = texts.stream().map(this::encode).toList();
     var batch = model.fillsUpWith() < 0 ? TokenBatch.padded(encodings)
         : TokenBatch.filled(encodings, model.maxTokens(), model.fillsUpWith());
-    return opened.run("mean", batch.inputs(), inputs -> List.of(mean(inputs)), Progress.NONE).getFirst();
+    return opened.run(kind, batch.inputs(), inputs -> List.of(forward.apply(inputs)), progress).getFirst();
   }
 
   private Encoding encode(String text) {
@@ -89,8 +127,12 @@ public final class TextEmbedder implements AutoCloseable {
     return encoding;
   }
 
+  private Tensor vectors(Map<String, Tensor> inputs) {
+    return model.textEmbeds(inputs.get(Model.INPUT_IDS), inputs.get(Model.ATTENTION_MASK));   // [T, D]
+  }
+
   private Tensor mean(Map<String, Tensor> inputs) {
-    var vectors = model.textEmbeds(inputs.get(Model.INPUT_IDS), inputs.get(Model.ATTENTION_MASK));   // [T, D]
+    var vectors = vectors(inputs);                                                                   // [T, D]
     return vectors.reshape(1, vectors.dim(0), vectors.dim(1)).mean(1).normalized();                  // [1, D]
   }
 

@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.text.Encoding;
 import dev.fovea.engine.text.TokenizerException;
+import dev.fovea.models.argument.Arguments;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -18,8 +19,11 @@ record TokenBatch(int texts, int length, float[] ids, float[] mask, float[] type
   }
 
   /// Pads texts to `length` with the token `pad`.
+  ///
+  /// @throws IllegalArgumentException if the batch is too large
   static TokenBatch filled(List<Encoding> encodings, int length, int pad) {
     int texts = encodings.size();
+    Arguments.requireFits("texts", texts, length);
     float[] ids = new float[texts * length], mask = new float[ids.length], types = new float[ids.length];
     Arrays.fill(ids, pad);
     Arrays.fill(mask, Float.NEGATIVE_INFINITY);

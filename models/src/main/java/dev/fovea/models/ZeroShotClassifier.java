@@ -8,15 +8,25 @@ import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
-import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.argument.Arguments;
+import dev.fovea.models.argument.PictureInput;
+import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import org.jetbrains.annotations.Nullable;
 
 /// A zero-shot classifier of pictures with any labels, from the file of an image-text model (Radford et al., 2021, section 3.1).
+///
+/// Pictures are given in the forms that [ImageClassifier] describes. Arguments are checked before any work. A null argument is
+/// refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe. Close it when no call is running.
 public final class ZeroShotClassifier implements AutoCloseable {
@@ -28,10 +38,36 @@ public final class ZeroShotClassifier implements AutoCloseable {
   private final JoinsPicturesAndText model;
   private final Preprocessing preprocessing;
 
-  /// Labels with their vectors, reusable for any number of pictures.
+  /// Labels with their vectors, reusable for any number of pictures, threads and open classifiers of the same model. Two are equal
+  /// if their names and all values are.
   ///
-  /// @param vectors `[labels, D]`
-  public record Labels(List<String> names, float[] vectors) {}
+  /// @param vectors `[labels, D]`; must not be modified
+  public record Labels(List<String> names, float[] vectors) {
+    /// @throws IllegalArgumentException if there are no names, or the values are not one vector for each
+    public Labels {
+      names = Arguments.elements(names, "names");
+      Objects.requireNonNull(vectors, "vectors");
+      if (names.isEmpty()) throw new IllegalArgumentException("labels: expected at least one");
+      if (vectors.length == 0 || vectors.length % names.size() != 0)
+        throw new IllegalArgumentException("labels: expected a vector for each of " + names.size() + " names, got "
+            + vectors.length + " values");
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Labels l && names.equals(l.names) && Arrays.equals(vectors, l.vectors);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * names.hashCode() + Arrays.hashCode(vectors);
+    }
+
+    @Override
+    public String toString() {
+      return "labels " + names + " of " + vectors.length / names.size() + " dimensions";
+    }
+  }
 
   private ZeroShotClassifier(OpenModel opened) {
     this.opened = opened;
@@ -69,41 +105,221 @@ public final class ZeroShotClassifier implements AutoCloseable {
     return new ZeroShotClassifier(OpenModel.of(checkpoint, kernels));
   }
 
-  /// Embeds labels in the model's common space. The vector of a label is the normalised mean over its prompts.
-  ///
-  /// @param templates prompts such as `a photo of {}.`, with [#PLACE] for the label; empty to use the labels as prompts
-  /// @throws TokenizerException if a prompt is not valid for [TextEmbedder#embed(String)]
-  /// @throws IllegalArgumentException if there are no labels, or a template has no [#PLACE]
+  /// Embeds labels as they are; as [#embed(List, List, Progress)].
+  public Labels embed(List<String> labels) {
+    return embed(labels, List.of(), Progress.NONE);
+  }
+
+  /// Embeds labels as they are, with progress; as [#embed(List, List, Progress)].
+  public Labels embed(List<String> labels, Progress progress) {
+    return embed(labels, List.of(), progress);
+  }
+
+  /// Embeds labels in prompts; as [#embed(List, List, Progress)].
   public Labels embed(List<String> labels, List<String> templates) {
-    if (labels.isEmpty()) throw new IllegalArgumentException("labels: expected at least one");
-    for (var template : templates)
+    return embed(labels, templates, Progress.NONE);
+  }
+
+  /// Embeds labels in the model's common space. The vector of a label is the normalised mean over its prompts. A call costs a pass
+  /// of the text encoder per label, over all its prompts; the result serves any number of pictures.
+  ///
+  /// @param labels at least one
+  /// @param templates prompts such as `a photo of {}.`, with [#PLACE] for the label; empty to use the labels as prompts
+  /// @param progress called on the calling thread before each operation of the passes
+  /// @throws TokenizerException if a prompt is not valid for [TextEmbedder#embed(String, Progress)]
+  /// @throws IllegalArgumentException if there are no labels, or a template has no [#PLACE]
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated after it was opened
+  /// @throws IllegalStateException if the classifier is closed
+  public Labels embed(List<String> labels, List<String> templates, Progress progress) {
+    var names = Arguments.elements(labels, "labels");
+    var prompts = Arguments.elements(templates, "templates");
+    Objects.requireNonNull(progress, "progress");
+    if (names.isEmpty()) throw new IllegalArgumentException("labels: expected at least one");
+    for (var template : prompts)
       if (!template.contains(PLACE)) throw new IllegalArgumentException("template '" + template + "': expected " + PLACE
           + " where the label goes");
-    var vectors = labels.stream().map(label -> texts.mean(templates.isEmpty() ? List.of(label)
-        : templates.stream().map(template -> template.replace(PLACE, label)).toList())).toArray(float[][]::new);
-    return new Labels(List.copyOf(labels), Floats.concat(vectors));
+    var vectors = new float[names.size()][];
+    for (int i = 0; i < vectors.length; i++) {
+      var label = names.get(i);
+      vectors[i] = texts.mean(prompts.isEmpty() ? List.of(label)
+          : prompts.stream().map(template -> template.replace(PLACE, label)).toList(),
+          Batches.part(progress, i, 1, vectors.length));
+    }
+    return new Labels(names, Floats.concat(vectors));
+  }
+
+  /// All labels, those that match a picture file best first; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Path picture, Labels labels) {
+    return one(PictureInput.of(picture), labels, Progress.NONE);
+  }
+
+  /// The `top` labels that match a picture file best; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Path picture, Labels labels, int top) {
+    return one(PictureInput.of(picture), labels, top, Progress.NONE);
+  }
+
+  /// All labels, those that match a picture file best first, with progress; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Path picture, Labels labels, Progress progress) {
+    return one(PictureInput.of(picture), labels, progress);
+  }
+
+  /// The `top` labels that match a picture file best, with progress; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Path picture, Labels labels, int top, Progress progress) {
+    return one(PictureInput.of(picture), labels, top, progress);
+  }
+
+  /// All labels, those that match the contents of a picture file best first; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(byte[] picture, Labels labels) {
+    return one(PictureInput.of(picture), labels, Progress.NONE);
+  }
+
+  /// The `top` labels that match the contents of a picture file best; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(byte[] picture, Labels labels, int top) {
+    return one(PictureInput.of(picture), labels, top, Progress.NONE);
+  }
+
+  /// All labels, those that match the contents of a picture file best first, with progress; as
+  /// [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(byte[] picture, Labels labels, Progress progress) {
+    return one(PictureInput.of(picture), labels, progress);
+  }
+
+  /// The `top` labels that match the contents of a picture file best, with progress; as
+  /// [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(byte[] picture, Labels labels, int top, Progress progress) {
+    return one(PictureInput.of(picture), labels, top, progress);
+  }
+
+  /// All labels, those that match a stream of a picture file best first; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(InputStream picture, Labels labels) {
+    return one(PictureInput.of(picture), labels, Progress.NONE);
+  }
+
+  /// The `top` labels that match a stream of a picture file best; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(InputStream picture, Labels labels, int top) {
+    return one(PictureInput.of(picture), labels, top, Progress.NONE);
+  }
+
+  /// All labels, those that match a stream of a picture file best first, with progress; as
+  /// [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(InputStream picture, Labels labels, Progress progress) {
+    return one(PictureInput.of(picture), labels, progress);
+  }
+
+  /// The `top` labels that match a stream of a picture file best, with progress; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(InputStream picture, Labels labels, int top, Progress progress) {
+    return one(PictureInput.of(picture), labels, top, progress);
+  }
+
+  /// All labels, those that match an image best first; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, Labels labels) {
+    return one(PictureInput.of(picture), labels, Progress.NONE);
+  }
+
+  /// The `top` labels that match an image best; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, Labels labels, int top) {
+    return one(PictureInput.of(picture), labels, top, Progress.NONE);
+  }
+
+  /// All labels, those that match an image best first, with progress; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, Labels labels, Progress progress) {
+    return one(PictureInput.of(picture), labels, progress);
+  }
+
+  /// The `top` labels that match an image best, with progress; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(BufferedImage picture, Labels labels, int top, Progress progress) {
+    return one(PictureInput.of(picture), labels, top, progress);
+  }
+
+  /// All labels, those that match a picture best first; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Picture picture, Labels labels) {
+    return one(PictureInput.of(picture), labels, Progress.NONE);
+  }
+
+  /// The `top` labels that match a picture best; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Picture picture, Labels labels, int top) {
+    return one(PictureInput.of(picture), labels, top, Progress.NONE);
+  }
+
+  /// All labels, those that match a picture best first, with progress; as [#classify(Picture, Labels, int, Progress)].
+  public List<Classification> classify(Picture picture, Labels labels, Progress progress) {
+    return one(PictureInput.of(picture), labels, progress);
   }
 
   /// The `top` labels that match a picture best, best first. Scores are probabilities: with CLIP over all labels, with a sum of 1;
-  /// with SigLIP of each label separately.
+  /// with SigLIP of each label separately. A call costs a pass of the image encoder; what the passes of pictures of one
+  /// preprocessed size have in common is computed in the first and kept.
   ///
-  /// @throws ImageException if the picture is too small or too elongated, or the model does not accept its preprocessed size
+  /// @param labels of this model, from [#embed(List, List, Progress)]
+  /// @param top number of labels; all if there are fewer
+  /// @param progress called on the calling thread before each operation of the pass
+  /// @return an unmodifiable list of the caller's own
+  /// @throws ImageException if the picture cannot be read, is too small or too elongated, or the model does not accept its
+  ///     preprocessed size
+  /// @throws IllegalArgumentException if `top` is not positive, or the labels' vectors have another dimension than the model's
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the classifier is closed
   public List<Classification> classify(Picture picture, Labels labels, int top, Progress progress) {
-    var input = preprocessing.apply(picture, model.minSide());
+    return one(PictureInput.of(picture), labels, top, progress);
+  }
+
+  /// All labels, those that match each picture best first; as [#classify(List, Labels, int, Progress)].
+  public List<List<Classification>> classify(List<Picture> pictures, Labels labels) {
+    return classify(pictures, labels, all(labels), Progress.NONE);
+  }
+
+  /// The `top` labels that match each picture best; as [#classify(List, Labels, int, Progress)].
+  public List<List<Classification>> classify(List<Picture> pictures, Labels labels, int top) {
+    return classify(pictures, labels, top, Progress.NONE);
+  }
+
+  /// All labels, those that match each picture best first, with progress; as [#classify(List, Labels, int, Progress)].
+  public List<List<Classification>> classify(List<Picture> pictures, Labels labels, Progress progress) {
+    return classify(pictures, labels, all(labels), progress);
+  }
+
+  /// The `top` labels that match each picture best, in the order of the pictures: bit-identical to those of separate calls.
+  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept until the classifier is
+  /// closed.
+  ///
+  /// @param pictures may be empty
+  /// @throws IllegalArgumentException if `top` is not positive, the labels' vectors have another dimension than the model's, or
+  ///     pictures of one size have more than 2³¹ - 9 samples together
+  /// @see #classify(Picture, Labels, int, Progress)
+  public List<List<Classification>> classify(List<Picture> pictures, Labels labels, int top, Progress progress) {
+    Objects.requireNonNull(labels, "labels");
+    Arguments.top(top);
     int count = labels.names.size();
-    var image = OpenModel.Input.of(input);
     var words = new OpenModel.Input(labels.vectors, count, labels.vectors.length / count);
-    try {
-      var scores = opened.run("scores", Map.of("image", image, "words", words),
-          inputs -> List.of(model.scores(model.logits(model.imageEmbeds(inputs.get("image")), inputs.get("words")))), progress)
-          .getFirst();
-      return Classification.likeliest(scores, labels.names, top);
-    } catch (InputException e) {
-      throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
-    }
+    return Batches.run(pictures, preprocessing, model.minSide(), (images, batch, listener) ->
+        Batches.rows(opened.run("scores", Map.of("images", images, "words", words), this::scores, listener).getFirst(),
+            batch.size()).stream().map(scores -> Classification.likeliest(scores, labels.names, top)).toList(), progress);
+  }
+
+  private List<Tensor> scores(Map<String, Tensor> inputs) {
+    var images = model.imageEmbeds(inputs.get("images"));   // [I, D]
+    var words = inputs.get("words");                        // [T, D]
+    if (images.dim(1) != words.dim(1))
+      throw new IllegalArgumentException("labels: expected vectors of " + images.dim(1) + " dimensions, as this model's, got "
+          + words.dim(1));
+    return List.of(model.scores(model.logits(images, words)));
+  }
+
+  private List<Classification> one(PictureInput picture, Labels labels, Progress progress) {
+    return one(picture, labels, all(labels), progress);
+  }
+
+  private List<Classification> one(PictureInput picture, Labels labels, int top, Progress progress) {
+    Objects.requireNonNull(labels, "labels");
+    Arguments.top(top);
+    Objects.requireNonNull(progress, "progress");
+    return classify(List.of(picture.decode()), labels, top, progress).getFirst();
+  }
+
+  private static int all(Labels labels) {
+    return Objects.requireNonNull(labels, "labels").names.size();
   }
 
   /// Closes the model file; closing twice is harmless.

@@ -98,7 +98,7 @@ class OwnTextModelTest {
   public static void main(String... arguments) {
     try (var classifier = TextClassifier.open(Path.of(arguments[0]))) {
       var text = new TextClassifier.Text(arguments[1], arguments.length > 2 ? arguments[2] : null);
-      for (var c : classifier.classify(List.of(text), CLASSES, Progress.NONE).getFirst())
+      for (var c : classifier.classifyTexts(List.of(text), CLASSES, Progress.NONE).getFirst())
         System.out.println(c.index() + " " + c.label() + " " + c.score());
     } catch (CheckpointException | TokenizerException e) {
       System.out.println(e.getMessage());

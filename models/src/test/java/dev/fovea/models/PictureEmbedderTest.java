@@ -102,9 +102,9 @@ class PictureEmbedderTest {
   }
 
   private static void requireVector(PictureEmbedder embedder, Prepared picture, Pooling pooling, float[] expected) {
-    assertThat(embedder.embed(List.of(picture), pooling, false, Progress.NONE).getFirst()).as(pooling.toString())
+    assertThat(embedder.embedPrepared(List.of(picture), pooling, false, Progress.NONE).getFirst()).as(pooling.toString())
         .containsExactly(expected, within(1e-5f));
-    assertThat(embedder.embed(List.of(picture), pooling, true, Progress.NONE).getFirst()).as(pooling + ", of length 1")
+    assertThat(embedder.embedPrepared(List.of(picture), pooling, true, Progress.NONE).getFirst()).as(pooling + ", of length 1")
         .containsExactly(Vectors.normalized(expected), within(1e-5f));
   }
 
@@ -140,8 +140,6 @@ class PictureEmbedderTest {
       assertThatThrownBy(() -> embedder.embed(black("black", 42, 42), Pooling.JOINT, true, Progress.NONE))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("pooling: expected one of [class, mean, both] for this model, got joint");
-      assertThatThrownBy(() -> embedder.embed(List.of(), Pooling.BOTH, true, Progress.NONE))
-          .isInstanceOf(IllegalArgumentException.class).hasMessage("embed: expected at least one picture");
     }
     var text = write(SmallModel.BERT);
     assertThatThrownBy(() -> PictureEmbedder.open(text)).isInstanceOf(CheckpointException.class)
@@ -155,11 +153,11 @@ class PictureEmbedderTest {
         var embedder = PictureEmbedder.of(Checkpoint.open(write(SmallModel.dinov2(70, 0))), kernels)) {
       var inputs = List.of(noise(1, 42, 56), noise(2, 42, 56), noise(3, 42, 56));
       for (var pooling : embedder.poolings()) {
-        var together = embedder.embed(inputs, pooling, true, Progress.NONE);
+        var together = embedder.embedPrepared(inputs, pooling, true, Progress.NONE);
         assertThat(together).hasSize(3).doesNotHaveDuplicates();
         for (int i = 0; i < 3; i++)
-          assertThat(embedder.embed(List.of(inputs.get(i)), pooling, true, Progress.NONE).getFirst()).isEqualTo(together.get(i));
-        var reversed = embedder.embed(inputs.reversed(), pooling, true, Progress.NONE);
+          assertThat(embedder.embedPrepared(List.of(inputs.get(i)), pooling, true, Progress.NONE).getFirst()).isEqualTo(together.get(i));
+        var reversed = embedder.embedPrepared(inputs.reversed(), pooling, true, Progress.NONE);
         for (int i = 0; i < 3; i++) assertThat(reversed.get(2 - i)).isEqualTo(together.get(i));
       }
     }
@@ -175,7 +173,7 @@ class PictureEmbedderTest {
       var bias = checkpoint.tensor("head.bias").toFloats();
       var logits = SmallModel.compute(file, Map.of("x", new OpenModel.Input(picture.input().values(), 1, 3, 32, 32)),
           (model, x) -> ((ClassifiesPictures) model).logits(x.get("x")));
-      var cls = embedder.embed(List.of(picture), Pooling.CLASS_TOKEN, false, Progress.NONE).getFirst();
+      var cls = embedder.embedPrepared(List.of(picture), Pooling.CLASS_TOKEN, false, Progress.NONE).getFirst();
       assertThat(logits).hasSize(5);
       for (int k = 0; k < 5; k++) {
         double logit = bias[k];
@@ -201,7 +199,7 @@ class PictureEmbedderTest {
       assertThatThrownBy(() -> embedder.prepare(black("strip", 201, 1), 28)).isInstanceOf(ImageException.class)
           .hasMessage("strip: the picture is 201x1, expected sides at most 200 : 1");
       var other = embedder.prepare(black("square", 50, 50), 28);
-      assertThatThrownBy(() -> embedder.embed(List.of(wide, other), Pooling.BOTH, true, Progress.NONE))
+      assertThatThrownBy(() -> embedder.embedPrepared(List.of(wide, other), Pooling.BOTH, true, Progress.NONE))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("square: expected an input of 56x28 as the first, got 28x28");
     }

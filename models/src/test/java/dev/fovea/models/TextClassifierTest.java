@@ -73,7 +73,7 @@ class TextClassifierTest {
       var ids = new float[first.length + second.length - 1];
       System.arraycopy(first, 0, ids, 0, first.length);
       System.arraycopy(second, 1, ids, first.length, second.length - 1);
-      var found = classifier.classify(List.of(new Text("two dogs run", "the giraffe on the left")), 2, Progress.NONE).getFirst();
+      var found = classifier.classifyTexts(List.of(new Text("two dogs run", "the giraffe on the left")), 2, Progress.NONE).getFirst();
       requireScores(found, expected(file, ids, first.length));
       assertThat((double) inOrder(found).getFirst().score()).as("with other types")
           .isNotCloseTo(expected(file, ids, Integer.MAX_VALUE)[0], within(1e-4));
@@ -85,25 +85,25 @@ class TextClassifierTest {
   @Test
   void textsOfDifferentLengthsAreOneBatch() {
     try (var classifier = TextClassifier.open(write(SmallModel.BERT))) {
-      var together = classifier.classify(TEXTS, 2, Progress.NONE);
+      var together = classifier.classifyTexts(TEXTS, 2, Progress.NONE);
       assertThat(together).hasSize(4);
       for (int t = 0; t < 4; t++) {
-        var alone = inOrder(classifier.classify(List.of(TEXTS.get(t)), 2, Progress.NONE).getFirst());
+        var alone = inOrder(classifier.classifyTexts(List.of(TEXTS.get(t)), 2, Progress.NONE).getFirst());
         for (int i = 0; i < 2; i++)
           assertThat(inOrder(together.get(t)).get(i).score()).as(TEXTS.get(t).toString())
               .isCloseTo(alone.get(i).score(), within(1e-6f));
       }
       assertThat(together).doesNotHaveDuplicates();
-      assertThat(classifier.classify(TEXTS.reversed(), 2, Progress.NONE)).as("the same bits").isEqualTo(together.reversed());
+      assertThat(classifier.classifyTexts(TEXTS.reversed(), 2, Progress.NONE)).as("the same bits").isEqualTo(together.reversed());
     }
   }
 
   @Test
   void theLikeliestOnly() {
     try (var classifier = TextClassifier.open(write(SmallModel.BERT))) {
-      var all = classifier.classify(TEXTS, 2, Progress.NONE);
-      assertThat(classifier.classify(TEXTS, 1, Progress.NONE)).isEqualTo(all.stream().map(each -> each.subList(0, 1)).toList());
-      assertThat(classifier.classify(TEXTS, 9, Progress.NONE)).isEqualTo(all);
+      var all = classifier.classifyTexts(TEXTS, 2, Progress.NONE);
+      assertThat(classifier.classifyTexts(TEXTS, 1, Progress.NONE)).isEqualTo(all.stream().map(each -> each.subList(0, 1)).toList());
+      assertThat(classifier.classifyTexts(TEXTS, 9, Progress.NONE)).isEqualTo(all);
       assertThat(classifier.classify(List.of(), 2, Progress.NONE)).isEmpty();
     }
   }
@@ -149,11 +149,11 @@ class TextClassifierTest {
     var file = write(SmallModel.BERT);
     try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
       var classifier = TextClassifier.of(Checkpoint.open(file), kernels);
-      var expected = classifier.classify(TEXTS, 2, Progress.NONE);
-      assertThatThrownBy(() -> classifier.classify(TEXTS, 2, (_, _) -> Thread.currentThread().interrupt()))
+      var expected = classifier.classifyTexts(TEXTS, 2, Progress.NONE);
+      assertThatThrownBy(() -> classifier.classifyTexts(TEXTS, 2, (_, _) -> Thread.currentThread().interrupt()))
           .isInstanceOf(CancelledException.class);
       assertThat(Thread.interrupted()).isTrue();
-      assertThat(classifier.classify(TEXTS, 2, Progress.NONE)).isEqualTo(expected);
+      assertThat(classifier.classifyTexts(TEXTS, 2, Progress.NONE)).isEqualTo(expected);
       classifier.close();
       classifier.close();
       assertThatThrownBy(() -> classifier.classify("love")).isInstanceOf(IllegalStateException.class)

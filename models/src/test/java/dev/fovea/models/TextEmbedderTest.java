@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Workers;
@@ -76,7 +77,7 @@ class TextEmbedderTest {
         for (int i = 0; i < 24; i++) sums[i] += vector[i];
       }
       double length = Math.sqrt(Arrays.stream(sums).map(x -> x * x).sum());
-      var mean = embedder.mean(TEXTS);
+      var mean = embedder.mean(TEXTS, Progress.NONE);
       for (int i = 0; i < 24; i++) assertThat((double) mean[i]).isCloseTo(sums[i] / length, within(1e-6));
     }
   }

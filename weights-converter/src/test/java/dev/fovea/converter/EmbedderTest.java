@@ -71,12 +71,12 @@ class EmbedderTest {
           both[channels + c] = (float) (sum * channels / expected.length);
         }
         var one = List.of(inputs.get(i));
-        assertThat(embedder.embed(one, Pooling.BOTH, false, Progress.NONE).getFirst()).containsExactly(both, within(2e-5f));
-        assertThat(embedder.embed(one, Pooling.CLASS_TOKEN, false, Progress.NONE).getFirst())
+        assertThat(embedder.embedPrepared(one, Pooling.BOTH, false, Progress.NONE).getFirst()).containsExactly(both, within(2e-5f));
+        assertThat(embedder.embedPrepared(one, Pooling.CLASS_TOKEN, false, Progress.NONE).getFirst())
             .containsExactly(Arrays.copyOf(both, channels), within(2e-5f));
-        assertThat(embedder.embed(one, Pooling.PATCH_MEAN, false, Progress.NONE).getFirst())
+        assertThat(embedder.embedPrepared(one, Pooling.PATCH_MEAN, false, Progress.NONE).getFirst())
             .containsExactly(Arrays.copyOfRange(both, channels, 2 * channels), within(2e-5f));
-        assertThat(embedder.embed(one, Pooling.BOTH, true, Progress.NONE).getFirst()).containsExactly(Vectors.normalized(both), within(1e-5f));
+        assertThat(embedder.embedPrepared(one, Pooling.BOTH, true, Progress.NONE).getFirst()).containsExactly(Vectors.normalized(both), within(1e-5f));
       }
     }
   }
@@ -89,7 +89,7 @@ class EmbedderTest {
         var embedder = PictureEmbedder.open(convert(golden))) {
       assertThat(embedder.poolings()).hasToString("[" + poolings + "]");
       var expected = reference.tensor("output.image_embeds").toFloats();
-      var found = embedder.embed(inputs(reference), Pooling.JOINT, true, Progress.NONE);
+      var found = embedder.embedPrepared(inputs(reference), Pooling.JOINT, true, Progress.NONE);
       for (int i = 0; i < found.size(); i++) {
         int dim = expected.length / found.size();
         assertThat(found.get(i)).containsExactly(Arrays.copyOfRange(expected, i * dim, (i + 1) * dim), within(1e-5f));
@@ -106,7 +106,7 @@ class EmbedderTest {
       var weight = published.tensor("classifier.weight").toFloats();
       var bias = published.tensor("classifier.bias").toFloats();
       var logits = reference.tensor("output.logits").toFloats();
-      var cls = embedder.embed(List.of(inputs(reference).getFirst()), Pooling.CLASS_TOKEN, false, Progress.NONE).getFirst();
+      var cls = embedder.embedPrepared(List.of(inputs(reference).getFirst()), Pooling.CLASS_TOKEN, false, Progress.NONE).getFirst();
       for (int k = 0; k < bias.length; k++) {
         double logit = bias[k];
         for (int c = 0; c < cls.length; c++) logit += (double) weight[k * cls.length + c] * cls[c];

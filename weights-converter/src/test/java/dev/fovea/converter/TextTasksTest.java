@@ -103,7 +103,7 @@ class TextTasksTest {
     var logits = reference("bert-tiny-classifier", "output.logits");
     var texts = List.of("I love you all", "two dogs run across the field");
     try (var classifier = TextClassifier.open(convert("bert-tiny-classifier"))) {
-      var together = classifier.classify(texts.stream().map(TextClassifier.Text::of).toList(), 2, Progress.NONE);
+      var together = classifier.classify(texts, 2, Progress.NONE);
       for (int t = 0; t < 2; t++) {
         var expected = softmax(logits, 2 * t, 2);
         var alone = inOrder(classifier.classify(texts.get(t)));
@@ -114,7 +114,7 @@ class TextTasksTest {
         }
         assertThat(inBatch).extracting(Classification::label).containsExactly("negative", "positive");
       }
-      var pair = classifier.classify(List.of(new TextClassifier.Text(texts.get(0), texts.get(1))), 2, Progress.NONE).getFirst();
+      var pair = classifier.classifyTexts(List.of(new TextClassifier.Text(texts.get(0), texts.get(1))), 2, Progress.NONE).getFirst();
       assertThat(pair).isNotEqualTo(together.get(0)).hasSize(2);
     }
   }

@@ -152,7 +152,7 @@ class TimmTest {
   private static float[] embeddings(Path model, String golden) {
     try (var embedder = PictureEmbedder.open(model);
         var reference = Checkpoint.open(FIXTURES.resolve(golden).resolve("reference.safetensors"))) {
-      var found = embedder.embed(EmbedderTest.inputs(reference), Pooling.JOINT, true, Progress.NONE);
+      var found = embedder.embedPrepared(EmbedderTest.inputs(reference), Pooling.JOINT, true, Progress.NONE);
       var all = new float[found.size() * found.getFirst().length];
       for (int i = 0; i < found.size(); i++) System.arraycopy(found.get(i), 0, all, i * found.get(i).length, found.get(i).length);
       return all;

@@ -16,12 +16,17 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.argument.Arguments;
+import dev.fovea.models.argument.PictureInput;
+import java.awt.image.BufferedImage;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
@@ -29,12 +34,16 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// ```java
 /// try (var sam = MaskPredictor.open(file); var session = sam.session()) {
-///   session.setImage(Picture.read(Path.of("picture.jpg")));
+///   session.setImage(Path.of("picture.jpg"));
 ///   var best = session.best(Prompt.point(320, 200).not(100, 50));
 /// }
 /// ```
 ///
-/// One thread uses a session at a time.
+/// Pictures are given in the forms that [dev.fovea.models.ImageClassifier] describes; a session sees one at a time, so there is no
+/// list of them. Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the
+/// parameter.
+///
+/// One thread uses a session at a time. What a session returns is the caller's own and outlives it.
 public final class SamSession implements AutoCloseable {
   private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height", PICTURE = "picture_sha256";
   private static final String FORM = "fovea_embedding", VERSION = "1";
@@ -60,18 +69,66 @@ public final class SamSession implements AutoCloseable {
     this.workspace = workspace;
   }
 
-  /// Encodes a picture and replaces the previous one.
-  ///
-  /// @throws ImageException if the picture is too elongated
-  public void setImage(Picture picture) {
-    setImage(picture, Progress.NONE);
+  /// Encodes a picture file and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(Path picture) {
+    encode(PictureInput.of(picture), Progress.NONE);
   }
 
-  /// Encodes a picture and replaces the previous one.
+  /// Encodes a picture file with progress and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(Path picture, Progress progress) {
+    encode(PictureInput.of(picture), progress);
+  }
+
+  /// Encodes the contents of a picture file and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(byte[] picture) {
+    encode(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// Encodes the contents of a picture file with progress and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(byte[] picture, Progress progress) {
+    encode(PictureInput.of(picture), progress);
+  }
+
+  /// Encodes a stream of a picture file and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(InputStream picture) {
+    encode(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// Encodes a stream of a picture file with progress and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(InputStream picture, Progress progress) {
+    encode(PictureInput.of(picture), progress);
+  }
+
+  /// Encodes an image and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(BufferedImage picture) {
+    encode(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// Encodes an image with progress and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(BufferedImage picture, Progress progress) {
+    encode(PictureInput.of(picture), progress);
+  }
+
+  /// Encodes a picture and replaces the previous one; as [#setImage(Picture, Progress)].
+  public void setImage(Picture picture) {
+    encode(PictureInput.of(picture), Progress.NONE);
+  }
+
+  /// Encodes a picture and replaces the previous one, which stays if this fails. A call costs a pass of the image encoder, which is
+  /// slow; its result is kept for any number of prompts.
   ///
-  /// @throws ImageException if the picture is too elongated
+  /// @param progress called on the calling thread before each operation of the image encoder
+  /// @throws ImageException if the picture cannot be read, or is too elongated
   /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated after it was opened
+  /// @throws IllegalStateException if the session is closed
   public void setImage(Picture picture, Progress progress) {
+    encode(PictureInput.of(picture), progress);
+  }
+
+  private void encode(PictureInput given, Progress progress) {
+    Objects.requireNonNull(progress, "progress");
+    var picture = given.decode();
     var input = predictor.preprocessing().apply(picture, 1);
     workspace.listen(progress);
     try (var inputs = Arena.ofShared()) {
@@ -137,28 +194,35 @@ public final class SamSession implements AutoCloseable {
   }
 
   /// The mask with the best predicted IoU: the best of several for an ambiguous prompt, else the model's single mask for
-  /// unambiguous prompts.
+  /// unambiguous prompts. It costs a pass of the mask decoder, which is fast, and the mask's resize to the picture.
   ///
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
-  /// @throws IllegalStateException if there is no picture
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated after it was opened
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public MaskPrediction best(Prompt prompt) {
+    Objects.requireNonNull(prompt, "prompt");
     // Only the best is resized to the picture.
     return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
   }
 
-  /// The masks of each prompt.
+  /// The masks of each prompt, in the order of the prompts, a pass of the mask decoder each.
   ///
+  /// @param prompts may be empty
   /// @see #predict(Prompt, boolean)
   public List<List<MaskPrediction>> predict(List<Prompt> prompts, boolean multimask) {
-    return prompts.stream().map(prompt -> predict(prompt, multimask)).toList();
+    return Arguments.elements(prompts, "prompts").stream().map(prompt -> predict(prompt, multimask)).toList();
   }
 
-  /// The masks of a prompt.
+  /// The masks of a prompt, which cost a pass of the mask decoder and a resize to the picture each.
   ///
   /// @param multimask whether to return three masks, such as of a part, a larger part and the whole, instead of one
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
-  /// @throws IllegalStateException if there is no picture
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated after it was opened
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public List<MaskPrediction> predict(Prompt prompt, boolean multimask) {
+    Objects.requireNonNull(prompt, "prompt");
     return answers(prompt, multimask).stream().map(this::prediction).toList();
   }
 
@@ -255,8 +319,11 @@ public final class SamSession implements AutoCloseable {
   /// The logits of a drawn mask of the picture, for [Prompt#like].
   ///
   /// @param mask the mask as a picture, white inside
+  /// @return the caller's own
   /// @throws ImageException if its size differs from the picture's
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public float[] logits(Picture mask) {
+    Objects.requireNonNull(mask, "mask");
     var seen = embedding();
     if (mask.width() != seen.width || mask.height() != seen.height)
       throw new ImageException(mask.name() + ": expected a mask of " + seen.width + "x" + seen.height
@@ -267,8 +334,9 @@ public final class SamSession implements AutoCloseable {
   /// Saves the embedding of the picture, so that it need not be computed again.
   ///
   /// @throws CheckpointException if the file cannot be written
-  /// @throws IllegalStateException if there is no picture
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public void save(Path file) {
+    Objects.requireNonNull(file, "file");
     var seen = embedding();
     var writer = new CheckpointWriter().metadata(FORM, VERSION).metadata(WIDTH, Integer.toString(seen.width))
         .metadata(HEIGHT, Integer.toString(seen.height));
@@ -291,6 +359,7 @@ public final class SamSession implements AutoCloseable {
   /// @param picture the expected picture; null to skip the comparison
   /// @throws CheckpointException if there is no such file, or it was not saved with this model or is of another picture
   public void load(Path file, @Nullable Picture picture) {
+    Objects.requireNonNull(file, "file");
     try (var saved = Checkpoint.open(file)) {
       if (!VERSION.equals(saved.metadata().get(FORM)))
         throw new CheckpointException(file + ": expected a picture's embedding, as 'save' writes it");

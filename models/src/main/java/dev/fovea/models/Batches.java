@@ -1,0 +1,74 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.image.Preprocessing.Size;
+import dev.fovea.engine.tensor.InputException;
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.models.argument.Arguments;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/// Inputs in one pass: pictures of one preprocessed size, or texts.
+final class Batches {
+  private Batches() {}
+
+  /// A pass of a model.
+  interface Pass<R> {
+    /// The results of the pictures, in order.
+    ///
+    /// @param images `[B, 3, height, width]`
+    List<R> results(OpenModel.Input images, List<Picture> pictures, Progress progress);
+  }
+
+  /// The results of pictures, in order. All sizes are checked before the first picture is preprocessed.
+  ///
+  /// @throws ImageException if a picture is too small or too elongated, or the model does not accept its preprocessed size
+  /// @throws IllegalArgumentException if a batch is too large
+  static <R> List<R> run(List<Picture> given, Preprocessing preprocessing, int minSide, Pass<R> pass, Progress progress) {
+    var pictures = Arguments.elements(given, "pictures");
+    Objects.requireNonNull(progress, "progress");
+    var places = new LinkedHashMap<Size, List<Integer>>();
+    for (int i = 0; i < pictures.size(); i++)
+      places.computeIfAbsent(preprocessing.inputSize(pictures.get(i), minSide), _ -> new ArrayList<>()).add(i);
+    places.forEach((size, same) -> Arguments.requireFits("pictures", same.size(), 3, size.height(), size.width()));
+    var results = new TreeMap<Integer, R>();
+    places.forEach((size, same) -> {
+      var batch = same.stream().map(pictures::get).toList();
+      var images = stacked(batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator(), batch.size(), size);
+      try {
+        var found = pass.results(images, batch, part(progress, results.size(), batch.size(), pictures.size()));
+        for (int i = 0; i < batch.size(); i++) results.put(same.get(i), found.get(i));
+      } catch (InputException e) {
+        throw new ImageException(batch.getFirst().name() + ": after preprocessing: " + e.getMessage(), e);
+      }
+    });
+    return List.copyOf(results.values());
+  }
+
+  /// Stacks `count` inputs of the same size to `[count, 3, height, width]`.
+  static OpenModel.Input stacked(Iterator<Preprocessing.Pixels> inputs, int count, Size size) {
+    int length = 3 * size.height() * size.width();
+    var values = new float[count * length];
+    for (int i = 0; i < count; i++) System.arraycopy(inputs.next().values(), 0, values, i * length, length);
+    return new OpenModel.Input(values, count, 3, size.height(), size.width());
+  }
+
+  /// The rows of results `[count, n]`.
+  static List<float[]> rows(float[] values, int count) {
+    int length = values.length / count;
+    return IntStream.range(0, count).mapToObj(i -> Arrays.copyOfRange(values, i * length, (i + 1) * length)).toList();
+  }
+
+  /// The progress of a pass over `here` of `all` inputs, after `before` of them.
+  static Progress part(Progress progress, long before, long here, long all) {
+    return here == all ? progress : (done, total) -> progress.advanced(before * total + here * done, all * total);
+  }
+}
