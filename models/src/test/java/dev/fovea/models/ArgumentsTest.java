@@ -69,7 +69,8 @@ class ArgumentsTest {
   private static Prepared prepared(int side, float... first) {
     var values = new float[3 * side * side];
     System.arraycopy(first, 0, values, 0, first.length);
-    return new Prepared("input", new Preprocessing.Frame(side, side, 0, 0, side, side), new Preprocessing.Pixels(side, side, values));
+    return new Prepared("input", new Preprocessing.Frame(side, side, 0, 0, side, side),
+        new Preprocessing.Pixels(side, side, values));
   }
 
   private static void requireRefusal(ThrowingCallable call, String message) {
@@ -159,8 +160,8 @@ class ArgumentsTest {
       assertThatThrownBy(() -> masks.of(PICTURE, null)).isInstanceOf(NullPointerException.class).hasMessage("progress");
     }
     requireNamedNulls(Prompt.NOTHING);
-    for (var record : List.of(Classification.class, Segmentation.class, Segmentation.Share.class, MaskPrediction.class, Prompt.class,
-        Labels.class, Prepared.class, TextClassifier.Text.class, OpenModel.Input.class, ModelInput.class, Comparison.class))
+    for (var record : List.of(Classification.class, Segmentation.class, Segmentation.Share.class, MaskPrediction.class,
+        Prompt.class, Labels.class, Prepared.class, TextClassifier.Text.class, OpenModel.Input.class, ModelInput.class, Comparison.class))
       for (var constructor : record.getConstructors()) requireNamedNulls(constructor, null);
     assertThatThrownBy(() -> Family.of(null)).isInstanceOf(NullPointerException.class).hasMessage("id");
     assertThatThrownBy(() -> Family.preset(null)).isInstanceOf(NullPointerException.class).hasMessage("name");
@@ -232,8 +233,9 @@ class ArgumentsTest {
   @Test
   void labelsAndTemplates() {
     requireRefusal(() -> new Labels(List.of(), new float[0]), "labels: expected at least one");
-    requireRefusal(() -> new Labels(List.of("a", "b"), new float[0]), "labels: expected a vector for each of 2 names, got 0 values");
-    requireRefusal(() -> new Labels(List.of("a", "b"), new float[3]), "labels: expected a vector for each of 2 names, got 3 values");
+    for (int values : new int[] {0, 3})
+      requireRefusal(() -> new Labels(List.of("a", "b"), new float[values]),
+          "labels: expected a vector for each of 2 names, got " + values + " values");
     try (var classifier = ZeroShotClassifier.of(checkpoint(SmallModel.CLIP), kernels)) {
       requireRefusal(() -> classifier.embed(List.of()), "labels: expected at least one");
       requireRefusal(() -> classifier.embed(List.of("cat"), List.of("a {}", "a photo")),

@@ -156,7 +156,8 @@ class PictureEmbedderTest {
         var together = embedder.embedPrepared(inputs, pooling, true, Progress.NONE);
         assertThat(together).hasSize(3).doesNotHaveDuplicates();
         for (int i = 0; i < 3; i++)
-          assertThat(embedder.embedPrepared(List.of(inputs.get(i)), pooling, true, Progress.NONE).getFirst()).isEqualTo(together.get(i));
+          assertThat(embedder.embedPrepared(List.of(inputs.get(i)), pooling, true, Progress.NONE).getFirst())
+              .isEqualTo(together.get(i));
         var reversed = embedder.embedPrepared(inputs.reversed(), pooling, true, Progress.NONE);
         for (int i = 0; i < 3; i++) assertThat(reversed.get(2 - i)).isEqualTo(together.get(i));
       }

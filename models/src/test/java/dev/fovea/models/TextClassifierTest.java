@@ -73,7 +73,8 @@ class TextClassifierTest {
       var ids = new float[first.length + second.length - 1];
       System.arraycopy(first, 0, ids, 0, first.length);
       System.arraycopy(second, 1, ids, first.length, second.length - 1);
-      var found = classifier.classifyTexts(List.of(new Text("two dogs run", "the giraffe on the left")), 2, Progress.NONE).getFirst();
+      var pair = new Text("two dogs run", "the giraffe on the left");
+      var found = classifier.classifyTexts(List.of(pair), 2, Progress.NONE).getFirst();
       requireScores(found, expected(file, ids, first.length));
       assertThat((double) inOrder(found).getFirst().score()).as("with other types")
           .isNotCloseTo(expected(file, ids, Integer.MAX_VALUE)[0], within(1e-4));
@@ -102,7 +103,8 @@ class TextClassifierTest {
   void theLikeliestOnly() {
     try (var classifier = TextClassifier.open(write(SmallModel.BERT))) {
       var all = classifier.classifyTexts(TEXTS, 2, Progress.NONE);
-      assertThat(classifier.classifyTexts(TEXTS, 1, Progress.NONE)).isEqualTo(all.stream().map(each -> each.subList(0, 1)).toList());
+      assertThat(classifier.classifyTexts(TEXTS, 1, Progress.NONE))
+          .isEqualTo(all.stream().map(each -> each.subList(0, 1)).toList());
       assertThat(classifier.classifyTexts(TEXTS, 9, Progress.NONE)).isEqualTo(all);
       assertThat(classifier.classify(List.of(), 2, Progress.NONE)).isEmpty();
     }
