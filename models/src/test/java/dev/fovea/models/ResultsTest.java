@@ -99,7 +99,7 @@ class ResultsTest {
       for (int j = 0; j < values.length; j++) values[j] = components[j].getAccessor().invoke(record);
       values[i] = changed(values[i]);
       try {
-        var types = Arrays.stream(components).map(RecordComponent::getType).toArray(Class[]::new);
+        var types = Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
         assertThat(record.getClass().getConstructor(types).newInstance(values)).isNotEqualTo(record);
         changed++;
       } catch (InvocationTargetException e) {

@@ -73,7 +73,7 @@ class TaskInputsTest {
           if (top > 0) arguments.add(top);
           if (hasProgress) types.add(Progress.class);
           if (hasProgress) arguments.add(progress);
-          var method = task.getClass().getMethod(verb, types.toArray(Class[]::new));
+          var method = task.getClass().getMethod(verb, types.toArray(Class<?>[]::new));
           var found = method.invoke(task, arguments.toArray());
           assertThat(found).as(method.toString()).usingRecursiveComparison()
               .isEqualTo(top == 0 ? expected : best.apply(expected, top));
