@@ -170,8 +170,8 @@ public final class Segmenter implements AutoCloseable {
     try (var workspace = new Workspace(opened.kernels())) {
       return IntStream.range(0, pictures.size()).mapToObj(i -> {
         int height = pictures.get(i).height(), width = pictures.get(i).width();
-        var classes = workspace.run("classes", logits.slice(0, i, i + 1), x -> x.argmax(height, width, Interpolation.BILINEAR),
-            List::of);
+        var classes = workspace.run("classes of " + width + "x" + height, logits.slice(0, i, i + 1),
+            x -> x.argmax(height, width, Interpolation.BILINEAR), List::of);
         return Segmentation.of(width, height, numbers(classes.select(0, 0)), labels());
       }).toList();
     }
