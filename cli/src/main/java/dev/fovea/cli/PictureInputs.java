@@ -184,10 +184,6 @@ final class PictureInputs {
   }
 
   private static Picture readStdin() {
-    try {
-      return Picture.decode("stdin", System.in.readAllBytes());
-    } catch (IOException e) {
-      throw new ImageException("stdin: cannot be read: " + WholeFile.reason(e), e);
-    }
+    return Picture.decode("stdin", System.in);
   }
 }
