@@ -26,6 +26,9 @@ public interface JoinsPicturesAndText {
   /// The smallest side of a picture, in pixels.
   int minSide();
 
+  /// Number of dimensions of the common space.
+  int commonDim();
+
   /// `[I, channels, H, W]` → vectors of length 1, `[I, D]`.
   ///
   /// @throws InputException if the pictures have another number of channels or are not a whole number of patches

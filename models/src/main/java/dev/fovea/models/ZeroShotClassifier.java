@@ -289,7 +289,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
   ///     pictures of one size have more than 2³¹ - 9 samples together
   /// @see #classify(Picture, Labels, int, Progress)
   public List<List<Classification>> classify(List<Picture> pictures, Labels labels, int top, Progress progress) {
-    Objects.requireNonNull(labels, "labels");
+    require(labels);
     Arguments.top(top);
     int count = labels.names.size();
     var words = new OpenModel.Input(labels.vectors, count, labels.vectors.length / count);
@@ -299,12 +299,13 @@ public final class ZeroShotClassifier implements AutoCloseable {
   }
 
   private List<Tensor> scores(Map<String, Tensor> inputs) {
-    var images = model.imageEmbeds(inputs.get("images"));   // [I, D]
-    var words = inputs.get("words");                        // [T, D]
-    if (images.dim(1) != words.dim(1))
-      throw new IllegalArgumentException("labels: expected vectors of " + images.dim(1) + " dimensions, as this model's, got "
-          + words.dim(1));
-    return List.of(model.scores(model.logits(images, words)));
+    return List.of(model.scores(model.logits(model.imageEmbeds(inputs.get("images")), inputs.get("words"))));
+  }
+
+  private void require(Labels labels) {
+    int found = Objects.requireNonNull(labels, "labels").vectors.length / labels.names.size(), expected = model.commonDim();
+    if (found != expected)
+      throw new IllegalArgumentException("labels: expected vectors of " + expected + " dimensions, as this model's, got " + found);
   }
 
   private List<Classification> one(PictureInput picture, Labels labels, Progress progress) {
@@ -312,7 +313,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
   }
 
   private List<Classification> one(PictureInput picture, Labels labels, int top, Progress progress) {
-    Objects.requireNonNull(labels, "labels");
+    require(labels);
     Arguments.top(top);
     Objects.requireNonNull(progress, "progress");
     return classify(List.of(picture.decode()), labels, top, progress).getFirst();

@@ -9,6 +9,8 @@ import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.mask.Box;
 import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.tensor.CancelledException;
+import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.Encoding;
 import dev.fovea.kernels.KernelProvider;
@@ -43,6 +45,8 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Arguments are refused before any work, by a line that names them.
 class ArgumentsTest {
@@ -161,7 +165,8 @@ class ArgumentsTest {
     }
     requireNamedNulls(Prompt.NOTHING);
     for (var record : List.of(Classification.class, Segmentation.class, Segmentation.Share.class, MaskPrediction.class,
-        Prompt.class, Labels.class, Prepared.class, TextClassifier.Text.class, OpenModel.Input.class, ModelInput.class, Comparison.class))
+        Prompt.class, Labels.class, Prepared.class, TextClassifier.Text.class, OpenModel.Input.class, ModelInput.class,
+        Comparison.class))
       for (var constructor : record.getConstructors()) requireNamedNulls(constructor, null);
     assertThatThrownBy(() -> Family.of(null)).isInstanceOf(NullPointerException.class).hasMessage("id");
     assertThatThrownBy(() -> Family.preset(null)).isInstanceOf(NullPointerException.class).hasMessage("name");
@@ -240,8 +245,36 @@ class ArgumentsTest {
       requireRefusal(() -> classifier.embed(List.of()), "labels: expected at least one");
       requireRefusal(() -> classifier.embed(List.of("cat"), List.of("a {}", "a photo")),
           "template 'a photo': expected {} where the label goes");
-      requireRefusal(() -> classifier.classify(PICTURE, new Labels(List.of("a"), new float[5])),
-          "labels: expected vectors of 24 dimensions, as this model's, got 5");
+    }
+  }
+
+  /// Before a file that is not there is looked for.
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void labelsOfAnotherModel(boolean clip) {
+    var missing = folder.resolve("missing.png");
+    var labels = new Labels(List.of("a"), new float[5]);
+    try (var classifier = ZeroShotClassifier.of(checkpoint(clip ? SmallModel.CLIP : SmallModel.SIGLIP), kernels)) {
+      int dim = classifier.embed(List.of("cat")).vectors().length;
+      var message = "labels: expected vectors of " + dim + " dimensions, as this model's, got 5";
+      requireRefusal(() -> classifier.classify(missing, labels), message);
+      requireRefusal(() -> classifier.classify(PICTURE, labels, 1, Progress.NONE), message);
+      requireRefusal(() -> classifier.classify(List.of(), labels), message);
+    }
+  }
+
+  /// A wrong one is found before the pass of an earlier one, which the interrupt would cancel.
+  @Test
+  void allPromptsAreCheckedFirst() {
+    try (var predictor = MaskPredictor.of(Demo.model("sam"), kernels); var session = predictor.session()) {
+      session.setImage(PICTURE);
+      var prompts = List.of(Prompt.point(1, 1), Prompt.point(1, PICTURE.height() + 1));
+      Thread.currentThread().interrupt();
+      assertThatThrownBy(() -> session.predict(prompts, true)).isInstanceOf(InputException.class)
+          .hasMessageStartingWith("point 1," + (PICTURE.height() + 1) + ": ");
+      assertThatThrownBy(() -> session.predict(prompts.subList(0, 1), true)).isInstanceOf(CancelledException.class);
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(session.predict(List.of(), true)).isEmpty();
     }
   }
 

@@ -217,6 +217,11 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   }
 
   @Override
+  public int commonDim() {
+    return config.projectionDim();
+  }
+
+  @Override
   public int minSide() {
     return config.vision().patchSize();
   }

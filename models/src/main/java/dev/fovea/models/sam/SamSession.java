@@ -206,12 +206,15 @@ public final class SamSession implements AutoCloseable {
     return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
   }
 
-  /// The masks of each prompt, in the order of the prompts, a pass of the mask decoder each.
+  /// The masks of each prompt, in the order of the prompts, a pass of the mask decoder each. All prompts are checked before the
+  /// first pass.
   ///
   /// @param prompts may be empty
   /// @see #predict(Prompt, boolean)
   public List<List<MaskPrediction>> predict(List<Prompt> prompts, boolean multimask) {
-    return Arguments.elements(prompts, "prompts").stream().map(prompt -> predict(prompt, multimask)).toList();
+    var given = Arguments.elements(prompts, "prompts");
+    for (var prompt : given) requirePlaces(prompt, embedding());
+    return given.stream().map(prompt -> predict(prompt, multimask)).toList();
   }
 
   /// The masks of a prompt, which cost a pass of the mask decoder and a resize to the picture each.
@@ -258,7 +261,16 @@ public final class SamSession implements AutoCloseable {
     }
   }
 
+  private void requirePlaces(Prompt prompt, Embedding seen) {
+    int side = predictor.maskSize();
+    if (prompt.mask() != null && prompt.mask().length != side * side)
+      throw new InputException("mask: expected " + side + "x" + side + " logits, got " + prompt.mask().length);
+    Coordinates.ofPoints(prompt.points(), seen.width, seen.height, resized(seen));
+    if (prompt.box() != null) Coordinates.ofBox(prompt.box(), seen.width, seen.height, resized(seen));
+  }
+
   private Map<String, Tensor> inputs(Prompt prompt, Embedding seen, Arena arena) {
+    requirePlaces(prompt, seen);
     var inputs = new HashMap<String, Tensor>();
     if (prompt.mask() == null) {
       inputs.put("map", seen.decoded.map());
@@ -267,8 +279,6 @@ public final class SamSession implements AutoCloseable {
       inputs.put("queries", seen.decoded.queries());
     } else {
       int side = predictor.maskSize();
-      if (prompt.mask().length != side * side)
-        throw new InputException("mask: expected " + side + "x" + side + " logits, got " + prompt.mask().length);
       inputs.put("map", seen.map);
       inputs.put("mask", Tensor.of(arena, prompt.mask(), side, side));
     }

@@ -217,6 +217,11 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   }
 
   @Override
+  public int commonDim() {
+    return config.vision().blocks().dim();
+  }
+
+  @Override
   public int minSide() {
     return config.vision().patchSize();
   }
