@@ -11,7 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 ///
 /// The calling thread always works too, so a busy pool never blocks an operation. Threads take tasks one by one, so a busy core
 /// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Idle threads sleep.
-public final class Workers implements AutoCloseable {
+public class Workers implements AutoCloseable {
   /// A part of an operation, divided into numbered pieces.
   @FunctionalInterface
   public interface Task {
@@ -21,6 +21,9 @@ public final class Workers implements AutoCloseable {
 
   /// Spins of a worker before it sleeps: about the gap between two operations of a model.
   private static final int SPINS = 2_000;
+
+  private static Workers common;
+  private static int users;
 
   private final int threads;
   private final Thread[] own;
@@ -75,6 +78,27 @@ public final class Workers implements AutoCloseable {
   /// @throws IllegalArgumentException if `threads` is less than 1
   public static Workers using(Executor executor, int threads) {
     return new Workers(threads, false, executor);
+  }
+
+  /// The process's own workers, one thread per processor: started for the first user, ended when the last one has closed its loan.
+  public static Workers shared() {
+    synchronized (Workers.class) {
+      if (users++ == 0) common = all();
+      return new Workers(common) {
+        private boolean returned;
+
+        @Override
+        public void close() {
+          synchronized (Workers.class) {
+            if (returned) return;
+            returned = true;
+            if (--users > 0) return;
+            common.close();
+            common = null;
+          }
+        }
+      };
+    }
   }
 
   /// These workers on loan: they share the threads, and closing the loan leaves these open.
