@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.feature.PatchFeatures;
 import dev.fovea.engine.feature.Vectors;
 import dev.fovea.engine.image.ImageException;
@@ -21,7 +20,7 @@ import java.util.stream.IntStream;
 
 /// An embedder of pictures, from a model file: the vectors of similar pictures have a small angle.
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class PictureEmbedder implements AutoCloseable {
   /// The largest size that pictures can be scaled to, in pixels.
   public static final int MAX_SIZE = 1 << 16;
@@ -48,24 +47,24 @@ public final class PictureEmbedder implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or its model does not give features of pictures
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static PictureEmbedder open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, its model does not give features of pictures, or it does not fit in
   ///     memory
-  public static PictureEmbedder open(Path file, Residency residency) {
-    return new PictureEmbedder(OpenModel.open(file, residency));
+  public static PictureEmbedder open(Path file, OpenOptions options) {
+    return new PictureEmbedder(OpenModel.open(file, options));
   }
 
-  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if the model does not give features of pictures
   public static PictureEmbedder of(Checkpoint checkpoint, Kernels kernels) {
@@ -174,7 +173,23 @@ public final class PictureEmbedder implements AutoCloseable {
     return new OpenModel.Input(values, pictures.size(), 3, first.height(), first.width());
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "PictureEmbedder: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

@@ -3,7 +3,6 @@ package dev.fovea.models;
 import com.google.common.primitives.Floats;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -18,7 +17,7 @@ import java.util.Map;
 
 /// A zero-shot classifier of pictures with any labels, from the file of an image-text model (Radford et al., 2021, section 3.1).
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class ZeroShotClassifier implements AutoCloseable {
   /// The placeholder for the label in a prompt template.
   public static final String PLACE = "{}";
@@ -45,24 +44,24 @@ public final class ZeroShotClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static ZeroShotClassifier open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
   ///     memory
-  public static ZeroShotClassifier open(Path file, Residency residency) {
-    return new ZeroShotClassifier(OpenModel.open(file, residency));
+  public static ZeroShotClassifier open(Path file, OpenOptions options) {
+    return new ZeroShotClassifier(OpenModel.open(file, options));
   }
 
-  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static ZeroShotClassifier of(Checkpoint checkpoint, Kernels kernels) {
@@ -79,8 +78,8 @@ public final class ZeroShotClassifier implements AutoCloseable {
     for (var template : templates)
       if (!template.contains(PLACE)) throw new IllegalArgumentException("template '" + template + "': expected " + PLACE
           + " where the label goes");
-    var vectors = labels.stream().map(label -> texts.mean(templates.isEmpty() ? List.of(label)
-        : templates.stream().map(template -> template.replace(PLACE, label)).toList())).toArray(float[][]::new);
+    var vectors = opened.call(() -> labels.stream().map(label -> texts.mean(templates.isEmpty() ? List.of(label)
+        : templates.stream().map(template -> template.replace(PLACE, label)).toList())).toArray(float[][]::new));
     return new Labels(List.copyOf(labels), Floats.concat(vectors));
   }
 
@@ -106,7 +105,23 @@ public final class ZeroShotClassifier implements AutoCloseable {
     }
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "ZeroShotClassifier: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

@@ -63,18 +63,25 @@ public final class AutomaticMasks {
     this.settings = settings;
   }
 
+  /// One call of the predictor: closing that waits until this has ended.
+  ///
   /// @param progress receives the completed fraction
+  /// @throws IllegalStateException if the predictor is closed
   /// @throws CancelledException if the thread is interrupted
   public List<Found> of(Picture picture, DoubleConsumer progress) {
     var crops = crops(picture.width(), picture.height(), settings);
-    double all = crops.stream().mapToDouble(crop -> Math.pow(points(crop.layer), 2)).sum(), done = 0;
+    double all = crops.stream().mapToDouble(crop -> Math.pow(points(crop.layer), 2)).sum();
     var found = new ArrayList<Found>();
     try (var session = predictor.session()) {
-      for (var crop : crops) {
-        double before = done, here = Math.pow(points(crop.layer), 2);
-        found.addAll(inCrop(session, picture, crop, share -> progress.accept((before + share * here) / all)));
-        done += here;
-      }
+      session.use(() -> {
+        double done = 0;
+        for (var crop : crops) {
+          double before = done, here = Math.pow(points(crop.layer), 2);
+          found.addAll(inCrop(session, picture, crop, share -> progress.accept((before + share * here) / all)));
+          done += here;
+        }
+        return found;
+      });
     }
     var kept = crops.size() == 1 ? found : keep(found, found.stream().mapToDouble(f -> 1 / f.crop.area()).toArray(),
         settings.cropNms);

@@ -14,15 +14,17 @@ import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.ModelSession;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /// Mask prediction for one picture at a time: [#setImage] encodes it once, which is slow; then each call of [#predict] is fast.
@@ -34,7 +36,9 @@ import org.jetbrains.annotations.Nullable;
 /// }
 /// ```
 ///
-/// One thread uses a session at a time.
+/// One thread uses a session at a time; different threads may use it one after the other, and one that comes while another is using
+/// it is refused with an [IllegalStateException]. [#close()] and [#bytes()] are for any thread at any time. Between calls a session
+/// keeps the picture's embedding only: passes borrow a workspace of the model's.
 public final class SamSession implements AutoCloseable {
   private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height", PICTURE = "picture_sha256";
   private static final String FORM = "fovea_embedding", VERSION = "1";
@@ -42,22 +46,21 @@ public final class SamSession implements AutoCloseable {
   private static final float SURE = 10;
 
   private final MaskPredictor predictor;
-  private final Workspace workspace;
+  private final ModelSession session;
   private @Nullable Embedding embedding;
-  private boolean closed;
 
   /// The embedding of a picture.
   ///
   /// @param map `[G, G, C]`
   /// @param picture SHA-256 of the picture's samples; null if unknown
   /// @param decoded the map with its projections for prompts without a mask
-  private record Embedding(Arena arena, int width, int height, Tensor map, @Nullable String picture,
+  private record Embedding(int width, int height, Tensor map, @Nullable String picture,
       MaskDecoder.ProjectedMap decoded) {}
 
-  /// @param workspace owned and closed by this session
-  SamSession(MaskPredictor predictor, Workspace workspace) {
+  /// @param session owned and closed by this one
+  SamSession(MaskPredictor predictor, ModelSession session) {
     this.predictor = predictor;
-    this.workspace = workspace;
+    this.session = session;
   }
 
   /// Encodes a picture and replaces the previous one.
@@ -72,12 +75,17 @@ public final class SamSession implements AutoCloseable {
   /// @throws ImageException if the picture is too elongated
   /// @throws CancelledException if the thread is interrupted
   public void setImage(Picture picture, Progress progress) {
+    use(() -> encode(picture, progress));
+  }
+
+  private Embedding encode(Picture picture, Progress progress) {
     var input = predictor.preprocessing().apply(picture, 1);
+    var workspace = session.workspace();
     workspace.listen(progress);
     try (var inputs = Arena.ofShared()) {
       var image = Tensor.of(inputs, input.values(), 1, 3, input.height(), input.width());
       var map = reading(() -> workspace.run("embed", image, x -> predictor.model().embed(x).select(0, 0), List::of));
-      see(map.toArray(), map.shape(), picture.width(), picture.height(), hash(picture));
+      return see(map.toArray(), map.shape(), picture.width(), picture.height(), hash(picture));
     } catch (InputException e) {
       throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
     } finally {
@@ -89,35 +97,36 @@ public final class SamSession implements AutoCloseable {
     return Hashing.sha256().hashBytes(picture.rgb()).toString();
   }
 
-  private void see(float[] values, int[] shape, int width, int height, @Nullable String picture) {
+  private Embedding see(float[] values, int[] shape, int width, int height, @Nullable String picture) {
     var arena = Arena.ofShared();
     try {
       var map = Tensor.of(arena, values, shape);
-      var decoded = reading(() ->
-          workspace.run("picture", map, x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
+      var decoded = reading(() -> session.workspace().run("picture", map,
+          x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
           p -> List.of(p.map(), p.keys(), p.values(), p.queries())));
       var kept = new MaskDecoder.ProjectedMap(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
           decoded.queries().copy(arena));
-      forget();
-      embedding = new Embedding(arena, width, height, map, picture, kept);
-    } catch (RuntimeException e) {
+      session.keep(arena, Stream.of(map, kept.map(), kept.keys(), kept.values(), kept.queries())
+          .mapToLong(tensor -> Float.BYTES * tensor.size()).sum());
+      return embedding = new Embedding(width, height, map, picture, kept);
+    } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
     }
   }
 
-  private void forget() {
-    if (embedding != null) embedding.arena.close();
-    embedding = null;
+  /// Runs `work` as a use of the session; its parts may be uses themselves.
+  ///
+  /// @throws IllegalStateException if the session or the predictor is closed, or another thread is using the session
+  <R> R use(Supplier<R> work) {
+    return session.use(work);
   }
 
-  private <T> T reading(java.util.function.Supplier<T> pass) {
-    if (closed) throw new IllegalStateException("the session is closed");
+  private <T> T reading(Supplier<T> pass) {
     return predictor.checkpoint().reading(pass);
   }
 
   private Embedding embedding() {
-    if (closed) throw new IllegalStateException("the session is closed");
     if (embedding == null) throw new IllegalStateException("the session has seen no picture yet: call setImage or load");
     return embedding;
   }
@@ -126,14 +135,14 @@ public final class SamSession implements AutoCloseable {
   ///
   /// @throws IllegalStateException if there is no picture
   public int width() {
-    return embedding().width;
+    return use(() -> embedding().width);
   }
 
   /// Height of the picture, in pixels.
   ///
   /// @throws IllegalStateException if there is no picture
   public int height() {
-    return embedding().height;
+    return use(() -> embedding().height);
   }
 
   /// The mask with the best predicted IoU: the best of several for an ambiguous prompt, else the model's single mask for
@@ -143,14 +152,15 @@ public final class SamSession implements AutoCloseable {
   /// @throws IllegalStateException if there is no picture
   public MaskPrediction best(Prompt prompt) {
     // Only the best is resized to the picture.
-    return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
+    return use(() -> prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou))
+        .orElseThrow()));
   }
 
   /// The masks of each prompt.
   ///
   /// @see #predict(Prompt, boolean)
   public List<List<MaskPrediction>> predict(List<Prompt> prompts, boolean multimask) {
-    return prompts.stream().map(prompt -> predict(prompt, multimask)).toList();
+    return use(() -> prompts.stream().map(prompt -> predict(prompt, multimask)).toList());
   }
 
   /// The masks of a prompt.
@@ -159,7 +169,7 @@ public final class SamSession implements AutoCloseable {
   /// @throws InputException if a point or the box lies outside the picture, or a mask has another size
   /// @throws IllegalStateException if there is no picture
   public List<MaskPrediction> predict(Prompt prompt, boolean multimask) {
-    return answers(prompt, multimask).stream().map(this::prediction).toList();
+    return use(() -> answers(prompt, multimask).stream().map(this::prediction).toList());
   }
 
   private MaskPrediction prediction(Answer answer) {
@@ -171,26 +181,28 @@ public final class SamSession implements AutoCloseable {
   /// @param logits `[h][w]`, [MaskPredictor#maskSize()] each
   record Answer(float iou, float[] logits) {}
 
+  /// The answers to a prompt, inside [#use].
+  ///
   /// @see #predict(Prompt, boolean)
   List<Answer> answers(Prompt prompt, boolean multimask) {
     var seen = embedding();
     try (var arena = Arena.ofShared()) {
       var inputs = inputs(prompt, seen, arena);
-      var output = reading(() -> workspace.run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask),
+      var output = reading(() -> session.workspace().run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask),
           o -> List.of(o.masks(), o.iou())));
       return IntStream.range(0, output.iou().dim(0))
           .mapToObj(i -> new Answer(output.iou().get(i), output.masks().select(0, i).toArray())).toList();
     }
   }
 
-  /// The logits of a mask at the picture's size, `[height, width]`, valid until the next pass.
+  /// The logits of a mask at the picture's size, `[height, width]`, valid until the next pass and inside [#use].
   Tensor atPictureSize(Answer answer) {
     var seen = embedding();
     int side = predictor.maskSize();
     try (var arena = Arena.ofShared()) {
       var logits = Tensor.of(arena, answer.logits, 1, side, side);
-      return reading(() -> workspace.run("size of " + seen.width + "x" + seen.height, logits, x -> atPictureSize(x, seen),
-          List::of));
+      return reading(() -> session.workspace().run("size of " + seen.width + "x" + seen.height, logits,
+          x -> atPictureSize(x, seen), List::of));
     }
   }
 
@@ -257,7 +269,7 @@ public final class SamSession implements AutoCloseable {
   /// @param mask the mask as a picture, white inside
   /// @throws ImageException if its size differs from the picture's
   public float[] logits(Picture mask) {
-    var seen = embedding();
+    var seen = use(this::embedding);
     if (mask.width() != seen.width || mask.height() != seen.height)
       throw new ImageException(mask.name() + ": expected a mask of " + seen.width + "x" + seen.height
           + ", as the picture is, got " + mask.width() + "x" + mask.height());
@@ -269,6 +281,10 @@ public final class SamSession implements AutoCloseable {
   /// @throws CheckpointException if the file cannot be written
   /// @throws IllegalStateException if there is no picture
   public void save(Path file) {
+    use(() -> write(file));
+  }
+
+  private Embedding write(Path file) {
     var seen = embedding();
     var writer = new CheckpointWriter().metadata(FORM, VERSION).metadata(WIDTH, Integer.toString(seen.width))
         .metadata(HEIGHT, Integer.toString(seen.height));
@@ -276,6 +292,7 @@ public final class SamSession implements AutoCloseable {
     predictor.fingerprint().forEach(writer::metadata);
     writer.tensor(EMBEDDING, DType.F32, IntStream.of(seen.map.shape()).asLongStream().toArray(), seen.map::segment);
     writer.write(file);
+    return seen;
   }
 
   /// Loads an embedding from [#save], which replaces the current picture.
@@ -291,6 +308,10 @@ public final class SamSession implements AutoCloseable {
   /// @param picture the expected picture; null to skip the comparison
   /// @throws CheckpointException if there is no such file, or it was not saved with this model or is of another picture
   public void load(Path file, @Nullable Picture picture) {
+    use(() -> read(file, picture));
+  }
+
+  private Embedding read(Path file, @Nullable Picture picture) {
     try (var saved = Checkpoint.open(file)) {
       if (!VERSION.equals(saved.metadata().get(FORM)))
         throw new CheckpointException(file + ": expected a picture's embedding, as 'save' writes it");
@@ -304,7 +325,7 @@ public final class SamSession implements AutoCloseable {
         throw new CheckpointException(file + ": '" + EMBEDDING + "': expected [" + grid + ", " + grid + ", " + dim + "], got "
             + tensor.shape());
       if (picture != null) requireOf(picture, saved);
-      see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT),
+      return see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT),
           saved.metadata().get(PICTURE));
     }
   }
@@ -323,7 +344,7 @@ public final class SamSession implements AutoCloseable {
   ///
   /// @throws IllegalStateException if there is no picture
   public boolean knowsPicture() {
-    return embedding().picture != null;
+    return use(() -> embedding().picture != null);
   }
 
   private static int side(Checkpoint saved, String key) {
@@ -337,17 +358,16 @@ public final class SamSession implements AutoCloseable {
         + saved.metadata().get(key));
   }
 
-  /// Bytes of the session's workspace.
-  public long workspaceBytes() {
-    return workspace.bytes();
+  /// Bytes that the session keeps between calls: the embedding of its picture.
+  public long bytes() {
+    return session.bytes();
   }
 
-  /// Frees the session's memory; closing twice is harmless.
+  /// Frees the session's memory, after a running call by another thread has ended normally. Inside a call, such as in a callback,
+  /// it returns at once, and the running call frees the memory at its end. Closing twice is harmless, also at once and after the
+  /// predictor is closed.
   @Override
   public void close() {
-    if (closed) return;
-    forget();
-    closed = true;
-    workspace.close();
+    session.close();
   }
 }
