@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// A model in a server: what it holds between calls, whose threads it uses, and how it is closed while calls run.
-@Timeout(120)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ServerTest {
   private static final int PROCESSORS = Runtime.getRuntime().availableProcessors();
   private static final OpenModel.Input SMALL = picture(32), LARGE = picture(256);

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Sessions in a server: closed while calls run, forgotten, and shared by mistake.
-@Timeout(120)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SamSessionTest {
   private static final Picture SCENE = Picture.read(Demo.SCENES.resolve("00.png"));
   private static final Prompt PROMPT = Prompt.point(98.5f, 95.5f);
