@@ -35,6 +35,7 @@ class SamSessionTest {
   private final CountDownLatch arrived = new CountDownLatch(1), gate = new CountDownLatch(1);
 
   @AfterEach
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void close() {
     predictor.close();
     kernels.close();
