@@ -11,7 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 ///
 /// The calling thread always works too, so a busy pool never blocks an operation. Threads take tasks one by one, so a busy core
 /// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Idle threads sleep.
-public final class Workers implements AutoCloseable {
+public class Workers implements AutoCloseable {
   /// A part of an operation, divided into numbered pieces.
   @FunctionalInterface
   public interface Task {
@@ -21,6 +21,9 @@ public final class Workers implements AutoCloseable {
 
   /// Spins of a worker before it sleeps: about the gap between two operations of a model.
   private static final int SPINS = 2_000;
+
+  private static Workers common;
+  private static int users;
 
   private final int threads;
   private final Thread[] own;
@@ -37,7 +40,19 @@ public final class Workers implements AutoCloseable {
   private volatile Thread waiting;
   private volatile boolean closed;
 
+  /// The workers that these lend; null if these are no loan.
+  private final Workers lender;
+
+  /// @param lender runs the tasks, and stays open
+  private Workers(Workers lender) {
+    this.lender = lender;
+    threads = lender.threads;
+    executor = null;
+    own = new Thread[0];
+  }
+
   private Workers(int threads, boolean spawn, Executor executor) {
+    lender = null;
     if (threads < 1) throw new IllegalArgumentException("threads: expected at least 1, got " + threads);
     this.threads = threads;
     this.executor = executor;
@@ -65,6 +80,32 @@ public final class Workers implements AutoCloseable {
     return new Workers(threads, false, executor);
   }
 
+  /// The process's own workers, one thread per processor: started for the first user, ended when the last one has closed its loan.
+  public static Workers shared() {
+    synchronized (Workers.class) {
+      if (users++ == 0) common = all();
+      return new Workers(common) {
+        private boolean returned;
+
+        @Override
+        public void close() {
+          synchronized (Workers.class) {
+            if (returned) return;
+            returned = true;
+            if (--users > 0) return;
+            common.close();
+            common = null;
+          }
+        }
+      };
+    }
+  }
+
+  /// These workers on loan: they share the threads, and closing the loan leaves these open.
+  public Workers lent() {
+    return new Workers(this);
+  }
+
   /// The largest number of concurrent threads, including the caller's.
   public int threads() {
     return threads;
@@ -74,6 +115,10 @@ public final class Workers implements AutoCloseable {
   ///
   /// After an exception no further task starts, and the exception is thrown here.
   public void forEach(int tasks, Task task) {
+    if (lender != null) {
+      lender.forEach(tasks, task);
+      return;
+    }
     if (threads == 1 || tasks <= 1 || sharing.isHeldByCurrentThread() || !sharing.tryLock()) {
       for (int i = 0; i < tasks; i++) task.run(i);
       return;

@@ -28,29 +28,31 @@ final class Batches {
     List<R> results(OpenModel.Input images, List<Picture> pictures, Progress progress);
   }
 
-  /// The results of pictures, in order. All sizes are checked before the first picture is preprocessed.
+  /// The results of pictures, in order, in one call of the model. All sizes are checked before the first picture is preprocessed.
   ///
   /// @throws ImageException if a picture is too small or too elongated, or the model does not accept its preprocessed size
   /// @throws IllegalArgumentException if a batch is too large
-  static <R> List<R> run(List<Picture> given, Preprocessing preprocessing, int minSide, Pass<R> pass, Progress progress) {
+  static <R> List<R> run(OpenModel opened, List<Picture> given, Preprocessing preprocessing, int minSide, Pass<R> pass, Progress progress) {
     var pictures = Arguments.elements(given, "pictures");
     Objects.requireNonNull(progress, "progress");
     var places = new LinkedHashMap<Size, List<Integer>>();
     for (int i = 0; i < pictures.size(); i++)
       places.computeIfAbsent(preprocessing.inputSize(pictures.get(i), minSide), _ -> new ArrayList<>()).add(i);
     places.forEach((size, same) -> Arguments.requireFits("pictures", same.size(), 3, size.height(), size.width()));
-    var results = new TreeMap<Integer, R>();
-    places.forEach((size, same) -> {
-      var batch = same.stream().map(pictures::get).toList();
-      var images = stacked(batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator(), batch.size(), size);
-      try {
-        var found = pass.results(images, batch, part(progress, results.size(), batch.size(), pictures.size()));
-        for (int i = 0; i < batch.size(); i++) results.put(same.get(i), found.get(i));
-      } catch (InputException e) {
-        throw new ImageException(batch.getFirst().name() + ": after preprocessing: " + e.getMessage(), e);
-      }
+    return opened.call(() -> {
+      var results = new TreeMap<Integer, R>();
+      places.forEach((size, same) -> {
+        var batch = same.stream().map(pictures::get).toList();
+        var images = stacked(batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator(), batch.size(), size);
+        try {
+          var found = pass.results(images, batch, part(progress, results.size(), batch.size(), pictures.size()));
+          for (int i = 0; i < batch.size(); i++) results.put(same.get(i), found.get(i));
+        } catch (InputException e) {
+          throw new ImageException(batch.getFirst().name() + ": after preprocessing: " + e.getMessage(), e);
+        }
+      });
+      return List.copyOf(results.values());
     });
-    return List.copyOf(results.values());
   }
 
   /// Stacks `count` inputs of the same size to `[count, 3, height, width]`.

@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -32,8 +31,7 @@ import java.util.Objects;
 ///
 /// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
-/// It is thread-safe: each call borrows a workspace, so there are as many workspaces as there were ever concurrent calls. Close it
-/// when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class ImageClassifier implements AutoCloseable {
   private final OpenModel opened;
   private final ClassifiesPictures model;
@@ -59,23 +57,23 @@ public final class ImageClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or its model does not classify pictures
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static ImageClassifier open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, its model does not classify pictures, or it does not fit in memory
-  public static ImageClassifier open(Path file, Residency residency) {
-    return new ImageClassifier(OpenModel.open(file, residency));
+  public static ImageClassifier open(Path file, OpenOptions options) {
+    return new ImageClassifier(OpenModel.open(file, options));
   }
 
-  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if the model does not classify pictures
   public static ImageClassifier of(Checkpoint checkpoint, Kernels kernels) {
@@ -209,15 +207,14 @@ public final class ImageClassifier implements AutoCloseable {
   }
 
   /// The `top` most probable classes of each picture, in the order of the pictures: bit-identical to those of separate calls.
-  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept until the classifier is
-  /// closed.
+  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
   ///
   /// @param pictures may be empty
   /// @throws IllegalArgumentException if `top` is not positive, or pictures of one size have more than 2³¹ - 9 samples together
   /// @see #classify(Picture, int, Progress)
   public List<List<Classification>> classify(List<Picture> pictures, int top, Progress progress) {
     Arguments.top(top);
-    return Batches.run(pictures, preprocessing, model.minSide(), (images, batch, listener) ->
+    return Batches.run(opened, pictures, preprocessing, model.minSide(), (images, batch, listener) ->
         Batches.rows(opened.run("scores", images, x -> model.logits(x).softmax(), listener), batch.size()).stream()
             .map(scores -> Classification.likeliest(scores, labels, top)).toList(), progress);
   }
@@ -238,7 +235,23 @@ public final class ImageClassifier implements AutoCloseable {
     return labels;
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "ImageClassifier: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

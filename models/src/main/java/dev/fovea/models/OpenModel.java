@@ -3,7 +3,6 @@ package dev.fovea.models;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Constants;
@@ -14,25 +13,43 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.WarmUp;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
 /// An open model file, ready for forward passes: the basis of the task classes, and of callers' own ones.
 ///
-/// It is thread-safe: each call borrows a workspace, so there are as many workspaces as there were ever concurrent calls. They
-/// share the constants of the model. Close it when no call is running.
+/// | | |
+/// |---|---|
+/// | threads | any number may use a model at a time, except for its sessions, see [ModelSession] |
+/// | memory | each call borrows a workspace; the idle ones are bounded, see below |
+/// | workers | models that are opened without workers of the caller's share those of the process, see [OpenOptions] |
+/// | closing | new calls are refused, running ones end normally, and the last one's end frees all memory, see [#close()] |
+///
+/// Between calls a model keeps at most one workspace per processor. It closes one that has been unused for a minute, and one that
+/// is more than twice as large as its calls of the last minute needed. [#trim()] closes all idle ones at once.
+///
+/// A call that a callback makes on its own thread, such as [Progress], is part of the running call.
 public final class OpenModel implements AutoCloseable {
+  /// Time after which unused memory is freed.
+  private static final Duration KEEP = Duration.ofSeconds(60);
+  private static final AtomicBoolean WARNED = new AtomicBoolean();
+
   private final Checkpoint checkpoint;
   private final Arena arena;
   private final Kernels kernels;
@@ -40,8 +57,9 @@ public final class OpenModel implements AutoCloseable {
   private final ModelHeader header;
   private final LoadedModel loaded;
   private final Constants constants = new Constants(Constants.DEFAULT_BYTES);
-  private final ArrayDeque<Workspace> idle = new ArrayDeque<>();
-  private boolean closed;
+  private final IdleWorkspaces workspaces;
+  private final Set<ModelSession> sessions = ConcurrentHashMap.newKeySet();
+  private final Calls calls;
 
   /// An input of a pass. NaN and infinities propagate through the pass as IEEE 754 prescribes; padding masks need `-∞`. Two are
   /// equal if their shapes and all values are.
@@ -80,35 +98,71 @@ public final class OpenModel implements AutoCloseable {
     }
   }
 
-  private OpenModel(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels) {
+  private OpenModel(Checkpoint checkpoint, Kernels kernels, boolean ownsKernels, Duration keep) {
     this.checkpoint = checkpoint;
     this.kernels = kernels;
     this.ownsKernels = ownsKernels;
     arena = Arena.ofShared();
+    workspaces = new IdleWorkspaces(Runtime.getRuntime().availableProcessors(), keep,
+        () -> new Workspace(kernels, Progress.NONE, constants));
+    calls = new Calls(checkpoint.name(), this::free);
     try {
       header = ModelHeader.of(checkpoint);
       loaded = LoadedModel.of(checkpoint, header, arena);
-    } catch (RuntimeException e) {
-      arena.close();
-      checkpoint.close();
-      if (ownsKernels) kernels.close();
+    } catch (RuntimeException | Error e) {
+      free();
       throw e;
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, it is not a model of a known family, or it does not fit in memory
-  public static OpenModel open(Path file, Residency residency) {
-    var checkpoint = Checkpoint.open(file, residency);
-    return new OpenModel(checkpoint, KernelProvider.auto(Workers.all()), true);
+  /// @see #open(Path, OpenOptions)
+  public static OpenModel open(Path file) {
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Creates a model from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open.
+  /// Opens a model file with the fastest kernels that can run here. If they are the slow ones, a warning in the log tells the
+  /// reason and the remedy, once per process. Loading takes as long as reading the file; mapped, it takes milliseconds.
+  ///
+  /// @throws CheckpointException if there is no such file, it is not a model of a known family, or it does not fit in memory
+  public static OpenModel open(Path file, OpenOptions options) {
+    return open(file, options, KEEP);
+  }
+
+  /// @param keep time after which unused memory is freed
+  static OpenModel open(Path file, OpenOptions options, Duration keep) {
+    // First of all: compiling the kernels takes longer than the work done meanwhile.
+    if (options.warmUp()) WarmUp.start();
+    var checkpoint = Checkpoint.open(file, options.residency());
+    try {
+      return new OpenModel(checkpoint, kernels(options.workers()), true, keep);
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  private static Kernels kernels(@Nullable Workers given) {
+    var reason = KernelProvider.VECTOR.reasonAgainst();
+    if (reason.isPresent() && WARNED.compareAndSet(false, true))
+      System.getLogger(OpenModel.class.getName()).log(System.Logger.Level.WARNING, "kernels run slowly: " + reason.get());
+    var workers = given == null ? Workers.shared() : given.lent();
+    try {
+      return (reason.isEmpty() ? KernelProvider.VECTOR : KernelProvider.REFERENCE).open(workers);
+    } catch (RuntimeException | Error e) {
+      workers.close();
+      throw e;
+    }
+  }
+
+  /// Creates a model from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
+  /// which must not be closed before it. Several models may share the kernels.
   ///
   /// @throws CheckpointException if the checkpoint is not a model of a known family
   public static OpenModel of(Checkpoint checkpoint, Kernels kernels) {
-    return new OpenModel(checkpoint, kernels, false);
+    return new OpenModel(checkpoint, kernels, false, KEEP);
   }
 
   /// The name of the model in error messages.
@@ -116,7 +170,7 @@ public final class OpenModel implements AutoCloseable {
     return checkpoint.name();
   }
 
-  /// The file, which [#close()] closes.
+  /// The file, which [#close()] closes: use it inside [#call].
   public Checkpoint checkpoint() {
     return checkpoint;
   }
@@ -132,8 +186,9 @@ public final class OpenModel implements AutoCloseable {
   /// The model's tokenizer, without truncation and padding, which are up to the task.
   ///
   /// @throws CheckpointException if the file has no tokenizer, or one of an unknown kind
+  /// @throws IllegalStateException if the model is closed
   public Tokenizer tokenizer() {
-    return Tokenizer.of(checkpoint).withTruncation(null).withPadding(null);
+    return call(() -> Tokenizer.of(checkpoint).withTruncation(null).withPadding(null));
   }
 
   public Model model() {
@@ -174,15 +229,15 @@ public final class OpenModel implements AutoCloseable {
   /// @see #run(Object, Map, Function, Progress)
   public <R> R run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
       Function<List<Tensor>, R> use, Progress progress) {
-    var workspace = borrow();
-    try (var inputArena = Arena.ofShared()) {
-      var tensors = new HashMap<String, Tensor>();
-      inputs.forEach((name, input) -> tensors.put(name, Tensor.of(inputArena, input.values, input.shape)));
-      workspace.listen(progress);
-      return checkpoint.reading(() -> use.apply(workspace.run(kind, tensors, forward, Function.identity())));
-    } finally {
-      giveBack(workspace);
-    }
+    return call(() -> {
+      try (var lent = borrow(); var inputArena = Arena.ofShared()) {
+        var workspace = lent.workspace();
+        var tensors = new HashMap<String, Tensor>();
+        inputs.forEach((name, input) -> tensors.put(name, Tensor.of(inputArena, input.values, input.shape)));
+        workspace.listen(progress);
+        return checkpoint.reading(() -> use.apply(workspace.run(kind, tensors, forward, Function.identity())));
+      }
+    });
   }
 
   /// Runs a forward pass with one input and one result.
@@ -192,42 +247,75 @@ public final class OpenModel implements AutoCloseable {
     return run(kind, Map.of("x", input), inputs -> List.of(forward.apply(inputs.get("x"))), progress).getFirst();
   }
 
-  /// A workspace for a caller with state between passes. The caller closes it before the model.
+  /// Runs `work` as one call: the model stays open until it has returned, so that several passes, or reads of the file, end
+  /// normally while [#close()] waits.
   ///
   /// @throws IllegalStateException if the model is closed
-  public Workspace workspace() {
-    synchronized (idle) {
-      if (closed) throw new IllegalStateException(name() + ": the model is closed");
-      return new Workspace(kernels, Progress.NONE, constants);
-    }
+  public <R> R call(Supplier<R> work) {
+    return calls.call(work);
   }
 
-  private Workspace borrow() {
-    synchronized (idle) {
-      return closed || idle.isEmpty() ? workspace() : idle.removeLast();
-    }
+  /// A session for a caller with state between passes. The caller closes it; closing the model closes those that are open.
+  ///
+  /// @throws IllegalStateException if the model is closed
+  public ModelSession session() {
+    return call(() -> {
+      var session = new ModelSession(this);
+      sessions.add(session);
+      return session;
+    });
   }
 
-  private void giveBack(Workspace workspace) {
-    workspace.listen(Progress.NONE);
-    synchronized (idle) {
-      if (closed) workspace.close();
-      else idle.addLast(workspace);
-    }
+  void forget(ModelSession session) {
+    sessions.remove(session);
   }
 
-  /// Closes the model file; closing twice is harmless.
+  IdleWorkspaces.Lent borrow() {
+    return workspaces.borrow();
+  }
+
+  /// The memory held now; of a closed model none. It costs a few microseconds, and neither waits for calls nor delays them.
+  public MemoryUse memory() {
+    var held = workspaces.held();
+    var open = List.copyOf(sessions);
+    return new MemoryUse(isFree() ? 0 : checkpoint.size(), held.bytes(), held.idle(), held.busy(), constants.bytes(),
+        open.stream().mapToLong(ModelSession::bytes).sum(), open.size());
+  }
+
+  /// Frees what the next calls can do without: idle workspaces, and the cached constants, which the garbage collector frees.
+  /// Results do not change; the next calls plan their memory and compute the constants again. Running calls and sessions go on.
+  public void trim() {
+    workspaces.trim();
+    constants.clear();
+  }
+
+  /// Closes the model: new calls are refused with an [IllegalStateException], running ones end normally, and this method returns
+  /// when they have ended and all memory is free, that of open sessions too. An interrupt does not end the wait and stays set.
+  ///
+  /// Inside a call of any model, such as in a callback, it returns without waiting, and the last call frees the memory. A callback
+  /// must not wait for another thread that closes the model. Closing twice is harmless, also at once.
   @Override
   public void close() {
-    List<Workspace> toClose;
-    synchronized (idle) {
-      if (closed) return;
-      closed = true;
-      toClose = new ArrayList<>(idle);
-    }
-    toClose.forEach(Workspace::close);
+    calls.close();
+  }
+
+  private boolean isFree() {
+    return !arena.scope().isAlive();
+  }
+
+  private void free() {
+    workspaces.close();
+    List.copyOf(sessions).forEach(ModelSession::free);
+    constants.clear();
     checkpoint.close();
     arena.close();
     if (ownsKernels) kernels.close();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return String.format(Locale.ROOT, "%s of %,d parameters, %s, kernels %s on %d threads%s", header.family(), parameters(), name(),
+        kernels.name(), kernels.threads(), calls.isClosed() ? ", closed" : "");
   }
 }

@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.feature.PatchFeatures;
 import dev.fovea.engine.feature.Vectors;
 import dev.fovea.engine.image.ImageException;
@@ -26,7 +25,7 @@ import java.util.function.Supplier;
 /// Pictures are given in the forms that [ImageClassifier] describes, or as [Prepared] inputs. Arguments are checked before any
 /// work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class PictureEmbedder implements AutoCloseable {
   /// The largest size that pictures can be scaled to, in pixels.
   public static final int MAX_SIZE = 1 << 16;
@@ -66,24 +65,24 @@ public final class PictureEmbedder implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or its model does not give features of pictures
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static PictureEmbedder open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, its model does not give features of pictures, or it does not fit in
   ///     memory
-  public static PictureEmbedder open(Path file, Residency residency) {
-    return new PictureEmbedder(OpenModel.open(file, residency));
+  public static PictureEmbedder open(Path file, OpenOptions options) {
+    return new PictureEmbedder(OpenModel.open(file, options));
   }
 
-  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if the model does not give features of pictures
   public static PictureEmbedder of(Checkpoint checkpoint, Kernels kernels) {
@@ -205,7 +204,7 @@ public final class PictureEmbedder implements AutoCloseable {
   }
 
   /// The features of each picture as a vector, in the order of the pictures: bit-identical to those of separate calls. Pictures of
-  /// one preprocessed size share a pass, whose memory grows with their number and is kept until the embedder is closed.
+  /// one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
   ///
   /// @param pictures may be empty
   /// @throws IllegalArgumentException if the pooling is not one of [#poolings()], or pictures of one size have more than 2³¹ - 9
@@ -214,7 +213,7 @@ public final class PictureEmbedder implements AutoCloseable {
   public List<float[]> embed(List<Picture> pictures, Pooling pooling, boolean normalized, Progress progress) {
     require(pooling);
     for (var picture : Arguments.elements(pictures, "pictures")) requireWholePatches(picture, preprocessing);
-    return Batches.run(pictures, preprocessing, patchSize(), (images, batch, listener) ->
+    return Batches.run(opened, pictures, preprocessing, patchSize(), (images, batch, listener) ->
         vectors(images, batch.size(), pooling, normalized, listener), progress);
   }
 
@@ -261,7 +260,7 @@ public final class PictureEmbedder implements AutoCloseable {
   }
 
   /// The features of several pictures in one pass, bit-identical to those of separate passes. Its memory grows with their number
-  /// and is kept until the embedder is closed.
+  /// and is kept as [OpenModel] says.
   ///
   /// @param pictures may be empty
   /// @return vectors of the caller's own, in the order of the pictures
@@ -316,7 +315,23 @@ public final class PictureEmbedder implements AutoCloseable {
     return new TextEmbedder(opened);
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "PictureEmbedder: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -29,7 +28,7 @@ import java.util.stream.IntStream;
 /// Pictures are given in the forms that [ImageClassifier] describes. Arguments are checked before any work. A null argument is
 /// refused with a [NullPointerException] that names the parameter.
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class Segmenter implements AutoCloseable {
   /// The number of values of 16 bits.
   private static final int MAX_CLASSES = 1 << 16;
@@ -58,23 +57,23 @@ public final class Segmenter implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or its model does not segment pictures
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static Segmenter open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, its model does not segment pictures, or it does not fit in memory
-  public static Segmenter open(Path file, Residency residency) {
-    return new Segmenter(OpenModel.open(file, residency));
+  public static Segmenter open(Path file, OpenOptions options) {
+    return new Segmenter(OpenModel.open(file, options));
   }
 
-  /// Creates a segmenter from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates a segmenter from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if the model does not segment pictures
   public static Segmenter of(Checkpoint checkpoint, Kernels kernels) {
@@ -148,13 +147,13 @@ public final class Segmenter implements AutoCloseable {
   }
 
   /// The classes of the pixels of each picture, in the order of the pictures: bit-identical to those of separate calls. Pictures of
-  /// one preprocessed size share a pass, whose memory grows with their number and is kept until the segmenter is closed.
+  /// one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
   ///
   /// @param pictures may be empty
   /// @throws IllegalArgumentException if pictures of one size have more than 2³¹ - 9 samples together
   /// @see #segment(Picture, Progress)
   public List<Segmentation> segment(List<Picture> pictures, Progress progress) {
-    return Batches.run(pictures, preprocessing, model.minSide(), (images, batch, listener) ->
+    return Batches.run(opened, pictures, preprocessing, model.minSide(), (images, batch, listener) ->
         opened.run("logits", Map.of("x", images), inputs -> List.of(model.logits(inputs.get("x"))),
             logits -> largest(logits.getFirst(), batch), listener), progress);
   }
@@ -200,7 +199,23 @@ public final class Segmenter implements AutoCloseable {
     return opened.header().palette();
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "Segmenter: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
@@ -18,7 +17,7 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class TextClassifier implements AutoCloseable {
   private final OpenModel opened;
   private final ClassifiesText model;
@@ -55,24 +54,24 @@ public final class TextClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or its model does not classify texts, or it has no tokenizer
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static TextClassifier open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, its model does not classify texts, or it has no tokenizer or does not
   ///     fit in memory
-  public static TextClassifier open(Path file, Residency residency) {
-    return new TextClassifier(OpenModel.open(file, residency));
+  public static TextClassifier open(Path file, OpenOptions options) {
+    return new TextClassifier(OpenModel.open(file, options));
   }
 
-  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if the model does not classify texts or has no tokenizer
   public static TextClassifier of(Checkpoint checkpoint, Kernels kernels) {
@@ -130,7 +129,7 @@ public final class TextClassifier implements AutoCloseable {
   }
 
   /// The `top` most probable classes of each text or pair of texts, in the order given. All form one batch, whose memory grows with
-  /// their number and is kept until the classifier is closed; padding is masked, so that each text has the same result as alone, up
+  /// their number and is kept as [OpenModel] says; padding is masked, so that each text has the same result as alone, up
   /// to rounding.
   ///
   /// @param texts may be empty
@@ -155,7 +154,23 @@ public final class TextClassifier implements AutoCloseable {
     return opened.header().labels();
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "TextClassifier: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

@@ -2,7 +2,6 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
@@ -22,7 +21,7 @@ import java.util.function.Function;
 ///
 /// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class TextEmbedder implements AutoCloseable {
   private final OpenModel opened;
   private final JoinsPicturesAndText model;
@@ -47,24 +46,24 @@ public final class TextEmbedder implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static TextEmbedder open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
   ///     memory
-  public static TextEmbedder open(Path file, Residency residency) {
-    return orClose(OpenModel.open(file, residency));
+  public static TextEmbedder open(Path file, OpenOptions options) {
+    return orClose(OpenModel.open(file, options));
   }
 
-  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static TextEmbedder of(Checkpoint checkpoint, Kernels kernels) {
@@ -95,8 +94,8 @@ public final class TextEmbedder implements AutoCloseable {
     return embed(texts, Progress.NONE);
   }
 
-  /// The vector of each text, in the order of the texts, from one pass whose memory grows with their number and is kept until the
-  /// embedder is closed. Padding is masked, unless the model was trained to read it, so that each text has the same vector as
+  /// The vector of each text, in the order of the texts, from one pass whose memory grows with their number and is kept as
+  /// [OpenModel] says. Padding is masked, unless the model was trained to read it, so that each text has the same vector as
   /// alone, up to rounding.
   ///
   /// @param texts may be empty
@@ -140,7 +139,23 @@ public final class TextEmbedder implements AutoCloseable {
     return model;
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "TextEmbedder: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

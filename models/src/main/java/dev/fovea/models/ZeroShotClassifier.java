@@ -3,7 +3,6 @@ package dev.fovea.models;
 import com.google.common.primitives.Floats;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
@@ -28,7 +27,7 @@ import org.jetbrains.annotations.Nullable;
 /// Pictures are given in the forms that [ImageClassifier] describes. Arguments are checked before any work. A null argument is
 /// refused with a [NullPointerException] that names the parameter.
 ///
-/// It is thread-safe. Close it when no call is running.
+/// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class ZeroShotClassifier implements AutoCloseable {
   /// The placeholder for the label in a prompt template.
   public static final String PLACE = "{}";
@@ -81,24 +80,24 @@ public final class ZeroShotClassifier implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static ZeroShotClassifier open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
   ///     memory
-  public static ZeroShotClassifier open(Path file, Residency residency) {
-    return new ZeroShotClassifier(OpenModel.open(file, residency));
+  public static ZeroShotClassifier open(Path file, OpenOptions options) {
+    return new ZeroShotClassifier(OpenModel.open(file, options));
   }
 
-  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static ZeroShotClassifier of(Checkpoint checkpoint, Kernels kernels) {
@@ -139,14 +138,16 @@ public final class ZeroShotClassifier implements AutoCloseable {
     for (var template : prompts)
       if (!template.contains(PLACE)) throw new IllegalArgumentException("template '" + template + "': expected " + PLACE
           + " where the label goes");
-    var vectors = new float[names.size()][];
-    for (int i = 0; i < vectors.length; i++) {
-      var label = names.get(i);
-      vectors[i] = texts.mean(prompts.isEmpty() ? List.of(label)
-          : prompts.stream().map(template -> template.replace(PLACE, label)).toList(),
-          Batches.part(progress, i, 1, vectors.length));
-    }
-    return new Labels(names, Floats.concat(vectors));
+    return opened.call(() -> {
+      var vectors = new float[names.size()][];
+      for (int i = 0; i < vectors.length; i++) {
+        var label = names.get(i);
+        vectors[i] = texts.mean(prompts.isEmpty() ? List.of(label)
+            : prompts.stream().map(template -> template.replace(PLACE, label)).toList(),
+            Batches.part(progress, i, 1, vectors.length));
+      }
+      return new Labels(names, Floats.concat(vectors));
+    });
   }
 
   /// All labels, those that match a picture file best first; as [#classify(Picture, Labels, int, Progress)].
@@ -281,8 +282,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
   }
 
   /// The `top` labels that match each picture best, in the order of the pictures: bit-identical to those of separate calls.
-  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept until the classifier is
-  /// closed.
+  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
   ///
   /// @param pictures may be empty
   /// @throws IllegalArgumentException if `top` is not positive, the labels' vectors have another dimension than the model's, or
@@ -293,7 +293,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
     Arguments.top(top);
     int count = labels.names.size();
     var words = new OpenModel.Input(labels.vectors, count, labels.vectors.length / count);
-    return Batches.run(pictures, preprocessing, model.minSide(), (images, batch, listener) ->
+    return Batches.run(opened, pictures, preprocessing, model.minSide(), (images, batch, listener) ->
         Batches.rows(opened.run("scores", Map.of("images", images, "words", words), this::scores, listener).getFirst(),
             batch.size()).stream().map(scores -> Classification.likeliest(scores, labels.names, top)).toList(), progress);
   }
@@ -323,7 +323,23 @@ public final class ZeroShotClassifier implements AutoCloseable {
     return Objects.requireNonNull(labels, "labels").names.size();
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "ZeroShotClassifier: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

@@ -141,7 +141,7 @@ class ImageClassifierTest {
   void useAfterClose() {
     var picture = Picture.read(Demo.SINGLES.resolve("single-00.png"));
     for (var residency : Residency.values()) {
-      var classifier = ImageClassifier.open(Demo.copy("vit", folder), residency);
+      var classifier = ImageClassifier.open(Demo.copy("vit", folder), OpenOptions.DEFAULT.withResidency(residency));
       classifier.classify(picture, 1, Progress.NONE);
       classifier.close();
       classifier.close();
@@ -154,7 +154,8 @@ class ImageClassifierTest {
   void aTruncatedFile() throws IOException {
     var picture = Picture.read(Demo.SINGLES.resolve("single-00.png"));
     Path loadedFile = Demo.copy("vit", folder), mappedFile = Demo.copy("vit", folder);
-    try (var loaded = ImageClassifier.open(loadedFile); var mapped = ImageClassifier.open(mappedFile, Residency.MAPPED)) {
+    try (var loaded = ImageClassifier.open(loadedFile);
+        var mapped = ImageClassifier.open(mappedFile, OpenOptions.DEFAULT.withResidency(Residency.MAPPED))) {
       var expected = loaded.classify(picture, 3, Progress.NONE);
       assertThat(mapped.classify(picture, 3, Progress.NONE)).isEqualTo(expected);
       for (var file : List.of(loadedFile, mappedFile))

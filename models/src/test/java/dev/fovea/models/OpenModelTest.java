@@ -52,7 +52,7 @@ class OpenModelTest {
   void runsWhatIsAskedFor() {
     var file = write(SmallModel.VIT);
     for (var residency : Residency.values())
-      try (var opened = OpenModel.open(file, residency)) {
+      try (var opened = OpenModel.open(file, OpenOptions.DEFAULT.withResidency(residency))) {
         var model = opened.model(ClassifiesPictures.class, "a model that classifies pictures");
         Map<String, OpenModel.Input> inputs = Map.of("a", picture(32, 32), "b", picture(48, 40));
         var results = opened.run("both", inputs, x -> List.of(model.logits(x.get("a")), model.logits(x.get("b"))), Progress.NONE);
@@ -79,7 +79,7 @@ class OpenModelTest {
   /// Each call has a workspace of its own; what a pass computed is copied before another runs.
   @Test
   void eightThreadsShareIt() throws Exception {
-    try (var opened = OpenModel.open(write(SmallModel.VIT), Residency.LOADED); var pool = Executors.newFixedThreadPool(8)) {
+    try (var opened = OpenModel.open(write(SmallModel.VIT)); var pool = Executors.newFixedThreadPool(8)) {
       var model = opened.model(ClassifiesPictures.class, "a model that classifies pictures");
       var pictures = List.of(picture(32, 32), picture(40, 32), picture(48, 48));
       var expected = new ArrayList<float[]>();
@@ -97,7 +97,7 @@ class OpenModelTest {
   @Test
   void anotherKindOfModel() {
     var file = write(SmallModel.BERT);
-    try (var opened = OpenModel.open(file, Residency.LOADED)) {
+    try (var opened = OpenModel.open(file)) {
       assertThat(opened.model(Bert.class, "a BERT")).isSameAs(opened.model());
       assertThatThrownBy(() -> opened.model(EmbedsPictures.class, "a model that gives features of pictures"))
           .isInstanceOf(CheckpointException.class)
@@ -108,12 +108,12 @@ class OpenModelTest {
   /// The tokenizer neither cuts nor fills texts, which its file asks for: that is the tasks' affair.
   @Test
   void itsTokenizer() {
-    try (var opened = OpenModel.open(write(SmallModel.BERT), Residency.LOADED)) {
+    try (var opened = OpenModel.open(write(SmallModel.BERT))) {
       assertThat(opened.tokenizer().encode("two dogs").ids()).containsExactly(2, 21, 10, 3);
       assertThat(opened.tokenizer().encode("dogs ".repeat(600)).length()).isEqualTo(602);
     }
     var file = write(SmallModel.VIT);
-    try (var opened = OpenModel.open(file, Residency.LOADED)) {
+    try (var opened = OpenModel.open(file)) {
       assertThatThrownBy(opened::tokenizer).isInstanceOf(CheckpointException.class)
           .hasMessage(file + ": holds no tokenizer: there is no tensor 'tokenizer.json'");
     }
@@ -121,7 +121,7 @@ class OpenModelTest {
 
   @Test
   void inputsThatDoNotFitAndCancellation() {
-    try (var opened = OpenModel.open(write(SmallModel.VIT), Residency.LOADED)) {
+    try (var opened = OpenModel.open(write(SmallModel.VIT))) {
       var model = opened.model(ClassifiesPictures.class, "a model that classifies pictures");
       var expected = opened.run("one", picture(32, 32), model::logits, Progress.NONE);
       assertThatThrownBy(() -> opened.run("one", picture(33, 32), model::logits, Progress.NONE)).isInstanceOf(InputException.class);
@@ -139,10 +139,10 @@ class OpenModelTest {
     try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
       var checkpoint = Checkpoint.open(file);
       var opened = OpenModel.of(checkpoint, kernels);
-      opened.workspace().close();
+      opened.session().close();
       opened.close();
       opened.close();
-      assertThatThrownBy(opened::workspace).isInstanceOf(IllegalStateException.class).hasMessage(file + ": the model is closed");
+      assertThatThrownBy(opened::session).isInstanceOf(IllegalStateException.class).hasMessage(file + ": the model is closed");
       requireClosed(checkpoint);
       // The kernels still run.
       var again = OpenModel.of(Checkpoint.open(file), kernels);

@@ -65,22 +65,27 @@ public final class AutomaticMasks {
   }
 
   /// The masks of a picture. They cost a pass of the image encoder per crop, and of the mask decoder per point. Threads may share
-  /// this object; each call has a session of its own.
+  /// this object; each call has a session of its own, and is one call of the predictor: closing that waits until this has ended.
   ///
   /// @param progress receives the completed fraction
+  /// @throws IllegalStateException if the predictor is closed
   /// @throws CancelledException if the thread is interrupted
   public List<Found> of(Picture picture, DoubleConsumer progress) {
     Objects.requireNonNull(picture, "picture");
     Objects.requireNonNull(progress, "progress");
     var crops = crops(picture.width(), picture.height(), settings);
-    double all = crops.stream().mapToDouble(crop -> Math.pow(points(crop.layer), 2)).sum(), done = 0;
+    double all = crops.stream().mapToDouble(crop -> Math.pow(points(crop.layer), 2)).sum();
     var found = new ArrayList<Found>();
     try (var session = predictor.session()) {
-      for (var crop : crops) {
-        double before = done, here = Math.pow(points(crop.layer), 2);
-        found.addAll(inCrop(session, picture, crop, share -> progress.accept((before + share * here) / all)));
-        done += here;
-      }
+      session.use(() -> {
+        double done = 0;
+        for (var crop : crops) {
+          double before = done, here = Math.pow(points(crop.layer), 2);
+          found.addAll(inCrop(session, picture, crop, share -> progress.accept((before + share * here) / all)));
+          done += here;
+        }
+        return found;
+      });
     }
     var kept = crops.size() == 1 ? found : keep(found, found.stream().mapToDouble(f -> 1 / f.crop.area()).toArray(),
         settings.cropNms);

@@ -2,15 +2,16 @@ package dev.fovea.models.sam;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.MemoryUse;
 import dev.fovea.models.OpenModel;
+import dev.fovea.models.OpenOptions;
 import java.nio.file.Path;
 import java.util.Map;
 
 /// Prediction of masks from prompts, from a Segment Anything model file. Any number of threads may use it, each with its own
-/// [SamSession]. Close it when no session is open.
+/// [SamSession]. It may be closed at any time, as [OpenModel] says, and then closes the sessions that are open.
 public final class MaskPredictor implements AutoCloseable {
   private static final String FINGERPRINT = "image_encoder.pos_embed";
 
@@ -29,34 +30,35 @@ public final class MaskPredictor implements AutoCloseable {
     }
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor. The weights are loaded into memory.
+  /// Opens a model file with [OpenOptions#DEFAULT].
   ///
   /// @throws CheckpointException if there is no such file, or it is not a Segment Anything model
-  /// @see #open(Path, Residency)
+  /// @see #open(Path, OpenOptions)
   public static MaskPredictor open(Path file) {
-    return open(file, Residency.LOADED);
+    return open(file, OpenOptions.DEFAULT);
   }
 
-  /// Opens a model file with the fastest kernels and one thread per processor.
+  /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @param residency whether to load the weights into memory or to use them from the mapped file
   /// @throws CheckpointException if there is no such file, or it is not a Segment Anything model, or does not fit in memory
-  public static MaskPredictor open(Path file, Residency residency) {
-    return new MaskPredictor(OpenModel.open(file, residency));
+  public static MaskPredictor open(Path file, OpenOptions options) {
+    return new MaskPredictor(OpenModel.open(file, options));
   }
 
-  /// Creates a predictor from an open checkpoint, which it closes, and from kernels, which it leaves open.
+  /// Creates a predictor from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
+  /// closed before it.
   ///
   /// @throws CheckpointException if it is not a Segment Anything model
   public static MaskPredictor of(Checkpoint checkpoint, Kernels kernels) {
     return new MaskPredictor(OpenModel.of(checkpoint, kernels));
   }
 
-  /// Creates a session, which handles one picture at a time.
+  /// Creates a session, which handles one picture at a time. The caller closes it; a session that nobody closes keeps its memory
+  /// until the predictor is closed.
   ///
   /// @throws IllegalStateException if the predictor is closed
   public SamSession session() {
-    return new SamSession(this, opened.workspace());
+    return new SamSession(this, opened.session());
   }
 
   Sam model() {
@@ -87,7 +89,23 @@ public final class MaskPredictor implements AutoCloseable {
     return model.config().maskSize();
   }
 
-  /// Closes the model file; closing twice is harmless.
+  /// The memory held now, as [OpenModel#memory()].
+  public MemoryUse memory() {
+    return opened.memory();
+  }
+
+  /// Frees what the next calls can do without, as [OpenModel#trim()].
+  public void trim() {
+    opened.trim();
+  }
+
+  /// Family, parameters, file, kernels and threads.
+  @Override
+  public String toString() {
+    return "MaskPredictor: " + opened;
+  }
+
+  /// Closes the model: new calls are refused, running ones end normally, as [OpenModel#close()] says. Closing twice is harmless.
   @Override
   public void close() {
     opened.close();

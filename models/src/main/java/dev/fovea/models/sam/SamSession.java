@@ -14,8 +14,8 @@ import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.ModelSession;
 import dev.fovea.models.argument.Arguments;
 import dev.fovea.models.argument.PictureInput;
 import java.awt.image.BufferedImage;
@@ -27,7 +27,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /// Mask prediction for one picture at a time: [#setImage] encodes it once, which is slow; then each call of [#predict] is fast.
@@ -43,7 +45,10 @@ import org.jetbrains.annotations.Nullable;
 /// list of them. Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the
 /// parameter.
 ///
-/// One thread uses a session at a time. What a session returns is the caller's own and outlives it.
+/// One thread uses a session at a time; different threads may use it one after the other, and one that comes while another is using
+/// it is refused with an [IllegalStateException]. [#close()] and [#bytes()] are for any thread at any time. Between calls a session
+/// keeps the picture's embedding only: passes borrow a workspace of the model's. What a session returns is the caller's own and
+/// outlives it.
 public final class SamSession implements AutoCloseable {
   private static final String EMBEDDING = "image_embedding", WIDTH = "width", HEIGHT = "height", PICTURE = "picture_sha256";
   private static final String FORM = "fovea_embedding", VERSION = "1";
@@ -51,22 +56,21 @@ public final class SamSession implements AutoCloseable {
   private static final float SURE = 10;
 
   private final MaskPredictor predictor;
-  private final Workspace workspace;
+  private final ModelSession session;
   private @Nullable Embedding embedding;
-  private boolean closed;
 
   /// The embedding of a picture.
   ///
   /// @param map `[G, G, C]`
   /// @param picture SHA-256 of the picture's samples; null if unknown
   /// @param decoded the map with its projections for prompts without a mask
-  private record Embedding(Arena arena, int width, int height, Tensor map, @Nullable String picture,
+  private record Embedding(int width, int height, Tensor map, @Nullable String picture,
       MaskDecoder.ProjectedMap decoded) {}
 
-  /// @param workspace owned and closed by this session
-  SamSession(MaskPredictor predictor, Workspace workspace) {
+  /// @param session owned and closed by this one
+  SamSession(MaskPredictor predictor, ModelSession session) {
     this.predictor = predictor;
-    this.workspace = workspace;
+    this.session = session;
   }
 
   /// Encodes a picture file and replaces the previous one; as [#setImage(Picture, Progress)].
@@ -129,12 +133,17 @@ public final class SamSession implements AutoCloseable {
   private void encode(PictureInput given, Progress progress) {
     Objects.requireNonNull(progress, "progress");
     var picture = given.decode();
+    use(() -> encode(picture, progress));
+  }
+
+  private Embedding encode(Picture picture, Progress progress) {
     var input = predictor.preprocessing().apply(picture, 1);
+    var workspace = session.workspace();
     workspace.listen(progress);
     try (var inputs = Arena.ofShared()) {
       var image = Tensor.of(inputs, input.values(), 1, 3, input.height(), input.width());
       var map = reading(() -> workspace.run("embed", image, x -> predictor.model().embed(x).select(0, 0), List::of));
-      see(map.toArray(), map.shape(), picture.width(), picture.height(), hash(picture));
+      return see(map.toArray(), map.shape(), picture.width(), picture.height(), hash(picture));
     } catch (InputException e) {
       throw new ImageException(picture.name() + ": after preprocessing: " + e.getMessage(), e);
     } finally {
@@ -146,35 +155,36 @@ public final class SamSession implements AutoCloseable {
     return Hashing.sha256().hashBytes(picture.rgb()).toString();
   }
 
-  private void see(float[] values, int[] shape, int width, int height, @Nullable String picture) {
+  private Embedding see(float[] values, int[] shape, int width, int height, @Nullable String picture) {
     var arena = Arena.ofShared();
     try {
       var map = Tensor.of(arena, values, shape);
-      var decoded = reading(() ->
-          workspace.run("picture", map, x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
+      var decoded = reading(() -> session.workspace().run("picture", map,
+          x -> predictor.model().project(x, null, predictor.model().positions(x.workspace())),
           p -> List.of(p.map(), p.keys(), p.values(), p.queries())));
       var kept = new MaskDecoder.ProjectedMap(decoded.map().copy(arena), decoded.keys().copy(arena), decoded.values().copy(arena),
           decoded.queries().copy(arena));
-      forget();
-      embedding = new Embedding(arena, width, height, map, picture, kept);
-    } catch (RuntimeException e) {
+      session.keep(arena, Stream.of(map, kept.map(), kept.keys(), kept.values(), kept.queries())
+          .mapToLong(tensor -> Float.BYTES * tensor.size()).sum());
+      return embedding = new Embedding(width, height, map, picture, kept);
+    } catch (RuntimeException | Error e) {
       arena.close();
       throw e;
     }
   }
 
-  private void forget() {
-    if (embedding != null) embedding.arena.close();
-    embedding = null;
+  /// Runs `work` as a use of the session; its parts may be uses themselves.
+  ///
+  /// @throws IllegalStateException if the session or the predictor is closed, or another thread is using the session
+  <R> R use(Supplier<R> work) {
+    return session.use(work);
   }
 
-  private <T> T reading(java.util.function.Supplier<T> pass) {
-    if (closed) throw new IllegalStateException("the session is closed");
+  private <T> T reading(Supplier<T> pass) {
     return predictor.checkpoint().reading(pass);
   }
 
   private Embedding embedding() {
-    if (closed) throw new IllegalStateException("the session is closed");
     if (embedding == null) throw new IllegalStateException("the session has seen no picture yet: call setImage or load");
     return embedding;
   }
@@ -183,14 +193,14 @@ public final class SamSession implements AutoCloseable {
   ///
   /// @throws IllegalStateException if there is no picture
   public int width() {
-    return embedding().width;
+    return use(() -> embedding().width);
   }
 
   /// Height of the picture, in pixels.
   ///
   /// @throws IllegalStateException if there is no picture
   public int height() {
-    return embedding().height;
+    return use(() -> embedding().height);
   }
 
   /// The mask with the best predicted IoU: the best of several for an ambiguous prompt, else the model's single mask for
@@ -203,7 +213,8 @@ public final class SamSession implements AutoCloseable {
   public MaskPrediction best(Prompt prompt) {
     Objects.requireNonNull(prompt, "prompt");
     // Only the best is resized to the picture.
-    return prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou)).orElseThrow());
+    return use(() -> prediction(answers(prompt, prompt.isAmbiguous()).stream().max(Comparator.comparingDouble(Answer::iou))
+        .orElseThrow()));
   }
 
   /// The masks of each prompt, in the order of the prompts, a pass of the mask decoder each. All prompts are checked before the
@@ -213,8 +224,10 @@ public final class SamSession implements AutoCloseable {
   /// @see #predict(Prompt, boolean)
   public List<List<MaskPrediction>> predict(List<Prompt> prompts, boolean multimask) {
     var given = Arguments.elements(prompts, "prompts");
-    for (var prompt : given) requirePlaces(prompt, embedding());
-    return given.stream().map(prompt -> predict(prompt, multimask)).toList();
+    return use(() -> {
+      for (var prompt : given) requirePlaces(prompt, embedding());
+      return given.stream().map(prompt -> predict(prompt, multimask)).toList();
+    });
   }
 
   /// The masks of a prompt, which cost a pass of the mask decoder and a resize to the picture each.
@@ -226,7 +239,7 @@ public final class SamSession implements AutoCloseable {
   /// @throws IllegalStateException if there is no picture, or the session is closed
   public List<MaskPrediction> predict(Prompt prompt, boolean multimask) {
     Objects.requireNonNull(prompt, "prompt");
-    return answers(prompt, multimask).stream().map(this::prediction).toList();
+    return use(() -> answers(prompt, multimask).stream().map(this::prediction).toList());
   }
 
   private MaskPrediction prediction(Answer answer) {
@@ -238,26 +251,28 @@ public final class SamSession implements AutoCloseable {
   /// @param logits `[h][w]`, [MaskPredictor#maskSize()] each
   record Answer(float iou, float[] logits) {}
 
+  /// The answers to a prompt, inside [#use].
+  ///
   /// @see #predict(Prompt, boolean)
   List<Answer> answers(Prompt prompt, boolean multimask) {
     var seen = embedding();
     try (var arena = Arena.ofShared()) {
       var inputs = inputs(prompt, seen, arena);
-      var output = reading(() -> workspace.run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask),
+      var output = reading(() -> session.workspace().run(multimask ? "masks" : "mask", inputs, x -> decode(x, multimask),
           o -> List.of(o.masks(), o.iou())));
       return IntStream.range(0, output.iou().dim(0))
           .mapToObj(i -> new Answer(output.iou().get(i), output.masks().select(0, i).toArray())).toList();
     }
   }
 
-  /// The logits of a mask at the picture's size, `[height, width]`, valid until the next pass.
+  /// The logits of a mask at the picture's size, `[height, width]`, valid until the next pass and inside [#use].
   Tensor atPictureSize(Answer answer) {
     var seen = embedding();
     int side = predictor.maskSize();
     try (var arena = Arena.ofShared()) {
       var logits = Tensor.of(arena, answer.logits, 1, side, side);
-      return reading(() -> workspace.run("size of " + seen.width + "x" + seen.height, logits, x -> atPictureSize(x, seen),
-          List::of));
+      return reading(() -> session.workspace().run("size of " + seen.width + "x" + seen.height, logits,
+          x -> atPictureSize(x, seen), List::of));
     }
   }
 
@@ -334,7 +349,7 @@ public final class SamSession implements AutoCloseable {
   /// @throws IllegalStateException if there is no picture, or the session is closed
   public float[] logits(Picture mask) {
     Objects.requireNonNull(mask, "mask");
-    var seen = embedding();
+    var seen = use(this::embedding);
     if (mask.width() != seen.width || mask.height() != seen.height)
       throw new ImageException(mask.name() + ": expected a mask of " + seen.width + "x" + seen.height
           + ", as the picture is, got " + mask.width() + "x" + mask.height());
@@ -347,6 +362,10 @@ public final class SamSession implements AutoCloseable {
   /// @throws IllegalStateException if there is no picture, or the session is closed
   public void save(Path file) {
     Objects.requireNonNull(file, "file");
+    use(() -> write(file));
+  }
+
+  private Embedding write(Path file) {
     var seen = embedding();
     var writer = new CheckpointWriter().metadata(FORM, VERSION).metadata(WIDTH, Integer.toString(seen.width))
         .metadata(HEIGHT, Integer.toString(seen.height));
@@ -354,6 +373,7 @@ public final class SamSession implements AutoCloseable {
     predictor.fingerprint().forEach(writer::metadata);
     writer.tensor(EMBEDDING, DType.F32, IntStream.of(seen.map.shape()).asLongStream().toArray(), seen.map::segment);
     writer.write(file);
+    return seen;
   }
 
   /// Loads an embedding from [#save], which replaces the current picture.
@@ -370,6 +390,10 @@ public final class SamSession implements AutoCloseable {
   /// @throws CheckpointException if there is no such file, or it was not saved with this model or is of another picture
   public void load(Path file, @Nullable Picture picture) {
     Objects.requireNonNull(file, "file");
+    use(() -> read(file, picture));
+  }
+
+  private Embedding read(Path file, @Nullable Picture picture) {
     try (var saved = Checkpoint.open(file)) {
       if (!VERSION.equals(saved.metadata().get(FORM)))
         throw new CheckpointException(file + ": expected a picture's embedding, as 'save' writes it");
@@ -383,7 +407,7 @@ public final class SamSession implements AutoCloseable {
         throw new CheckpointException(file + ": '" + EMBEDDING + "': expected [" + grid + ", " + grid + ", " + dim + "], got "
             + tensor.shape());
       if (picture != null) requireOf(picture, saved);
-      see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT),
+      return see(saved.reading(tensor::toFloats), new int[] {grid, grid, dim}, side(saved, WIDTH), side(saved, HEIGHT),
           saved.metadata().get(PICTURE));
     }
   }
@@ -402,7 +426,7 @@ public final class SamSession implements AutoCloseable {
   ///
   /// @throws IllegalStateException if there is no picture
   public boolean knowsPicture() {
-    return embedding().picture != null;
+    return use(() -> embedding().picture != null);
   }
 
   private static int side(Checkpoint saved, String key) {
@@ -416,17 +440,16 @@ public final class SamSession implements AutoCloseable {
         + saved.metadata().get(key));
   }
 
-  /// Bytes of the session's workspace.
-  public long workspaceBytes() {
-    return workspace.bytes();
+  /// Bytes that the session keeps between calls: the embedding of its picture.
+  public long bytes() {
+    return session.bytes();
   }
 
-  /// Frees the session's memory; closing twice is harmless.
+  /// Frees the session's memory, after a running call by another thread has ended normally. Inside a call, such as in a callback,
+  /// it returns at once, and the running call frees the memory at its end. Closing twice is harmless, also at once and after the
+  /// predictor is closed.
   @Override
   public void close() {
-    if (closed) return;
-    forget();
-    closed = true;
-    workspace.close();
+    session.close();
   }
 }

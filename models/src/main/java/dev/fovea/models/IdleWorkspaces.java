@@ -1,0 +1,152 @@
+package dev.fovea.models;
+
+import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Workspace;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+
+/// The workspaces that a model lends to its calls, one each, and keeps between them.
+///
+/// As many are kept as can compute at a time. Of those, the ones that no call has needed for a while are closed, and a workspace
+/// that calls no longer need as large as it is. Thread-safe.
+final class IdleWorkspaces implements AutoCloseable {
+  /// A workspace may be this many times as large as the calls of late needed.
+  private static final int SLACK = 2;
+
+  private final int most;
+  private final long keepNanos;
+  private final Supplier<Workspace> create;
+  /// The one used last is at the end, and is lent first: those at the front become old.
+  private final ArrayDeque<Lent> idle = new ArrayDeque<>();
+  private final Set<Lent> busy = new HashSet<>();
+  private boolean scheduled, closed;
+
+  /// A workspace on loan.
+  final class Lent implements AutoCloseable {
+    private final Workspace workspace;
+    private long observedSince = System.nanoTime(), idleSince;
+    /// Bytes that the largest pass needed since then.
+    private long needed;
+
+    private Lent(Workspace workspace) {
+      this.workspace = workspace;
+    }
+
+    Workspace workspace() {
+      return workspace;
+    }
+
+    /// Gives the workspace back.
+    @Override
+    public void close() {
+      giveBack(this);
+    }
+
+    /// Whether the calls of late would do with a much smaller workspace, asked once in a while.
+    private boolean isTooLarge() {
+      needed = Math.max(needed, workspace.lastPassBytes());
+      if (idleSince - observedSince < keepNanos) return false;
+      long enough = SLACK * needed;
+      observedSince = idleSince;
+      needed = 0;
+      return workspace.bytes() > enough;
+    }
+  }
+
+  /// @param most number of idle workspaces
+  /// @param keep time after which an idle workspace is closed
+  IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create) {
+    this.most = most;
+    keepNanos = keep.toNanos();
+    this.create = create;
+  }
+
+  /// Borrows a workspace, until the loan is closed.
+  Lent borrow() {
+    closeAll(expired(keepNanos));
+    synchronized (this) {
+      var lent = idle.isEmpty() ? new Lent(create.get()) : idle.removeLast();
+      busy.add(lent);
+      return lent;
+    }
+  }
+
+  private void giveBack(Lent lent) {
+    lent.workspace.listen(Progress.NONE);
+    lent.idleSince = System.nanoTime();
+    boolean surplus = lent.isTooLarge();
+    synchronized (this) {
+      busy.remove(lent);
+      surplus |= closed || idle.size() >= most;
+      if (!surplus) {
+        idle.addLast(lent);
+        schedule();
+      }
+    }
+    if (surplus) lent.workspace.close();
+  }
+
+  /// Closes all idle workspaces.
+  void trim() {
+    closeAll(expired(0));
+  }
+
+  private synchronized List<Lent> expired(long nanos) {
+    var expired = new ArrayList<Lent>();
+    long now = System.nanoTime();
+    while (!idle.isEmpty() && now - idle.getFirst().idleSince >= nanos) expired.add(idle.removeFirst());
+    return expired;
+  }
+
+  private static void closeAll(List<Lent> expired) {
+    expired.forEach(lent -> lent.workspace.close());
+  }
+
+  /// Has one of Java's own threads close what is not used until then. It holds no model that the program has forgotten.
+  private synchronized void schedule() {
+    if (scheduled || closed || idle.isEmpty()) return;
+    scheduled = true;
+    long wait = keepNanos - (System.nanoTime() - idle.getFirst().idleSince);
+    var self = new WeakReference<>(this);
+    CompletableFuture.delayedExecutor(Math.max(0, wait), TimeUnit.NANOSECONDS).execute(() -> {
+      var workspaces = self.get();
+      if (workspaces != null) workspaces.closeExpired();
+    });
+  }
+
+  private void closeExpired() {
+    closeAll(expired(keepNanos));
+    synchronized (this) {
+      scheduled = false;
+      schedule();
+    }
+  }
+
+  /// What is held: bytes of all workspaces, and their numbers.
+  record Held(long bytes, int idle, int busy) {}
+
+  /// The size of a workspace that is growing at this moment may be the one before.
+  synchronized Held held() {
+    long bytes = 0;
+    for (var lent : idle) bytes += lent.workspace.bytes();
+    for (var lent : busy) bytes += lent.workspace.bytes();
+    return new Held(bytes, idle.size(), busy.size());
+  }
+
+  /// Closes idle workspaces now, and others when they are given back.
+  @Override
+  public void close() {
+    synchronized (this) {
+      closed = true;
+    }
+    trim();
+  }
+}
