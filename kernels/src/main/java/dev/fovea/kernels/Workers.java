@@ -37,7 +37,19 @@ public final class Workers implements AutoCloseable {
   private volatile Thread waiting;
   private volatile boolean closed;
 
+  /// The workers that these lend; null if these are no loan.
+  private final Workers lender;
+
+  /// @param lender runs the tasks, and stays open
+  private Workers(Workers lender) {
+    this.lender = lender;
+    threads = lender.threads;
+    executor = null;
+    own = new Thread[0];
+  }
+
   private Workers(int threads, boolean spawn, Executor executor) {
+    lender = null;
     if (threads < 1) throw new IllegalArgumentException("threads: expected at least 1, got " + threads);
     this.threads = threads;
     this.executor = executor;
@@ -65,6 +77,11 @@ public final class Workers implements AutoCloseable {
     return new Workers(threads, false, executor);
   }
 
+  /// These workers on loan: they share the threads, and closing the loan leaves these open.
+  public Workers lent() {
+    return new Workers(this);
+  }
+
   /// The largest number of concurrent threads, including the caller's.
   public int threads() {
     return threads;
@@ -74,6 +91,10 @@ public final class Workers implements AutoCloseable {
   ///
   /// After an exception no further task starts, and the exception is thrown here.
   public void forEach(int tasks, Task task) {
+    if (lender != null) {
+      lender.forEach(tasks, task);
+      return;
+    }
     if (threads == 1 || tasks <= 1 || sharing.isHeldByCurrentThread() || !sharing.tryLock()) {
       for (int i = 0; i < tasks; i++) task.run(i);
       return;
