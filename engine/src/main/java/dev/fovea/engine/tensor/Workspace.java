@@ -44,6 +44,7 @@ public final class Workspace implements AutoCloseable {
   private @Nullable Plan plan;
   private int nextBuffer;
   private long doneMacs;
+  private long lastPassBytes;
 
   /// @param kernels stay open when the workspace is closed
   /// @param constants shared by the model's workspaces
@@ -86,6 +87,7 @@ public final class Workspace implements AutoCloseable {
     plan = known;
     nextBuffer = 0;
     doneMacs = 0;
+    lastPassBytes = known.bytes();
     try {
       return forward.apply(mapped(inputs, input -> input.in(this)));
     } finally {
@@ -179,6 +181,11 @@ public final class Workspace implements AutoCloseable {
   /// Size of the workspace's memory in bytes.
   public long bytes() {
     return memory.byteSize();
+  }
+
+  /// Bytes that the last pass needed; 0 before the first one.
+  public long lastPassBytes() {
+    return lastPassBytes;
   }
 
   /// Performs an operation of the running pass, or records it.
