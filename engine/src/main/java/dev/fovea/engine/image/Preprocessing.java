@@ -4,6 +4,8 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
+import java.util.Arrays;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The conversion of a picture to a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel, pad.
@@ -185,12 +187,12 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return array;
   }
 
-  /// The model's input, `[3, height, width]`.
+  /// The size of the model's input for a picture, which costs nothing beside [#apply].
   ///
   /// @param minSide the smallest side that the model accepts
   /// @throws ImageException if a side is shorter after the resize, a side is more than [#MAX_ASPECT_RATIO] times the other, or the
   ///   resized picture would be larger than [ImageDecoder#MAX_PIXELS] or [#pad]
-  public Pixels apply(Picture picture, int minSide) {
+  public Size inputSize(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
     if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
       throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
@@ -208,6 +210,17 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       throw new ImageException(picture.name() + ": preprocessed to " + frame.width + "x" + frame.height
           + ", which is more than pad_size " + width
           + "x" + height);
+    return new Size(width, height);
+  }
+
+  /// The model's input, `[3, height, width]`.
+  ///
+  /// @param minSide the smallest side that the model accepts
+  /// @throws ImageException as [#inputSize]
+  public Pixels apply(Picture picture, int minSide) {
+    var size = inputSize(picture, minSide);
+    var frame = frame(picture);
+    int height = size.height, width = size.width;
     var resized = resize == null ? picture : resample.apply(picture, frame.resizedWidth, frame.resizedHeight);
     var values = new float[3 * height * width];
     for (int c = 0; c < 3; c++)
@@ -227,8 +240,33 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           + ImageDecoder.MAX_PIXELS);
   }
 
-  /// A preprocessed picture, `[3][height][width]`: the input of a model.
-  public record Pixels(int height, int width, float[] values) {}
+  /// A preprocessed picture, the input of a model. Two are equal if their sizes and all values are, NaN included.
+  ///
+  /// @param values `[3][height][width]`; must not be modified
+  public record Pixels(int height, int width, float[] values) {
+    /// @throws IllegalArgumentException if a side is not positive, or the number of values does not match
+    public Pixels {
+      Objects.requireNonNull(values, "values");
+      if (height < 1 || width < 1 || values.length != 3L * height * width)
+        throw new IllegalArgumentException("input of " + width + "x" + height + ": expected " + 3L * height * width
+            + " values, got " + values.length);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Pixels p && height == p.height && width == p.width && Arrays.equals(values, p.values);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * height + Arrays.hashCode(values);
+    }
+
+    @Override
+    public String toString() {
+      return "input of " + width + "x" + height;
+    }
+  }
 
   /// The part of a picture that a model's input covers: in the picture resized to `resizedWidth × resizedHeight`, the part
   /// `width × height` at (`left`, `top`), which may extend beyond it.
@@ -300,5 +338,23 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     var size = resized.resizedSize(picture.width(), picture.height());
     int[] whole = {size.height / multiple * multiple, size.width / multiple * multiple};
     return new Preprocessing(resized.resize, resample, whole, rescale, mean, std);
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Preprocessing p && Objects.equals(resize, p.resize) && resample == p.resample
+        && Arrays.equals(crop, p.crop) && Float.compare(rescale, p.rescale) == 0 && Arrays.equals(mean, p.mean)
+        && Arrays.equals(std, p.std) && Arrays.equals(pad, p.pad) && cropRounding == p.cropRounding;
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Objects.hash(resize, resample, rescale, cropRounding) + Arrays.deepHashCode(new Object[] {crop, mean, std, pad});
+  }
+
+  @Override
+  public String toString() {
+    return "resize " + resize + " " + resample + ", crop " + Arrays.toString(crop) + " " + cropRounding + ", rescale " + rescale
+        + ", mean " + Arrays.toString(mean) + ", std " + Arrays.toString(std) + ", pad " + Arrays.toString(pad);
   }
 }

@@ -109,4 +109,9 @@ public record RunLengths(int width, int height, int[] counts) {
   public int hashCode() {
     return 31 * width + Arrays.hashCode(counts);
   }
+
+  @Override
+  public String toString() {
+    return width + "x" + height + " with " + area() + " pixels in " + counts.length + " runs";
+  }
 }
