@@ -1,6 +1,7 @@
 package dev.fovea.engine.image;
 
 import dev.fovea.engine.image.webp.WebpFile;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
@@ -9,7 +10,9 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
@@ -26,6 +29,10 @@ final class ImageDecoder {
   /// Limit of pixels of a decoded picture, 300 MB of samples, because a small file can claim any size.
   static final long MAX_PIXELS = 100_000_000;
 
+  /// Limit of the bytes of a file, 1 GiB, because a stream can be endless: the samples of the largest picture, uncompressed in 16
+  /// bits with alpha, take 800 MB.
+  static final int MAX_BYTES = 1 << 30;
+
   /// Limit of pixels times scans of a JPEG: 10 scans of the largest picture. A scan takes only a few bytes, and the reader decodes
   /// the picture again for each.
   private static final long MAX_SCANNED = 10 * MAX_PIXELS;
@@ -33,6 +40,21 @@ final class ImageDecoder {
   private static final Pattern JPEG_DAMAGE = Pattern.compile("premature end of data|bad Huffman code|instead of RST");
 
   private ImageDecoder() {}
+
+  /// Decodes a stream, which is read to its end, or a byte beyond the limit.
+  ///
+  /// @param limit of bytes
+  /// @throws IOException if the stream cannot be read
+  static Picture decode(String name, InputStream in, int limit) throws IOException {
+    byte[] bytes;
+    try {
+      bytes = in.readNBytes(limit);
+      if (bytes.length == limit && in.read() >= 0) requireBytes(name, limit + 1L, limit);
+    } catch (OutOfMemoryError e) {
+      throw new ImageException(name + ": there is not enough memory to read the picture", e);
+    }
+    return decode(name, bytes);
+  }
 
   static Picture decode(String name, byte[] bytes) {
     if (bytes.length == 0) throw new ImageException(name + ": not a picture: the file is empty");
@@ -60,6 +82,25 @@ final class ImageDecoder {
       throw new ImageException(name + ": not a readable picture: " + reason(e), e);
     } catch (OutOfMemoryError e) {
       throw new ImageException(name + ": there is not enough memory to decode the picture", e);
+    }
+  }
+
+  /// @throws ImageException if so many bytes are more than `limit`
+  static void requireBytes(String name, long bytes, int limit) {
+    if (bytes > limit) throw new ImageException(name + ": more than the " + limit + " bytes that are read of a picture file");
+  }
+
+  /// A copy of an image: samples as stored, if they are 8 or 16 bits of RGB or grey, not multiplied by alpha; others as sRGB.
+  static Picture of(String name, BufferedImage image) {
+    int width = image.getWidth(), height = image.getHeight();
+    requireSize(name, width, height);
+    try {
+      var rgb = new byte[3 * width * height];
+      if (image.getColorModel() instanceof ComponentColorModel model && !isStored(model)) converted(image, rgb, width, height);
+      else samples(image, rgb, width, height);
+      return new Picture(name, width, height, rgb);
+    } catch (OutOfMemoryError e) {
+      throw new ImageException(name + ": there is not enough memory to copy the picture", e);
     }
   }
 
@@ -126,20 +167,37 @@ final class ImageDecoder {
       components(image.getRaster(), shift(model), rgb, width, height);
       return;
     }
-    int[] row = new int[width];
-    for (int y = 0, to = 0; y < height; y++) {
-      if (image.getColorModel() instanceof IndexColorModel palette) {
+    if (image.getColorModel() instanceof IndexColorModel palette) {
+      int[] row = new int[width];
+      for (int y = 0; y < height; y++) {
         image.getRaster().getSamples(0, y, width, 1, 0, row);
         for (int x = 0; x < width; x++) row[x] = palette.getRGB(row[x]);
-      } else {
-        image.getRGB(0, y, width, 1, row, 0, width);
+        put(row, rgb, 3 * y * width);
       }
-      for (int pixel : row) {
-        rgb[to++] = (byte) (pixel >> 16);
-        rgb[to++] = (byte) (pixel >> 8);
-        rgb[to++] = (byte) pixel;
-      }
+      return;
     }
+    converted(image, rgb, width, height);
+  }
+
+  /// Copies pixels as the JDK converts them to sRGB.
+  private static void converted(BufferedImage image, byte[] rgb, int width, int height) {
+    int[] row = new int[width];
+    for (int y = 0; y < height; y++) put(image.getRGB(0, y, width, 1, row, 0, width), rgb, 3 * y * width);
+  }
+
+  private static void put(int[] row, byte[] rgb, int to) {
+    for (int pixel : row) {
+      rgb[to++] = (byte) (pixel >> 16);
+      rgb[to++] = (byte) (pixel >> 8);
+      rgb[to++] = (byte) pixel;
+    }
+  }
+
+  /// Whether an image's samples are those of a picture.
+  private static boolean isStored(ComponentColorModel model) {
+    int space = model.getColorSpace().getType(), bits = DataBuffer.getDataTypeSize(model.getTransferType());
+    return isInteger(model) && (space == ColorSpace.TYPE_RGB || space == ColorSpace.TYPE_GRAY) && !model.isAlphaPremultiplied()
+        && Arrays.stream(model.getComponentSize()).allMatch(size -> size == bits);
   }
 
   private static boolean isInteger(ComponentColorModel model) {

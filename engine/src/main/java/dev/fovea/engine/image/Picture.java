@@ -1,11 +1,14 @@
 package dev.fovea.engine.image;
 
 import dev.fovea.engine.checkpoint.WholeFile;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 
 /// A picture of 8-bit red, green and blue samples. Coordinates are those of a viewer: x from the left and y from the top, after the
 /// file's orientation is applied, on the whole canvas of an animation.
@@ -15,6 +18,8 @@ import java.util.Arrays;
 public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws IllegalArgumentException if a side is not positive, or the size of `rgb` does not match
   public Picture {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(rgb, "rgb");
     if (width < 1 || height < 1 || rgb.length != 3L * width * height)
       throw new IllegalArgumentException("picture " + width + "x" + height + ": expected " + 3L * width * height + " bytes, got "
           + rgb.length);
@@ -24,11 +29,13 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// canvas. Alpha is dropped, grey and palettes are expanded to three channels, and 16-bit samples keep their upper 8 bits.
   ///
   /// @throws ImageException if there is no such file, or it is not a picture, broken, truncated, or larger than
-  ///   [ImageDecoder#MAX_PIXELS]; `docs/pictures.md` lists the damage that is tolerated per format
+  ///   [ImageDecoder#MAX_PIXELS] or [ImageDecoder#MAX_BYTES]; `docs/pictures.md` lists the damage that is tolerated per format
   public static Picture read(Path file) {
+    Objects.requireNonNull(file, "file");
     if (Files.isDirectory(file)) throw new ImageException(file + ": expected a picture, got a directory");
-    try {
-      return ImageDecoder.decode(file.toString(), Files.readAllBytes(file));
+    try (var in = Files.newInputStream(file)) {
+      ImageDecoder.requireBytes(file.toString(), Files.size(file), ImageDecoder.MAX_BYTES);
+      return ImageDecoder.decode(file.toString(), in, ImageDecoder.MAX_BYTES);
     } catch (NoSuchFileException e) {
       throw new ImageException(file + ": no such file", e);
     } catch (IOException e) {
@@ -59,6 +66,29 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// @param name name in error messages
   /// @throws ImageException as [#read(Path)]
   public static Picture decode(String name, byte[] bytes) {
-    return ImageDecoder.decode(name, bytes);
+    return ImageDecoder.decode(Objects.requireNonNull(name, "name"), Objects.requireNonNull(bytes, "bytes"));
+  }
+
+  /// Decodes a picture from a stream, which is read to its end and stays open.
+  ///
+  /// @param name name in error messages
+  /// @throws ImageException as [#read(Path)], or if the stream cannot be read
+  public static Picture decode(String name, InputStream in) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(in, "in");
+    try {
+      return ImageDecoder.decode(name, in, ImageDecoder.MAX_BYTES);
+    } catch (IOException e) {
+      throw new ImageException(name + ": cannot be read: " + WholeFile.reason(e), e);
+    }
+  }
+
+  /// A copy of an image, with the samples that [#read(Path)] gives for a file of it: alpha is dropped, and colours multiplied by it
+  /// are divided by it first. Colours that are neither RGB nor grey are converted to sRGB. The image is upright: there is no EXIF.
+  ///
+  /// @param name name in error messages
+  /// @throws ImageException if the image is larger than [ImageDecoder#MAX_PIXELS], or there is not enough memory for the copy
+  public static Picture of(String name, BufferedImage image) {
+    return ImageDecoder.of(Objects.requireNonNull(name, "name"), Objects.requireNonNull(image, "image"));
   }
 }
