@@ -41,7 +41,13 @@ public final class Pass implements AutoCloseable {
   public static Pass of(Recording recording, List<Tensor> results, Kernels kernels, Map<String, Tensor> state, Progress progress) {
     var given = new HashMap<String, MemorySegment>();
     state.forEach((name, tensor) -> given.put(name, tensor.segment()));
-    return new Pass(recording, kernels.prepare(recording, given), results, progress);
+    var program = kernels.prepare(recording, given);
+    try {
+      return new Pass(recording, program, results, progress);
+    } catch (Throwable e) {
+      program.close();
+      throw e;
+    }
   }
 
   /// The elements of an input or a state as a one-dimensional tensor, to write before a run.
