@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.stream.JsonWriter;
+import dev.fovea.engine.tensor.CancelledException;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
@@ -125,6 +126,7 @@ public final class CheckpointWriter {
   /// are produced twice.
   ///
   /// @throws CheckpointException if it cannot be written; an existing file is then unchanged, and no temporary file is left
+  /// @throws CancelledException if the thread is interrupted, with the same consequences
   public void write(Path path) {
     var destination = Destination.of(path);
     if (!destination.isStream()) Unfinished.removeLeftovers(destination.target());
@@ -132,11 +134,15 @@ public final class CheckpointWriter {
   }
 
   /// Produces all bytes like [#write], without writing them.
+  ///
+  /// @throws CheckpointException if they cannot be produced
+  /// @throws CancelledException if the thread is interrupted while it reads a file
   public void rehearse() {
     try {
       writeTensors(ordered(), null);
     } catch (IOException e) {
-      throw new CheckpointException("cannot be written: " + e.getMessage(), e);
+      WholeFile.requireUninterrupted("the tensors", e);
+      throw new CheckpointException("cannot be written: " + WholeFile.reason(e), e);
     }
   }
 
