@@ -121,6 +121,8 @@ public final class WholeFile {
   /// @param e why it was not read or written
   /// @throws CancelledException if that was because the thread was interrupted
   public static void requireUninterrupted(String name, IOException e) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(e, "e");
     var thread = Thread.currentThread();
     boolean interrupted = switch (e) {
       case ClosedByInterruptException _ -> true;
@@ -137,6 +139,7 @@ public final class WholeFile {
 
   /// The reason for a failed read or write, as text.
   public static String reason(IOException e) {
+    Objects.requireNonNull(e, "e");
     return switch (e) {
       case ClosedByInterruptException _ -> "the thread was interrupted";
       case AccessDeniedException _ -> "access denied";

@@ -88,6 +88,8 @@ public final class Workspace implements AutoCloseable {
   /// @throws OutOfMemoryError if there is no memory for the pass; a later pass may have more luck
   public <R> R run(Object kind, Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
+    Objects.requireNonNull(kind, "kind");
+    Objects.requireNonNull(inputs, "inputs");
     requireIdle();
     var key = List.of(kind, mapped(inputs, Tensor::layout));
     var known = plans.getIfPresent(key);
@@ -108,6 +110,7 @@ public final class Workspace implements AutoCloseable {
   ///
   /// @see #run(Object, Map, Function, Function)
   public <R> R run(Object kind, Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+    Objects.requireNonNull(input, "input");
     return run(kind, Map.of("x", input), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 
@@ -119,6 +122,8 @@ public final class Workspace implements AutoCloseable {
   /// @param forward computes from inputs and state
   /// @throws IllegalStateException if the workspace is closed or a pass is running
   public Pass prepare(Map<String, int[]> inputs, Map<String, Tensor> state, Function<Map<String, Tensor>, List<Tensor>> forward) {
+    Objects.requireNonNull(inputs, "inputs");
+    Objects.requireNonNull(state, "state");
     requireIdle();
     var all = mapped(inputs, Tensor::shapeOnly);
     all.putAll(state);
@@ -137,6 +142,9 @@ public final class Workspace implements AutoCloseable {
   /// @param weight input of `compute`
   /// @param compute computes the tensor from `weight`, in a separate pass
   public Tensor constant(Object key, Tensor weight, UnaryOperator<Tensor> compute) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(weight, "weight");
+    Objects.requireNonNull(compute, "compute");
     if (kernels == null) return recorder.constant(key, () -> compute.apply(weight.in(this)));
     return constants.get(key, () -> {
       try (var once = new Workspace(kernels, Progress.NONE, constants, arenas)) {
@@ -148,6 +156,7 @@ public final class Workspace implements AutoCloseable {
   /// Records a forward pass on inputs of these shapes, without computing it and without memory.
   public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
+    Objects.requireNonNull(inputShapes, "inputShapes");
     try (var workspace = new Workspace()) {
       return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs);
     }
@@ -156,6 +165,7 @@ public final class Workspace implements AutoCloseable {
   /// Records a forward pass of one input.
   public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs,
       int... inputShape) {
+    Objects.requireNonNull(inputShape, "inputShape");
     return dryRun(Map.of("x", inputShape), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 
@@ -184,6 +194,7 @@ public final class Workspace implements AutoCloseable {
 
   /// Replaces the progress listener.
   public void listen(Progress progress) {
+    Objects.requireNonNull(progress, "progress");
     this.progress = progress;
   }
 
@@ -217,6 +228,7 @@ public final class Workspace implements AutoCloseable {
   ///
   /// @throws IllegalStateException if no pass is running
   public Tensor allocate(int... shape) {
+    Objects.requireNonNull(shape, "shape");
     if (recorder != null) return recorder.allocate(shape);
     requireRunning();
     var place = plan.place(nextBuffer++, Float.BYTES * Tensor.shapeOnly(shape).size());
