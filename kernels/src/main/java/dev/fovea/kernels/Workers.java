@@ -181,7 +181,7 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  /// Passes helpers to the executor, but none that still waits there since an earlier operation.
+  /// Passes helpers to the executor, but none that still waits there since an earlier operation and will help this one.
   private void borrow(int count) {
     for (int i = 0; i < count; i++) {
       if (!helpers[i].queued.compareAndSet(false, true)) continue;
@@ -200,12 +200,12 @@ public final class Workers implements AutoCloseable {
 
   /// The task that borrows a thread of the executor.
   private final class Helper implements Runnable {
+    /// Whether it waits in the executor or helps.
     private final AtomicBoolean queued = new AtomicBoolean();
 
     @Override
     public void run() {
-      queued.set(false);
-      help();
+      help(this);
     }
   }
 
@@ -226,13 +226,15 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  private void help() {
+  /// @param helper the caller's, if it is a thread of the executor; null for an own thread
+  private void help(Helper helper) {
     helping.incrementAndGet();
     try {
       work();
     } catch (Throwable e) {
       failure = e;   // An error of the virtual machine may occur late, outside a task.
     } finally {
+      if (helper != null) helper.queued.set(false);
       if (helping.decrementAndGet() == 0) LockSupport.unpark(waiting);
     }
   }
@@ -245,7 +247,7 @@ public final class Workers implements AutoCloseable {
   private void serve() {
     while (!closed.get()) {
       for (int i = 0; i < SPINS && !hasWork(); i++) Thread.onSpinWait();
-      if (hasWork()) help();
+      if (hasWork()) help(null);
       else LockSupport.park(this);
     }
   }
