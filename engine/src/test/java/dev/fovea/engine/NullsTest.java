@@ -173,7 +173,7 @@ class NullsTest {
   private static List<Class<?>> types(Module module) throws Exception {
     var types = new ArrayList<Class<?>>();
     try (var reader = module.getLayer().configuration().findModule(module.getName()).orElseThrow().reference().open()) {
-      for (var file : reader.list().filter(file -> file.endsWith(".class") && !file.equals("module-info.class")).sorted().toList()) {
+      for (var file : reader.list().filter(file -> file.endsWith(".class")).sorted().toList()) {
         var name = file.substring(0, file.length() - ".class".length()).replace('/', '.');
         if (!name.contains(".") || !module.isExported(name.substring(0, name.lastIndexOf('.')))) continue;
         var type = Class.forName(name, false, module.getClassLoader());

@@ -114,8 +114,9 @@ public final class Workers implements AutoCloseable {
     return new Workers(threads, false, Objects.requireNonNull(executor, "executor"));
   }
 
-  /// The workers of the process, with one thread per processor: all that ask share one set of threads. The first user starts it, and
-  /// it ends when the last one closes its workers. Each call counts as a user until its own result is closed, once or several times.
+  /// The workers of the process, with one thread per processor: all that ask share one set of threads. The first user starts it,
+  /// and it ends when the last one closes its workers. Each call counts as a user until its own result is closed, once or several
+  /// times.
   ///
   /// Many models in a process should share these: with threads of their own they would have more threads than processors.
   public static Workers shared() {

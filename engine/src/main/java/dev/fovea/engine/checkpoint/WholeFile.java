@@ -3,7 +3,6 @@ package dev.fovea.engine.checkpoint;
 import dev.fovea.engine.tensor.CancelledException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.ClosedChannelException;
@@ -115,7 +114,7 @@ public final class WholeFile {
     }
   }
 
-  /// Tells a cancellation from a failure, in which the file would be to blame. The interrupt status of the thread is set afterwards.
+  /// Tells a cancellation from a failure, in which the file would be to blame. A cancelled thread has its interrupt status set.
   ///
   /// @param name name of the file in error messages
   /// @param e why it was not read or written
@@ -126,8 +125,8 @@ public final class WholeFile {
     var thread = Thread.currentThread();
     boolean interrupted = switch (e) {
       case ClosedByInterruptException _ -> true;
-      case SocketTimeoutException _ -> false;
-      case InterruptedIOException _ -> true;
+      // A kind of its own, such as that of sockets, tells of a timeout.
+      case InterruptedIOException _ -> e.getClass() == InterruptedIOException.class;
       // Another thread that reads for this one, or a later step of this one, found the channel closed.
       case ClosedChannelException _ -> thread.isInterrupted();
       default -> false;

@@ -130,7 +130,7 @@ class FailingAllocationTest {
       assertThat(open).as("memory that nobody freed").isEmpty();
       if (failed) failures++;
     }
-    assertThat(failures).as("arena and memory of two sizes of the workspace, and of the constant's pass and of the constant").isEqualTo(8);
+    assertThat(failures).as("arena and memory of two sizes of the workspace, of the constant's pass and of the constant").isEqualTo(8);
   }
 
   private static boolean fails(Supplier<float[]> pass) {
@@ -218,7 +218,8 @@ class FailingAllocationTest {
       throw new OutOfMemoryError("none");
     };
     try (var workspace = new Workspace(new Wrapped(kernels, none, closed))) {
-      assertThatThrownBy(() -> workspace.prepare(Map.of("x", new int[] {1, DIM}), Map.of(), in -> List.of(first.forward(in.get("x")))))
+      var shapes = Map.of("x", new int[] {1, DIM});
+      assertThatThrownBy(() -> workspace.prepare(shapes, Map.of(), in -> List.of(first.forward(in.get("x")))))
           .isInstanceOf(OutOfMemoryError.class);
     }
     assertThat(closed).hasValue(1);

@@ -120,7 +120,8 @@ class FailingAllocationTest {
           for (int n = 1; failed; n++) {
             calls = 0;
             failing = n;
-            try (var kernels = new ColdStartKernels(Workers.threads(threads), () -> cold, new ScratchPool(this::arena, this::array))) {
+            var pool = new ScratchPool(this::arena, this::array);
+            try (var kernels = new ColdStartKernels(Workers.threads(threads), () -> cold, pool)) {
               failed = fails(kernels, operation);
               if (failed) failures++;
               failing = 0;
