@@ -11,8 +11,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
 
-/// A picture of 8-bit red, green and blue samples, compared by name, size and samples. Coordinates are those of a viewer: x from the
-/// left and y from the top, after the file's orientation is applied, on the whole canvas of an animation.
+/// A picture of 8-bit red, green and blue samples, compared by name, size and samples. Coordinates are those of a viewer: x from
+/// the left and y from the top, after the file's orientation is applied, on the whole canvas of an animation.
 ///
 /// @param name name in error messages
 /// @param rgb `[height][width][3]`; must not be modified
