@@ -14,4 +14,6 @@ module dev.fovea.engine {
   exports dev.fovea.engine.nn;
   exports dev.fovea.engine.tensor;
   exports dev.fovea.engine.text;
+
+  uses javax.imageio.spi.ImageReaderSpi;
 }

@@ -1,6 +1,7 @@
 package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The visible keys of each query in attention, and terms added to the scores. All components combine.
@@ -33,6 +34,7 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
   ///
   /// @param keys `[outer, keys]`: 0 for visible keys, `-∞` for padding
   public static AttentionMask padding(MemorySegment keys) {
+    Objects.requireNonNull(keys, "keys");
     return new AttentionMask(false, keys, null);
   }
 
@@ -40,11 +42,13 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
   ///
   /// @param bias `[queries, keys]` for each head
   public static AttentionMask bias(Matrices bias) {
+    Objects.requireNonNull(bias, "bias");
     return new AttentionMask(false, null, bias);
   }
 
   /// Adds a bias to the scores of keys that form a grid.
   public static AttentionMask grid(GridBias grid) {
+    Objects.requireNonNull(grid, "grid");
     return new AttentionMask(false, null, null, grid, null);
   }
 
@@ -52,6 +56,7 @@ public record AttentionMask(boolean causal, @Nullable MemorySegment keys, @Nulla
   ///
   /// @param length `[1]`
   public static AttentionMask cached(MemorySegment length) {
+    Objects.requireNonNull(length, "length");
     return new AttentionMask(true, null, null, null, length);
   }
 

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Objects;
 
 /// The guarantees to every provider: buffers are native, have the right size, and overlap only where allowed.
 final class Check {
@@ -17,6 +18,7 @@ final class Check {
   /// @throws IllegalArgumentException if a size or buffer of the operation is wrong
   /// @throws IllegalStateException if the memory of a buffer is closed
   static void operation(Operation operation) {
+    Objects.requireNonNull(operation, "operation");
     operation.checkShape();
     operation.on(new BufferCheck(operation));
   }

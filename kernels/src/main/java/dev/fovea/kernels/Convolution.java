@@ -1,5 +1,7 @@
 package dev.fovea.kernels;
 
+import java.util.Objects;
+
 /// The geometry of a convolution: a feature map and the windows on it. The result is always `[B, rows, cols, N]`.
 ///
 /// @param groups number of equal parts of the input and output channels; each output part reads one input part
@@ -16,6 +18,7 @@ public record Convolution(int batch, int height, int width, int channels, Window
   /// @throws IllegalArgumentException if a size is negative, the window is larger than the padded map, or the channels are
   ///     not a multiple of the groups
   public Convolution {
+    Objects.requireNonNull(layout, "layout");
     if (batch < 0 || channels < 0 || height < 0 || width < 0)
       throw new IllegalArgumentException("convolution: negative size in [" + batch + ", " + height + ", " + width + ", " + channels
           + "]");

@@ -2,6 +2,7 @@ package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.Objects;
 
 /// The door to a provider: rejects wrong operations before they reach it, so that no provider contains checks or can forget them.
 record Door(Kernels provider) implements Kernels {
@@ -30,6 +31,8 @@ record Door(Kernels provider) implements Kernels {
   /// The operations of a recording are checked when its memory is allocated.
   @Override
   public Program prepare(Recording recording, Map<String, MemorySegment> given) {
+    Objects.requireNonNull(recording, "recording");
+    Objects.requireNonNull(given, "given");
     return provider.prepare(recording, given);
   }
 

@@ -1,5 +1,7 @@
 package dev.fovea.kernels;
 
+import java.util.Objects;
+
 /// A decomposed bias for the scores of keys that form an `R × C` grid in row-major order: one number for the key's row plus one for
 /// its column, instead of one for each key (Li et al., "Improved Multiscale Vision Transformers", 2022, "decomposed relative
 /// position embedding").
@@ -10,6 +12,11 @@ package dev.fovea.kernels;
 /// @param rows `[queries, R]` for each head, column stride 1
 /// @param cols `[queries, C]` for each head, column stride 1
 public record GridBias(Matrices rows, Matrices cols) {
+  public GridBias {
+    Objects.requireNonNull(rows, "rows");
+    Objects.requireNonNull(cols, "cols");
+  }
+
   /// Number of keys in the grid.
   public int keys() {
     return Math.multiplyExact(rows.cols(), cols.cols());

@@ -5,6 +5,7 @@ import dev.fovea.kernels.vector.ColdStartKernels;
 import dev.fovea.kernels.vector.VectorKernels;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
@@ -31,6 +32,7 @@ public enum KernelProvider implements KernelService {
   /// @throws IllegalArgumentException if there is no such name
   /// @throws UnsupportedOperationException if the provider cannot run here
   public static Kernels named(String name, Workers workers) {
+    Objects.requireNonNull(workers, "workers");
     if (name.equals("auto")) return auto(workers);
     for (var provider : values()) if (provider.id().equals(name)) return provider.open(workers);
     for (var provider : others()) if (provider.id().equals(name)) return provider.open(workers);
@@ -51,6 +53,7 @@ public enum KernelProvider implements KernelService {
 
   /// Opens the fastest kernels that can run here. If SIMD cannot run, a warning gives the reason and the remedy.
   public static Kernels auto(Workers workers) {
+    Objects.requireNonNull(workers, "workers");
     var reason = VECTOR.reasonAgainst();
     reason.ifPresent(why -> LOG.log(System.Logger.Level.WARNING, "kernels run slowly: " + why));
     return (reason.isEmpty() ? VECTOR : REFERENCE).open(workers);
@@ -58,6 +61,7 @@ public enum KernelProvider implements KernelService {
 
   @Override
   public Kernels create(Workers workers) {
+    Objects.requireNonNull(workers, "workers");
     return switch (this) {
       case REFERENCE -> new ReferenceKernels(workers);
       case VECTOR -> new ColdStartKernels(workers);

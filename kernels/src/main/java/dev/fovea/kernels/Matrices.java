@@ -1,6 +1,7 @@
 package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /// A batch of `outer × inner` float32 matrices `[rows, cols]` in one segment, with any strides. For example, the heads of a fused
 /// `[B, N, 3, H, D]` projection are such a batch without a copy.
@@ -14,6 +15,7 @@ public record Matrices(MemorySegment segment, int outer, int inner, int rows, in
 
   /// @throws IllegalArgumentException if a size or stride is negative; operations check the memory
   public Matrices {
+    Objects.requireNonNull(segment, "segment");
     if (outer < 0 || inner < 0 || rows < 0 || cols < 0)
       throw new IllegalArgumentException("matrices: negative size in [" + outer + ", " + inner + ", " + rows + ", " + cols + "]");
     if (outerStride < 0 || innerStride < 0 || rowStride < 0 || colStride < 0)

@@ -3,6 +3,7 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// One operation of a model on whole buffers of native memory, with all of its arguments; [Kernels#run] performs it.
@@ -65,6 +66,13 @@ public sealed interface Operation {
   /// @param out `[M, N]`
   record Linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) implements Operation {
+    public Linear {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(weight, "weight");
+      Objects.requireNonNull(activation, "activation");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Linear on(BufferVisitor b) {
       int n = weight.n();
@@ -99,6 +107,12 @@ public sealed interface Operation {
   /// @param b `[K, N]` each; [Matrices#transposed()] gives `a · bᵀ`
   /// @param to `[M, N]` each, all elements at different addresses
   record Matmul(Matrices a, Matrices b, Matrices to, float scale) implements Operation {
+    public Matmul {
+      Objects.requireNonNull(a, "a");
+      Objects.requireNonNull(b, "b");
+      Objects.requireNonNull(to, "to");
+    }
+
     @Override
     public Matmul on(BufferVisitor buffers) {
       return new Matmul(buffers.of("a", a), buffers.of("b", b), buffers.of("out", to), scale);
@@ -135,6 +149,14 @@ public sealed interface Operation {
   /// @param mask the visible keys and terms added to the scores
   /// @param to `[queries, D]` each
   record Attention(Matrices q, Matrices k, Matrices v, AttentionMask mask, Matrices to, float scale) implements Operation {
+    public Attention {
+      Objects.requireNonNull(q, "q");
+      Objects.requireNonNull(k, "k");
+      Objects.requireNonNull(v, "v");
+      Objects.requireNonNull(mask, "mask");
+      Objects.requireNonNull(to, "to");
+    }
+
     @Override
     public Attention on(BufferVisitor b) {
       return new Attention(b.of("an input", q), b.of("an input", k), b.of("an input", v), mask.on(b, q, k), b.of("out", to), scale);
@@ -179,6 +201,13 @@ public sealed interface Operation {
   /// @param k `[keys, D]` each
   /// @param out `[outer, inner, queries, keys]`
   record AttentionMaps(Matrices q, Matrices k, AttentionMask mask, MemorySegment out, float scale) implements Operation {
+    public AttentionMaps {
+      Objects.requireNonNull(q, "q");
+      Objects.requireNonNull(k, "k");
+      Objects.requireNonNull(mask, "mask");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public AttentionMaps on(BufferVisitor b) {
       return new AttentionMaps(b.of("an input", q), b.of("an input", k), mask.on(b, q, k),
@@ -208,6 +237,11 @@ public sealed interface Operation {
   /// @param x `[rows, cols]`
   /// @param out `[rows, cols]`; may be `x` itself
   record Softmax(MemorySegment x, MemorySegment out, int rows, int cols) implements Rowwise {
+    public Softmax {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Softmax on(BufferVisitor b) {
       return new Softmax(b.dense("x", x, rows, cols), b.dense("out", out, rows, cols), rows, cols);
@@ -224,6 +258,12 @@ public sealed interface Operation {
   record LayerNorm(MemorySegment x, MemorySegment gamma, @Nullable MemorySegment beta, float eps, MemorySegment out, int rows,
       int cols)
       implements Rowwise {
+    public LayerNorm {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(gamma, "gamma");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public LayerNorm on(BufferVisitor b) {
       return new LayerNorm(b.dense("x", x, rows, cols), b.dense("gamma", gamma, cols), b.optional("beta", beta, cols), eps,
@@ -238,6 +278,11 @@ public sealed interface Operation {
   /// @param out `[rows, cols]`; may be `x` itself
   record RmsNorm(MemorySegment x, @Nullable MemorySegment gamma, float eps, MemorySegment out, int rows,
       int cols) implements Rowwise {
+    public RmsNorm {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public RmsNorm on(BufferVisitor b) {
       return new RmsNorm(b.dense("x", x, rows, cols), b.optional("gamma", gamma, cols), eps, b.dense("out", out, rows, cols), rows,
@@ -250,6 +295,12 @@ public sealed interface Operation {
   /// @param x `[n]`
   /// @param out `[n]`; may be `x` itself
   record Activate(Activation activation, MemorySegment x, MemorySegment out, long n) implements Elementwise {
+    public Activate {
+      Objects.requireNonNull(activation, "activation");
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Activate on(BufferVisitor b) {
       return new Activate(activation, b.dense("x", x, n), b.dense("out", out, n), n);
@@ -261,6 +312,11 @@ public sealed interface Operation {
   /// @param x `[n]`
   /// @param out `[n]`; may be `x` itself
   record Scale(MemorySegment x, float factor, MemorySegment out, long n) implements Elementwise {
+    public Scale {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Scale on(BufferVisitor b) {
       return new Scale(b.dense("x", x, n), factor, b.dense("out", out, n), n);
@@ -273,6 +329,12 @@ public sealed interface Operation {
   /// @param b `[period]`, where `period` divides `n`
   /// @param out `[n]`; may be `a` itself, or `b` itself when `period` is `n`
   record Add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) implements Repeating {
+    public Add {
+      Objects.requireNonNull(a, "a");
+      Objects.requireNonNull(b, "b");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Add on(BufferVisitor buffers) {
       return new Add(buffers.dense("a", a, n), buffers.dense("b", b, period), buffers.dense("out", out, n), n, period);
@@ -285,6 +347,12 @@ public sealed interface Operation {
   /// @param b `[period]`, where `period` divides `n`
   /// @param out `[n]`; may be `a` itself, or `b` itself when `period` is `n`
   record Multiply(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) implements Repeating {
+    public Multiply {
+      Objects.requireNonNull(a, "a");
+      Objects.requireNonNull(b, "b");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Multiply on(BufferVisitor buffers) {
       return new Multiply(buffers.dense("a", a, n), buffers.dense("b", b, period), buffers.dense("out", out, n), n, period);
@@ -295,6 +363,11 @@ public sealed interface Operation {
   ///
   /// @param to all elements at different addresses
   record Copy(Matrices from, Matrices to) implements Operation {
+    public Copy {
+      Objects.requireNonNull(from, "from");
+      Objects.requireNonNull(to, "to");
+    }
+
     @Override
     public Copy on(BufferVisitor b) {
       return new Copy(b.of("an input", from), b.of("out", to));
@@ -323,6 +396,12 @@ public sealed interface Operation {
   /// @param to `[capacity, cols]` each, all elements at different addresses
   /// @param length `[1]`: the number of rows of `to` in use, read at each run; NaN and negative numbers count as 0
   record Append(Matrices from, Matrices to, MemorySegment length) implements Operation {
+    public Append {
+      Objects.requireNonNull(from, "from");
+      Objects.requireNonNull(to, "to");
+      Objects.requireNonNull(length, "length");
+    }
+
     @Override
     public Append on(BufferVisitor b) {
       return new Append(b.of("an input", from), b.of("out", to), b.dense("length", length, 1));
@@ -364,6 +443,12 @@ public sealed interface Operation {
   /// @param indices `[count]`, whole numbers in `[0, N)`
   /// @param out `[count, K]`
   record Gather(Weight table, MemorySegment indices, MemorySegment out, int count) implements Operation {
+    public Gather {
+      Objects.requireNonNull(table, "table");
+      Objects.requireNonNull(indices, "indices");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Gather on(BufferVisitor b) {
       return new Gather(b.of(table), b.dense("indices", indices, count), b.dense("out", out, count, table.k()), count);
@@ -391,6 +476,11 @@ public sealed interface Operation {
   /// @param x `[rows, cols]`, with fewer than 2²⁴ elements
   /// @param out `[rows]`
   record Find(MemorySegment x, float value, MemorySegment out, int rows, int cols) implements Operation {
+    public Find {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Find on(BufferVisitor b) {
       return new Find(b.dense("x", x, rows, cols), value, b.dense("out", out, rows), rows, cols);
@@ -419,6 +509,12 @@ public sealed interface Operation {
   /// @param out `[points, 2 · frequencies]`
   record Fourier(MemorySegment x, double scale, double offset, MemorySegment basis, MemorySegment out, int points, int dims,
       int frequencies) implements Operation {
+    public Fourier {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(basis, "basis");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Fourier on(BufferVisitor b) {
       return new Fourier(b.dense("x", x, points, dims), scale, offset, b.dense("basis", basis, dims, frequencies),
@@ -448,6 +544,14 @@ public sealed interface Operation {
   /// @param out `[B, rows, cols, N]`
   record Convolve(MemorySegment x, Convolution geometry, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out) implements Operation {
+    public Convolve {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(geometry, "geometry");
+      Objects.requireNonNull(weight, "weight");
+      Objects.requireNonNull(activation, "activation");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Convolve on(BufferVisitor b) {
       int n = weight.n();
@@ -491,6 +595,14 @@ public sealed interface Operation {
   /// @param out `[B, rows, cols, C]`
   record Depthwise(MemorySegment x, Convolution geometry, MemorySegment taps, @Nullable MemorySegment bias, Activation activation,
       MemorySegment out) implements Operation {
+    public Depthwise {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(geometry, "geometry");
+      Objects.requireNonNull(taps, "taps");
+      Objects.requireNonNull(activation, "activation");
+      Objects.requireNonNull(out, "out");
+    }
+
     @Override
     public Depthwise on(BufferVisitor b) {
       var g = geometry;
@@ -527,6 +639,13 @@ public sealed interface Operation {
   /// @param out `[B, kernel · H, kernel · W, N]`
   record TransposedConvolution(MemorySegment x, int batch, int height, int width, int kernel, Weight weight,
       @Nullable MemorySegment bias, Activation activation, MemorySegment out) implements Operation {
+    public TransposedConvolution {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(weight, "weight");
+      Objects.requireNonNull(activation, "activation");
+      Objects.requireNonNull(out, "out");
+    }
+
     /// Channels of the output.
     public int channels() {
       return weight.n() / (kernel * kernel);
@@ -563,6 +682,12 @@ public sealed interface Operation {
   /// @param out `[B, outHeight, outWidth, C]`
   record Resize(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight, int outWidth,
       Interpolation interpolation) implements Resampling {
+    public Resize {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+      Objects.requireNonNull(interpolation, "interpolation");
+    }
+
     @Override
     public Resize on(BufferVisitor b) {
       return new Resize(b.dense("x", x, batch, height, width, channels), batch, height, width, channels,
@@ -577,6 +702,12 @@ public sealed interface Operation {
   /// @param out `[B, outHeight, outWidth]`, channel indices
   record ResizeArgmax(MemorySegment x, int batch, int height, int width, int channels, MemorySegment out, int outHeight,
       int outWidth, Interpolation interpolation) implements Resampling {
+    public ResizeArgmax {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+      Objects.requireNonNull(interpolation, "interpolation");
+    }
+
     @Override
     public ResizeArgmax on(BufferVisitor b) {
       return new ResizeArgmax(b.dense("x", x, batch, height, width, channels), batch, height, width, channels,

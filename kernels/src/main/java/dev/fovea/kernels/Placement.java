@@ -3,6 +3,7 @@ package dev.fovea.kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// Memory for the buffers of a [Recording]: one block with the planned places, and separate memory for each input and constant.
@@ -33,6 +34,7 @@ public final class Placement implements BufferVisitor {
 
   /// The memory of a recorded buffer or of a part of one. Memory outside the recording, such as a weight's, is returned as it is.
   public MemorySegment at(MemorySegment recorded, long bytes) {
+    Objects.requireNonNull(recorded, "recorded");
     if (!Recording.holds(recorded)) return recorded;
     var buffer = byAddress.floorEntry(recorded.address());
     return buffer.getValue().asSlice(recorded.address() - buffer.getKey(), bytes);
@@ -40,6 +42,9 @@ public final class Placement implements BufferVisitor {
 
   @Override
   public MemorySegment dense(String name, MemorySegment buffer, long... shape) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(buffer, "buffer");
+    Objects.requireNonNull(shape, "shape");
     long bytes = Float.BYTES;
     for (long size : shape) bytes *= size;
     return at(buffer, bytes);
@@ -47,6 +52,7 @@ public final class Placement implements BufferVisitor {
 
   @Override
   public MemorySegment strided(String name, Matrices matrices) {
+    Objects.requireNonNull(name, "name");
     return at(matrices.segment(), Float.BYTES * matrices.extent());
   }
 

@@ -3,6 +3,7 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// A forward pass as data, sufficient to count its cost, plan its memory and run it again without the model.
 ///
@@ -20,6 +21,15 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
   /// The address of the first recorded buffer, beyond the address space of a process.
   public static final long FIRST_ADDRESS = 1L << 50;
 
+  public Recording {
+    Objects.requireNonNull(operations, "operations");
+    Objects.requireNonNull(inputs, "inputs");
+    Objects.requireNonNull(buffers, "buffers");
+    Objects.requireNonNull(outputs, "outputs");
+    Objects.requireNonNull(plan, "plan");
+    Objects.requireNonNull(constants, "constants");
+  }
+
   /// A buffer of the pass.
   ///
   /// @param address its fictitious address
@@ -31,6 +41,11 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
   public record Constants(List<Operation> operations, List<Buffer> buffers) {
     /// No constants.
     public static final Constants NONE = new Constants(List.of(), List.of());
+
+    public Constants {
+      Objects.requireNonNull(operations, "operations");
+      Objects.requireNonNull(buffers, "buffers");
+    }
   }
 
   /// Whether a segment is a recorded buffer without memory.
@@ -49,6 +64,7 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
   /// @return the program, whose [Program#memory] holds the results; the caller closes it
   /// @throws IllegalArgumentException if an input is missing or has another size
   public Program run(Kernels kernels, Map<String, MemorySegment> inputs) {
+    Objects.requireNonNull(kernels, "kernels");
     for (var name : this.inputs.keySet())
       if (!inputs.containsKey(name)) throw new IllegalArgumentException("input '" + name + "' is missing");
     var program = kernels.prepare(this, inputs);

@@ -1,6 +1,7 @@
 package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /// The matrix `[N, K]` of a linear map `x · Wᵀ` in native memory, with its format and layout.
 ///
@@ -42,6 +43,9 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
 
   /// @throws IllegalArgumentException if a size is negative; operations check the memory
   public Weight {
+    Objects.requireNonNull(segment, "segment");
+    Objects.requireNonNull(format, "format");
+    Objects.requireNonNull(layout, "layout");
     Check.size("n", n);
     Check.size("k", k);
   }
@@ -58,6 +62,7 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
 
   /// Size in bytes of a weight of this format, layout and size.
   public static long bytes(WeightFormat format, Layout layout, int n, int k) {
+    Objects.requireNonNull(layout, "layout");
     return format.bytes(layout == Layout.ROWS ? n : (long) panels(n) * PANEL, k);
   }
 
@@ -103,6 +108,8 @@ public record Weight(MemorySegment segment, WeightFormat format, Layout layout, 
   ///
   /// @throws IllegalArgumentException if a size is wrong
   public static void pack(MemorySegment rows, MemorySegment panels, int n, int k) {
+    Objects.requireNonNull(rows, "rows");
+    Objects.requireNonNull(panels, "panels");
     rows(rows, n, k).copyTo(new Weight(panels, WeightFormat.F32, Layout.PANELS, n, k));
   }
 }

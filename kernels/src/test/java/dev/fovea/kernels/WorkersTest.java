@@ -3,11 +3,19 @@ package dev.fovea.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -91,6 +99,151 @@ class WorkersTest {
       Thread.currentThread().interrupt();
       runsEachOnce(workers, 1000);
       assertThat(Thread.interrupted()).isTrue();
+    }
+  }
+
+  /// An executor that lends one thread and fails at the second.
+  @Test
+  void anExceptionOfTheExecutorWaitsForThoseThatHelp() {
+    var began = new CountDownLatch(1);
+    var ended = new AtomicBoolean();
+    var calls = new AtomicInteger();
+    Executor executor = command -> {
+      if (calls.incrementAndGet() == 2) {
+        await(began);
+        throw new IllegalStateException("no threads today");
+      }
+      if (calls.get() == 1) Thread.ofPlatform().daemon().start(command);
+      else command.run();
+    };
+    try (var workers = Workers.using(executor, 3)) {
+      assertThatThrownBy(() -> workers.forEach(3, _ -> {
+        began.countDown();
+        sleep(300);
+        ended.set(true);
+      })).isInstanceOf(IllegalStateException.class).hasMessage("no threads today");
+      assertThat(ended).as("the thread that helped has stopped").isTrue();
+      runsEachOnce(workers, 10);
+    }
+  }
+
+  @Test
+  void errorsOfTheExecutorLeaveToo() {
+    var error = new OutOfMemoryError("unable to create native thread");
+    Executor executor = _ -> {
+      throw error;
+    };
+    try (var workers = Workers.using(executor, 3)) {
+      assertThatThrownBy(() -> workers.forEach(3, _ -> {})).isSameAs(error);
+      assertThatThrownBy(() -> workers.forEach(3, _ -> {})).as("again").isSameAs(error);
+    }
+  }
+
+  /// An executor whose threads are busy with something else for a long time.
+  @Test
+  void aBlockedExecutorGetsNoMoreTasksThanItLendsThreads() {
+    var queue = new ArrayDeque<Runnable>();
+    try (var workers = Workers.using(queue::add, 4)) {
+      runsEachOnce(workers, 2);
+      assertThat(queue).hasSize(1);
+      for (int round = 0; round < 1000; round++) runsEachOnce(workers, 17);
+      assertThat(queue).hasSize(3);
+      for (int i = 0; i < 3; i++) queue.remove().run();
+      runsEachOnce(workers, 17);
+      assertThat(queue).as("asked again once they ran").hasSize(3);
+    }
+  }
+
+  private static Set<Thread> workerThreads() {
+    return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().startsWith("fovea-worker"))
+        .collect(Collectors.toSet());
+  }
+
+  private static void awaitEnd(Set<Thread> threads) throws InterruptedException {
+    for (var thread : threads) {
+      thread.join(10_000);
+      assertThat(thread.isAlive()).as(thread.getName()).isFalse();
+    }
+  }
+
+  @Test
+  void fiftyUsersShareOneSetOfThreads() throws Exception {
+    var others = workerThreads();
+    var all = new ArrayList<Workers>();
+    for (int i = 0; i < 50; i++) all.add(Workers.shared());
+    var threads = workerThreads();
+    threads.removeAll(others);
+    int processors = Runtime.getRuntime().availableProcessors();
+    assertThat(threads).hasSize(processors - 1);
+    assertThat(threads).allMatch(thread -> thread.getContextClassLoader() == Workers.class.getClassLoader());
+    for (var workers : all) {
+      assertThat(workers.threads()).isEqualTo(processors);
+      runsEachOnce(workers, 17);
+    }
+    for (var workers : all.subList(1, 50)) {
+      workers.close();
+      workers.close();
+    }
+    runsEachOnce(all.getFirst(), 17);
+    runsEachOnce(all.getLast(), 17);
+    assertThat(threads).as("somebody still uses them").allMatch(Thread::isAlive);
+    all.getFirst().close();
+    awaitEnd(threads);
+    runsEachOnce(all.getFirst(), 17);
+    all.getFirst().close();
+    try (var again = Workers.shared()) {
+      runsEachOnce(again, 17);
+      assertThat(workerThreads()).as("new ones").doesNotContainAnyElementsOf(threads);
+      threads = workerThreads();
+      threads.removeAll(others);
+      assertThat(threads).hasSize(processors - 1);
+    }
+    awaitEnd(threads);
+  }
+
+  /// The threads of a process come and go while many open and close it.
+  @Test
+  void usersOfTheSharedThreadsComeAndGoAtOnce() throws Exception {
+    var others = workerThreads();
+    var seen = ConcurrentHashMap.<Thread>newKeySet();
+    try (var users = Executors.newFixedThreadPool(8)) {
+      var rounds = IntStream.range(0, 8).mapToObj(_ -> users.submit(() -> {
+        for (int round = 0; round < 200; round++) {
+          var workers = Workers.shared();
+          runsEachOnce(workers, 5);
+          workers.forEach(3, _ -> seen.add(Thread.currentThread()));
+          workers.close();
+          workers.close();
+        }
+      })).toList();
+      for (var round : rounds) round.get();
+    }
+    seen.addAll(workerThreads());
+    seen.removeAll(others);
+    awaitEnd(seen.stream().filter(thread -> thread.getName().startsWith("fovea-worker")).collect(Collectors.toSet()));
+  }
+
+  @Test
+  void closingALoanLeavesTheLenderOpen() throws Exception {
+    var others = workerThreads();
+    var lender = Workers.threads(3);
+    var threads = workerThreads();
+    threads.removeAll(others);
+    var loan = lender.lent();
+    runsEachOnce(loan, 17);
+    loan.close();
+    assertThat(threads).hasSize(2).allMatch(Thread::isAlive);
+    runsEachOnce(loan, 17);
+    lender.close();
+    awaitEnd(threads);
+    runsEachOnce(lender.lent(), 17);
+  }
+
+  private static void sleep(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 

@@ -1,13 +1,16 @@
 package dev.fovea.engine.checkpoint;
 
+import dev.fovea.engine.tensor.CancelledException;
+import java.io.Closeable;
+import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
@@ -16,24 +19,26 @@ import org.jetbrains.annotations.Nullable;
 
 /// An open safetensors file: named tensors in memory or in the mapped file ([Residency]), and metadata.
 ///
+/// A mapped file stays open until [#close()], so that another file may take its place by a rename.
+///
 /// Thread-safe. Using a tensor after [#close()] throws [IllegalStateException].
 public final class Checkpoint implements AutoCloseable {
   private final String name;
   private final @Nullable Path path;
   private final Residency residency;
-  private final @Nullable Object fileKey;
+  /// The mapped file; null if it is in memory.
+  private final @Nullable RandomAccessFile mapped;
   private final Arena arena;
   private final long size;
   private final Map<String, StoredTensor> tensors;
   private final Map<String, String> metadata;
 
-  /// @param fileKey distinguishes the mapped file from one that replaces it at its path; null if the system has no file keys
-  private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable Object fileKey, Arena arena,
+  private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable RandomAccessFile mapped, Arena arena,
       SafetensorsHeader header, Function<SafetensorsHeader.Entry, MemorySegment> memory) {
     this.name = name;
     this.path = path;
     this.residency = residency;
-    this.fileKey = fileKey;
+    this.mapped = mapped;
     this.arena = arena;
     size = header.end();
     tensors = header.tensors(memory);
@@ -43,6 +48,7 @@ public final class Checkpoint implements AutoCloseable {
   /// Maps a file. Opening reads only the header.
   ///
   /// @throws CheckpointException if there is no such file, it cannot be read, or it breaks a rule of the format
+  /// @throws CancelledException if the thread is interrupted
   public static Checkpoint open(Path path) {
     return open(path, Residency.MAPPED);
   }
@@ -51,6 +57,7 @@ public final class Checkpoint implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it is loaded and
   ///   does not fit in memory
+  /// @throws CancelledException if the thread is interrupted
   public static Checkpoint open(Path path, Residency residency) {
     return open(path, path.toString(), residency);
   }
@@ -60,43 +67,72 @@ public final class Checkpoint implements AutoCloseable {
   /// @param name name of the file in error messages
   /// @throws CheckpointException if there is no such file, it cannot be read, it breaks a rule of the format, or it is loaded and
   ///   does not fit in memory
+  /// @throws CancelledException if the thread is interrupted
   public static Checkpoint open(Path path, String name, Residency residency) {
+    Objects.requireNonNull(path, "path");
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(residency, "residency");
     if (Files.isDirectory(path)) throw new CheckpointException(name + ": expected a safetensors file, got a directory");
     var arena = Arena.ofShared();
-    try (var channel = FileChannel.open(path)) {
+    try {
       return switch (residency) {
-        case LOADED -> load(channel, path, name, arena);
-        case MAPPED -> map(channel, path, name, arena);
+        case LOADED -> load(path, name, arena);
+        case MAPPED -> map(path, name, arena);
       };
-    } catch (NoSuchFileException e) {
+    } catch (Throwable e) {
       arena.close();
-      throw new CheckpointException(name + ": no such file", e);
-    } catch (IOException e) {
-      arena.close();
-      throw new CheckpointException(name + ": cannot be read: " + WholeFile.reason(e), e);
-    } catch (InternalError e) {
-      arena.close();
-      throw new CheckpointException(name + ": was truncated while it was being opened", e);
-    } catch (RuntimeException e) {
-      arena.close();
+      throw switch (e) {
+        case NoSuchFileException _ -> new CheckpointException(name + ": no such file", e);
+        case IOException failure -> {
+          WholeFile.requireUninterrupted(name, failure);
+          yield new CheckpointException(name + ": cannot be read: " + WholeFile.reason(failure), e);
+        }
+        case InternalError _ -> new CheckpointException(name + ": was truncated while it was being opened", e);
+        case RuntimeException failure -> failure;
+        case Error error -> throw error;
+        case Throwable other -> new IllegalStateException(other);
+      };
+    }
+  }
+
+  private static Checkpoint map(Path path, String name, Arena arena) throws IOException {
+    var opened = opened(path);
+    try {
+      var channel = opened.getChannel();
+      var file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+      var header = SafetensorsHeader.parse(name, file, file.byteSize());
+      return new Checkpoint(name, path, Residency.MAPPED, opened, arena, header, header.in(file));
+    } catch (Throwable e) {
+      closeQuietly(opened);
       throw e;
     }
   }
 
-  private static Checkpoint map(FileChannel channel, Path path, String name, Arena arena) throws IOException {
-    var file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-    var header = SafetensorsHeader.parse(name, file, file.byteSize());
-    return new Checkpoint(name, path, Residency.MAPPED, attributes(path).fileKey(), arena, header, header.in(file));
+  /// Opens a file for [#checkLength]. A channel would not do: the first thread that asks it while interrupted closes it for all.
+  private static RandomAccessFile opened(Path path) throws IOException {
+    try {
+      return new RandomAccessFile(path.toFile(), "r");
+    } catch (FileNotFoundException e) {
+      // Its reason is a text only; a channel's is an exception of its own kind.
+      FileChannel.open(path).close();
+      throw e;
+    }
   }
 
-  private static BasicFileAttributes attributes(Path path) throws IOException {
-    return Files.readAttributes(path, BasicFileAttributes.class);
+  private static void closeQuietly(Closeable file) {
+    try {
+      file.close();
+    } catch (IOException _) {
+      // It was only read.
+    }
   }
 
-  private static Checkpoint load(FileChannel channel, Path path, String name, Arena arena) throws IOException {
-    var header = SafetensorsHeader.read(name, channel);
-    var memory = new LoadedTensors(name, channel, header, arena).read();
-    return new Checkpoint(name, path, Residency.LOADED, null, arena, header, entry -> memory.get(entry.name()));
+  private static Checkpoint load(Path path, String name, Arena arena) throws IOException {
+    try (var channel = FileChannel.open(path)) {
+      var header = SafetensorsHeader.read(name, channel);
+      var memory = new LoadedTensors(name, channel, header, arena).read();
+      return new Checkpoint(name, path, Residency.LOADED, null, arena, header, entry -> memory.get(entry.name()));
+    }
   }
 
   /// Reads a file from memory, such as a resource.
@@ -104,13 +140,15 @@ public final class Checkpoint implements AutoCloseable {
   /// @param name name of the file in error messages
   /// @throws CheckpointException if the bytes break a rule of the format
   public static Checkpoint read(String name, byte[] bytes) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(bytes, "bytes");
     var arena = Arena.ofShared();
     try {
       var file = arena.allocate(bytes.length, 64);
       MemorySegment.copy(MemorySegment.ofArray(bytes), 0, file, 0, bytes.length);
       var header = SafetensorsHeader.parse(name, file, bytes.length);
       return new Checkpoint(name, null, Residency.LOADED, null, arena, header, header.in(file.asReadOnly()));
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       arena.close();
       throw e;
     }
@@ -145,7 +183,7 @@ public final class Checkpoint implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is none
   public StoredTensor tensor(String tensor) {
-    var found = tensors.get(tensor);
+    var found = tensors.get(Objects.requireNonNull(tensor, "tensor"));
     if (found == null) throw new CheckpointException(name + ": there is no tensor '" + tensor + "'");
     return found;
   }
@@ -155,11 +193,12 @@ public final class Checkpoint implements AutoCloseable {
     return metadata;
   }
 
-  /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile. Changes to a loaded
-  /// file, or to a file that replaced the mapped one, do no harm.
+  /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile, under whatever name
+  /// it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no harm.
   ///
   /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {
+    Objects.requireNonNull(reader, "reader");
     checkLength(null);
     try {
       return reader.get();
@@ -170,19 +209,20 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   private void checkLength(@Nullable InternalError cause) {
-    if (residency == Residency.LOADED) return;
+    if (mapped == null) return;
     try {
-      var now = attributes(path);
-      if (now.size() < size && Objects.equals(now.fileKey(), fileKey))
-        throw new CheckpointException(name + ": was truncated while in use: expected " + size + " bytes, got " + now.size(), cause);
-    } catch (IOException e) {
-      // A deleted or moved file stays mapped in full: its memory is intact.
+      long now = mapped.length();
+      if (now < size)
+        throw new CheckpointException(name + ": was truncated while in use: expected " + size + " bytes, got " + now, cause);
+    } catch (IOException _) {
+      // It was closed meanwhile, and using a tensor says so, or its file system is gone.
     }
   }
 
-  /// Frees the memory, or unmaps the file; closing twice is harmless.
+  /// Frees the memory, or unmaps and closes the file; closing twice is harmless.
   @Override
   public void close() {
     if (arena.scope().isAlive()) arena.close();
+    if (mapped != null) closeQuietly(mapped);
   }
 }

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /// Parameters from a checkpoint. Matrices in panels, which are most of a model, are used in place ([Residency]). All others are
@@ -19,6 +20,8 @@ public final class CheckpointWeights implements WeightSource {
 
   /// @param arena owns the copies
   public CheckpointWeights(Checkpoint checkpoint, Arena arena) {
+    Objects.requireNonNull(checkpoint, "checkpoint");
+    Objects.requireNonNull(arena, "arena");
     this.checkpoint = checkpoint;
     this.arena = arena;
   }
@@ -37,6 +40,9 @@ public final class CheckpointWeights implements WeightSource {
 
   @Override
   public Tensor tensor(String name, Initial initial, int... shape) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(initial, "initial");
+    Objects.requireNonNull(shape, "shape");
     var stored = find(name, Arrays.toString(shape));
     if (!stored.shape().equals(Arrays.stream(shape).mapToObj(i -> (long) i).toList()))
       throw new MismatchException("'" + name + "': expected " + Arrays.toString(shape) + ", got " + stored.shape());
@@ -45,6 +51,7 @@ public final class CheckpointWeights implements WeightSource {
 
   @Override
   public Weight matrix(String name, int n, int k) {
+    Objects.requireNonNull(name, "name");
     var stored = find(name, "[" + n + ", " + k + "]");
     var format = StoredPanels.format(stored, n, k);
     if (format != null) return new Weight(stored.data(), format, Weight.Layout.PANELS, n, k);

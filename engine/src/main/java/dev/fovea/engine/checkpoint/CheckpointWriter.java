@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import com.google.common.hash.Hasher;
 import com.google.common.hash.Hashing;
 import com.google.gson.stream.JsonWriter;
+import dev.fovea.engine.tensor.CancelledException;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +17,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
@@ -55,6 +57,8 @@ public final class CheckpointWriter {
 
   /// Adds a metadata entry.
   public CheckpointWriter metadata(String key, String value) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(value, "value");
     metadata.put(key, () -> value);
     return this;
   }
@@ -63,6 +67,9 @@ public final class CheckpointWriter {
   ///
   /// @param placeholder text of the same length as the value, in bytes of JSON in UTF-8
   public CheckpointWriter metadata(String key, String placeholder, Supplier<String> value) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(placeholder, "placeholder");
+    Objects.requireNonNull(value, "value");
     metadata.put(key, () -> sha256 == null ? placeholder : value.get());
     late = true;
     return this;
@@ -73,6 +80,8 @@ public final class CheckpointWriter {
   /// @param contents exactly the bytes of `shape` and `dtype`, little-endian
   /// @throws IllegalArgumentException if the name exists already, a size is negative, or the elements do not fill whole bytes
   public CheckpointWriter tensor(String name, DType dtype, long[] shape, Supplier<MemorySegment> contents) {
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(contents, "contents");
     return tensor(name, dtype, shape, sink -> {
       var bytes = contents.get();
       for (long at = 0; at < bytes.byteSize(); at += CHUNK)
@@ -85,6 +94,8 @@ public final class CheckpointWriter {
   /// @param contents exactly the bytes of `shape` and `dtype`, little-endian
   /// @throws IllegalArgumentException if the name exists already, a size is negative, or the elements do not fill whole bytes
   public CheckpointWriter tensor(String name, DType dtype, long[] shape, Contents contents) {
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(contents, "contents");
     long elements = 1;
     for (long d : shape) {
       if (d < 0) throw new IllegalArgumentException("tensor '" + name + "': negative size in " + java.util.Arrays.toString(shape));
@@ -125,6 +136,7 @@ public final class CheckpointWriter {
   /// are produced twice.
   ///
   /// @throws CheckpointException if it cannot be written; an existing file is then unchanged, and no temporary file is left
+  /// @throws CancelledException if the thread is interrupted, with the same consequences
   public void write(Path path) {
     var destination = Destination.of(path);
     if (!destination.isStream()) Unfinished.removeLeftovers(destination.target());
@@ -132,11 +144,15 @@ public final class CheckpointWriter {
   }
 
   /// Produces all bytes like [#write], without writing them.
+  ///
+  /// @throws CheckpointException if they cannot be produced
+  /// @throws CancelledException if the thread is interrupted while it reads a file
   public void rehearse() {
     try {
       writeTensors(ordered(), null);
     } catch (IOException e) {
-      throw new CheckpointException("cannot be written: " + e.getMessage(), e);
+      WholeFile.requireUninterrupted("the tensors", e);
+      throw new CheckpointException("cannot be written: " + WholeFile.reason(e), e);
     }
   }
 

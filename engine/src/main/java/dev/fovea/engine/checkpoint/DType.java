@@ -2,6 +2,7 @@ package dev.fovea.engine.checkpoint;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /// Element type of a stored tensor, little-endian, with its name in the safetensors format (ref: `safetensors/src/tensor.rs`,
 /// `Dtype`). The size of all types is known; only some can be read as floats.
@@ -40,6 +41,7 @@ public enum DType {
 
   /// The error message for a tensor whose type is not readable.
   public String unreadable(String tensor) {
+    Objects.requireNonNull(tensor, "tensor");
     return "'" + tensor + "': elements of type " + this + " are not supported; expected one of " + readableOnes();
   }
 

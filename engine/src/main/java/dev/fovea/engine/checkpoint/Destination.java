@@ -1,5 +1,6 @@
 package dev.fovea.engine.checkpoint;
 
+import dev.fovea.engine.tensor.CancelledException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
@@ -49,6 +51,7 @@ public final class Destination {
   /// @throws CheckpointException if nothing can be written there: the path is a folder, is in no existing folder, is not writable
   ///   for this user, or is a link that leads to itself
   public static Destination of(Path path) {
+    Objects.requireNonNull(path, "path");
     if (Files.isDirectory(path)) throw new CheckpointException(path + ": expected a file to write, got a directory");
     var destination = follow(path);
     if (destination.descriptor == NONE && Files.exists(destination.target) && !Files.isWritable(destination.target))
@@ -93,7 +96,9 @@ public final class Destination {
     }
   }
 
+  /// @throws CancelledException if the thread is interrupted
   static CheckpointException cannot(Path path, IOException e) {
+    WholeFile.requireUninterrupted(path.toString(), e);
     return new CheckpointException(path + ": cannot be written: " + WholeFile.reason(e), e);
   }
 
@@ -149,10 +154,12 @@ public final class Destination {
   /// @param folder of the checkpoint
   /// @throws CheckpointException if the output is in the folder or below
   public void requireOutside(Path folder) {
+    Objects.requireNonNull(folder, "folder");
     try {
       if (!stream && target.startsWith(folder.toRealPath()))
         throw new CheckpointException(path + ": expected a place outside the folder " + folder + ", whose files are read");
     } catch (IOException e) {
+      WholeFile.requireUninterrupted(folder.toString(), e);
       throw new CheckpointException(folder + ": cannot be read: " + WholeFile.reason(e), e);
     }
   }
@@ -161,6 +168,8 @@ public final class Destination {
   ///
   /// @throws CheckpointException if an output is also an input
   public static void requireOthers(Collection<Destination> outputs, Iterable<Path> inputs) {
+    Objects.requireNonNull(outputs, "outputs");
+    Objects.requireNonNull(inputs, "inputs");
     var identities = new HashMap<Object, Destination>();
     for (var output : outputs) {
       var identity = output.stream ? null : identity(output.target);

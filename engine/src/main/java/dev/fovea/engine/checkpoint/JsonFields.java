@@ -7,6 +7,7 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /// Reads a JSON object field by field; each error names the file and the field.
 ///
@@ -14,8 +15,15 @@ import java.util.List;
 public record JsonFields(String where, JsonObject json) {
   private static final int SHOWN = 200;
 
+  public JsonFields {
+    Objects.requireNonNull(where, "where");
+    Objects.requireNonNull(json, "json");
+  }
+
   /// @throws CheckpointException if `text` is not a JSON object
   public static JsonFields parse(String where, String text) {
+    Objects.requireNonNull(where, "where");
+    Objects.requireNonNull(text, "text");
     try {
       return new JsonFields(where, JsonParser.parseString(text).getAsJsonObject());
     } catch (JsonParseException | IllegalStateException e) {
@@ -25,6 +33,7 @@ public record JsonFields(String where, JsonObject json) {
 
   /// Whether the field exists and is not null.
   public boolean has(String field) {
+    Objects.requireNonNull(field, "field");
     return json.has(field) && !json.get(field).isJsonNull();
   }
 
@@ -40,6 +49,7 @@ public record JsonFields(String where, JsonObject json) {
   }
 
   public int integer(String field) {
+    Objects.requireNonNull(field, "field");
     try {
       var number = get(field, "an integer");
       // Loading BigDecimal takes 20 ms, so short numbers of only digits are parsed without it.
@@ -56,10 +66,12 @@ public record JsonFields(String where, JsonObject json) {
   }
 
   public int integer(String field, int otherwise) {
+    Objects.requireNonNull(field, "field");
     return has(field) ? integer(field) : otherwise;
   }
 
   public float number(String field) {
+    Objects.requireNonNull(field, "field");
     try {
       return get(field, "a number").getAsFloat();
     } catch (IllegalStateException | NumberFormatException | UnsupportedOperationException e) {
@@ -68,27 +80,32 @@ public record JsonFields(String where, JsonObject json) {
   }
 
   public float number(String field, float otherwise) {
+    Objects.requireNonNull(field, "field");
     return has(field) ? number(field) : otherwise;
   }
 
   public boolean bool(String field, boolean otherwise) {
+    Objects.requireNonNull(field, "field");
     if (!has(field)) return otherwise;
     if (!(json.get(field) instanceof com.google.gson.JsonPrimitive p) || !p.isBoolean()) throw wrong(field, "true or false");
     return p.getAsBoolean();
   }
 
   public String string(String field) {
+    Objects.requireNonNull(field, "field");
     if (!(get(field, "a string") instanceof com.google.gson.JsonPrimitive p) || !p.isString()) throw wrong(field, "a string");
     return p.getAsString();
   }
 
   public JsonFields object(String field) {
+    Objects.requireNonNull(field, "field");
     if (!(get(field, "an object") instanceof JsonObject object)) throw wrong(field, "an object");
     return new JsonFields(where + ": " + field, object);
   }
 
   /// An array of numbers.
   public float[] numbers(String field) {
+    Objects.requireNonNull(field, "field");
     try {
       var array = get(field, "an array of numbers").getAsJsonArray();
       var values = new float[array.size()];
@@ -101,6 +118,7 @@ public record JsonFields(String where, JsonObject json) {
 
   /// An array of integers.
   public int[] integers(String field) {
+    Objects.requireNonNull(field, "field");
     var values = numbers(field);
     var integers = new int[values.length];
     for (int i = 0; i < values.length; i++) {
@@ -112,6 +130,7 @@ public record JsonFields(String where, JsonObject json) {
 
   /// A size `[height, width]`, given as one number for both or an array of two.
   public int[] heightAndWidth(String field) {
+    Objects.requireNonNull(field, "field");
     if (get(field, "an integer or two").isJsonArray()) {
       var values = integers(field);
       if (values.length != 2) throw wrong(field, "an integer or two");
@@ -123,6 +142,7 @@ public record JsonFields(String where, JsonObject json) {
 
   /// An array for [#integers] or, of a height and a width, for [#heightAndWidth].
   public static JsonArray array(int... values) {
+    Objects.requireNonNull(values, "values");
     var array = new JsonArray();
     for (int value : values) array.add(value);
     return array;
@@ -132,6 +152,8 @@ public record JsonFields(String where, JsonObject json) {
   ///
   /// @throws CheckpointException if `text` is not an array of strings
   public static List<String> strings(String where, String text) {
+    Objects.requireNonNull(where, "where");
+    Objects.requireNonNull(text, "text");
     try {
       var strings = new ArrayList<String>();
       for (var element : JsonParser.parseString(text).getAsJsonArray()) strings.add(element.getAsString());

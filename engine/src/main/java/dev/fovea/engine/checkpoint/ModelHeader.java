@@ -4,6 +4,7 @@ import com.google.gson.JsonArray;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The description of a model in the metadata of its file.
@@ -18,6 +19,14 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
   public static final String VERSION = "1";
   private static final String KEY = "fovea";
 
+  public ModelHeader {
+    Objects.requireNonNull(family, "family");
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(preprocessing, "preprocessing");
+    Objects.requireNonNull(labels, "labels");
+    Objects.requireNonNull(palette, "palette");
+  }
+
   /// A header without a palette.
   public ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels) {
     this(family, config, preprocessing, labels, List.of());
@@ -27,6 +36,7 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
   ///
   /// @return null if there is no such file, or it is not such a model
   public static @Nullable Checkpoint open(Path file) {
+    Objects.requireNonNull(file, "file");
     if (Files.isDirectory(file)) return null;
     Checkpoint checkpoint;
     try {

@@ -1,10 +1,12 @@
 package dev.fovea.engine.checkpoint;
 
+import dev.fovea.engine.tensor.CancelledException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Iterator;
+import java.util.Objects;
 
 /// Writes matrices as NumPy's `.npy` files (ref: numpy `lib/format.py`, format 1.0): little-endian float32, row by row.
 public final class NpyFile {
@@ -19,7 +21,9 @@ public final class NpyFile {
   /// @param rows `[count][cols]`
   /// @throws IllegalArgumentException if a row does not have `cols` elements
   /// @throws CheckpointException if the file cannot be written
+  /// @throws CancelledException if the thread is interrupted
   public static void write(Path path, Iterable<float[]> rows, int count, int cols) {
+    Objects.requireNonNull(rows, "rows");
     WholeFile.write(path, channel -> {
       WholeFile.writeFully(channel, header(count, cols));
       var buffer = ByteBuffer.allocate(Math.multiplyExact(4, cols)).order(ByteOrder.LITTLE_ENDIAN);

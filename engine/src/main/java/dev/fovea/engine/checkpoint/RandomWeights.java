@@ -7,6 +7,7 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.Set;
 
 /// Uniform random parameters with standard deviation 0.02, the usual initialisation of vision transformers; the same seed gives the
@@ -19,6 +20,7 @@ public final class RandomWeights implements WeightSource {
 
   /// @param arena owns the parameters' memory
   public RandomWeights(Arena arena, long seed) {
+    Objects.requireNonNull(arena, "arena");
     this.arena = arena;
     state = seed;
   }
@@ -35,6 +37,8 @@ public final class RandomWeights implements WeightSource {
 
   @Override
   public Tensor tensor(String name, Initial initial, int... shape) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(shape, "shape");
     var tensor = Tensor.zeros(arena, shape);
     switch (initial) {
       case RANDOM -> fill(tensor.segment());
@@ -47,6 +51,7 @@ public final class RandomWeights implements WeightSource {
 
   @Override
   public Weight matrix(String name, int n, int k) {
+    Objects.requireNonNull(name, "name");
     var segment = arena.allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k), 64);
     fill(segment);
     return new Weight(segment, WeightFormat.F32, Weight.Layout.PANELS, n, k);

@@ -11,6 +11,7 @@ import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Objects;
 import java.util.zip.CRC32;
 
 /// A tensor of a checkpoint.
@@ -24,6 +25,13 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
   private static final ValueLayout.OfLong I64 = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
   /// Elements copied at a time.
   private static final int BLOCK = 1 << 14;
+
+  public StoredTensor {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(dtype, "dtype");
+    Objects.requireNonNull(shape, "shape");
+    Objects.requireNonNull(data, "data");
+  }
 
   /// Number of elements.
   public long size() {
@@ -96,6 +104,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
   /// Writes elements `from … from + n - 1` as floats to `to`, starting at index `at`. The common types are copied through an array,
   /// because access to single elements of a segment is slow until C2 has compiled the loop.
   public void read(long from, float[] to, int at, int n) {
+    Objects.requireNonNull(to, "to");
     switch (dtype) {
       case F32 -> WeightFormat.F32.decode(data, 4 * from, 1, n, to, at);
       case F16 -> WeightFormat.F16.decode(data, 2 * from, 1, n, to, at);

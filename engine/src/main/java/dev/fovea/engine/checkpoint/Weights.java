@@ -16,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -76,6 +77,7 @@ public final class Weights {
 
   /// The parameters below `name`.
   public Weights at(String name) {
+    Objects.requireNonNull(name, "name");
     return new Weights(ledger, scope + name + ".");
   }
 
@@ -86,6 +88,8 @@ public final class Weights {
 
   /// A tensor of this shape.
   public Tensor tensor(String name, int... shape) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(shape, "shape");
     return tensor(name, WeightSource.Initial.RANDOM, shape);
   }
 
@@ -104,6 +108,7 @@ public final class Weights {
 
   /// The matrix `[n, k]` called `name`.
   public Weight matrix(String name, int n, int k) {
+    Objects.requireNonNull(name, "name");
     ledger.used.add(scope + name);
     ledger.parameters += (long) n * k;
     try {
@@ -121,12 +126,14 @@ public final class Weights {
 
   /// A linear layer: `name.weight` `[out, in]`, and `name.bias` `[out]` if it has one.
   public Linear linear(String name, int in, int out, boolean bias) {
+    Objects.requireNonNull(name, "name");
     return new Linear(matrix(name + ".weight", out, in), bias ? tensor(name + ".bias", out) : null);
   }
 
   /// A tensor with one row per output, into which the following batch norm is folded. The norm's scale, one per row, still counts
   /// as a parameter, as in the published model; its shift is now a bias.
   public Tensor normedTensor(String name, int... shape) {
+    Objects.requireNonNull(name, "name");
     ledger.parameters += shape[0];
     return tensor(name, shape);
   }
@@ -145,6 +152,8 @@ public final class Weights {
   /// A grouped convolution over maps of `layout`: `name.weight` `[out, window height · window width · in / groups]` with its
   /// columns in the layout's order, and `name.bias` `[out]` if it has one.
   public Conv2d conv2d(String name, int in, int out, Window window, int groups, Convolution.Layout layout, boolean bias) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(layout, "layout");
     return new Conv2d(matrix(name + ".weight", out, window.size() * (in / groups)), bias ? tensor(name + ".bias", out) : null,
         in, window, groups, layout);
   }
@@ -156,6 +165,7 @@ public final class Weights {
 
   /// A depthwise convolution: `name.weight` `[window height, window width, channels]` and `name.bias` `[channels]`.
   public DepthwiseConv depthwiseConv(String name, int channels, Window window) {
+    Objects.requireNonNull(name, "name");
     return new DepthwiseConv(tensor(name + ".weight", window.height(), window.width(), channels), tensor(name + ".bias", channels),
         window);
   }
@@ -163,11 +173,13 @@ public final class Weights {
   /// A transposed convolution whose stride equals its kernel size: `name.weight` `[kernel · kernel · out, in]`, whose rows are in
   /// the order (row, column, channel), and `name.bias` `[out]`.
   public ConvTranspose2d convTranspose2d(String name, int in, int out, int kernel) {
+    Objects.requireNonNull(name, "name");
     return new ConvTranspose2d(matrix(name + ".weight", kernel * kernel * out, in), tensor(name + ".bias", out), kernel);
   }
 
   /// An embedding of `count` tokens: `name.weight` `[count, dim]`.
   public Embedding embedding(String name, int count, int dim) {
+    Objects.requireNonNull(name, "name");
     return new Embedding(matrix(name + ".weight", count, dim));
   }
 
@@ -179,11 +191,13 @@ public final class Weights {
 
   /// A layer norm: `name.weight` and `name.bias`, both `[dim]`.
   public LayerNorm layerNorm(String name, int dim, float eps) {
+    Objects.requireNonNull(name, "name");
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
   }
 
   /// A layer scale: `name.gamma`, `[dim]`.
   public LayerScale layerScale(String name, int dim) {
+    Objects.requireNonNull(name, "name");
     return new LayerScale(tensor(name + ".gamma", WeightSource.Initial.ONES, dim));
   }
 }

@@ -1,8 +1,11 @@
 package dev.fovea.engine.checkpoint;
 
+import dev.fovea.engine.tensor.CancelledException;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.AccessDeniedException;
@@ -13,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Objects;
 
 /// Reads exact ranges of files, and writes files that appear under their name once complete, or not at all; a device or a pipe
 /// receives the bytes as they are written.
@@ -31,6 +35,7 @@ public final class WholeFile {
   /// Writes a file, replacing an existing one.
   ///
   /// @throws CheckpointException if it cannot be written; an existing file is then unchanged, and no temporary file is left
+  /// @throws CancelledException if the thread is interrupted, with the same consequences
   public static void write(Path path, Contents contents) {
     write(path, 0, contents);
   }
@@ -41,7 +46,9 @@ public final class WholeFile {
   /// @param bytes size of the file, as far as it is known in advance
   /// @throws CheckpointException if the disk has too little space, or the file cannot be written; an existing file is then
   ///   unchanged, and no temporary file is left
+  /// @throws CancelledException if the thread is interrupted, with the same consequences
   public static void write(Path path, long bytes, Contents contents) {
+    Objects.requireNonNull(contents, "contents");
     var destination = Destination.of(path);
     try {
       if (destination.isStream()) {
@@ -64,6 +71,7 @@ public final class WholeFile {
   ///
   /// @see #write(Path, Contents)
   public static void write(Path path, byte[] bytes) {
+    Objects.requireNonNull(bytes, "bytes");
     write(path, channel -> writeFully(channel, ByteBuffer.wrap(bytes)));
   }
 
@@ -106,8 +114,31 @@ public final class WholeFile {
     }
   }
 
+  /// Tells a cancellation from a failure, in which the file would be to blame. A cancelled thread has its interrupt status set.
+  ///
+  /// @param name name of the file in error messages
+  /// @param e why it was not read or written
+  /// @throws CancelledException if that was because the thread was interrupted
+  public static void requireUninterrupted(String name, IOException e) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(e, "e");
+    var thread = Thread.currentThread();
+    boolean interrupted = switch (e) {
+      case ClosedByInterruptException _ -> true;
+      // A kind of its own, such as that of sockets, tells of a timeout.
+      case InterruptedIOException _ -> e.getClass() == InterruptedIOException.class;
+      // Another thread that reads for this one, or a later step of this one, found the channel closed.
+      case ClosedChannelException _ -> thread.isInterrupted();
+      default -> false;
+    };
+    if (!interrupted) return;
+    thread.interrupt();
+    throw new CancelledException(name, e);
+  }
+
   /// The reason for a failed read or write, as text.
   public static String reason(IOException e) {
+    Objects.requireNonNull(e, "e");
     return switch (e) {
       case ClosedByInterruptException _ -> "the thread was interrupted";
       case AccessDeniedException _ -> "access denied";

@@ -1,6 +1,7 @@
 package dev.fovea.engine.feature;
 
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.SplittableRandom;
 
 /// Principal components of features: the leading eigenvectors of their covariance.
@@ -20,6 +21,12 @@ public record PrincipalComponents(double[] mean, double[][] axes, double[] varia
   private static final int MAX_STEPS = 300;
   /// Largest residual at convergence, relative to the largest eigenvalue.
   private static final double RESIDUAL = 1e-10;
+
+  public PrincipalComponents {
+    Objects.requireNonNull(mean, "mean");
+    Objects.requireNonNull(axes, "axes");
+    Objects.requireNonNull(variances, "variances");
+  }
 
   /// The first `count` components, or as many as there are channels.
   ///

@@ -1,5 +1,7 @@
 package dev.fovea.engine.feature;
 
+import java.util.Objects;
+
 /// Lengths and angles of feature vectors, in double precision.
 public final class Vectors {
   private Vectors() {}
@@ -16,6 +18,7 @@ public final class Vectors {
 
   /// The vector of length 1 in the same direction; a zero vector is unchanged.
   public static float[] normalized(float[] vector) {
+    Objects.requireNonNull(vector, "vector");
     double length = Math.sqrt(dot(vector, vector));
     var out = vector.clone();
     if (length != 0) for (int i = 0; i < out.length; i++) out[i] = (float) (vector[i] / length);

@@ -13,16 +13,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Iterator;
 import java.util.regex.Pattern;
-import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Decodes files to [Picture]s: GIF by [GifDecoder], WebP by [WebpFile], PNG by the JDK's reader after [PngChunks], and other
-/// formats by TwelveMonkeys' readers. `docs/pictures.md` lists per format which truncated or damaged files are rejected.
+/// Decodes files to [Picture]s: GIF by [GifDecoder], WebP by [WebpFile], PNG by the JDK's reader after [PngChunks], and JPEG and
+/// BMP by TwelveMonkeys' readers ([Readers]). `docs/pictures.md` lists per format which truncated or damaged files are rejected.
 ///
 /// Samples are used as stored, without colour management, as by PIL's `convert("RGB")` in the training of models.
 final class ImageDecoder {
@@ -63,18 +61,20 @@ final class ImageDecoder {
       if (JpegHeaders.isJpeg(bytes)) {
         var jpeg = JpegHeaders.of(bytes);
         if (!jpeg.hasEnd()) throw new IOException("the file ends before the JPEG's end marker");
-        return jpeg.orientation().apply(read(name, bytes, jpeg));
+        return jpeg.orientation().apply(read(Readers.get().jpeg(), name, bytes, jpeg));
       }
       if (PngChunks.isPng(bytes)) {
         var png = PngChunks.of(bytes);
-        return png.orientation().apply(read(name, png.pixels(), null));
+        return png.orientation().apply(read(Readers.get().png(), name, png.pixels(), null));
       }
       if (WebpFile.isWebp(bytes)) {
         var webp = WebpFile.read(bytes);
         requireSize(name, webp.width(), webp.height());
         return Orientation.of(webp.exif(), webp.xmp()).apply(new Picture(name, webp.width(), webp.height(), webp.rgb()));
       }
-      return read(name, bytes, null);
+      var bmp = Readers.get().bmp(bytes);
+      if (bmp != null) return read(bmp, name, bytes, null);
+      throw new ImageException(name + ": not a picture: expected PNG, JPEG, WebP, BMP or GIF");
     } catch (ImageException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
@@ -111,10 +111,8 @@ final class ImageDecoder {
         : e.getMessage() == null ? e.toString() : e.getMessage();
   }
 
-  private static Picture read(String name, byte[] bytes, @Nullable JpegHeaders jpeg) throws IOException {
-    ImageReader reader = null;
+  private static Picture read(ImageReader reader, String name, byte[] bytes, @Nullable JpegHeaders jpeg) throws IOException {
     try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
-      reader = reader(name, in);
       reader.setInput(in, true, false);
       int width = reader.getWidth(0), height = reader.getHeight(0);
       requireSize(name, width, height);
@@ -131,7 +129,7 @@ final class ImageDecoder {
       if (!damages.isEmpty()) throw new IOException(damages.getFirst());
       return new Picture(name, width, height, rgb);
     } finally {
-      if (reader != null) reader.dispose();
+      reader.dispose();
     }
   }
 
@@ -141,25 +139,6 @@ final class ImageDecoder {
     if ((long) width * height > MAX_PIXELS)
       throw new ImageException(name + ": " + width + "x" + height + " pixels are more than the " + MAX_PIXELS
           + " that are decoded");
-  }
-
-  private static ImageReader reader(String name, ImageInputStream in) {
-    Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
-    while (readers.hasNext()) {
-      var reader = readers.next();
-      var format = formatName(reader);
-      if (format.matches("(?i)png|jpe?g|bmp|gif")) return reader;
-      reader.dispose();
-    }
-    throw new ImageException(name + ": not a picture: expected PNG, JPEG, WebP, BMP or GIF");
-  }
-
-  private static String formatName(ImageReader reader) {
-    try {
-      return reader.getFormatName();
-    } catch (IOException e) {
-      return "";
-    }
   }
 
   private static void samples(BufferedImage image, byte[] rgb, int width, int height) {

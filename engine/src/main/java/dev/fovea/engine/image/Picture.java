@@ -1,6 +1,7 @@
 package dev.fovea.engine.image;
 
 import dev.fovea.engine.checkpoint.WholeFile;
+import dev.fovea.engine.tensor.CancelledException;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,8 +11,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
 
-/// A picture of 8-bit red, green and blue samples. Coordinates are those of a viewer: x from the left and y from the top, after the
-/// file's orientation is applied, on the whole canvas of an animation.
+/// A picture of 8-bit red, green and blue samples, compared by name, size and samples. Coordinates are those of a viewer: x from
+/// the left and y from the top, after the file's orientation is applied, on the whole canvas of an animation.
 ///
 /// @param name name in error messages
 /// @param rgb `[height][width][3]`; must not be modified
@@ -30,6 +31,7 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   ///
   /// @throws ImageException if there is no such file, or it is not a picture, broken, truncated, or larger than
   ///   [ImageDecoder#MAX_PIXELS] or [ImageDecoder#MAX_BYTES]; `docs/pictures.md` lists the damage that is tolerated per format
+  /// @throws CancelledException if the thread is interrupted and the system stops reading
   public static Picture read(Path file) {
     Objects.requireNonNull(file, "file");
     if (Files.isDirectory(file)) throw new ImageException(file + ": expected a picture, got a directory");
@@ -39,6 +41,7 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     } catch (NoSuchFileException e) {
       throw new ImageException(file + ": no such file", e);
     } catch (IOException e) {
+      WholeFile.requireUninterrupted(file.toString(), e);
       throw new ImageException(file + ": cannot be read: " + WholeFile.reason(e), e);
     }
   }
@@ -73,12 +76,14 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   ///
   /// @param name name in error messages
   /// @throws ImageException as [#read(Path)], or if the stream cannot be read
+  /// @throws CancelledException if the stream ends because the thread is interrupted
   public static Picture decode(String name, InputStream in) {
     Objects.requireNonNull(name, "name");
     Objects.requireNonNull(in, "in");
     try {
       return ImageDecoder.decode(name, in, ImageDecoder.MAX_BYTES);
     } catch (IOException e) {
+      WholeFile.requireUninterrupted(name, e);
       throw new ImageException(name + ": cannot be read: " + WholeFile.reason(e), e);
     }
   }
@@ -90,5 +95,21 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws ImageException if the image is larger than [ImageDecoder#MAX_PIXELS], or there is not enough memory for the copy
   public static Picture of(String name, BufferedImage image) {
     return ImageDecoder.of(Objects.requireNonNull(name, "name"), Objects.requireNonNull(image, "image"));
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Picture that && width == that.width && height == that.height && name.equals(that.name)
+        && Arrays.equals(rgb, that.rgb);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * (31 * Objects.hash(name, width) + height) + Arrays.hashCode(rgb);
+  }
+
+  @Override
+  public String toString() {
+    return "Picture[" + name + ", " + width + "x" + height + "]";
   }
 }

@@ -4,6 +4,7 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
@@ -22,6 +23,7 @@ public final class PictureWriter {
 
   /// The bytes of a PNG file in the image's own colour model, such as a palette or 16-bit grey.
   public static byte[] png(BufferedImage image) {
+    Objects.requireNonNull(image, "image");
     var bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
       if (!ImageIO.write(image, "png", out)) throw new IOException("no writer takes such a picture");
@@ -36,6 +38,7 @@ public final class PictureWriter {
   ///
   /// @throws ImageException if the result would be larger than [ImageDecoder#MAX_PIXELS]
   public static Picture row(String name, List<Picture> pictures) {
+    Objects.requireNonNull(name, "name");
     int height = pictures.stream().mapToInt(Picture::height).max().orElseThrow();
     long width = pictures.stream().mapToLong(Picture::width).sum();
     if (width * height > ImageDecoder.MAX_PIXELS)

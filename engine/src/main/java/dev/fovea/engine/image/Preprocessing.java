@@ -53,6 +53,10 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
 
   /// @throws IllegalArgumentException if a channel has no mean, or no positive standard deviation
   public Preprocessing {
+    Objects.requireNonNull(resample, "resample");
+    Objects.requireNonNull(mean, "mean");
+    Objects.requireNonNull(std, "std");
+    Objects.requireNonNull(cropRounding, "cropRounding");
     if (mean.length != 3 || std.length != 3 || std[0] <= 0 || std[1] <= 0 || std[2] <= 0)
       throw new IllegalArgumentException("image_mean and image_std: expected three numbers each, the deviations above 0");
   }

@@ -1,6 +1,7 @@
 package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The weights of an attention layer, with descriptions of its queries and keys.
@@ -10,6 +11,12 @@ import org.jetbrains.annotations.Nullable;
 /// @param keys the key tokens
 /// @param windows the windows that the `B` maps belong to, if attention is windowed; null if each map covers a whole input
 public record AttentionMap(Tensor weights, Tokens queries, Tokens keys, @Nullable Windows windows) {
+  public AttentionMap {
+    Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(queries, "queries");
+    Objects.requireNonNull(keys, "keys");
+  }
+
   /// Square windows that cover a grid row by row, for each input of the batch. Windows at the border may extend beyond the grid.
   ///
   /// @param rows of the grid

@@ -6,6 +6,7 @@ import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Window;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// A convolution, with or without bias.
@@ -15,6 +16,12 @@ import org.jetbrains.annotations.Nullable;
 /// @param in channels of the map
 /// @param layout of the map; results have their channels last
 public record Conv2d(Weight weight, @Nullable Tensor bias, int in, Window window, int groups, Convolution.Layout layout) {
+  public Conv2d {
+    Objects.requireNonNull(weight, "weight");
+    Objects.requireNonNull(window, "window");
+    Objects.requireNonNull(layout, "layout");
+  }
+
   /// `[B, H, W, in]`, or `[B, in, H, W]` for [Convolution.Layout#PLANES] → `[B, rows, cols, out]`.
   public Tensor forward(Tensor x) {
     return forward(x, Activation.NONE);

@@ -4,6 +4,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// A transposed convolution whose stride equals its kernel size: each input position becomes a `kernel × kernel` square.
@@ -11,6 +12,10 @@ import org.jetbrains.annotations.Nullable;
 /// @param weight `[kernel · kernel · out, in]`, rows in the order (row, column, channel)
 /// @param bias `[out]`, or null for none
 public record ConvTranspose2d(Weight weight, @Nullable Tensor bias, int kernel) {
+  public ConvTranspose2d {
+    Objects.requireNonNull(weight, "weight");
+  }
+
   /// `[B, H, W, in]` → `[B, kernel · H, kernel · W, out]`.
   public Tensor forward(Tensor x) {
     return forward(x, Activation.NONE);

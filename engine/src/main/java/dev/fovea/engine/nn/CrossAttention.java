@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
+import java.util.Objects;
 
 /// Multi-head cross-attention (Vaswani et al., "Attention Is All You Need", 2017).
 ///
@@ -13,6 +14,8 @@ import dev.fovea.kernels.AttentionMask;
 public record CrossAttention(Linear q, Linear kv, Linear proj, int numHeads) {
   /// @throws IllegalArgumentException if the channels are not a multiple of the heads
   public CrossAttention {
+    Objects.requireNonNull(q, "q");
+    Objects.requireNonNull(kv, "kv");
     Attention.check(proj.weight().k(), numHeads);
   }
 

@@ -5,6 +5,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Window;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// A depthwise convolution: each channel is convolved separately.
@@ -12,6 +13,11 @@ import org.jetbrains.annotations.Nullable;
 /// @param weight `[window height, window width, C]`
 /// @param bias `[C]`, or null for none
 public record DepthwiseConv(Tensor weight, @Nullable Tensor bias, Window window) {
+  public DepthwiseConv {
+    Objects.requireNonNull(weight, "weight");
+    Objects.requireNonNull(window, "window");
+  }
+
   /// `[B, H, W, C]` → `[B, rows, cols, C]`.
   public Tensor forward(Tensor x) {
     return forward(x, Activation.NONE);

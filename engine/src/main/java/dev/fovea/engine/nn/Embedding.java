@@ -4,11 +4,16 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import java.util.Arrays;
+import java.util.Objects;
 
 /// A table with one vector per token of a vocabulary.
 ///
 /// @param table `[tokens, C]`
 public record Embedding(Weight table) {
+  public Embedding {
+    Objects.requireNonNull(table, "table");
+  }
+
   /// Token ids `[…]` → `[…, C]`.
   ///
   /// @throws IllegalArgumentException if an id is not in the vocabulary

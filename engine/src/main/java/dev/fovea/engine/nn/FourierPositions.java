@@ -3,6 +3,7 @@ package dev.fovea.engine.nn;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Operation;
 import java.lang.foreign.Arena;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// Fourier features of positions in a square: sines and cosines of projections onto random directions (Tancik et al., "Fourier
@@ -11,6 +12,10 @@ import java.util.stream.IntStream;
 ///
 /// @param basis `[2, F]`
 public record FourierPositions(Tensor basis) {
+  public FourierPositions {
+    Objects.requireNonNull(basis, "basis");
+  }
+
   /// Features of positions `(x, y)`, from the centre of the first sample, in a square of `size²` samples: `[N, 2]` → `[N, 2 F]`.
   public Tensor forward(Tensor points, int size) {
     int count = points.dim(0), frequencies = basis.dim(1);

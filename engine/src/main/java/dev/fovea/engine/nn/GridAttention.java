@@ -5,6 +5,7 @@ import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Operation;
 import java.util.List;
+import java.util.Objects;
 
 /// Multi-head self-attention over the positions of a map, with decomposed relative positions: a score has two added terms, one for
 /// the key's row and one for its column relative to the query (Li et al., "MViTv2: Improved Multiscale Vision Transformers for
@@ -19,6 +20,9 @@ import java.util.List;
 public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPosH, Tensor relPosW) {
   /// @throws IllegalArgumentException if the channels are not a multiple of the heads
   public GridAttention {
+    Objects.requireNonNull(qkv, "qkv");
+    Objects.requireNonNull(relPosH, "relPosH");
+    Objects.requireNonNull(relPosW, "relPosW");
     Attention.check(proj.weight().k(), numHeads);
   }
 

@@ -2,12 +2,18 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Operation;
+import java.util.Objects;
 
 /// Normalises the last dimension to mean 0 and variance 1, then applies weight and bias (Ba, Kiros and Hinton, 2016).
 ///
 /// @param weight `[C]`
 /// @param bias `[C]`
 public record LayerNorm(Tensor weight, Tensor bias, float eps) {
+  public LayerNorm {
+    Objects.requireNonNull(weight, "weight");
+    Objects.requireNonNull(bias, "bias");
+  }
+
   /// `[…, C]` → `[…, C]`.
   ///
   /// @throws IllegalArgumentException if the last dimension of `x` is not `C`

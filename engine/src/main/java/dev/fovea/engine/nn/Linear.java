@@ -4,6 +4,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// A linear layer: `x · Wᵀ + b` over the last dimension.
@@ -11,6 +12,10 @@ import org.jetbrains.annotations.Nullable;
 /// @param weight `[out, in]`
 /// @param bias `[out]`, or null for none
 public record Linear(Weight weight, @Nullable Tensor bias) {
+  public Linear {
+    Objects.requireNonNull(weight, "weight");
+  }
+
   /// `[…, in]` → `[…, out]`.
   public Tensor forward(Tensor x) {
     return forward(x, Activation.NONE);
@@ -20,6 +25,7 @@ public record Linear(Weight weight, @Nullable Tensor bias) {
   ///
   /// @throws IllegalArgumentException if the last dimension of `x` is not `in`
   public Tensor forward(Tensor x, Activation activation) {
+    Objects.requireNonNull(activation, "activation");
     return forward(x, activation, null);
   }
 
@@ -27,6 +33,7 @@ public record Linear(Weight weight, @Nullable Tensor bias) {
   ///
   /// @throws IllegalArgumentException if the last dimension of `x` is not `in`
   public Tensor forward(Tensor x, Tensor more) {
+    Objects.requireNonNull(more, "more");
     return forward(x, Activation.NONE, more);
   }
 

@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.util.Objects;
 
 /// Partitions a map into square windows, each a map of its own, and joins them again. Windows that extend beyond the map are padded
 /// with one value per channel (Liu et al., "Swin Transformer", 2021; ref: segment_anything `modeling/image_encoder.py`,
@@ -12,6 +13,10 @@ import java.lang.foreign.Arena;
 /// @param size of a window's sides
 /// @param fill padding, `[C]`
 public record MapWindows(int size, Tensor fill) {
+  public MapWindows {
+    Objects.requireNonNull(fill, "fill");
+  }
+
   /// Windows padded with zeros.
   ///
   /// @param channels of the map

@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
+import java.util.Objects;
 
 /// Multi-head self-attention (Vaswani et al., "Attention Is All You Need", 2017); one product projects queries, keys and values.
 ///
@@ -12,6 +13,7 @@ import dev.fovea.kernels.AttentionMask;
 public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
   /// @throws IllegalArgumentException if the channels are not a multiple of the heads
   public MultiHeadAttention {
+    Objects.requireNonNull(qkv, "qkv");
     Attention.check(proj.weight().k(), numHeads);
   }
 

@@ -6,12 +6,17 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Window;
+import java.util.Objects;
 
 /// Cuts a picture into square patches and projects each to a token (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021): a
 /// convolution whose stride equals its kernel size, as one product.
 ///
 /// @param proj `channels · patchSize² → C`; its inputs are in the order channel, row, column
 public record PatchEmbedding(Linear proj, int channels, int patchSize) {
+  public PatchEmbedding {
+    Objects.requireNonNull(proj, "proj");
+  }
+
   /// `[B, channels, H, W]` → `[B, H / patchSize · W / patchSize, C]`, patches row by row.
   ///
   /// @throws InputException if the picture has another number of channels, or its sides are not multiples of the patch size

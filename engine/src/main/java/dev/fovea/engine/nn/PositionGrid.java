@@ -5,6 +5,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Operation;
 import java.util.List;
+import java.util.Objects;
 
 /// Learned position embeddings of a grid of patches, resampled for pictures with another grid than in training.
 ///
@@ -12,6 +13,11 @@ import java.util.List;
 ///   not resampled; then the grid's, row by row
 /// @param interpolation for resampling the grid
 public record PositionGrid(Tensor table, int rows, int cols, Interpolation interpolation) {
+  public PositionGrid {
+    Objects.requireNonNull(table, "table");
+    Objects.requireNonNull(interpolation, "interpolation");
+  }
+
   /// Embeddings for a `toRows × toCols` grid, computed once per size: `[extra + toRows · toCols, C]`.
   public Tensor forward(Workspace workspace, int toRows, int toCols) {
     if (toRows == rows && toCols == cols) return table;

@@ -6,6 +6,7 @@ import dev.fovea.kernels.Operation;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Predicate;
 import org.jetbrains.annotations.Nullable;
 
@@ -31,6 +32,7 @@ public final class Probe {
 
   /// A probe that keeps the tensors whose names match `wanted`.
   public static Probe of(Predicate<String> wanted) {
+    Objects.requireNonNull(wanted, "wanted");
     return new Probe("", wanted, new LinkedHashMap<>(), new LinkedHashMap<>());
   }
 
@@ -48,6 +50,8 @@ public final class Probe {
   ///
   /// @return `tensor`
   public Tensor see(String name, int index, Tensor tensor) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(tensor, "tensor");
     if (this == NONE) return tensor;
     var full = scope + name + "." + index;
     if (wanted.test(full)) tensors.put(full, tensor);
@@ -59,11 +63,16 @@ public final class Probe {
   /// @param queries the query tokens
   /// @param keys the key tokens
   public Site attention(int index, Tokens queries, Tokens keys) {
+    Objects.requireNonNull(queries, "queries");
+    Objects.requireNonNull(keys, "keys");
     return this == NONE ? Site.NOWHERE : attention("attentions." + index, queries, keys);
   }
 
   /// The site of the attention layer called `name`.
   public Site attention(String name, Tokens queries, Tokens keys) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(queries, "queries");
+    Objects.requireNonNull(keys, "keys");
     return this == NONE || !wanted.test(scope + name) ? Site.NOWHERE : new Site(this, scope + name, queries, keys, null);
   }
 
@@ -82,6 +91,10 @@ public final class Probe {
       AttentionMap.@Nullable Windows windows) {
     /// Keeps nothing.
     public static final Site NOWHERE = new Site(null, "", null, null, null);
+
+    public Site {
+      Objects.requireNonNull(name, "name");
+    }
 
     /// The same site for windowed attention.
     Site within(AttentionMap.Windows windows) {

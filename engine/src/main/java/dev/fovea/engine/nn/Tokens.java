@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 
 /// The kinds and positions of a sequence's tokens, as runs: for example a class token, then a grid of patches.
@@ -24,6 +25,10 @@ public record Tokens(List<Run> runs) {
 
   /// Consecutive tokens of one kind: a grid row by row, or a single row.
   public record Run(Kind kind, int rows, int cols) {
+    public Run {
+      Objects.requireNonNull(kind, "kind");
+    }
+
     /// Number of tokens in the run.
     public int count() {
       return rows * cols;
@@ -31,11 +36,13 @@ public record Tokens(List<Run> runs) {
   }
 
   public Tokens {
+    Objects.requireNonNull(runs, "runs");
     runs = List.copyOf(runs);
   }
 
   /// `count` tokens of one kind; none for 0.
   public static Tokens of(Kind kind, int count) {
+    Objects.requireNonNull(kind, "kind");
     return new Tokens(count == 0 ? List.of() : List.of(new Run(kind, 1, count)));
   }
 
@@ -56,6 +63,7 @@ public record Tokens(List<Run> runs) {
 
   /// Indices of the tokens of one kind, in order.
   public int[] indices(Kind kind) {
+    Objects.requireNonNull(kind, "kind");
     var indices = new int[count()];
     int from = 0, found = 0;
     for (var run : runs) {

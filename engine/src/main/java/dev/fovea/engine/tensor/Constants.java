@@ -3,6 +3,7 @@ package dev.fovea.engine.tensor;
 import com.google.common.base.Throwables;
 import com.google.common.cache.Cache;
 import com.google.common.cache.CacheBuilder;
+import com.google.common.util.concurrent.ExecutionError;
 import com.google.common.util.concurrent.UncheckedExecutionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
@@ -33,7 +34,7 @@ public final class Constants {
     return Float.BYTES * constant.size();
   }
 
-  /// The constant for `key`, computed if it is not cached.
+  /// The constant for `key`, computed if it is not cached. What `compute` throws is thrown, and nothing is cached.
   Tensor get(Object key, Supplier<Tensor> compute) {
     try {
       return cache.get(key, () -> {
@@ -41,7 +42,7 @@ public final class Constants {
         bytes.addAndGet(size(constant));
         return constant;
       });
-    } catch (UncheckedExecutionException | ExecutionException e) {
+    } catch (UncheckedExecutionException | ExecutionException | ExecutionError e) {
       Throwables.throwIfUnchecked(e.getCause());
       throw new IllegalStateException(e.getCause());
     }

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// A forward pass that is recorded once and runs any number of times without calling the model: [Workspace#prepare].
@@ -39,15 +40,23 @@ public final class Pass implements AutoCloseable {
   /// @param state tensors that the pass reads and writes and that outlive it, by input name; the caller owns their memory
   /// @throws IllegalArgumentException if the pass has no input of that name, or one of another size
   public static Pass of(Recording recording, List<Tensor> results, Kernels kernels, Map<String, Tensor> state, Progress progress) {
+    Objects.requireNonNull(progress, "progress");
     var given = new HashMap<String, MemorySegment>();
     state.forEach((name, tensor) -> given.put(name, tensor.segment()));
-    return new Pass(recording, kernels.prepare(recording, given), results, progress);
+    var program = kernels.prepare(recording, given);
+    try {
+      return new Pass(recording, program, results, progress);
+    } catch (Throwable e) {
+      program.close();
+      throw e;
+    }
   }
 
   /// The elements of an input or a state as a one-dimensional tensor, to write before a run.
   ///
   /// @throws IllegalArgumentException if the pass has no input of that name
   public Tensor input(String name) {
+    Objects.requireNonNull(name, "name");
     var input = inputs.get(name);
     if (input == null) throw new IllegalArgumentException("input '" + name + "': expected one of " + inputs.keySet());
     return input;

@@ -45,6 +45,7 @@ public final class Tensor {
   ///
   /// @throws IllegalArgumentException if `segment` is not native memory, or its size does not match `shape`
   public static Tensor over(MemorySegment segment, int... shape) {
+    Objects.requireNonNull(shape, "shape");
     long bytes = 4 * size(shape);
     if (!segment.isNative()) throw new IllegalArgumentException("tensor: expected native memory, got a segment on the heap");
     if (segment.byteSize() != bytes)
@@ -55,6 +56,7 @@ public final class Tensor {
 
   /// A tensor of zeros whose memory lives as long as `arena`.
   public static Tensor zeros(Arena arena, int... shape) {
+    Objects.requireNonNull(shape, "shape");
     return dense(null, arena.allocate(4 * size(shape), ALIGNMENT), shape);
   }
 
@@ -62,6 +64,8 @@ public final class Tensor {
   ///
   /// @throws IllegalArgumentException if the number of values does not match `shape`
   public static Tensor of(Arena arena, float[] values, int... shape) {
+    Objects.requireNonNull(arena, "arena");
+    Objects.requireNonNull(shape, "shape");
     if (values.length != size(shape))
       throw new IllegalArgumentException("tensor " + Arrays.toString(shape) + ": expected " + size(shape) + " values, got "
           + values.length);
@@ -242,6 +246,7 @@ public final class Tensor {
   /// @throws IllegalArgumentException if the sizes differ
   /// @throws IllegalStateException if this tensor is not contiguous
   public Tensor reshape(int... shape) {
+    Objects.requireNonNull(shape, "shape");
     if (size(shape) != size())
       throw new IllegalArgumentException("reshape: " + this + " has " + size() + " elements, " + Arrays.toString(shape) + " "
           + size(shape));
@@ -305,6 +310,7 @@ public final class Tensor {
 
   /// A new tensor in this tensor's workspace, with undefined contents.
   public Tensor allocate(int... shape) {
+    Objects.requireNonNull(shape, "shape");
     return workspace().allocate(shape);
   }
 
@@ -312,6 +318,7 @@ public final class Tensor {
   ///
   /// @throws IllegalStateException if the tensor belongs to no workspace, or no pass is running
   public void run(Operation operation) {
+    Objects.requireNonNull(operation, "operation");
     workspace().run(operation);
   }
 
@@ -340,6 +347,7 @@ public final class Tensor {
   /// @throws IllegalArgumentException if the parts differ in another dimension
   /// @throws IllegalStateException if no part has a workspace
   public static Tensor concat(int dim, Tensor... parts) {
+    Objects.requireNonNull(parts, "parts");
     var home = Arrays.stream(parts).filter(part -> part.workspace != null).findFirst().orElse(parts[0]);
     var shape = parts[0].shape();
     shape[dim] = Arrays.stream(parts).mapToInt(part -> part.dim(dim)).sum();
@@ -407,6 +415,7 @@ public final class Tensor {
 
   /// `activation` of every element.
   public Tensor activate(Activation activation) {
+    Objects.requireNonNull(activation, "activation");
     var out = allocate(shape);
     run(new Operation.Activate(activation, segment(), out.segment(), size()));
     return out;
@@ -449,6 +458,7 @@ public final class Tensor {
 
   /// A feature map resized: `[B, H, W, C]` → `[B, height, width, C]`.
   public Tensor resize(int height, int width, Interpolation interpolation) {
+    Objects.requireNonNull(interpolation, "interpolation");
     if (dim(1) == height && dim(2) == width) return this;
     var out = allocate(dim(0), height, width, dim(3));
     run(new Operation.Resize(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
@@ -457,6 +467,7 @@ public final class Tensor {
 
   /// The index of the largest channel of a resized feature map: `[B, H, W, C]` → `[B, height, width]`.
   public Tensor argmax(int height, int width, Interpolation interpolation) {
+    Objects.requireNonNull(interpolation, "interpolation");
     var out = allocate(dim(0), height, width);
     run(new Operation.ResizeArgmax(segment(), dim(0), dim(1), dim(2), dim(3), out.segment(), height, width, interpolation));
     return out;

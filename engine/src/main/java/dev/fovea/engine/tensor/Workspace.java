@@ -33,9 +33,11 @@ public final class Workspace implements AutoCloseable {
 
   private final @Nullable Kernels kernels;
   private final Constants constants;
+  private final Arenas arenas;
   private final Cache<List<Object>, Plan> plans = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PLANS).build();
   private Progress progress;
-  private Arena arena = Arena.ofShared();
+  /// Owns the memory; null if there is none.
+  private @Nullable Arena arena;
   private MemorySegment memory = MemorySegment.NULL;
   private boolean closed;
 
@@ -49,9 +51,14 @@ public final class Workspace implements AutoCloseable {
   /// @param kernels stay open when the workspace is closed
   /// @param constants shared by the model's workspaces
   public Workspace(Kernels kernels, Progress progress, Constants constants) {
+    this(kernels, progress, constants, Arenas.SYSTEM);
+  }
+
+  Workspace(Kernels kernels, Progress progress, Constants constants, Arenas arenas) {
     this.kernels = Objects.requireNonNull(kernels, "kernels");
-    this.progress = progress;
-    this.constants = constants;
+    this.progress = Objects.requireNonNull(progress, "progress");
+    this.constants = Objects.requireNonNull(constants, "constants");
+    this.arenas = arenas;
   }
 
   public Workspace(Kernels kernels, Progress progress) {
@@ -67,6 +74,7 @@ public final class Workspace implements AutoCloseable {
     kernels = null;
     progress = Progress.NONE;
     constants = new Constants(0);
+    arenas = Arenas.SYSTEM;
   }
 
   /// Runs a forward pass.
@@ -77,8 +85,11 @@ public final class Workspace implements AutoCloseable {
   /// @param outputs the tensors of the result that must stay valid after the pass
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the workspace is closed or a pass is running
+  /// @throws OutOfMemoryError if there is no memory for the pass; a later pass may have more luck
   public <R> R run(Object kind, Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
+    Objects.requireNonNull(kind, "kind");
+    Objects.requireNonNull(inputs, "inputs");
     requireIdle();
     var key = List.of(kind, mapped(inputs, Tensor::layout));
     var known = plans.getIfPresent(key);
@@ -99,6 +110,7 @@ public final class Workspace implements AutoCloseable {
   ///
   /// @see #run(Object, Map, Function, Function)
   public <R> R run(Object kind, Tensor input, Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs) {
+    Objects.requireNonNull(input, "input");
     return run(kind, Map.of("x", input), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 
@@ -110,6 +122,8 @@ public final class Workspace implements AutoCloseable {
   /// @param forward computes from inputs and state
   /// @throws IllegalStateException if the workspace is closed or a pass is running
   public Pass prepare(Map<String, int[]> inputs, Map<String, Tensor> state, Function<Map<String, Tensor>, List<Tensor>> forward) {
+    Objects.requireNonNull(inputs, "inputs");
+    Objects.requireNonNull(state, "state");
     requireIdle();
     var all = mapped(inputs, Tensor::shapeOnly);
     all.putAll(state);
@@ -128,10 +142,13 @@ public final class Workspace implements AutoCloseable {
   /// @param weight input of `compute`
   /// @param compute computes the tensor from `weight`, in a separate pass
   public Tensor constant(Object key, Tensor weight, UnaryOperator<Tensor> compute) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(weight, "weight");
+    Objects.requireNonNull(compute, "compute");
     if (kernels == null) return recorder.constant(key, () -> compute.apply(weight.in(this)));
     return constants.get(key, () -> {
-      try (var once = new Workspace(kernels, Progress.NONE, constants)) {
-        return once.run("constant", weight, compute::apply, List::of).copy(Arena.ofAuto());
+      try (var once = new Workspace(kernels, Progress.NONE, constants, arenas)) {
+        return once.run("constant", weight, compute::apply, List::of).copy(arenas.automatic().get());
       }
     }).in(this);
   }
@@ -139,6 +156,7 @@ public final class Workspace implements AutoCloseable {
   /// Records a forward pass on inputs of these shapes, without computing it and without memory.
   public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
+    Objects.requireNonNull(inputShapes, "inputShapes");
     try (var workspace = new Workspace()) {
       return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs);
     }
@@ -147,6 +165,7 @@ public final class Workspace implements AutoCloseable {
   /// Records a forward pass of one input.
   public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs,
       int... inputShape) {
+    Objects.requireNonNull(inputShape, "inputShape");
     return dryRun(Map.of("x", inputShape), inputs -> forward.apply(inputs.get("x")), outputs);
   }
 
@@ -175,6 +194,7 @@ public final class Workspace implements AutoCloseable {
 
   /// Replaces the progress listener.
   public void listen(Progress progress) {
+    Objects.requireNonNull(progress, "progress");
     this.progress = progress;
   }
 
@@ -208,6 +228,7 @@ public final class Workspace implements AutoCloseable {
   ///
   /// @throws IllegalStateException if no pass is running
   public Tensor allocate(int... shape) {
+    Objects.requireNonNull(shape, "shape");
     if (recorder != null) return recorder.allocate(shape);
     requireRunning();
     var place = plan.place(nextBuffer++, Float.BYTES * Tensor.shapeOnly(shape).size());
@@ -218,11 +239,25 @@ public final class Workspace implements AutoCloseable {
     if (plan == null) throw new IllegalStateException("a tensor can be computed in a pass only, see Workspace.run");
   }
 
+  /// The old memory is freed first, so that both are never there at once, and forgotten first, in case there is no new one.
   private void reserve(long bytes) {
     if (memory.byteSize() >= bytes) return;
-    arena.close();
-    arena = Arena.ofShared();
-    memory = arena.allocate(bytes, ALIGNMENT);
+    free();
+    var fresh = arenas.shared().get();
+    try {
+      memory = fresh.allocate(bytes, ALIGNMENT);
+    } catch (Throwable e) {
+      fresh.close();
+      throw e;
+    }
+    arena = fresh;
+  }
+
+  private void free() {
+    var old = arena;
+    arena = null;
+    memory = MemorySegment.NULL;
+    if (old != null) old.close();
   }
 
   /// Frees the memory; closing twice is harmless.
@@ -230,6 +265,6 @@ public final class Workspace implements AutoCloseable {
   public void close() {
     if (closed) return;
     closed = true;
-    arena.close();
+    free();
   }
 }

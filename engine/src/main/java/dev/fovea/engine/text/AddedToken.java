@@ -1,5 +1,7 @@
 package dev.fovea.engine.text;
 
+import java.util.Objects;
+
 /// A token that is matched in the text before the model tokenizes the rest.
 ///
 /// @param singleWord whether it matches only without adjacent letters, marks, digits or connectors
@@ -9,6 +11,10 @@ package dev.fovea.engine.text;
 /// @param special whether decoding can skip it
 public record AddedToken(int id, String content, boolean singleWord, boolean lstrip, boolean rstrip, boolean normalized,
     boolean special) {
+  public AddedToken {
+    Objects.requireNonNull(content, "content");
+  }
+
   static AddedToken of(JsonPart part) {
     part.only("id", "content", "single_word", "lstrip", "rstrip", "normalized", "special");
     boolean special = part.bool("special", false);

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 
 /// An encoded text, with one value per token; the arrays must not be modified.
 ///
@@ -26,6 +27,16 @@ public record Encoding(int[] ids, List<String> tokens, int[] starts, int[] ends,
   static final Encoding EMPTY = new Builder(0, 0).build();
 
   public Encoding {
+    Objects.requireNonNull(ids, "ids");
+    Objects.requireNonNull(tokens, "tokens");
+    Objects.requireNonNull(starts, "starts");
+    Objects.requireNonNull(ends, "ends");
+    Objects.requireNonNull(typeIds, "typeIds");
+    Objects.requireNonNull(attentionMask, "attentionMask");
+    Objects.requireNonNull(specialTokensMask, "specialTokensMask");
+    Objects.requireNonNull(wordIds, "wordIds");
+    Objects.requireNonNull(sequenceIds, "sequenceIds");
+    Objects.requireNonNull(overflowing, "overflowing");
     tokens = Collections.unmodifiableList(tokens);
   }
 

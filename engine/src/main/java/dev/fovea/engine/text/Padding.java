@@ -2,6 +2,7 @@ package dev.fovea.engine.text;
 
 import com.google.gson.JsonObject;
 import java.util.List;
+import java.util.Objects;
 
 /// The padding of encodings to a length. ref: tokenizers, utils/padding.rs.
 ///
@@ -12,6 +13,7 @@ public record Padding(int length, int multipleOf, int id, int typeId, String tok
   private static final int MOST = 1 << 20;
 
   public Padding {
+    Objects.requireNonNull(token, "token");
     if (length < 0 || length > MOST) throw new IllegalArgumentException("length: expected 0 to " + MOST + ", got " + length);
     if (multipleOf < 1 || multipleOf > MOST)
       throw new IllegalArgumentException("multipleOf: expected 1 to " + MOST + ", got " + multipleOf);

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// Converts text to token ids and back, as specified by a Hugging Face `tokenizer.json`.
@@ -75,11 +76,14 @@ public final class Tokenizer {
   /// @param json UTF-8
   /// @throws CheckpointException if it breaks the format, contradicts itself, or has unsupported features
   public static Tokenizer read(String name, byte[] json) {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(json, "json");
     return TokenizerJson.read(name, TokenizerFiles.utf8(name, json));
   }
 
   /// CLIP's tokenizer from its `vocab.json` and `merges.txt`.
   public static Tokenizer clip(Path vocab, Path merges) {
+    Objects.requireNonNull(merges, "merges");
     return TokenizerFiles.clip(vocab, merges);
   }
 
@@ -137,6 +141,7 @@ public final class Tokenizer {
   ///
   /// @throws TokenizerException if the text cannot be truncated as specified, or a replacement makes it too long
   public Encoding encode(String text) {
+    Objects.requireNonNull(text, "text");
     return encode(List.of(text), true);
   }
 
@@ -144,11 +149,14 @@ public final class Tokenizer {
   ///
   /// @param addSpecialTokens whether the template's tokens are added
   public Encoding encode(String text, boolean addSpecialTokens) {
+    Objects.requireNonNull(text, "text");
     return encode(List.of(text), addSpecialTokens);
   }
 
   /// Encodes two texts as one sequence, with special tokens.
   public Encoding encode(String first, String second) {
+    Objects.requireNonNull(first, "first");
+    Objects.requireNonNull(second, "second");
     return encode(List.of(first, second), true);
   }
 
@@ -241,6 +249,7 @@ public final class Tokenizer {
 
   /// The id of a token, -1 if there is none.
   public int id(String token) {
+    Objects.requireNonNull(token, "token");
     int id = added.id(token);
     return id >= 0 ? id : model.vocabulary().id(token);
   }

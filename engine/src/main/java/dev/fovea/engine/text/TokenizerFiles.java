@@ -9,6 +9,7 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -107,7 +108,8 @@ final class TokenizerFiles {
     } catch (NoSuchFileException e) {
       throw new CheckpointException(file + ": no such file", e);
     } catch (IOException e) {
-      throw new CheckpointException(file + ": cannot be read: " + e.getMessage(), e);
+      WholeFile.requireUninterrupted(file.toString(), e);
+      throw new CheckpointException(file + ": cannot be read: " + WholeFile.reason(e), e);
     }
   }
 

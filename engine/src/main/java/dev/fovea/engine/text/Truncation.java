@@ -2,6 +2,7 @@ package dev.fovea.engine.text;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /// The truncation of encodings to a length. ref: tokenizers, utils/truncation.rs and tokenizer/encoding.rs.
 ///
@@ -14,6 +15,7 @@ public record Truncation(int maxLength, Strategy strategy, int stride, boolean l
   public enum Strategy { LONGEST_FIRST, ONLY_FIRST, ONLY_SECOND }
 
   public Truncation {
+    Objects.requireNonNull(strategy, "strategy");
     if (maxLength < 0) throw new IllegalArgumentException("maxLength: expected at least 0, got " + maxLength);
     if (stride < 0 || stride > 0 && stride >= maxLength)
       throw new IllegalArgumentException("stride: expected 0 to less than the maxLength " + maxLength + ", got " + stride);

@@ -17,6 +17,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -210,16 +211,87 @@ class ResidencyTest {
     };
   }
 
+  /// The file that is open decides, not the one at its path.
+  @Test
+  void truncatedUnderAnotherName() throws IOException {
+    var path = write("m.st", contents(100_000, 5_000));
+    try (var checkpoint = Checkpoint.open(path)) {
+      var moved = folder.resolve("moved.st");
+      Files.move(path, moved);
+      assertThat(checkpoint.reading(() -> 1)).isEqualTo(1);
+      Files.copy(moved, path);
+      truncate(path, 10);
+      assertThat(checkpoint.reading(() -> 1)).as("only the copy is short").isEqualTo(1);
+      truncate(moved, 5_000);
+      assertThatThrownBy(() -> checkpoint.reading(() -> 1)).isInstanceOf(CheckpointException.class)
+          .hasMessage(path + ": was truncated while in use: expected " + checkpoint.size() + " bytes, got 5000");
+      Files.delete(moved);
+      assertThatThrownBy(() -> checkpoint.reading(() -> 1)).as("deleted").isInstanceOf(CheckpointException.class);
+    }
+  }
+
+  /// An interrupted thread that asks for the length closes no file of others.
   @ParameterizedTest
   @EnumSource
-  void interrupted(Residency residency) {
-    var path = write("m.st", contents(100));
-    Thread.currentThread().interrupt();
-    try {
-      assertThatThrownBy(() -> Checkpoint.open(path, residency)).isInstanceOf(CheckpointException.class)
-          .hasMessage(path + ": cannot be read: the thread was interrupted");
-    } finally {
+  void readByAnInterruptedThread(Residency residency) throws IOException {
+    var contents = contents(100);
+    var path = write("m.st", contents);
+    try (var checkpoint = Checkpoint.open(path, residency)) {
+      Thread.currentThread().interrupt();
+      assertThat(checkpoint.reading(() -> 1)).isEqualTo(1);
       assertThat(Thread.interrupted()).isTrue();
+      requireContents(checkpoint, contents);
+      truncate(path, 5);
+      if (residency == Residency.MAPPED)
+        assertThatThrownBy(() -> checkpoint.reading(() -> 1)).isInstanceOf(CheckpointException.class);
     }
+  }
+
+  private static long descriptors(Path path) throws IOException {
+    try (var open = Files.list(Path.of("/proc/self/fd"))) {
+      return open.filter(descriptor -> {
+        try {
+          return Files.readSymbolicLink(descriptor).equals(path);
+        } catch (IOException e) {
+          return false;   // Closed meanwhile.
+        }
+      }).count();
+    }
+  }
+
+  @Test
+  @EnabledIf("hasDescriptors")
+  void noDescriptorIsLeft() throws IOException {
+    var path = write("m.st", contents(100)).toRealPath();
+    for (var residency : Residency.values())
+      for (int i = 0; i < 100; i++) Checkpoint.open(path, residency).close();
+    assertThat(descriptors(path)).isZero();
+    var checkpoint = Checkpoint.open(path);
+    assertThat(descriptors(path)).as("it tells the length").isEqualTo(1);
+    checkpoint.close();
+    checkpoint.close();
+    assertThat(descriptors(path)).isZero();
+    try (var loaded = Checkpoint.open(path, Residency.LOADED)) {
+      assertThat(loaded.tensors()).isNotEmpty();
+      assertThat(descriptors(path)).isZero();
+    }
+    Files.write(path, new byte[100]);
+    for (var residency : Residency.values())
+      assertThatThrownBy(() -> Checkpoint.open(path, residency)).isInstanceOf(CheckpointException.class);
+    assertThat(descriptors(path)).as("after failures").isZero();
+  }
+
+  static boolean hasDescriptors() {
+    return Files.isDirectory(Path.of("/proc/self/fd"));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void noSuchFile(Residency residency) throws IOException {
+    var none = folder.resolve("none.st");
+    assertThatThrownBy(() -> Checkpoint.open(none, residency)).hasMessage(none + ": no such file");
+    var secret = write("secret.st", contents(5));
+    if (!secret.toFile().setReadable(false) || Files.isReadable(secret)) return;   // Root reads everything.
+    assertThatThrownBy(() -> Checkpoint.open(secret, residency)).hasMessage(secret + ": cannot be read: access denied");
   }
 }

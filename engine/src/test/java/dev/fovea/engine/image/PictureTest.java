@@ -221,4 +221,15 @@ class PictureTest {
     requireNamed(() -> new Picture(null, 1, 1, new byte[3]), "name");
     requireNamed(() -> new Picture("p", 1, 1, null), "rgb");
   }
+
+  @Test
+  void comparedByContent() {
+    var picture = new Picture("cat.png", 2, 1, new byte[] {1, 2, 3, 4, 5, 6});
+    assertThat(picture).isEqualTo(new Picture("cat.png", 2, 1, new byte[] {1, 2, 3, 4, 5, 6}))
+        .hasSameHashCodeAs(new Picture("cat.png", 2, 1, new byte[] {1, 2, 3, 4, 5, 6}))
+        .isNotEqualTo(new Picture("dog.png", 2, 1, new byte[] {1, 2, 3, 4, 5, 6}))
+        .isNotEqualTo(new Picture("cat.png", 1, 2, new byte[] {1, 2, 3, 4, 5, 6}))
+        .isNotEqualTo(new Picture("cat.png", 2, 1, new byte[] {1, 2, 3, 4, 5, 7})).isNotEqualTo(null).isNotEqualTo("cat.png");
+    assertThat(picture).hasToString("Picture[cat.png, 2x1]");
+  }
 }

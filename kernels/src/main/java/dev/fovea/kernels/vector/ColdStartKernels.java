@@ -19,8 +19,12 @@ public final class ColdStartKernels implements Kernels {
   }
 
   ColdStartKernels(Workers workers, BooleanSupplier isCold) {
+    this(workers, isCold, new ScratchPool());
+  }
+
+  /// @param scratch closed with these kernels
+  ColdStartKernels(Workers workers, BooleanSupplier isCold, ScratchPool scratch) {
     this.isCold = isCold;
-    var scratch = new ScratchPool();
     vector = new VectorKernels(workers, scratch);
     scalar = new ScalarKernels(workers, scratch);
   }

@@ -4,14 +4,30 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
-/// A pool of native memory and arrays for operations, so that the next operation of the same size allocates nothing.
+/// A pool of native memory and arrays for operations, so that the next operation of the same size allocates nothing. A failed
+/// allocation loses no memory, and the pool works afterwards.
 final class ScratchPool implements AutoCloseable {
   private static final int ALIGNMENT = 64;
 
+  private final Supplier<Arena> arenas;
+  private final IntFunction<float[]> arrays;
   private final List<Scratch> free = new ArrayList<>();
   private final List<Loan> freeArrays = new ArrayList<>();
   private boolean closed;
+
+  ScratchPool() {
+    this(Arena::ofShared, float[]::new);
+  }
+
+  /// @param arenas where native memory comes from, one arena for each piece
+  /// @param arrays allocates arrays
+  ScratchPool(Supplier<Arena> arenas, IntFunction<float[]> arrays) {
+    this.arenas = arenas;
+    this.arrays = arrays;
+  }
 
   /// Borrows at least `floats` floats with undefined contents, until the scratch is closed.
   ///
@@ -21,8 +37,9 @@ final class ScratchPool implements AutoCloseable {
     int best = -1;
     for (int i = 0; i < free.size(); i++)
       if (best < 0 || fitsBetter(free.get(i).segment.byteSize(), free.get(best).segment.byteSize(), 4 * floats)) best = i;
-    var scratch = best < 0 ? new Scratch() : free.remove(best);
+    var scratch = best < 0 ? new Scratch() : free.get(best);
     scratch.grow(4 * floats);
+    if (best >= 0) free.remove(best);
     return scratch;
   }
 
@@ -52,8 +69,9 @@ final class ScratchPool implements AutoCloseable {
     int best = -1;
     for (int i = 0; i < freeArrays.size(); i++)
       if (best < 0 || fitsBetter(freeArrays.get(i).floats.length, freeArrays.get(best).floats.length, n)) best = i;
-    var loan = best < 0 ? new Loan() : freeArrays.remove(best);
-    if (loan.floats.length < n) loan.floats = new float[n];
+    var loan = best < 0 ? new Loan() : freeArrays.get(best);
+    if (loan.floats.length < n) loan.floats = arrays.apply(n);
+    if (best >= 0) freeArrays.remove(best);
     return loan;
   }
 
@@ -73,7 +91,7 @@ final class ScratchPool implements AutoCloseable {
     if (closed) return;
     for (long missing = count - freeArrays.stream().filter(a -> a.floats.length >= n).count(); missing > 0; missing--) {
       var loan = new Loan();
-      loan.floats = new float[n];
+      loan.floats = arrays.apply(n);
       freeArrays.add(loan);
     }
   }
@@ -111,17 +129,25 @@ final class ScratchPool implements AutoCloseable {
       return panel;
     }
 
+    /// The old memory is freed first, so that both are never there at once, and forgotten first, in case there is no new one.
     private void grow(long bytes) {
       if (segment.byteSize() >= bytes) return;
       free();
-      arena = Arena.ofShared();
-      segment = arena.allocate(bytes, ALIGNMENT);
+      var fresh = arenas.get();
+      try {
+        segment = fresh.allocate(bytes, ALIGNMENT);
+      } catch (Throwable e) {
+        fresh.close();
+        throw e;
+      }
+      arena = fresh;
     }
 
     private void free() {
-      if (arena != null) arena.close();
+      var old = arena;
       arena = null;
       segment = MemorySegment.NULL;
+      if (old != null) old.close();
     }
 
     @Override

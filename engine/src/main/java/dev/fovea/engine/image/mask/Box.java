@@ -3,6 +3,7 @@ package dev.fovea.engine.image.mask;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// A rectangle in a picture, in pixels.
@@ -40,6 +41,7 @@ public record Box(float x0, float y0, float x1, float y1) {
   ///
   /// @return indices of the kept boxes, the highest score first
   public static List<Integer> keep(List<Box> boxes, double[] scores, double threshold) {
+    Objects.requireNonNull(boxes, "boxes");
     var kept = new ArrayList<Integer>();
     IntStream.range(0, scores.length).boxed().sorted(Comparator.comparingDouble((Integer i) -> scores[i]).reversed()).forEach(i -> {
       if (kept.stream().noneMatch(k -> boxes.get(k).iou(boxes.get(i)) > threshold)) kept.add(i);

@@ -1,10 +1,16 @@
 package dev.fovea.engine.image.mask;
 
+import java.util.Objects;
+
 /// The connected components of a mask; pixels that touch at a corner are connected.
 ///
 /// @param labels `[height][width]`: 0 outside the mask, else the number of the component
 /// @param sizes number of pixels of each component; at index 0, of the pixels outside
 public record Components(int width, int height, int[] labels, int[] sizes) {
+  public Components {
+    Objects.requireNonNull(labels, "labels");
+    Objects.requireNonNull(sizes, "sizes");
+  }
 
   public static Components of(Mask mask) {
     int width = mask.width(), height = mask.height(), parts = 0;

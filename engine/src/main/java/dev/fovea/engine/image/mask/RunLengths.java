@@ -1,6 +1,7 @@
 package dev.fovea.engine.image.mask;
 
 import java.util.Arrays;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// COCO's run-length encoding of a mask: alternating lengths of runs outside and inside, starting outside, column by column (ref:
@@ -14,6 +15,7 @@ public record RunLengths(int width, int height, int[] counts) {
 
   /// @throws IllegalArgumentException if a length is negative, or the lengths do not add up to the size
   public RunLengths {
+    Objects.requireNonNull(counts, "counts");
     long pixels = 0;
     for (int count : counts) {
       if (count < 0) throw new IllegalArgumentException("run lengths: expected at least 0, got " + count);
