@@ -43,7 +43,8 @@ final class Batches {
       var results = new TreeMap<Integer, R>();
       places.forEach((size, same) -> {
         var batch = same.stream().map(pictures::get).toList();
-        var images = stacked(batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator(), batch.size(), size);
+        var inputs = batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator();
+        var images = stacked(inputs, batch.size(), size);
         try {
           var found = pass.results(images, batch, part(progress, results.size(), batch.size(), pictures.size()));
           for (int i = 0; i < batch.size(); i++) results.put(same.get(i), found.get(i));
