@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
@@ -27,6 +28,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -390,6 +392,27 @@ class ServerTest {
       assertThat(opened.memory().sessions()).isZero();
       assertThat(opened.memory().busyWorkspaces()).isZero();
     }
+  }
+
+  /// A session's passes differ in size, and the last is not the largest.
+  @Test
+  void aWorkspaceInUseStaysAsLargeAsItsLargestPass() throws InterruptedException {
+    try (var opened = openKeeping(50); var session = opened.session(); var arena = Arena.ofShared()) {
+      Tensor large = tensor(arena, LARGE), small = tensor(arena, SMALL);
+      UnaryOperator<Tensor> logits = ((ClassifiesPictures) opened.model())::logits;
+      for (int i = 0; i < 30; i++) {
+        session.use(() -> {
+          session.workspace().run("large", large, logits, List::of);
+          return session.workspace().run("small", small, logits, List::of);
+        });
+        assertThat(opened.memory().idleWorkspaces()).as("use %s", i).isEqualTo(1);
+        Thread.sleep(10);
+      }
+    }
+  }
+
+  private static Tensor tensor(Arena arena, OpenModel.Input input) {
+    return Tensor.of(arena, input.values(), input.shape());
   }
 
   /// Of each task: what it is, what it holds, and that it refuses calls after it is closed.
