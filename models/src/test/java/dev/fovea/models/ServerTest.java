@@ -415,6 +415,44 @@ class ServerTest {
     return Tensor.of(arena, input.values(), input.shape());
   }
 
+  /// What a caller keeps may refuse to be closed by another thread, or be closed already. The rest is freed nevertheless.
+  @Test
+  void whatASessionKeepsDoesNotHinderTheClosing() throws Exception {
+    long before = workerThreads();
+    var opened = OpenModel.open(write(SmallModel.VIT), OpenOptions.DEFAULT.withResidency(Residency.MAPPED));
+    var shared = Arena.ofShared();
+    Arena[] states = {Arena.ofConfined(), Arena.ofAuto(), Arena.ofShared(), shared};
+    states[2].close();
+    for (var state : states) {
+      var session = opened.session();
+      session.use(() -> {
+        session.keep(state, 1);
+        return null;
+      });
+    }
+    run(opened);
+    var closer = new AtomicReference<Throwable>();
+    Thread.ofPlatform().uncaughtExceptionHandler((_, e) -> closer.set(e)).start(opened::close).join();
+    assertThat(closer.get()).as("what could not be closed").isInstanceOf(RuntimeException.class);
+    assertThat(shared.scope().isAlive()).isFalse();
+    requireFree(opened);
+    await("no thread is left", () -> workerThreads() <= before);
+  }
+
+  @Test
+  void keptAgain() {
+    try (var opened = open(); var session = opened.session()) {
+      var state = Arena.ofShared();
+      session.use(() -> {
+        session.keep(state, 1);
+        session.keep(state, 2);
+        return null;
+      });
+      assertThat(state.scope().isAlive()).isTrue();
+      assertThat(session.bytes()).isEqualTo(2);
+    }
+  }
+
   /// Of each task: what it is, what it holds, and that it refuses calls after it is closed.
   @Test
   void tasks() throws Exception {
