@@ -88,7 +88,7 @@ public final class Checkpoint implements AutoCloseable {
           yield new CheckpointException(name + ": cannot be read: " + WholeFile.reason(failure), e);
         }
         case UnsupportedOperationException _ ->
-            new CheckpointException(name + ": cannot be mapped, being in a file system of Java's own; Residency.LOADED reads it", e);
+            new CheckpointException(name + ": cannot be mapped from its file system; Residency.LOADED reads it", e);
         case InternalError _ -> new CheckpointException(name + ": was truncated while it was being opened", e);
         case RuntimeException failure -> failure;
         case Error error -> throw error;

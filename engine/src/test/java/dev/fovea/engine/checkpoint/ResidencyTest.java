@@ -330,7 +330,7 @@ class ResidencyTest {
         requireContents(checkpoint, contents);
       }
       assertThatThrownBy(() -> Checkpoint.open(inside, Residency.MAPPED)).isInstanceOf(CheckpointException.class)
-          .hasMessage("m.st: cannot be mapped, being in a file system of Java's own; Residency.LOADED reads it");
+          .hasMessage("m.st: cannot be mapped from its file system; Residency.LOADED reads it");
     }
   }
 }
