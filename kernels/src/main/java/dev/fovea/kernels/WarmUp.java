@@ -18,7 +18,11 @@ public final class WarmUp {
   public static synchronized void start() {
     if (thread != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
-    thread = Thread.ofPlatform().name("fovea-warm-up").daemon().start(WarmUp::run);
+    // It keeps nothing of the caller's, which may end much earlier.
+    var fresh = Thread.ofPlatform().name("fovea-warm-up").daemon().inheritInheritableThreadLocals(false).unstarted(WarmUp::run);
+    fresh.setContextClassLoader(WarmUp.class.getClassLoader());
+    fresh.start();
+    thread = fresh;
   }
 
   private static void run() {

@@ -15,6 +15,8 @@ import dev.fovea.kernels.Workers;
 import dev.fovea.models.sam.MaskPredictor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -525,22 +527,25 @@ class ServerTest {
     assertThat(Files.readString(folder.resolve("err"))).containsOnlyOnce("kernels run slowly: the JIT compiler is off");
   }
 
-  /// A program that opens a model without and with a warm-up.
+  /// A program that opens a model without and with a warm-up, as an application of a server with a class loader of its own.
   static final class Warming {
     private Warming() {}
 
     public static void main(String[] arguments) {
+      var mine = new URLClassLoader(new URL[0]);
+      Thread.currentThread().setContextClassLoader(mine);
       for (boolean warmUp : new boolean[] {false, true})
         try (var opened = OpenModel.open(Path.of(arguments[0]), OpenOptions.DEFAULT.withWarmUp(warmUp))) {
-          System.out.println(Thread.getAllStackTraces().keySet().stream().anyMatch(t -> t.getName().equals("fovea-warm-up"))
-              + " " + opened.header().family());
+          System.out.println(Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("fovea-warm-up"))
+              .map(thread -> thread.getContextClassLoader() == mine ? "mine" : "none of mine").toList() + " " + opened.header().family());
         }
     }
   }
 
   @Test
   void warmUp() throws IOException, InterruptedException {
-    assertThat(Program.run(folder, List.of(), Warming.class, write(SmallModel.VIT).toString())).containsExactly("false vit", "true vit");
+    assertThat(Program.run(folder, List.of(), Warming.class, write(SmallModel.VIT).toString()))
+        .containsExactly("[] vit", "[none of mine] vit");
   }
 
   @Test

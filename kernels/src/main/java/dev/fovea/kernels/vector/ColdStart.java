@@ -1,6 +1,8 @@
 package dev.fovea.kernels.vector;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// The start-up state of a program: cold until C2 has compiled the vector loops.
@@ -38,9 +40,10 @@ final class ColdStart {
     return done.get();
   }
 
-  /// Waits until compilation of the vector loops is worthwhile.
-  static void awaitMany() throws InterruptedException {
-    doneMany.await();
+  /// Waits until compilation of the vector loops is worthwhile, but no longer than `most`: a program that computes little and goes
+  /// on, such as a server, must not keep a waiting thread for ever, and with it all that is loaded.
+  static void awaitMany(Duration most) throws InterruptedException {
+    doneMany.await(most.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   /// Ends that wait.

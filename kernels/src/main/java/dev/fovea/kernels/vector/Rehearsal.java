@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /// Calls the hot loops of a transformer on tiny operands until C2 has compiled them, for [dev.fovea.kernels.WarmUp]. Until then the
 /// program is cold.
@@ -29,6 +30,8 @@ public final class Rehearsal {
   private static final int OPERATIONS = 6;
   private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
+  /// Time after which a program is expected to continue, however little it computes.
+  private static final Duration LONG = Duration.ofMinutes(1);
 
   /// Keeps results alive.
   private static volatile int sink;
@@ -40,12 +43,12 @@ public final class Rehearsal {
     ColdStart.set(true);
   }
 
-  /// Compiles the scalar loops, waits until the vector loops are worthwhile, then compiles these with calls from this thread and a
-  /// second one, because C2 may have two threads.
+  /// Compiles the scalar loops, waits until the vector loops are worthwhile or a minute has passed, then compiles these with calls
+  /// from this thread and a second one, because C2 may have two threads.
   public static void run() {
     try {
       scalarLoops();
-      ColdStart.awaitMany();
+      ColdStart.awaitMany(LONG);
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
