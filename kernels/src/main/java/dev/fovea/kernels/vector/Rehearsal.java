@@ -52,6 +52,8 @@ public final class Rehearsal {
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (NoClassDefFoundError _) {
+      // The class loader was closed meanwhile: nobody is left who computes.
     } finally {
       ColdStart.set(false);
     }
@@ -82,9 +84,18 @@ public final class Rehearsal {
   private static void rehearse() throws InterruptedException {
     try (var arena = Arena.ofShared()) {
       var file = mapped(arena);
-      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena));
-      rows(arena);
-      products.join();
+      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> {
+        try {
+          products(arena);
+        } catch (NoClassDefFoundError _) {
+          // As in run.
+        }
+      });
+      try {
+        rows(arena);
+      } finally {
+        products.join();
+      }
       operations(arena, file);
     }
   }
