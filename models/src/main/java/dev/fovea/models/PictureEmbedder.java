@@ -59,7 +59,7 @@ public final class PictureEmbedder implements AutoCloseable {
     try {
       model = opened.model(EmbedsPictures.class, "a model that gives features of pictures");
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }

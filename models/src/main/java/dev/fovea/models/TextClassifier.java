@@ -48,7 +48,7 @@ public final class TextClassifier implements AutoCloseable {
             + opened.header().labels().size());
       model = classifies;
       tokenizer = opened.tokenizer();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }

@@ -40,7 +40,7 @@ public final class TextEmbedder implements AutoCloseable {
   private static TextEmbedder orClose(OpenModel opened) {
     try {
       return new TextEmbedder(opened);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }

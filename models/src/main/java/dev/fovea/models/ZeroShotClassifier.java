@@ -74,7 +74,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
       texts = new TextEmbedder(opened);
       model = texts.model();
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
