@@ -52,7 +52,7 @@ final class IdleWorkspaces implements AutoCloseable {
 
     /// Whether the calls of late would do with a much smaller workspace, asked once in a while.
     private boolean isTooLarge() {
-      needed = Math.max(needed, workspace.lastPassBytes());
+      needed = Math.max(needed, workspace.takeLargestPassBytes());
       if (idleSince - observedSince < keepNanos) return false;
       long enough = SLACK * needed;
       observedSince = idleSince;

@@ -62,9 +62,10 @@ public final class ModelSession implements AutoCloseable {
         return;
       }
     }
+    var used = lent;
+    lent = null;
     try {
-      if (lent != null) lent.close();
-      lent = null;
+      if (used != null) used.close();
     } finally {
       if (ended()) free();
     }
@@ -107,7 +108,7 @@ public final class ModelSession implements AutoCloseable {
       kept = state;
       keptBytes = bytes;
     }
-    if (before != null) before.close();
+    if (before != null && before != state) before.close();
   }
 
   /// Bytes of what the session keeps between calls.
@@ -142,8 +143,11 @@ public final class ModelSession implements AutoCloseable {
 
   /// Frees the memory; harmless if it is free. No use is running.
   void free() {
-    replace(null, 0);
-    model.forget(this);
+    try {
+      replace(null, 0);
+    } finally {
+      model.forget(this);
+    }
   }
 
   @Override

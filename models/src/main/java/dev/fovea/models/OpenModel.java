@@ -1,5 +1,6 @@
 package dev.fovea.models;
 
+import com.google.common.base.Throwables;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
@@ -18,6 +19,7 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -303,13 +305,22 @@ public final class OpenModel implements AutoCloseable {
     return !arena.scope().isAlive();
   }
 
+  /// Takes each step, whatever another one throws: what a session keeps is of the caller's making, and may refuse to be closed.
   private void free() {
-    workspaces.close();
-    List.copyOf(sessions).forEach(ModelSession::free);
-    constants.clear();
-    checkpoint.close();
-    arena.close();
-    if (ownsKernels) kernels.close();
+    var steps = new ArrayList<Runnable>(List.of(workspaces::close));
+    sessions.forEach(session -> steps.add(session::free));
+    steps.addAll(List.of(constants::clear, checkpoint::close, arena::close));
+    if (ownsKernels) steps.add(kernels::close);
+    Throwable failure = null;
+    for (var step : steps) {
+      try {
+        step.run();
+      } catch (RuntimeException | Error e) {
+        if (failure == null) failure = e;
+        else failure.addSuppressed(e);
+      }
+    }
+    if (failure != null) Throwables.throwIfUnchecked(failure);
   }
 
   /// Family, parameters, file, kernels and threads.

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
@@ -28,6 +29,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -390,6 +392,65 @@ class ServerTest {
       assertThatThrownBy(() -> session.use(() -> 1)).isInstanceOf(IllegalStateException.class).hasMessage("the session is closed");
       assertThat(opened.memory().sessions()).isZero();
       assertThat(opened.memory().busyWorkspaces()).isZero();
+    }
+  }
+
+  /// A session's passes differ in size, and the last is not the largest.
+  @Test
+  void aWorkspaceInUseStaysAsLargeAsItsLargestPass() throws InterruptedException {
+    try (var opened = openKeeping(50); var session = opened.session(); var arena = Arena.ofShared()) {
+      Tensor large = tensor(arena, LARGE), small = tensor(arena, SMALL);
+      UnaryOperator<Tensor> logits = ((ClassifiesPictures) opened.model())::logits;
+      for (int i = 0; i < 30; i++) {
+        session.use(() -> {
+          session.workspace().run("large", large, logits, List::of);
+          return session.workspace().run("small", small, logits, List::of);
+        });
+        assertThat(opened.memory().idleWorkspaces()).as("use %s", i).isEqualTo(1);
+        Thread.sleep(10);
+      }
+    }
+  }
+
+  private static Tensor tensor(Arena arena, OpenModel.Input input) {
+    return Tensor.of(arena, input.values(), input.shape());
+  }
+
+  /// What a caller keeps may refuse to be closed by another thread, or be closed already. The rest is freed nevertheless.
+  @Test
+  void whatASessionKeepsDoesNotHinderTheClosing() throws Exception {
+    long before = workerThreads();
+    var opened = OpenModel.open(write(SmallModel.VIT), OpenOptions.DEFAULT.withResidency(Residency.MAPPED));
+    var shared = Arena.ofShared();
+    Arena[] states = {Arena.ofConfined(), Arena.ofAuto(), Arena.ofShared(), shared};
+    states[2].close();
+    for (var state : states) {
+      var session = opened.session();
+      session.use(() -> {
+        session.keep(state, 1);
+        return null;
+      });
+    }
+    run(opened);
+    var closer = new AtomicReference<Throwable>();
+    Thread.ofPlatform().uncaughtExceptionHandler((_, e) -> closer.set(e)).start(opened::close).join();
+    assertThat(closer.get()).as("what could not be closed").isInstanceOf(RuntimeException.class);
+    assertThat(shared.scope().isAlive()).isFalse();
+    requireFree(opened);
+    await("no thread is left", () -> workerThreads() <= before);
+  }
+
+  @Test
+  void keptAgain() {
+    try (var opened = open(); var session = opened.session()) {
+      var state = Arena.ofShared();
+      session.use(() -> {
+        session.keep(state, 1);
+        session.keep(state, 2);
+        return null;
+      });
+      assertThat(state.scope().isAlive()).isTrue();
+      assertThat(session.bytes()).isEqualTo(2);
     }
   }
 

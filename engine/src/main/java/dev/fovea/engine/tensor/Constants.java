@@ -6,6 +6,7 @@ import com.google.common.cache.CacheBuilder;
 import com.google.common.util.concurrent.ExecutionError;
 import com.google.common.util.concurrent.UncheckedExecutionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
@@ -34,17 +35,23 @@ public final class Constants {
     return Float.BYTES * constant.size();
   }
 
-  /// The constant for `key`, computed if it is not cached. What `compute` throws is thrown, and nothing is cached.
+  /// The constant for `key`, computed if it is not cached. What `compute` throws is thrown, and nothing is cached. A failure of
+  /// another caller's, for which this one has waited, is not this one's: that caller may have been interrupted.
   Tensor get(Object key, Supplier<Tensor> compute) {
-    try {
-      return cache.get(key, () -> {
-        var constant = compute.get();
-        bytes.addAndGet(size(constant));
-        return constant;
-      });
-    } catch (UncheckedExecutionException | ExecutionException | ExecutionError e) {
-      Throwables.throwIfUnchecked(e.getCause());
-      throw new IllegalStateException(e.getCause());
+    while (true) {
+      var isMine = new AtomicBoolean();
+      try {
+        return cache.get(key, () -> {
+          isMine.set(true);
+          var constant = compute.get();
+          bytes.addAndGet(size(constant));
+          return constant;
+        });
+      } catch (UncheckedExecutionException | ExecutionException | ExecutionError e) {
+        if (!isMine.get()) continue;
+        Throwables.throwIfUnchecked(e.getCause());
+        throw new IllegalStateException(e.getCause());
+      }
     }
   }
 

@@ -46,7 +46,7 @@ public final class Workspace implements AutoCloseable {
   private @Nullable Plan plan;
   private int nextBuffer;
   private long doneMacs;
-  private long lastPassBytes;
+  private long largestPassBytes;
 
   /// @param kernels stay open when the workspace is closed
   /// @param constants shared by the model's workspaces
@@ -98,7 +98,7 @@ public final class Workspace implements AutoCloseable {
     plan = known;
     nextBuffer = 0;
     doneMacs = 0;
-    lastPassBytes = known.bytes();
+    largestPassBytes = Math.max(largestPassBytes, known.bytes());
     try {
       return forward.apply(mapped(inputs, input -> input.in(this)));
     } finally {
@@ -203,9 +203,11 @@ public final class Workspace implements AutoCloseable {
     return memory.byteSize();
   }
 
-  /// Bytes that the last pass needed; 0 before the first one.
-  public long lastPassBytes() {
-    return lastPassBytes;
+  /// Bytes that the largest pass has needed since this was last asked; 0 if there was none.
+  public long takeLargestPassBytes() {
+    long largest = largestPassBytes;
+    largestPassBytes = 0;
+    return largest;
   }
 
   /// Performs an operation of the running pass, or records it.
