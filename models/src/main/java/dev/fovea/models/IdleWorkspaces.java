@@ -9,9 +9,12 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.jetbrains.annotations.Nullable;
 
 /// The workspaces that a model lends to its calls, one each, and keeps between them.
 ///
@@ -27,7 +30,16 @@ final class IdleWorkspaces implements AutoCloseable {
   /// The one used last is at the end, and is lent first: those at the front become old.
   private final ArrayDeque<Lent> idle = new ArrayDeque<>();
   private final Set<Lent> busy = new HashSet<>();
-  private boolean scheduled, closed;
+  private final Timer timer;
+  /// What will close old workspaces; null if nothing will.
+  private @Nullable Future<?> alarm;
+  private boolean closed;
+
+  /// Runs a task on another thread, later.
+  @FunctionalInterface
+  interface Timer {
+    Future<?> after(long nanos, Runnable task);
+  }
 
   /// A workspace on loan.
   final class Lent implements AutoCloseable {
@@ -64,9 +76,14 @@ final class IdleWorkspaces implements AutoCloseable {
   /// @param most number of idle workspaces
   /// @param keep time after which an idle workspace is closed
   IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create) {
+    this(most, keep, create, (nanos, task) -> ForkJoinPool.commonPool().schedule(task, nanos, TimeUnit.NANOSECONDS));
+  }
+
+  IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create, Timer timer) {
     this.most = most;
     keepNanos = keep.toNanos();
     this.create = create;
+    this.timer = timer;
   }
 
   /// Borrows a workspace, until the loan is closed.
@@ -112,21 +129,27 @@ final class IdleWorkspaces implements AutoCloseable {
 
   /// Has one of Java's own threads close what is not used until then. It holds no model that the program has forgotten.
   private synchronized void schedule() {
-    if (scheduled || closed || idle.isEmpty()) return;
-    scheduled = true;
+    if (alarm != null || closed || idle.isEmpty()) return;
     long wait = keepNanos - (System.nanoTime() - idle.getFirst().idleSince);
     var self = new WeakReference<>(this);
-    CompletableFuture.delayedExecutor(Math.max(0, wait), TimeUnit.NANOSECONDS).execute(() -> {
-      var workspaces = self.get();
-      if (workspaces != null) workspaces.closeExpired();
-    });
+    try {
+      alarm = timer.after(Math.max(0, wait), () -> {
+        var workspaces = self.get();
+        if (workspaces != null) workspaces.closeExpired();
+      });
+    } catch (RejectedExecutionException | OutOfMemoryError _) {
+      // No thread can be had, which is no failure of the call that ends here: a later one closes what is old by then.
+    }
   }
 
   private void closeExpired() {
-    closeAll(expired(keepNanos));
-    synchronized (this) {
-      scheduled = false;
-      schedule();
+    try {
+      closeAll(expired(keepNanos));
+    } finally {
+      synchronized (this) {
+        alarm = null;
+        schedule();
+      }
     }
   }
 
@@ -146,6 +169,8 @@ final class IdleWorkspaces implements AutoCloseable {
   public void close() {
     synchronized (this) {
       closed = true;
+      // Until then it would hold this class, and its loader with it.
+      if (alarm != null) alarm.cancel(false);
     }
     trim();
   }
