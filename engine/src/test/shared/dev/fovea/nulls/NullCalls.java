@@ -47,11 +47,11 @@ public final class NullCalls {
     return sample;
   }
 
-  /// Uses a record and its components, as far as their types have no samples yet.
+  /// Uses a record and those of its components that are records too, as far as their types have no samples yet.
   public <R extends Record> R sampleWithParts(Class<R> type, R sample) throws ReflectiveOperationException {
     for (var part : type.getRecordComponents()) {
       var value = part.getAccessor().invoke(sample);
-      if (value != null) samples.putIfAbsent(part.getType(), value);
+      if (value instanceof Record) samples.putIfAbsent(part.getType(), value);
     }
     return sample(type, sample);
   }

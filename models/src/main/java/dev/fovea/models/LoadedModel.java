@@ -61,7 +61,8 @@ public record LoadedModel(String name, Model model, long parameters) {
   ///
   /// @throws IllegalArgumentException if there is no such preset
   public static LoadedModel preset(String name, Arena arena) {
-    return of(name, Family.preset(name), new RandomWeights(Objects.requireNonNull(arena, "arena"), 1));
+    Objects.requireNonNull(arena, "arena");
+    return of(name, Family.preset(name), new RandomWeights(arena, 1));
   }
 
   /// A model of a published size whose parameters have shapes but no memory, for counting.

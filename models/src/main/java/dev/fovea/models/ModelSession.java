@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Workspace;
 import java.lang.foreign.Arena;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
@@ -36,6 +37,7 @@ public final class ModelSession implements AutoCloseable {
   ///
   /// @throws IllegalStateException if the session or the model is closed, or another thread is using the session
   public <R> R use(Supplier<R> work) {
+    Objects.requireNonNull(work, "work");
     return model.call(() -> {
       enter();
       try {
@@ -92,6 +94,7 @@ public final class ModelSession implements AutoCloseable {
   /// @param bytes size of the state, for [OpenModel#memory()]
   /// @throws IllegalStateException if this thread is not in [#use]
   public void keep(Arena state, long bytes) {
+    Objects.requireNonNull(state, "state");
     requireUse();
     replace(state, bytes);
   }

@@ -133,6 +133,8 @@ public final class OpenModel implements AutoCloseable {
 
   /// @param keep time after which unused memory is freed
   static OpenModel open(Path file, OpenOptions options, Duration keep) {
+    Objects.requireNonNull(file, "file");
+    Objects.requireNonNull(options, "options");
     // First of all: compiling the kernels takes longer than the work done meanwhile.
     if (options.warmUp()) WarmUp.start();
     var checkpoint = Checkpoint.open(file, options.residency());
@@ -162,6 +164,7 @@ public final class OpenModel implements AutoCloseable {
   ///
   /// @throws CheckpointException if the checkpoint is not a model of a known family
   public static OpenModel of(Checkpoint checkpoint, Kernels kernels) {
+    Objects.requireNonNull(kernels, "kernels");
     return new OpenModel(checkpoint, kernels, false, KEEP);
   }
 
@@ -200,6 +203,7 @@ public final class OpenModel implements AutoCloseable {
   /// @param expected the kind in the error message, such as "a model that segments pictures"
   /// @throws CheckpointException if the model is of another kind
   public <T> T model(Class<T> kind, String expected) {
+    Objects.requireNonNull(expected, "expected");
     if (kind.isInstance(model())) return kind.cast(model());
     throw new CheckpointException(name() + ": expected " + expected + ", got family " + header.family());
   }
@@ -229,6 +233,11 @@ public final class OpenModel implements AutoCloseable {
   /// @see #run(Object, Map, Function, Progress)
   public <R> R run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
       Function<List<Tensor>, R> use, Progress progress) {
+    Objects.requireNonNull(kind, "kind");
+    Objects.requireNonNull(inputs, "inputs");
+    Objects.requireNonNull(forward, "forward");
+    Objects.requireNonNull(use, "use");
+    Objects.requireNonNull(progress, "progress");
     return call(() -> {
       try (var lent = borrow(); var inputArena = Arena.ofShared()) {
         var workspace = lent.workspace();
@@ -244,6 +253,8 @@ public final class OpenModel implements AutoCloseable {
   ///
   /// @see #run(Object, Map, Function, Progress)
   public float[] run(Object kind, Input input, UnaryOperator<Tensor> forward, Progress progress) {
+    Objects.requireNonNull(input, "input");
+    Objects.requireNonNull(forward, "forward");
     return run(kind, Map.of("x", input), inputs -> List.of(forward.apply(inputs.get("x"))), progress).getFirst();
   }
 
@@ -252,6 +263,7 @@ public final class OpenModel implements AutoCloseable {
   ///
   /// @throws IllegalStateException if the model is closed
   public <R> R call(Supplier<R> work) {
+    Objects.requireNonNull(work, "work");
     return calls.call(work);
   }
 

@@ -57,7 +57,14 @@ public final class AutomaticMasks {
   /// @param stability area above the raised threshold divided by the area above the lowered one, in `[0, 1]`
   /// @param point its point prompt
   /// @param crop the crop of the picture in the model's input
-  public record Found(RunLengths mask, Box box, float predictedIou, double stability, Prompt.Point point, Box crop) {}
+  public record Found(RunLengths mask, Box box, float predictedIou, double stability, Prompt.Point point, Box crop) {
+    public Found {
+      Objects.requireNonNull(mask, "mask");
+      Objects.requireNonNull(box, "box");
+      Objects.requireNonNull(point, "point");
+      Objects.requireNonNull(crop, "crop");
+    }
+  }
 
   public AutomaticMasks(MaskPredictor predictor, Settings settings) {
     this.predictor = Objects.requireNonNull(predictor, "predictor");

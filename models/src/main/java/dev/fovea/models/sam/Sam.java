@@ -12,6 +12,7 @@ import dev.fovea.models.TakesPrompts;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -24,6 +25,12 @@ import org.jetbrains.annotations.Nullable;
 /// Shapes: S × S pixels, G × G locations of the map, C channels, M masks.
 public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder promptEncoder,
     MaskDecoder maskDecoder) implements Model, TakesPrompts, SavesMacs {
+  public Sam {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(imageEncoder, "imageEncoder");
+    Objects.requireNonNull(promptEncoder, "promptEncoder");
+    Objects.requireNonNull(maskDecoder, "maskDecoder");
+  }
 
   private static final String EMBEDDINGS = "image_embeddings";
   private static final String POINTS = "input_points", LABELS = "input_labels", BOXES = "input_boxes", MASKS = "input_masks";
@@ -50,6 +57,8 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   ///
   /// @param mask logits `[4 G, 4 G]`; null for none
   public MaskDecoder.ProjectedMap project(Tensor map, @Nullable Tensor mask, MaskDecoder.Positions positions) {
+    Objects.requireNonNull(map, "map");
+    Objects.requireNonNull(positions, "positions");
     return maskDecoder.project(promptEncoder.map(map, mask), positions);
   }
 
@@ -62,6 +71,9 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// @param probe receives the decoder's attention maps by name
   public MaskDecoder.Output predict(MaskDecoder.ProjectedMap map, MaskDecoder.Positions positions, @Nullable Tensor points,
       @Nullable Tensor labels, @Nullable Tensor box, boolean multimask, Probe probe) {
+    Objects.requireNonNull(map, "map");
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(probe, "probe");
     return maskDecoder.forward(map, positions, promptEncoder.tokens(points, labels, box), multimask, probe);
   }
 
@@ -104,6 +116,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// with `N` as the index of the prompt's part.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var maps = imageEncoder.forward(inputs.get(PIXEL_VALUES), probe.at("vision_"));   // [B, G, G, C]
     int batch = maps.dim(0), grid = maps.dim(1), dim = maps.dim(3);
     var outputs = new LinkedHashMap<String, Tensor>();
