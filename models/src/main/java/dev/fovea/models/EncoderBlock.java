@@ -56,7 +56,7 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
     }
   }
 
-  /// Loads blocks `blocks.0 …` of `w`.
+  /// Loads blocks `blocks.0 …` of `w`, whose parameters they use where they are.
   public static List<EncoderBlock> stack(int depth, Sizes sizes, Weights w) {
     Objects.requireNonNull(sizes, "sizes");
     return IntStream.range(0, depth).mapToObj(i -> load(sizes, w.at("blocks").at(i))).toList();

@@ -4,7 +4,7 @@ import dev.fovea.engine.tensor.Tensor;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
-/// Features of a batch of pictures.
+/// Features of a batch of pictures: tensors of a pass, valid as long as its results.
 ///
 /// Shapes: B batch, P patches, C channels.
 ///

@@ -73,6 +73,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Bert load(BertConfig config, Weights w) {
     var c = config.encoder();
     int dim = c.blocks().dim();

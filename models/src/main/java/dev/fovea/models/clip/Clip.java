@@ -141,6 +141,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Clip load(ClipConfig config, Weights w) {
     return new Clip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }

@@ -106,6 +106,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Dinov2 load(Dinov2Config c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize();
     return new Dinov2(c,

@@ -74,6 +74,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
     }
   }
 
+  /// The encoder with the parameters below `w`, which it uses where they are.
   public static ImageEncoder load(SamConfig config, Weights w) {
     var c = config.vision();
     int dim = c.embedDim(), patch = c.patchSize(), grid = c.gridSize();

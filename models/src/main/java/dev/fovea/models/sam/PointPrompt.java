@@ -24,7 +24,7 @@ public record PointPrompt(Sam sam) implements Model {
 
   private static final String MAP = "map", KEYS = "keys", VALUES = "values", QUERIES = "queries", POINT = "point", LABEL = "label";
 
-  /// Creates the cheap part from the whole model; the parameter count is that of the whole.
+  /// Creates the cheap part from the whole model, with the same parameters; the parameter count is that of the whole.
   ///
   /// @throws IllegalArgumentException if `whole` is not a Segment Anything model
   public static LoadedModel of(LoadedModel whole) {

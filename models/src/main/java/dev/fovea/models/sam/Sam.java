@@ -48,7 +48,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return imageEncoder.forward(image, Probe.NONE);
   }
 
-  /// The projections of the map's position embedding, the same for all pictures.
+  /// The projections of the map's position embedding, the same for all pictures: computed once per model and cached.
   public MaskDecoder.Positions positions(Workspace workspace) {
     return maskDecoder.positions(workspace, promptEncoder.mapPositions(workspace));
   }
@@ -69,6 +69,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// @param box `[n, 4]`, `(x0, y0, x1, y1)`; null for none
   /// @param multimask whether to return the masks of an ambiguous prompt instead of the single one
   /// @param probe receives the decoder's attention maps by name
+  /// @return tensors of the running pass
   public MaskDecoder.Output predict(MaskDecoder.ProjectedMap map, MaskDecoder.Positions positions, @Nullable Tensor points,
       @Nullable Tensor labels, @Nullable Tensor box, boolean multimask, Probe probe) {
     Objects.requireNonNull(map, "map");

@@ -199,6 +199,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Segformer load(SegformerConfig c, Weights w) {
     return new Segformer(c, IntStream.range(0, c.stages().size()).mapToObj(i -> Stage.load(c, i, w.at("stages").at(i))).toList(),
         Head.load(c, w.at("head")));

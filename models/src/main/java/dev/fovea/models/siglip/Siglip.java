@@ -132,6 +132,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Siglip load(SiglipConfig config, Weights w) {
     return new Siglip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }

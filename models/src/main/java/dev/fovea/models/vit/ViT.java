@@ -46,6 +46,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
     Objects.requireNonNull(head, "head");
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static ViT load(ViTConfig c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize(), representation = c.representationSize();
     return new ViT(c,
