@@ -42,6 +42,7 @@ public final class CheckpointWriter {
   /// Produces a tensor's bytes, in pieces of any size.
   @FunctionalInterface
   public interface Contents {
+    /// Gives all bytes to `sink`.
     void writeTo(Sink sink) throws IOException;
   }
 

@@ -10,7 +10,10 @@ import java.util.Set;
 public interface WeightSource {
   /// Initial values of a generated parameter.
   enum Initial {
-    RANDOM, ONES
+    /// Random numbers, such as a matrix's.
+    RANDOM,
+    /// Ones, such as a norm's scale.
+    ONES
   }
 
   /// The names of all parameters, each of which must be used; empty for a generator.
