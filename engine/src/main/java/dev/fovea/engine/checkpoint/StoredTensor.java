@@ -74,7 +74,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     return new CheckpointException(dtype.unreadable(name));
   }
 
-  /// A checksum (CRC-32) of the bytes, for comparing tensors: all of them are read.
+  /// A checksum (CRC-32) of the bytes, for comparing tensors.
   public long checksum() {
     var crc = new CRC32();
     crc.update(data.asByteBuffer());
