@@ -9,12 +9,14 @@ import org.jetbrains.annotations.Nullable;
 /// a large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the
 /// program continues, a background thread calls each vector loop repeatedly on tiny operands until C2 has compiled it; then vector
 /// loops take over. Programs that run a small model once skip this, because compilation competes for the processor.
+///
+/// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
   private static @Nullable Thread thread;
 
   private WarmUp() {}
 
-  /// Starts the warm-up, once per program, if [KernelProvider#VECTOR] can run.
+  /// Starts the warm-up, once per program, if [KernelProvider#VECTOR] can run, and returns at once. Further calls do nothing.
   public static synchronized void start() {
     if (thread != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
@@ -25,7 +27,8 @@ public final class WarmUp {
     if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.run();
   }
 
-  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait and stays set.
+  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait
+  /// and stays set. Without a started warm-up it returns at once.
   public static void await() {
     Thread begun;
     synchronized (WarmUp.class) {
