@@ -115,7 +115,7 @@ public final class OpenModel implements AutoCloseable {
     calls = new Calls(checkpoint.name(), this::free);
     try {
       header = ModelHeader.of(checkpoint);
-      loaded = LoadedModel.of(checkpoint, header, arena);
+      loaded = checkpoint.reading(() -> LoadedModel.of(checkpoint, header, arena));
     } catch (RuntimeException | Error e) {
       free();
       throw e;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
@@ -451,6 +452,17 @@ class ServerTest {
       });
       assertThat(state.scope().isAlive()).isTrue();
       assertThat(session.bytes()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aFileThatIsTruncatedWhileTheModelIsMade() throws IOException {
+    var file = write(SmallModel.VIT);
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var checkpoint = Checkpoint.open(file)) {
+      Files.write(file, new byte[0]);
+      assertThatThrownBy(() -> OpenModel.of(checkpoint, kernels)).isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("was truncated while in use");
+      assertThatThrownBy(checkpoint.tensors().values().iterator().next()::toFloats).isInstanceOf(IllegalStateException.class);
     }
   }
 

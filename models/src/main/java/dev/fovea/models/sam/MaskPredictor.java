@@ -78,8 +78,8 @@ public final class MaskPredictor implements AutoCloseable {
 
   /// Metadata that distinguishes a picture's embedding of this model from those of other models.
   Map<String, String> fingerprint() {
-    return Map.of("config", model.config().toJson().toString(), "model",
-        Long.toHexString(opened.checkpoint().tensor(FINGERPRINT).checksum()));
+    long checksum = opened.checkpoint().reading(() -> opened.checkpoint().tensor(FINGERPRINT).checksum());
+    return Map.of("config", model.config().toJson().toString(), "model", Long.toHexString(checksum));
   }
 
   /// The number of parameters of the model.
