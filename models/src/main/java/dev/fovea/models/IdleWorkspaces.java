@@ -27,7 +27,9 @@ final class IdleWorkspaces implements AutoCloseable {
   /// The one used last is at the end, and is lent first: those at the front become old.
   private final ArrayDeque<Lent> idle = new ArrayDeque<>();
   private final Set<Lent> busy = new HashSet<>();
-  private boolean scheduled, closed;
+  /// The next clean-up; null if none is planned.
+  private CompletableFuture<Void> planned;
+  private boolean closed;
 
   /// A workspace on loan.
   final class Lent implements AutoCloseable {
@@ -112,20 +114,33 @@ final class IdleWorkspaces implements AutoCloseable {
 
   /// Has one of Java's own threads close what is not used until then. It holds no model that the program has forgotten.
   private synchronized void schedule() {
-    if (scheduled || closed || idle.isEmpty()) return;
-    scheduled = true;
+    if (planned != null || closed || idle.isEmpty()) return;
     long wait = keepNanos - (System.nanoTime() - idle.getFirst().idleSince);
     var self = new WeakReference<>(this);
-    CompletableFuture.delayedExecutor(Math.max(0, wait), TimeUnit.NANOSECONDS).execute(() -> {
+    planned = after(wait);
+    planned.thenRunAsync(() -> {
       var workspaces = self.get();
       if (workspaces != null) workspaces.closeExpired();
     });
   }
 
+  /// The first use in a process starts the timer's thread, which keeps the context class loader that it finds. A server could not
+  /// unload the one of an application, but the system class loader stays anyway.
+  private static CompletableFuture<Void> after(long nanos) {
+    var thread = Thread.currentThread();
+    var context = thread.getContextClassLoader();
+    thread.setContextClassLoader(ClassLoader.getSystemClassLoader());
+    try {
+      return new CompletableFuture<Void>().completeOnTimeout(null, Math.max(0, nanos), TimeUnit.NANOSECONDS);
+    } finally {
+      thread.setContextClassLoader(context);
+    }
+  }
+
   private void closeExpired() {
     closeAll(expired(keepNanos));
     synchronized (this) {
-      scheduled = false;
+      planned = null;
       schedule();
     }
   }
@@ -146,6 +161,8 @@ final class IdleWorkspaces implements AutoCloseable {
   public void close() {
     synchronized (this) {
       closed = true;
+      // Java's timer would keep these classes, which a server may unload with the model's application.
+      if (planned != null) planned.cancel(false);
     }
     trim();
   }

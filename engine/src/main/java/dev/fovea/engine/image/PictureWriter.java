@@ -24,6 +24,7 @@ public final class PictureWriter {
   /// The bytes of a PNG file in the image's own colour model, such as a palette or 16-bit grey.
   public static byte[] png(BufferedImage image) {
     Objects.requireNonNull(image, "image");
+    Readers.registry();   // Before the first use of ImageIO.
     var bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
       if (!ImageIO.write(image, "png", out)) throw new IOException("no writer takes such a picture");
