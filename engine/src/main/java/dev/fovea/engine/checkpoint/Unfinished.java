@@ -22,9 +22,12 @@ final class Unfinished implements AutoCloseable {
   private static final String ENDING = ".tmp";
   /// The temporary files of this program.
   private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
+  /// Deletes them when the program ends. Java knows it only while there are any, because it keeps this class from being unloaded.
+  private static final Thread HOOK = Thread.ofPlatform().name("fovea-unfinished").inheritInheritableThreadLocals(false)
+      .unstarted(() -> OPEN.forEach(Unfinished::delete));
 
   static {
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> OPEN.forEach(Unfinished::delete), "fovea-unfinished"));
+    HOOK.setContextClassLoader(Unfinished.class.getClassLoader());
   }
 
   private final Path target;
@@ -41,7 +44,7 @@ final class Unfinished implements AutoCloseable {
   static Unfinished of(Path target) throws IOException {
     while (true) {
       var path = target.resolveSibling(beginning(target) + ThreadLocalRandom.current().nextLong(Long.MAX_VALUE) + ENDING);
-      OPEN.add(path);
+      add(path);
       FileChannel channel = null;
       try {
         // With the permissions of any new file, unlike those of Files.createTempFile.
@@ -50,7 +53,7 @@ final class Unfinished implements AutoCloseable {
         if (lock(channel) && Files.exists(path)) return new Unfinished(target, path, channel);
         channel.close();
       } catch (FileAlreadyExistsException e) {
-        OPEN.remove(path);
+        remove(path);
         continue;
       } catch (IOException e) {
         if (channel != null) channel.close();
@@ -146,7 +149,29 @@ final class Unfinished implements AutoCloseable {
     } catch (IOException _) {
       // The failure that led here matters more.
     } finally {
-      OPEN.remove(path);
+      remove(path);
+    }
+  }
+
+  private static void add(Path path) {
+    synchronized (OPEN) {
+      if (!OPEN.add(path) || OPEN.size() > 1) return;
+      try {
+        Runtime.getRuntime().addShutdownHook(HOOK);
+      } catch (IllegalStateException _) {
+        // The program is ending already.
+      }
+    }
+  }
+
+  private static void remove(Path path) {
+    synchronized (OPEN) {
+      if (!OPEN.remove(path) || !OPEN.isEmpty()) return;
+      try {
+        Runtime.getRuntime().removeShutdownHook(HOOK);
+      } catch (IllegalStateException _) {
+        // The program is ending already, perhaps on this thread.
+      }
     }
   }
 }
