@@ -3,7 +3,7 @@ package example;
 import java.io.File;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.lang.ref.WeakReference;
+import java.lang.ref.PhantomReference;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
@@ -26,7 +26,7 @@ import javax.imageio.spi.ImageReaderSpi;
 /// A server that has no Fovea on its class path. Its applications have it in class loaders of their own, which come and go, while
 /// the threads that serve the requests stay.
 ///
-/// Arguments: the applications' class path, a model file, a JPEG and a PNG.
+/// Arguments: the applications' class path, a model file, a PNG and a JPEG.
 final class Host {
   private static final int SECONDS = 30;
   /// The first turns fill what Java itself keeps.
@@ -40,7 +40,8 @@ final class Host {
   private final List<Path> pictures;
   private final ExecutorService requests = Executors.newFixedThreadPool(2);
   private final Set<Thread> threads;
-  private final List<WeakReference<ClassLoader>> loaders = new ArrayList<>();
+  /// Cleared when nothing at all is left of a class loader, unlike weak references.
+  private final List<PhantomReference<ClassLoader>> loaders = new ArrayList<>();
   private List<String> expected;
 
   private Host(String[] arguments) throws Exception {
@@ -78,7 +79,7 @@ final class Host {
 
   private Application deploy(URL[] classPath, ClassLoader parent) throws Exception {
     var application = Application.deploy(classPath, parent, model);
-    loaders.add(new WeakReference<>(application.loader()));
+    loaders.add(new PhantomReference<>(application.loader(), null));
     return application;
   }
 
