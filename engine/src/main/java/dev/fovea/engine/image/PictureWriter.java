@@ -27,6 +27,7 @@ public final class PictureWriter {
   /// @throws ImageException if PNG cannot hold such an image
   public static byte[] png(BufferedImage image) {
     Objects.requireNonNull(image, "image");
+    Readers.registry();   // Before the first use of ImageIO.
     var bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
       if (!ImageIO.write(image, "png", out)) throw new IOException("no writer takes such a picture");
