@@ -51,7 +51,7 @@ public final class ImageClassifier implements AutoCloseable {
       model = classifies;
       labels = header.labels();
       preprocessing = Preprocessing.of(header.preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }

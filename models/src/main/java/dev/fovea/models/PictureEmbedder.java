@@ -59,7 +59,7 @@ public final class PictureEmbedder implements AutoCloseable {
     try {
       model = opened.model(EmbedsPictures.class, "a model that gives features of pictures");
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -317,6 +317,11 @@ public final class PictureEmbedder implements AutoCloseable {
   /// @throws IllegalStateException if the embedder is closed
   public TextEmbedder texts() {
     return new TextEmbedder(opened);
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

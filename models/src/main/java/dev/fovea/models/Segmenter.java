@@ -51,7 +51,7 @@ public final class Segmenter implements AutoCloseable {
         throw new CheckpointException(opened.name() + ": expected " + classes + " colours in the palette, got "
             + header.palette().size());
       preprocessing = Preprocessing.of(header.preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }

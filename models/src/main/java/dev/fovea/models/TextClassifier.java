@@ -49,7 +49,7 @@ public final class TextClassifier implements AutoCloseable {
             + opened.header().labels().size());
       model = classifies;
       tokenizer = opened.tokenizer();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -154,6 +154,11 @@ public final class TextClassifier implements AutoCloseable {
   /// The names of the classes, in index order.
   public List<String> labels() {
     return opened.header().labels();
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

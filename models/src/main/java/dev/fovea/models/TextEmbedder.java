@@ -40,7 +40,7 @@ public final class TextEmbedder implements AutoCloseable {
   private static TextEmbedder orClose(OpenModel opened) {
     try {
       return new TextEmbedder(opened);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -138,6 +138,11 @@ public final class TextEmbedder implements AutoCloseable {
 
   JoinsPicturesAndText model() {
     return model;
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

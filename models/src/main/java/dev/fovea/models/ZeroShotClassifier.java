@@ -74,7 +74,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
       texts = new TextEmbedder(opened);
       model = texts.model();
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -322,6 +322,11 @@ public final class ZeroShotClassifier implements AutoCloseable {
 
   private static int all(Labels labels) {
     return Objects.requireNonNull(labels, "labels").names.size();
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

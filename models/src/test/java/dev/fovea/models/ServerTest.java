@@ -498,6 +498,7 @@ class ServerTest {
       for (var each : List.of(task, mapped)) {
         assertThat(each.getClass().getMethod("memory").invoke(each)).extracting("weightBytes").isEqualTo(Files.size(file));
         each.getClass().getMethod("trim").invoke(each);
+        assertThat((long) each.getClass().getMethod("parameters").invoke(each)).isPositive();
         each.close();
         assertThat(each.toString()).endsWith(" threads, closed");
         assertThat(each.getClass().getMethod("memory").invoke(each)).isEqualTo(new MemoryUse(0, 0, 0, 0, 0, 0, 0));

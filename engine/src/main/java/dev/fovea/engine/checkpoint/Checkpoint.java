@@ -13,6 +13,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
@@ -34,6 +35,7 @@ public final class Checkpoint implements AutoCloseable {
   private final long size;
   private final Map<String, StoredTensor> tensors;
   private final Map<String, String> metadata;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable RandomAccessFile mapped, Arena arena,
       SafetensorsHeader header, Function<SafetensorsHeader.Entry, MemorySegment> memory) {
@@ -224,10 +226,11 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /// Frees the memory, or unmaps and closes the file; closing twice is harmless.
+  /// Frees the memory, or unmaps and closes the file; closing twice is harmless, also at once.
   @Override
   public void close() {
-    if (arena.scope().isAlive()) arena.close();
+    if (!closed.compareAndSet(false, true)) return;
+    arena.close();
     if (mapped != null) closeQuietly(mapped);
   }
 }

@@ -26,7 +26,7 @@ public final class MaskPredictor implements AutoCloseable {
     try {
       model = opened.model(Sam.class, "a Segment Anything model");
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
