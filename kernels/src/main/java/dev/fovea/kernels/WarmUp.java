@@ -9,6 +9,8 @@ import org.jetbrains.annotations.Nullable;
 /// a large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the
 /// program continues, a background thread calls each vector loop repeatedly on tiny operands until C2 has compiled it; then vector
 /// loops take over. Programs that run a small model once skip this, because compilation competes for the processor.
+///
+/// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
   /// The thread of the first step, and of the second one if that has begun. No thread waits in between: it would keep these classes,
   /// which a server may want to unload.
@@ -16,7 +18,7 @@ public final class WarmUp {
 
   private WarmUp() {}
 
-  /// Starts the warm-up, once per program, if [KernelProvider#VECTOR] can run.
+  /// Starts the warm-up, once per program, if [KernelProvider#VECTOR] can run, and returns at once. Further calls do nothing.
   public static synchronized void start() {
     if (preparing != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
@@ -43,7 +45,8 @@ public final class WarmUp {
     return thread;
   }
 
-  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait and stays set.
+  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait
+  /// and stays set. Without a started warm-up it returns at once.
   public static void await() {
     try {
       if (!join(true)) return;

@@ -9,9 +9,12 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.jetbrains.annotations.Nullable;
 
 /// The workspaces that a model lends to its calls, one each, and keeps between them.
 ///
@@ -27,9 +30,16 @@ final class IdleWorkspaces implements AutoCloseable {
   /// The one used last is at the end, and is lent first: those at the front become old.
   private final ArrayDeque<Lent> idle = new ArrayDeque<>();
   private final Set<Lent> busy = new HashSet<>();
-  /// The next clean-up; null if none is planned.
-  private CompletableFuture<Void> planned;
+  private final Timer timer;
+  /// What will close old workspaces; null if nothing will.
+  private @Nullable Future<?> alarm;
   private boolean closed;
+
+  /// Runs a task on another thread, later.
+  @FunctionalInterface
+  interface Timer {
+    Future<?> after(long nanos, Runnable task);
+  }
 
   /// A workspace on loan.
   final class Lent implements AutoCloseable {
@@ -54,7 +64,7 @@ final class IdleWorkspaces implements AutoCloseable {
 
     /// Whether the calls of late would do with a much smaller workspace, asked once in a while.
     private boolean isTooLarge() {
-      needed = Math.max(needed, workspace.lastPassBytes());
+      needed = Math.max(needed, workspace.takeLargestPassBytes());
       if (idleSince - observedSince < keepNanos) return false;
       long enough = SLACK * needed;
       observedSince = idleSince;
@@ -66,9 +76,14 @@ final class IdleWorkspaces implements AutoCloseable {
   /// @param most number of idle workspaces
   /// @param keep time after which an idle workspace is closed
   IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create) {
+    this(most, keep, create, IdleWorkspaces::after);
+  }
+
+  IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create, Timer timer) {
     this.most = most;
     keepNanos = keep.toNanos();
     this.create = create;
+    this.timer = timer;
   }
 
   /// Borrows a workspace, until the loan is closed.
@@ -114,34 +129,40 @@ final class IdleWorkspaces implements AutoCloseable {
 
   /// Has one of Java's own threads close what is not used until then. It holds no model that the program has forgotten.
   private synchronized void schedule() {
-    if (planned != null || closed || idle.isEmpty()) return;
+    if (alarm != null || closed || idle.isEmpty()) return;
     long wait = keepNanos - (System.nanoTime() - idle.getFirst().idleSince);
     var self = new WeakReference<>(this);
-    planned = after(wait);
-    planned.thenRunAsync(() -> {
-      var workspaces = self.get();
-      if (workspaces != null) workspaces.closeExpired();
-    });
+    try {
+      alarm = timer.after(Math.max(0, wait), () -> {
+        var workspaces = self.get();
+        if (workspaces != null) workspaces.closeExpired();
+      });
+    } catch (RejectedExecutionException | OutOfMemoryError _) {
+      // No thread can be had, which is no failure of the call that ends here: a later one closes what is old by then.
+    }
   }
 
   /// The first use in a process starts the timer's thread, which keeps the context class loader that it finds. A server could not
   /// unload the one of an application, but the system class loader stays anyway.
-  private static CompletableFuture<Void> after(long nanos) {
+  private static Future<?> after(long nanos, Runnable task) {
     var thread = Thread.currentThread();
     var context = thread.getContextClassLoader();
     thread.setContextClassLoader(ClassLoader.getSystemClassLoader());
     try {
-      return new CompletableFuture<Void>().completeOnTimeout(null, Math.max(0, nanos), TimeUnit.NANOSECONDS);
+      return ForkJoinPool.commonPool().schedule(task, nanos, TimeUnit.NANOSECONDS);
     } finally {
       thread.setContextClassLoader(context);
     }
   }
 
   private void closeExpired() {
-    closeAll(expired(keepNanos));
-    synchronized (this) {
-      planned = null;
-      schedule();
+    try {
+      closeAll(expired(keepNanos));
+    } finally {
+      synchronized (this) {
+        alarm = null;
+        schedule();
+      }
     }
   }
 
@@ -161,8 +182,8 @@ final class IdleWorkspaces implements AutoCloseable {
   public void close() {
     synchronized (this) {
       closed = true;
-      // Java's timer would keep these classes, which a server may unload with the model's application.
-      if (planned != null) planned.cancel(false);
+      // Until then it would hold this class, and its loader with it.
+      if (alarm != null) alarm.cancel(false);
     }
     trim();
   }

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.sam.MaskPredictor;
 import java.io.IOException;
@@ -27,6 +30,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -392,6 +396,76 @@ class ServerTest {
     }
   }
 
+  /// A session's passes differ in size, and the last is not the largest.
+  @Test
+  void aWorkspaceInUseStaysAsLargeAsItsLargestPass() throws InterruptedException {
+    try (var opened = openKeeping(50); var session = opened.session(); var arena = Arena.ofShared()) {
+      Tensor large = tensor(arena, LARGE), small = tensor(arena, SMALL);
+      UnaryOperator<Tensor> logits = ((ClassifiesPictures) opened.model())::logits;
+      for (int i = 0; i < 30; i++) {
+        session.use(() -> {
+          session.workspace().run("large", large, logits, List::of);
+          return session.workspace().run("small", small, logits, List::of);
+        });
+        assertThat(opened.memory().idleWorkspaces()).as("use %s", i).isEqualTo(1);
+        Thread.sleep(10);
+      }
+    }
+  }
+
+  private static Tensor tensor(Arena arena, OpenModel.Input input) {
+    return Tensor.of(arena, input.values(), input.shape());
+  }
+
+  /// What a caller keeps may refuse to be closed by another thread, or be closed already. The rest is freed nevertheless.
+  @Test
+  void whatASessionKeepsDoesNotHinderTheClosing() throws Exception {
+    long before = workerThreads();
+    var opened = OpenModel.open(write(SmallModel.VIT), OpenOptions.DEFAULT.withResidency(Residency.MAPPED));
+    var shared = Arena.ofShared();
+    Arena[] states = {Arena.ofConfined(), Arena.ofAuto(), Arena.ofShared(), shared};
+    states[2].close();
+    for (var state : states) {
+      var session = opened.session();
+      session.use(() -> {
+        session.keep(state, 1);
+        return null;
+      });
+    }
+    run(opened);
+    var closer = new AtomicReference<Throwable>();
+    Thread.ofPlatform().uncaughtExceptionHandler((_, e) -> closer.set(e)).start(opened::close).join();
+    assertThat(closer.get()).as("what could not be closed").isInstanceOf(RuntimeException.class);
+    assertThat(shared.scope().isAlive()).isFalse();
+    requireFree(opened);
+    await("no thread is left", () -> workerThreads() <= before);
+  }
+
+  @Test
+  void keptAgain() {
+    try (var opened = open(); var session = opened.session()) {
+      var state = Arena.ofShared();
+      session.use(() -> {
+        session.keep(state, 1);
+        session.keep(state, 2);
+        return null;
+      });
+      assertThat(state.scope().isAlive()).isTrue();
+      assertThat(session.bytes()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void aFileThatIsTruncatedWhileTheModelIsMade() throws IOException {
+    var file = write(SmallModel.VIT);
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var checkpoint = Checkpoint.open(file)) {
+      Files.write(file, new byte[0]);
+      assertThatThrownBy(() -> OpenModel.of(checkpoint, kernels)).isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("was truncated while in use");
+      assertThatThrownBy(checkpoint.tensors().values().iterator().next()::toFloats).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
   /// Of each task: what it is, what it holds, and that it refuses calls after it is closed.
   @Test
   void tasks() throws Exception {
@@ -450,6 +524,60 @@ class ServerTest {
     assertThat(Program.run(folder, List.of(), Slow.class, write(SmallModel.VIT).toString()))
         .containsExactly("reference", "reference");
     assertThat(Files.readString(folder.resolve("err"))).containsOnlyOnce("kernels run slowly: the JIT compiler is off");
+  }
+
+  /// Kernels with no memory at one of the operations.
+  private record Scarce(Kernels kernels, AtomicInteger operations, AtomicInteger failing) implements Kernels {
+    @Override
+    public String name() {
+      return kernels.name();
+    }
+
+    @Override
+    public int threads() {
+      return kernels.threads();
+    }
+
+    @Override
+    public void run(Operation operation) {
+      if (operations.incrementAndGet() == failing.get()) throw new OutOfMemoryError("operation " + failing);
+      kernels.run(operation);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /// What the memory of a workspace is allocated with fails in `FailingAllocationTest` of the engine; here it is what operations
+  /// allocate, and a pass that no machine has the memory for.
+  @Test
+  void aPassThatFailsForMemoryLeavesTheModelUsable() {
+    var kernels = new Scarce(KernelProvider.VECTOR.open(Workers.threads(2)), new AtomicInteger(), new AtomicInteger());
+    try (var opened = OpenModel.of(Checkpoint.open(write(SmallModel.VIT)), kernels)) {
+      float[] small = run(opened), large = run(opened, LARGE, Progress.NONE);
+      opened.trim();
+      int failures = 0;
+      for (boolean failed = true; failed; ) {
+        kernels.operations.set(0);
+        kernels.failing.set(failures + 1);
+        try {
+          assertThat(run(opened, LARGE, Progress.NONE)).isEqualTo(large);
+          failed = false;
+        } catch (OutOfMemoryError e) {
+          assertThat(e).hasMessage("operation " + ++failures);
+        }
+        kernels.failing.set(0);
+        assertThat(run(opened, LARGE, Progress.NONE)).isEqualTo(large);
+        assertThat(run(opened)).isEqualTo(small);
+        assertThat(opened.memory().busyWorkspaces()).isZero();
+        opened.trim();
+      }
+      assertThat(failures).as("operations of a pass").isGreaterThan(20);
+      assertThatThrownBy(() -> opened.run("huge", SMALL, x -> x.allocate(1 << 30, 1 << 26), Progress.NONE))
+          .isInstanceOfAny(OutOfMemoryError.class, IllegalArgumentException.class);
+      assertThat(run(opened)).isEqualTo(small);
+    }
+    kernels.kernels.close();
   }
 
   /// A program that opens a model without and with a warm-up.

@@ -21,7 +21,9 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A mapped file stays open until [#close()], so that another file may take its place by a rename.
 ///
-/// Thread-safe. Using a tensor after [#close()] throws [IllegalStateException].
+/// Thread-safe. Whoever opens it closes it, unless it is given to something that says otherwise. Tensors are views of its memory:
+/// using one after [#close()] throws [IllegalStateException], also in a thread that is using it meanwhile. Name, size, metadata and
+/// the shapes of tensors can still be asked.
 public final class Checkpoint implements AutoCloseable {
   private final String name;
   private final @Nullable Path path;
@@ -135,7 +137,7 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /// Reads a file from memory, such as a resource.
+  /// Reads a file from memory, such as a resource. The bytes are copied.
   ///
   /// @param name name of the file in error messages
   /// @throws CheckpointException if the bytes break a rule of the format
@@ -174,7 +176,7 @@ public final class Checkpoint implements AutoCloseable {
     return size;
   }
 
-  /// The tensors by name, in file order.
+  /// The tensors by name, in file order, unmodifiable.
   public Map<String, StoredTensor> tensors() {
     return tensors;
   }
@@ -193,9 +195,12 @@ public final class Checkpoint implements AutoCloseable {
     return metadata;
   }
 
-  /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile, under whatever name
-  /// it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no harm.
+  /// Runs `reader` on the calling thread, which reads tensors, and reports it if another program truncates the mapped file
+  /// meanwhile, under whatever name it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no
+  /// harm. Without it, reading a truncated file throws an [InternalError]. It costs a question to the system about the file's
+  /// length.
   ///
+  /// @return what `reader` returns
   /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {
     Objects.requireNonNull(reader, "reader");

@@ -6,14 +6,15 @@ import com.google.common.cache.CacheBuilder;
 import com.google.common.util.concurrent.ExecutionError;
 import com.google.common.util.concurrent.UncheckedExecutionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
 
 /// A cache of tensors that depend only on a model's weights and on sizes, such as position embeddings resampled for a larger
 /// picture. Each is computed once and shared by the model's workspaces. When their total size exceeds a bound, the least recently
-/// used are evicted.
+/// used are evicted. The garbage collector frees their memory when no pass uses them any more.
 ///
-/// Thread-safe.
+/// Thread-safe. Nobody closes it.
 public final class Constants {
   /// Default bound in bytes.
   public static final long DEFAULT_BYTES = 64L << 20;
@@ -34,17 +35,23 @@ public final class Constants {
     return Float.BYTES * constant.size();
   }
 
-  /// The constant for `key`, computed if it is not cached. What `compute` throws is thrown, and nothing is cached.
+  /// The constant for `key`, computed if it is not cached. What `compute` throws is thrown, and nothing is cached. A failure of
+  /// another caller's, for which this one has waited, is not this one's: that caller may have been interrupted.
   Tensor get(Object key, Supplier<Tensor> compute) {
-    try {
-      return cache.get(key, () -> {
-        var constant = compute.get();
-        bytes.addAndGet(size(constant));
-        return constant;
-      });
-    } catch (UncheckedExecutionException | ExecutionException | ExecutionError e) {
-      Throwables.throwIfUnchecked(e.getCause());
-      throw new IllegalStateException(e.getCause());
+    while (true) {
+      var isMine = new AtomicBoolean();
+      try {
+        return cache.get(key, () -> {
+          isMine.set(true);
+          var constant = compute.get();
+          bytes.addAndGet(size(constant));
+          return constant;
+        });
+      } catch (UncheckedExecutionException | ExecutionException | ExecutionError e) {
+        if (!isMine.get()) continue;
+        Throwables.throwIfUnchecked(e.getCause());
+        throw new IllegalStateException(e.getCause());
+      }
     }
   }
 
@@ -53,7 +60,7 @@ public final class Constants {
     return bytes.get();
   }
 
-  /// Removes all constants.
+  /// Removes all constants, also during passes: these keep the ones that they have, and later ones compute them again.
   public void clear() {
     cache.invalidateAll();
   }
