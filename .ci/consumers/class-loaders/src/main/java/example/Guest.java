@@ -4,6 +4,7 @@ import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.PictureWriter;
 import dev.fovea.models.ImageClassifier;
+import dev.fovea.models.OpenOptions;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
@@ -13,7 +14,7 @@ public final class Guest implements Function<Path, List<String>>, AutoCloseable 
   private final ImageClassifier classifier;
 
   public Guest(Path model) {
-    classifier = ImageClassifier.open(model);
+    classifier = ImageClassifier.open(model, OpenOptions.DEFAULT.withWarmUp(true));
   }
 
   /// A line for each class, with the exact score.

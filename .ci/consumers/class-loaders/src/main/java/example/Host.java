@@ -28,7 +28,7 @@ import javax.imageio.spi.ImageReaderSpi;
 ///
 /// Arguments: the applications' class path, a model file, a PNG and a JPEG.
 final class Host {
-  private static final int SECONDS = 30;
+  private static final int SECONDS = 60;
   /// The first turns fill what Java itself keeps.
   private static final int TURNS = 20, FIRST_TURNS = 5;
   private static final long MORE_CLASSES = 50, MORE_METASPACE = 1 << 20;
