@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Workspace;
 import java.lang.foreign.Arena;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
@@ -32,10 +33,12 @@ public final class ModelSession implements AutoCloseable {
     this.model = model;
   }
 
-  /// Runs `work` as a call of the model with the session's state. A use inside a use, such as in a callback, is part of it.
+  /// Runs `work` on the calling thread as a call of the model with the session's state. A use inside a use, such as in a callback,
+  /// is part of it. What `work` throws is thrown, and the session keeps its state.
   ///
   /// @throws IllegalStateException if the session or the model is closed, or another thread is using the session
   public <R> R use(Supplier<R> work) {
+    Objects.requireNonNull(work, "work");
     return model.call(() -> {
       enter();
       try {
@@ -79,7 +82,8 @@ public final class ModelSession implements AutoCloseable {
     return closed;
   }
 
-  /// The workspace of the running use, the same until it ends. Results in it are valid until its next pass.
+  /// The workspace of the running use, the same until it ends. Results in it are valid until its next pass, or the end of the use.
+  /// With a mapped file, passes are best run inside [dev.fovea.engine.checkpoint.Checkpoint#reading], which reports a truncation.
   ///
   /// @throws IllegalStateException if this thread is not in [#use]
   public Workspace workspace() {
@@ -90,9 +94,11 @@ public final class ModelSession implements AutoCloseable {
 
   /// Keeps `state` until the session is closed, in place of what it has kept before, which is closed now.
   ///
+  /// @param state a shared arena, which any thread can close: the session owns it from here on
   /// @param bytes size of the state, for [OpenModel#memory()]
   /// @throws IllegalStateException if this thread is not in [#use]
   public void keep(Arena state, long bytes) {
+    Objects.requireNonNull(state, "state");
     requireUse();
     replace(state, bytes);
   }

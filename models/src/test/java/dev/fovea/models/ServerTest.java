@@ -11,6 +11,7 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.sam.MaskPredictor;
 import java.io.IOException;
@@ -509,6 +510,7 @@ class ServerTest {
       for (var each : List.of(task, mapped)) {
         assertThat(each.getClass().getMethod("memory").invoke(each)).extracting("weightBytes").isEqualTo(Files.size(file));
         each.getClass().getMethod("trim").invoke(each);
+        assertThat((long) each.getClass().getMethod("parameters").invoke(each)).isPositive();
         each.close();
         assertThat(each.toString()).endsWith(" threads, closed");
         assertThat(each.getClass().getMethod("memory").invoke(each)).isEqualTo(new MemoryUse(0, 0, 0, 0, 0, 0, 0));
@@ -537,6 +539,60 @@ class ServerTest {
     assertThat(Files.readString(folder.resolve("err"))).containsOnlyOnce("kernels run slowly: the JIT compiler is off");
   }
 
+  /// Kernels with no memory at one of the operations.
+  private record Scarce(Kernels kernels, AtomicInteger operations, AtomicInteger failing) implements Kernels {
+    @Override
+    public String name() {
+      return kernels.name();
+    }
+
+    @Override
+    public int threads() {
+      return kernels.threads();
+    }
+
+    @Override
+    public void run(Operation operation) {
+      if (operations.incrementAndGet() == failing.get()) throw new OutOfMemoryError("operation " + failing);
+      kernels.run(operation);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /// What the memory of a workspace is allocated with fails in `FailingAllocationTest` of the engine; here it is what operations
+  /// allocate, and a pass that no machine has the memory for.
+  @Test
+  void aPassThatFailsForMemoryLeavesTheModelUsable() {
+    var kernels = new Scarce(KernelProvider.VECTOR.open(Workers.threads(2)), new AtomicInteger(), new AtomicInteger());
+    try (var opened = OpenModel.of(Checkpoint.open(write(SmallModel.VIT)), kernels)) {
+      float[] small = run(opened), large = run(opened, LARGE, Progress.NONE);
+      opened.trim();
+      int failures = 0;
+      for (boolean failed = true; failed; ) {
+        kernels.operations.set(0);
+        kernels.failing.set(failures + 1);
+        try {
+          assertThat(run(opened, LARGE, Progress.NONE)).isEqualTo(large);
+          failed = false;
+        } catch (OutOfMemoryError e) {
+          assertThat(e).hasMessage("operation " + ++failures);
+        }
+        kernels.failing.set(0);
+        assertThat(run(opened, LARGE, Progress.NONE)).isEqualTo(large);
+        assertThat(run(opened)).isEqualTo(small);
+        assertThat(opened.memory().busyWorkspaces()).isZero();
+        opened.trim();
+      }
+      assertThat(failures).as("operations of a pass").isGreaterThan(20);
+      assertThatThrownBy(() -> opened.run("huge", SMALL, x -> x.allocate(1 << 30, 1 << 26), Progress.NONE))
+          .isInstanceOfAny(OutOfMemoryError.class, IllegalArgumentException.class);
+      assertThat(run(opened)).isEqualTo(small);
+    }
+    kernels.kernels.close();
+  }
+
   /// A program that opens a model without and with a warm-up, as an application of a server with a class loader of its own.
   static final class Warming {
     private Warming() {}
@@ -547,7 +603,8 @@ class ServerTest {
       for (boolean warmUp : new boolean[] {false, true})
         try (var opened = OpenModel.open(Path.of(arguments[0]), OpenOptions.DEFAULT.withWarmUp(warmUp))) {
           System.out.println(Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("fovea-warm-up"))
-              .map(thread -> thread.getContextClassLoader() == mine ? "mine" : "none of mine").toList() + " " + opened.header().family());
+              .map(thread -> thread.getContextClassLoader() == mine ? "mine" : "none of mine").toList()
+              + " " + opened.header().family());
         }
     }
   }

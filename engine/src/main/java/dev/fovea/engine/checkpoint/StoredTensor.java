@@ -14,7 +14,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.zip.CRC32;
 
-/// A tensor of a checkpoint.
+/// A tensor of a checkpoint. Any number of threads may read it while the checkpoint is open; afterwards reading throws
+/// [IllegalStateException]. Reading one of a mapped file is best done in [Checkpoint#reading].
 ///
 /// @param data its bytes, valid while the checkpoint is open
 public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySegment data) {
@@ -86,7 +87,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     return crc.getValue();
   }
 
-  /// All elements as floats.
+  /// All elements as floats; a copy.
   ///
   /// @throws CheckpointException if there are more than an array can hold, or the type is not [DType#readable()]
   public float[] toFloats() {
@@ -109,6 +110,9 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
 
   /// Writes elements `from … from + n - 1` as floats to `to`, starting at index `at`. The common types are copied through an array,
   /// because access to single elements of a segment is slow until C2 has compiled the loop.
+  ///
+  /// @throws CheckpointException if the type is not [DType#readable()]
+  /// @throws IndexOutOfBoundsException if there are no such elements, or `to` is too short
   public void read(long from, float[] to, int at, int n) {
     Objects.requireNonNull(to, "to");
     switch (dtype) {

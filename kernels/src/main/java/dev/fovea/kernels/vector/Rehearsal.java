@@ -17,7 +17,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.time.Duration;
 
 /// Calls the hot loops of a transformer on tiny operands until C2 has compiled them, for [dev.fovea.kernels.WarmUp]. Until then the
 /// program is cold.
@@ -30,25 +29,26 @@ public final class Rehearsal {
   private static final int OPERATIONS = 6;
   private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
-  /// Time after which a program is expected to continue, however little it computes.
-  private static final Duration LONG = Duration.ofMinutes(1);
 
   /// Keeps results alive.
   private static volatile int sink;
 
   private Rehearsal() {}
 
-  /// Makes the program cold until [#run] has ended.
+  /// Makes the program cold until [#run] has ended, or [#skip].
   public static void announce() {
     ColdStart.set(true);
   }
 
-  /// Compiles the scalar loops, waits until the vector loops are worthwhile or a minute has passed, then compiles these with calls
-  /// from this thread and a second one, because C2 may have two threads.
+  /// Compiles the scalar loops. `next` is called when the vector loops are worthwhile, by the thread that notices.
+  public static void prepare(Runnable next) {
+    scalarLoops();
+    ColdStart.whenMany(next);
+  }
+
+  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads.
   public static void run() {
     try {
-      scalarLoops();
-      ColdStart.awaitMany(LONG);
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -59,7 +59,12 @@ public final class Rehearsal {
     }
   }
 
-  /// Ends the wait.
+  /// Leaves the compilation to the program's own passes.
+  public static void skip() {
+    ColdStart.set(false);
+  }
+
+  /// Calls `next` of [#prepare] now, unless that has happened.
   public static void hurry() {
     ColdStart.hurry();
   }

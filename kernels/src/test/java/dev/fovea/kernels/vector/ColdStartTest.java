@@ -11,12 +11,10 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.time.Duration;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /// A program's first kernels: scalar loops while it is cold, vector loops afterwards, and those at once where there is no other.
 class ColdStartTest {
@@ -88,12 +86,5 @@ class ColdStartTest {
     assertThatThrownBy(() -> linear(kernels)).isInstanceOf(IllegalStateException.class);
     cold.set(false);
     assertThatThrownBy(() -> linear(kernels)).isInstanceOf(IllegalStateException.class);
-  }
-
-  /// Of a program that computes little, whose warm-up would wait for ever.
-  @Test
-  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-  void theWaitForWorkEnds() throws InterruptedException {
-    ColdStart.awaitMany(Duration.ofMillis(10));
   }
 }
