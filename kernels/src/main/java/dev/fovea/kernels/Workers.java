@@ -175,7 +175,10 @@ public final class Workers implements AutoCloseable {
     work();
     awaitHelpers();
     this.task = null;
-    switch (failure) {
+    var thrown = failure;
+    // Else idle workers, which may be those of the process, would hold it and all classes of its stack trace.
+    failure = null;
+    switch (thrown) {
       case null -> {}
       case RuntimeException e -> throw e;
       case Error e -> throw e;

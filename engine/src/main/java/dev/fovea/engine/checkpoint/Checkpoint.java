@@ -13,7 +13,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
@@ -22,9 +21,7 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A mapped file stays open until [#close()], so that another file may take its place by a rename.
 ///
-/// Thread-safe. Whoever opens it closes it, unless it is given to something that says otherwise. Tensors are views of its memory:
-/// using one after [#close()] throws [IllegalStateException], also in a thread that is using it meanwhile. Name, size, metadata and
-/// the shapes of tensors can still be asked.
+/// Thread-safe. Using a tensor after [#close()] throws [IllegalStateException].
 public final class Checkpoint implements AutoCloseable {
   private final String name;
   private final @Nullable Path path;
@@ -35,7 +32,6 @@ public final class Checkpoint implements AutoCloseable {
   private final long size;
   private final Map<String, StoredTensor> tensors;
   private final Map<String, String> metadata;
-  private final AtomicBoolean closed = new AtomicBoolean();
 
   private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable RandomAccessFile mapped, Arena arena,
       SafetensorsHeader header, Function<SafetensorsHeader.Entry, MemorySegment> memory) {
@@ -91,6 +87,8 @@ public final class Checkpoint implements AutoCloseable {
           WholeFile.requireUninterrupted(name, failure);
           yield new CheckpointException(name + ": cannot be read: " + WholeFile.reason(failure), e);
         }
+        case UnsupportedOperationException _ ->
+            new CheckpointException(name + ": cannot be mapped from its file system; Residency.LOADED reads it", e);
         case InternalError _ -> new CheckpointException(name + ": was truncated while it was being opened", e);
         case RuntimeException failure -> failure;
         case Error error -> throw error;
@@ -139,7 +137,7 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /// Reads a file from memory, such as a resource. The bytes are copied.
+  /// Reads a file from memory, such as a resource.
   ///
   /// @param name name of the file in error messages
   /// @throws CheckpointException if the bytes break a rule of the format
@@ -178,7 +176,7 @@ public final class Checkpoint implements AutoCloseable {
     return size;
   }
 
-  /// The tensors by name, in file order, unmodifiable.
+  /// The tensors by name, in file order.
   public Map<String, StoredTensor> tensors() {
     return tensors;
   }
@@ -197,12 +195,9 @@ public final class Checkpoint implements AutoCloseable {
     return metadata;
   }
 
-  /// Runs `reader` on the calling thread, which reads tensors, and reports it if another program truncates the mapped file
-  /// meanwhile, under whatever name it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no
-  /// harm. Without it, reading a truncated file throws an [InternalError]. It costs a question to the system about the file's
-  /// length.
+  /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile, under whatever name
+  /// it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no harm.
   ///
-  /// @return what `reader` returns
   /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {
     Objects.requireNonNull(reader, "reader");
@@ -228,9 +223,8 @@ public final class Checkpoint implements AutoCloseable {
 
   /// Frees the memory, or unmaps and closes the file; closing twice is harmless, also at once.
   @Override
-  public void close() {
-    if (!closed.compareAndSet(false, true)) return;
-    arena.close();
+  public synchronized void close() {
     if (mapped != null) closeQuietly(mapped);
+    if (arena.scope().isAlive()) arena.close();
   }
 }
