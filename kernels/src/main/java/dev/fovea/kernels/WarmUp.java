@@ -12,8 +12,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
-  /// The thread of the first step, and of the second one if that has begun. No thread waits in between: it would keep these classes,
-  /// which a server may want to unload.
+  /// The thread of the first step, and of the second one if that has begun. No thread waits in between: it would keep these
+  /// classes, which a server may want to unload.
   private static @Nullable Thread preparing, rehearsing;
 
   private WarmUp() {}

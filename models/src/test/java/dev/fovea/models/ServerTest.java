@@ -12,6 +12,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.WarmUp;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.sam.MaskPredictor;
 import java.io.IOException;
@@ -23,11 +24,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
@@ -597,15 +600,25 @@ class ServerTest {
   static final class Warming {
     private Warming() {}
 
-    public static void main(String[] arguments) {
+    public static void main(String[] arguments) throws InterruptedException {
       var mine = new URLClassLoader(new URL[0]);
       Thread.currentThread().setContextClassLoader(mine);
-      for (boolean warmUp : new boolean[] {false, true})
+      for (boolean warmUp : new boolean[] {false, true}) {
+        var seen = ConcurrentHashMap.<String>newKeySet();
+        var over = new AtomicBoolean();
+        var watch = Thread.ofPlatform().start(() -> {
+          while (!over.get())
+            for (var thread : Thread.getAllStackTraces().keySet())
+              if (thread.getName().equals("fovea-warm-up"))
+                seen.add(thread.getContextClassLoader() == mine ? "mine" : "none of mine");
+        });
         try (var opened = OpenModel.open(Path.of(arguments[0]), OpenOptions.DEFAULT.withWarmUp(warmUp))) {
-          System.out.println(Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().equals("fovea-warm-up"))
-              .map(thread -> thread.getContextClassLoader() == mine ? "mine" : "none of mine").toList()
-              + " " + opened.header().family());
+          if (warmUp) WarmUp.await();
+          over.set(true);
+          watch.join();
+          System.out.println(seen + " " + opened.header().family());
         }
+      }
     }
   }
 

@@ -69,8 +69,8 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws IllegalArgumentException if the part does not lie inside the picture
   public Picture part(int left, int top, int width, int height) {
     if (left < 0 || top < 0 || width < 1 || height < 1 || left > this.width - width || top > this.height - height)
-      throw new IllegalArgumentException(name + ": expected a part inside " + this.width + "x" + this.height + ", got " + width + "x"
-          + height + " at " + left + "," + top);
+      throw new IllegalArgumentException(name + ": expected a part inside " + this.width + "x" + this.height + ", got "
+          + width + "x" + height + " at " + left + "," + top);
     var part = new byte[3 * width * height];
     for (int y = 0; y < height; y++) System.arraycopy(rgb, 3 * ((top + y) * this.width + left), part, 3 * y * width, 3 * width);
     return new Picture(name, width, height, part);

@@ -119,7 +119,8 @@ final class ScratchPool implements AutoCloseable {
   private synchronized void giveBack(Loan loan) {
     if (closed) return;
     freeArrays.add(loan);
-    if (freeArrays.size() > mostArrays) freeArrays.remove(Collections.min(freeArrays, Comparator.comparingInt(a -> a.floats.length)));
+    if (freeArrays.size() > mostArrays)
+      freeArrays.remove(Collections.min(freeArrays, Comparator.comparingInt(a -> a.floats.length)));
   }
 
   /// A borrowed array.

@@ -11,6 +11,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /// A hub that speaks the Hugging Face protocol, and the cache of its downloads.
+///
+/// Thread-safe: threads and programs may fetch the same repository at the same time.
 public final class Hub {
   private final HubSettings settings;
   private final Patience patience;
