@@ -22,6 +22,8 @@ import dev.fovea.kernels.Operation.Multiply;
 import dev.fovea.kernels.Operation.Resize;
 import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Rotary;
+import dev.fovea.kernels.Operation.RotaryTable;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
 import dev.fovea.kernels.Operation.TransposedConvolution;
@@ -34,6 +36,7 @@ final class ScalarKernels {
   private final Chunks chunks;
   private final ScalarProduct product;
   private final ScalarAttention attention;
+  private final ScalarFewQueries fewQueries;
   private final Convolutions convolutions;
 
   ScalarKernels(Workers workers, ScratchPool scratch) {
@@ -41,6 +44,7 @@ final class ScalarKernels {
     var columns = new ColumnPool();
     product = new ScalarProduct(workers, scratch, columns);
     attention = new ScalarAttention(workers, scratch, columns);
+    fewQueries = new ScalarFewQueries(workers, scratch);
     convolutions = new Convolutions(product, scratch, false);
   }
 
@@ -67,7 +71,8 @@ final class ScalarKernels {
       }
       case Convolve o -> convolutions.run(o);
       case TransposedConvolution o -> convolutions.run(o);
-      case Matmul _, AttentionMaps _, RmsNorm _, Scale _, Gather _, Find _, Fourier _, Depthwise _, Resize _, ResizeArgmax _ -> {
+      case Matmul _, AttentionMaps _, RmsNorm _, Scale _, Gather _, Find _, Fourier _, RotaryTable _, Rotary _, Depthwise _,
+          Resize _, ResizeArgmax _ -> {
         return false;
       }
     }
@@ -81,8 +86,12 @@ final class ScalarKernels {
         o.residual(), o.out(), row -> (long) row * n);
   }
 
-  /// Attention without a mask and with heads so narrow that a score is summed in one piece.
+  /// Attention of few queries, or without a mask and with heads so narrow that a score is summed in one piece.
   private boolean tryAttention(Attention o) {
+    if (FewQueries.suits(o)) {
+      if (!o.to().isEmpty()) fewQueries.run(o);
+      return true;
+    }
     if (!o.mask().isNone() || StepCut.of(o.k().cols()).count() != 1) return false;
     if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.to(), o.scale());
     return true;
