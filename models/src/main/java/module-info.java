@@ -9,6 +9,7 @@ module dev.fovea.models {
   exports dev.fovea.models.bert;
   exports dev.fovea.models.clip;
   exports dev.fovea.models.dinov2;
+  exports dev.fovea.models.llama;
   exports dev.fovea.models.sam;
   exports dev.fovea.models.segformer;
   exports dev.fovea.models.siglip;

@@ -532,7 +532,7 @@ public sealed interface Operation {
     }
   }
 
-  /// `out[r, f] = cos a` and `out[r, frequencies + f] = sin a` with `a = (start + r) · frequencies[f]`: the angles by which [Rotary]
+  /// `out[r, f] = cos a` and `out[r, count + f] = sin a` with `a = (start + r) · frequencies[f]`: the angles by which [Rotary]
   /// turns the rows of a text. The angle is rounded to float32, as in the implementations that models are trained with (ref:
   /// transformers, `LlamaRotaryEmbedding`); its cosine and sine are exact to a rounding.
   ///

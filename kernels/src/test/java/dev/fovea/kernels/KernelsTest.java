@@ -200,7 +200,7 @@ class KernelsTest {
   /// Heads, queries, keys and depth of attentions of few queries: about the sizes of vectors and blocks of keys.
   static Stream<int[]> fewQueries() {
     var odd = java.util.Arrays.stream(SIZES).boxed().flatMap(n -> Stream.of(new int[] {3, 1, 70, n}, new int[] {2, 4, n, 24},
-        new int[] {n, 3, 9, 8}));
+        new int[] {2, n, 100, 64}, new int[] {n, 3, 9, 8}));
     return Stream.concat(odd, Stream.of(new int[] {2, 7, 1000, 64}, new int[] {5, 8, 131, 128}, new int[] {9, 3, 2049, 80},
         new int[] {2, 9, 1000, 64}));
   }
@@ -224,7 +224,7 @@ class KernelsTest {
     one.run(new Operation.Attention(grouped(q, heads, group, 1, d), shared(k, group), shared(v, group), AttentionMask.CAUSAL,
         grouped(shared, heads, group, 1, d), scale));
     // Beyond so many queries, the kernel is another one.
-    if (group <= 8) assertThat(floats(shared)).isEqualTo(floats(rows));
+    if (group <= 4) assertThat(floats(shared)).isEqualTo(floats(rows));
   }
 
   /// Few queries in causal order, of which the first ones see few keys or none.
@@ -475,9 +475,9 @@ class KernelsTest {
     assertThat(Buffers.keepsGuards(15 * 17, out -> three.run(new Operation.Activate(Activation.GELU, x, out, 15 * 17)))).isTrue();
     assertThat(Buffers.keepsGuards(15 * 17, out ->
         three.run(new Operation.LayerNorm(x, buffers.normal(17), null, 0, out, 15, 17)))).isTrue();
-    Matrices few = Matrices.dense(x, 3, 5, 17);
+    Matrices few = Matrices.dense(x, 5, 3, 17);
     assertThat(Buffers.keepsGuards(15 * 17, out ->
-        three.run(new Operation.Attention(few, few, few, AttentionMask.CAUSAL, Matrices.dense(out, 3, 5, 17), 1)))).isTrue();
+        three.run(new Operation.Attention(few, few, few, AttentionMask.CAUSAL, Matrices.dense(out, 5, 3, 17), 1)))).isTrue();
     assertThat(floats(x)).isEqualTo(floats(before));
   }
 }

@@ -6,6 +6,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.llama.LlamaConfig;
 import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
@@ -35,8 +36,9 @@ public final class Family {
   public static final Family BERT = new Family("bert", BertConfig::of, BertConfig.PRESETS);
   public static final Family SEGFORMER = new Family("segformer", SegformerConfig::of, SegformerConfig.PRESETS);
   public static final Family SAM = new Family("sam", SamConfig::of, SamConfig.PRESETS);
+  public static final Family LLAMA = new Family("llama", LlamaConfig::of, LlamaConfig.PRESETS);
 
-  private static final List<Family> OWN = List.of(VIT, DINOV2, CLIP, SIGLIP, BERT, SEGFORMER, SAM);
+  private static final List<Family> OWN = List.of(VIT, DINOV2, CLIP, SIGLIP, BERT, SEGFORMER, SAM, LLAMA);
 
   private final String id;
   private final Function<JsonFields, ? extends ModelConfig> config;

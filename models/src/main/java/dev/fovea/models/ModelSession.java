@@ -1,7 +1,7 @@
 package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Workspace;
-import java.lang.foreign.Arena;
+import java.util.Objects;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
@@ -22,7 +22,7 @@ public final class ModelSession implements AutoCloseable {
   private @Nullable Thread user;
   /// Uses inside one another by [#user].
   private int depth;
-  private @Nullable Arena kept;
+  private @Nullable AutoCloseable kept;
   private long keptBytes;
 
   /// The workspace of the running use, once it is needed. Only [#user] reads and writes it.
@@ -90,9 +90,11 @@ public final class ModelSession implements AutoCloseable {
 
   /// Keeps `state` until the session is closed, in place of what it has kept before, which is closed now.
   ///
+  /// @param state an arena, or something that owns one
   /// @param bytes size of the state, for [OpenModel#memory()]
   /// @throws IllegalStateException if this thread is not in [#use]
-  public void keep(Arena state, long bytes) {
+  public void keep(AutoCloseable state, long bytes) {
+    Objects.requireNonNull(state, "state");
     requireUse();
     replace(state, bytes);
   }
@@ -101,14 +103,24 @@ public final class ModelSession implements AutoCloseable {
     if (user != Thread.currentThread()) throw new IllegalStateException("expected a call inside ModelSession.use");
   }
 
-  private void replace(@Nullable Arena state, long bytes) {
-    Arena before;
+  private void replace(@Nullable AutoCloseable state, long bytes) {
+    AutoCloseable before;
     synchronized (this) {
       before = kept;
       kept = state;
       keptBytes = bytes;
     }
-    if (before != null && before != state) before.close();
+    if (before != null && before != state) close(before);
+  }
+
+  private static void close(AutoCloseable state) {
+    try {
+      state.close();
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException("a session's state cannot be closed", e);
+    }
   }
 
   /// Bytes of what the session keeps between calls.

@@ -64,6 +64,14 @@ final class ConfigDefaults {
             + "'hidden_sizes': [32, 64, 160, 256], 'patch_sizes': [7, 3, 3, 3], 'strides': [4, 2, 2, 2], "
             + "'num_attention_heads': [1, 2, 5, 8], 'mlp_ratios': [4, 4, 4, 4], 'hidden_act': 'gelu', 'decoder_hidden_size': "
                 + "256}")),
+        Map.entry("llama", new Class("LlamaConfig", "{'vocab_size': 32000, 'hidden_size': 4096, 'intermediate_size': 11008, "
+            + "'num_hidden_layers': 32, 'num_attention_heads': 32, 'max_position_embeddings': 2048, 'hidden_act': 'silu', "
+            + "'rms_norm_eps': 1e-6, 'rope_theta': 10000.0, 'tie_word_embeddings': false, 'attention_bias': false, "
+            + "'mlp_bias': false, 'eos_token_id': 2}")),
+        Map.entry("qwen2", new Class("Qwen2Config", "{'vocab_size': 151936, 'hidden_size': 4096, 'intermediate_size': 22016, "
+            + "'num_hidden_layers': 32, 'num_attention_heads': 32, 'num_key_value_heads': 32, "
+            + "'max_position_embeddings': 32768, 'hidden_act': 'silu', 'rms_norm_eps': 1e-6, 'rope_theta': 10000.0, "
+            + "'tie_word_embeddings': false}")),
         Map.entry("sam", sam()));
   }
 
@@ -128,9 +136,10 @@ final class ConfigDefaults {
     return value instanceof JsonPrimitive text && text.isString() ? text.getAsString() : value;
   }
 
-  /// Segment Anything's `mlp_ratio` is redundant beside `mlp_dim`.
+  /// Segment Anything's `mlp_ratio` is redundant beside `mlp_dim`, and newer configs have `rope_theta` among others of its kind.
   private static boolean toldByAnother(JsonFields config, String field) {
-    return field.equals("mlp_ratio") && config.has("mlp_dim");
+    return field.equals("mlp_ratio") && config.has("mlp_dim")
+        || field.equals("rope_theta") && config.has("rope_parameters") && config.object("rope_parameters").has("rope_theta");
   }
 
   private static boolean hasWords(Source checkpoint) {

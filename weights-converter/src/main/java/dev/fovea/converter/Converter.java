@@ -31,9 +31,12 @@ public final class Converter {
   /// Incremented when a conversion gives different bytes, so that [ConversionCache] does not use earlier ones.
   public static final int VERSION = 2;
 
+  /// The file with the tokens that end a text.
+  static final String GENERATION = "generation_config.json";
+
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
-      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"),
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", Converter.GENERATION),
           Tokenizer.FILES.stream()).toList();
 
   /// The metadata key of the defaults used for missing fields, as JSON.

@@ -1,14 +1,18 @@
 package dev.fovea.converter;
 
 import com.google.gson.JsonArray;
+import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.nn.RotaryPositions;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.llama.LlamaConfig;
 import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
@@ -52,6 +56,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       case SiglipConfig siglip -> new HuggingFaceForm(siglip(siglip), HuggingFaceNames.SIGLIP, Map.of());
       case BertConfig bert -> bert(bert, labels);
       case SegformerConfig segformer -> segformer(segformer, labels);
+      case LlamaConfig llama -> llama(llama);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
       default -> throw new CheckpointException(where + ": family '" + config.family()
           + "': Hugging Face's form of it is not known");
@@ -173,6 +178,27 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
         "mlp_dim", "attention_downsample_rate", "num_multimask_outputs", "iou_head_hidden_dim", "hidden_act", "layer_norm_eps");
     json.add("mask_decoder_config", masks);
     return json;
+  }
+
+  /// With biases of queries, keys and values alone it is a Qwen2. The older fields about rotary positions are for transformers 4.
+  private static HuggingFaceForm llama(LlamaConfig c) {
+    boolean qwen2 = c.bias().qkv() && !c.bias().proj();
+    var json = qwen2 ? model("qwen2", "Qwen2ForCausalLM") : model("llama", "LlamaForCausalLM");
+    var fields = c.toJson();
+    copy(fields, json, "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_parameters", "tie_word_embeddings");
+    json.addProperty("hidden_act", "silu");
+    if (!qwen2) {
+      json.addProperty("attention_bias", c.bias().qkv());
+      json.addProperty("mlp_bias", c.bias().mlp());
+    }
+    var rope = fields.getAsJsonObject("rope_parameters");
+    json.add("rope_theta", rope.get("rope_theta"));
+    json.add("rope_scaling", c.scaling() == RotaryPositions.Scaling.NONE ? JsonNull.INSTANCE : rope);
+    var eos = c.eosTokenIds();
+    json.add("eos_token_id", eos.isEmpty() ? JsonNull.INSTANCE : eos.size() == 1 ? new JsonPrimitive(eos.getFirst())
+        : fields.get("eos_token_id"));
+    return new HuggingFaceForm(json, HuggingFaceNames.llama(c.tied()), Map.of());
   }
 
   private static JsonObject model(String type, String architecture) {

@@ -7,6 +7,7 @@ import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.RmsNorm;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Weight;
@@ -193,6 +194,12 @@ public final class Weights {
   public LayerNorm layerNorm(String name, int dim, float eps) {
     Objects.requireNonNull(name, "name");
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
+  }
+
+  /// An RMS norm: `name.weight` `[dim]`.
+  public RmsNorm rmsNorm(String name, int dim, float eps) {
+    Objects.requireNonNull(name, "name");
+    return new RmsNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), eps);
   }
 
   /// A layer scale: `name.gamma`, `[dim]`.

@@ -81,7 +81,8 @@ final class Elements {
       b.fma(cos, a.mul(sin)).intoMemorySegment(out, 4 * (to + half + i), ORDER);
     }
     for (; i < half; i++) {
-      float a = Simd.at(x, from + i), b = Simd.at(x, from + half + i), cos = Simd.at(table, at + i), sin = Simd.at(table, at + half + i);
+      float a = Simd.at(x, from + i), b = Simd.at(x, from + half + i);
+      float cos = Simd.at(table, at + i), sin = Simd.at(table, at + half + i);
       Simd.put(out, to + i, Math.fma(a, cos, -(b * sin)));
       Simd.put(out, to + half + i, Math.fma(b, cos, a * sin));
     }

@@ -51,14 +51,12 @@ final class ScalarFewQueries {
     });
   }
 
-  /// The product of a key and a query, in the lanes of a vector, which are then added as a tree that starts with adjacent pairs.
+  /// The product of a key and a query, in the lanes of a vector, which are then added as in [Simd#sumOfHalves].
   private static float product(float[] s, int key, int query, int n, int lanes) {
     Arrays.fill(s, lanes, lanes + LANES, 0);
     for (int d = 0; d < n; d += LANES)
       for (int lane = 0; lane < LANES; lane++) s[lanes + lane] = Math.fma(s[key + d + lane], s[query + d + lane], s[lanes + lane]);
-    for (int by = 1; by < LANES; by *= 2)
-      for (int lane = 0; lane < LANES; lane += 2 * by) s[lanes + lane] += s[lanes + lane + by];
-    return s[lanes];
+    return sumOfHalves(s, lanes);
   }
 
   /// As [VectorMath#weights].
@@ -84,9 +82,14 @@ final class ScalarFewQueries {
         s[total + lane] = next;
       }
     }
+    float sum = sumOfHalves(s, total);
+    return sum == 0 ? 0 : 1 / sum;
+  }
+
+  private static float sumOfHalves(float[] s, int lanes) {
     for (int half = LANES / 2; half > 0; half /= 2)
-      for (int lane = 0; lane < half; lane++) s[total + lane] += s[total + lane + half];
-    return s[total] == 0 ? 0 : 1 / s[total];
+      for (int lane = 0; lane < half; lane++) s[lanes + lane] += s[lanes + lane + half];
+    return s[lanes];
   }
 
   /// The weighted sums of values, block by block of keys.
