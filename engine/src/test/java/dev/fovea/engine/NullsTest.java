@@ -12,7 +12,10 @@ import dev.fovea.engine.checkpoint.RandomWeights;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.image.Normalisation;
+import dev.fovea.engine.image.PaddedSquare;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.PictureTiles;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.Resample;
 import dev.fovea.engine.image.mask.Mask;
@@ -110,6 +113,9 @@ class NullsTest {
     sample(Picture.class, new Picture("s", 1, 1, new byte[3]));
     sample(Preprocessing.class,
         new Preprocessing(new Preprocessing.Resize(1, 1, 0, 0), Resample.BILINEAR, null, 1, new float[3], new float[] {1, 1, 1}));
+    var normalisation = sample(Normalisation.class, new Normalisation(1, new float[3], new float[] {1, 1, 1}));
+    sample(PaddedSquare.class, new PaddedSquare(1, 1, Resample.BICUBIC, 0, normalisation));
+    sample(PictureTiles.class, new PictureTiles(64, 64, true, Resample.LANCZOS, normalisation));
     sample(Preprocessing.Pixels.class, new Preprocessing.Pixels(1, 1, new float[3]));
     sample(Mask.class, new Mask(1, 1, new boolean[1]));
     sample(RunLengths.class, new RunLengths(1, 1, new int[] {1}));
