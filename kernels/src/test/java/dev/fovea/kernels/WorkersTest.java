@@ -3,6 +3,7 @@ package dev.fovea.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.ref.WeakReference;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Set;
@@ -252,6 +253,29 @@ class WorkersTest {
       assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  private static WeakReference<Throwable> thrown(Workers workers) {
+    try {
+      workers.forEach(10, _ -> {
+        throw new IllegalStateException("mine");
+      });
+      throw new AssertionError("expected a failure");
+    } catch (IllegalStateException e) {
+      return new WeakReference<>(e);
+    }
+  }
+
+  @Test
+  void aFailureIsNotKept() throws InterruptedException {
+    try (var workers = Workers.threads(2)) {
+      var failure = thrown(workers);
+      for (int i = 0; i < 200 && failure.get() != null; i++) {
+        System.gc();
+        Thread.sleep(10);
+      }
+      assertThat(failure.get()).isNull();
     }
   }
 }

@@ -87,6 +87,8 @@ public final class Checkpoint implements AutoCloseable {
           WholeFile.requireUninterrupted(name, failure);
           yield new CheckpointException(name + ": cannot be read: " + WholeFile.reason(failure), e);
         }
+        case UnsupportedOperationException _ ->
+            new CheckpointException(name + ": cannot be mapped from its file system; Residency.LOADED reads it", e);
         case InternalError _ -> new CheckpointException(name + ": was truncated while it was being opened", e);
         case RuntimeException failure -> failure;
         case Error error -> throw error;
@@ -219,10 +221,10 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /// Frees the memory, or unmaps and closes the file; closing twice is harmless.
+  /// Frees the memory, or unmaps and closes the file; closing twice is harmless, also at once.
   @Override
-  public void close() {
-    if (arena.scope().isAlive()) arena.close();
+  public synchronized void close() {
     if (mapped != null) closeQuietly(mapped);
+    if (arena.scope().isAlive()) arena.close();
   }
 }

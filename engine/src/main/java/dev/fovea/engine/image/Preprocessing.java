@@ -10,6 +10,9 @@ import org.jetbrains.annotations.Nullable;
 
 /// The conversion of a picture to a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel, pad.
 ///
+/// Immutable and thread-safe as long as nobody modifies the arrays, which are not copied. It computes on the calling thread, in
+/// Java's heap.
+///
 /// @param resize target size, or null to keep the picture's own
 /// @param crop `[height, width]` of the centre crop, or null for none; black beyond the picture
 /// @param rescale factor for the 8-bit samples
@@ -198,9 +201,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   ///   resized picture would be larger than [ImageDecoder#MAX_PIXELS] or [#pad]
   public Size inputSize(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
-    if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
-      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
-          + " : 1");
+    requireNoStrip(picture);
     requireShorterSide(picture, resize == null ? 0 : resize.shortestEdge);
     var frame = frame(picture);
     requireFewPixels(picture, frame.resizedWidth, frame.resizedHeight);
@@ -217,7 +218,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return new Size(width, height);
   }
 
-  /// The model's input, `[3, height, width]`.
+  /// The model's input, `[3, height, width]`, the caller's own. It costs time in proportion to the pixels of both.
   ///
   /// @param minSide the smallest side that the model accepts
   /// @throws ImageException as [#inputSize]
@@ -238,6 +239,13 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return new Pixels(height, width, values);
   }
 
+  static void requireNoStrip(Picture picture) {
+    int w = picture.width(), h = picture.height();
+    if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
+      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
+          + " : 1");
+  }
+
   private static void requireFewPixels(Picture picture, int width, int height) {
     if ((long) width * height > ImageDecoder.MAX_PIXELS)
       throw new ImageException(picture.name() + ": preprocessed to " + width + "x" + height + " pixels, more than "
@@ -246,7 +254,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
 
   /// A preprocessed picture, the input of a model. Two are equal if their sizes and all values are, NaN included.
   ///
-  /// @param values `[3][height][width]`; must not be modified
+  /// @param values `[3][height][width]`; not copied, must not be modified
   public record Pixels(int height, int width, float[] values) {
     /// @throws IllegalArgumentException if a side is not positive, or the number of values does not match
     public Pixels {

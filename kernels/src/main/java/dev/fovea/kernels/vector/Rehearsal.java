@@ -35,17 +35,20 @@ public final class Rehearsal {
 
   private Rehearsal() {}
 
-  /// Makes the program cold until [#run] has ended.
+  /// Makes the program cold until [#run] has ended, or [#skip].
   public static void announce() {
     ColdStart.set(true);
   }
 
-  /// Compiles the scalar loops, waits until the vector loops are worthwhile, then compiles these with calls from this thread and a
-  /// second one, because C2 may have two threads.
+  /// Compiles the scalar loops. `next` is called when the vector loops are worthwhile, by the thread that notices.
+  public static void prepare(Runnable next) {
+    scalarLoops();
+    ColdStart.whenMany(next);
+  }
+
+  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads.
   public static void run() {
     try {
-      scalarLoops();
-      ColdStart.awaitMany();
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -54,7 +57,12 @@ public final class Rehearsal {
     }
   }
 
-  /// Ends the wait.
+  /// Leaves the compilation to the program's own passes.
+  public static void skip() {
+    ColdStart.set(false);
+  }
+
+  /// Calls `next` of [#prepare] now, unless that has happened.
   public static void hurry() {
     ColdStart.hurry();
   }
