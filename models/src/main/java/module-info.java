@@ -14,6 +14,7 @@ module dev.fovea.models {
   exports dev.fovea.models.segformer;
   exports dev.fovea.models.siglip;
   exports dev.fovea.models.vit;
+  exports dev.fovea.models.vlm;
 
   uses dev.fovea.models.FamilyService;
 }

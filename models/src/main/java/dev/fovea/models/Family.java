@@ -11,6 +11,9 @@ import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
+import dev.fovea.models.vlm.DeepseekVlConfig;
+import dev.fovea.models.vlm.LlavaConfig;
+import dev.fovea.models.vlm.SmolVlmConfig;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -40,8 +43,12 @@ public final class Family {
   public static final Family SEGFORMER = new Family("segformer", SegformerConfig::of, SegformerConfig.PRESETS);
   public static final Family SAM = new Family("sam", SamConfig::of, SamConfig.PRESETS);
   public static final Family LLAMA = new Family("llama", LlamaConfig::of, LlamaConfig.PRESETS);
+  public static final Family DEEPSEEK_VL = new Family("deepseek_vl", DeepseekVlConfig::of, DeepseekVlConfig.PRESETS);
+  public static final Family LLAVA = new Family("llava", LlavaConfig::of, LlavaConfig.PRESETS);
+  public static final Family SMOLVLM = new Family("smolvlm", SmolVlmConfig::of, SmolVlmConfig.PRESETS);
 
-  private static final List<Family> OWN = List.of(VIT, DINOV2, CLIP, SIGLIP, BERT, SEGFORMER, SAM, LLAMA);
+  private static final List<Family> OWN = List.of(VIT, DINOV2, CLIP, SIGLIP, BERT, SEGFORMER, SAM, LLAMA, DEEPSEEK_VL,
+      LLAVA, SMOLVLM);
 
   private final String id;
   private final Function<JsonFields, ? extends ModelConfig> config;

@@ -52,6 +52,7 @@ public record Verification(Model model, Checkpoint reference) {
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
       var size = pictureSize();
       var inputs = inputs(arena);
+      model.check(inputs);
       var generated = generated(kernels, inputs, arena);
       var probe = Probe.of(Set.copyOf(names(OUTPUT))::contains);
       var ours = new HashMap<>(

@@ -88,7 +88,8 @@ class PresetsTest {
   void anUnknownFamilyIsNamed() {
     var nothing = new JsonFields("none", new JsonObject());
     assertThatThrownBy(() -> Family.config("file", new ModelHeader("vgg", nothing, nothing, List.of()))).isInstanceOf(CheckpointException.class)
-        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam, llama");
+        .hasMessage("file: family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam, llama, "
+            + "deepseek_vl, llava, smolvlm");
   }
 
   @Test
