@@ -17,9 +17,9 @@ public interface ReadsPictures extends ContinuesText {
   /// @throws InputException if the pictures have another size than the model's
   Tensor features(Tensor pixels);
 
-  /// The embeddings that the decoder reads, `[B, N, C]`. Features take the places of the placeholders in their order, from the first
-  /// text to the last. A placeholder without features becomes NaN, and features without a placeholder are left out, so that callers
-  /// count them before the pass.
+  /// The embeddings that the decoder reads, `[B, N, C]`. Features take the places of the placeholders in their order, from the
+  /// first text to the last. A placeholder without features becomes NaN, and features without a placeholder are left out, so that
+  /// callers count them before the pass.
   ///
   /// @param ids `[B, N]`
   /// @param features `[…, C]`

@@ -44,8 +44,8 @@ public record LlavaConfig(VisionLanguageSizes sizes, int visionFeatureLayer, boo
     Objects.requireNonNull(projectorAct, "projectorAct");
     var vision = sizes.vision();
     if (visionFeatureLayer > vision.depth() || visionFeatureLayer < -vision.depth() - 1)
-      throw new IllegalArgumentException("vision_feature_layer " + visionFeatureLayer + ": expected one of the " + (vision.depth() + 1)
-          + " hidden states of the picture tower");
+      throw new IllegalArgumentException("vision_feature_layer " + visionFeatureLayer + ": expected one of the "
+          + (vision.depth() + 1) + " hidden states of the picture tower");
     if (vision.imageHeight() % vision.patchSize() != 0 || vision.imageWidth() % vision.patchSize() != 0)
       throw new IllegalArgumentException("vision_config: image_size " + vision.imageHeight() + "x" + vision.imageWidth()
           + " is not a multiple of patch_size " + vision.patchSize());

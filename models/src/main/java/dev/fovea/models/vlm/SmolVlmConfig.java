@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/// The sizes of a SmolVLM or Idefics3: SigLIP without a head, squares of patches as one token, one linear layer, Llama. Pictures are
-/// cut into tiles, each an input of the tower.
+/// The sizes of a SmolVLM or Idefics3: SigLIP without a head, squares of patches as one token, one linear layer, Llama. Pictures
+/// are cut into tiles, each an input of the tower.
 ///
 /// @param scaleFactor patches along a square's side
 public record SmolVlmConfig(VisionLanguageSizes sizes, int scaleFactor) implements ModelConfig {
@@ -40,8 +40,8 @@ public record SmolVlmConfig(VisionLanguageSizes sizes, int scaleFactor) implemen
   public SmolVlmConfig {
     Objects.requireNonNull(sizes, "sizes");
     if (scaleFactor < 1 || sizes.vision().rows() % scaleFactor != 0 || sizes.vision().cols() % scaleFactor != 0)
-      throw new IllegalArgumentException("scale_factor " + scaleFactor + ": expected a divisor of " + sizes.vision().rows() + " and "
-          + sizes.vision().cols() + ", the rows and columns of patches");
+      throw new IllegalArgumentException("scale_factor " + scaleFactor + ": expected a divisor of " + sizes.vision().rows()
+          + " and " + sizes.vision().cols() + ", the rows and columns of patches");
   }
 
   /// Reads the config in a model file: the published `config.json`.

@@ -48,8 +48,8 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
   private Tensor features(Tensor pixels, Probe probe) {                               // [I, 3, H, W]
     var c = sizes.vision();
     if (pixels.rank() != 4 || pixels.dim(2) != c.imageHeight() || pixels.dim(3) != c.imageWidth())
-      throw new InputException("expected pictures [B, " + c.numChannels() + ", " + c.imageHeight() + ", " + c.imageWidth() + "], got "
-          + pixels);
+      throw new InputException("expected pictures [B, " + c.numChannels() + ", " + c.imageHeight() + ", " + c.imageWidth()
+          + "], got " + pixels);
     return adapter.forward(tower.forward(pixels, probe.at("vision_model_output.")));  // [I, T, C]
   }
 
@@ -80,7 +80,8 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
     var pixels = sizes.vision().input(batch, size);
     int count = Math.min(tokensPerPicture + MEASURED, sizes.text().context());
     var inputs = new HashMap<String, ModelInput>();
-    inputs.put(INPUT_IDS, ModelInput.tokens(sizes.text().vocabSize(), batch, count).withPlaceholders(imageTokenId(), tokensPerPicture));
+    inputs.put(INPUT_IDS,
+        ModelInput.tokens(sizes.text().vocabSize(), batch, count).withPlaceholders(imageTokenId(), tokensPerPicture));
     if (!tiles) {
       inputs.put(PIXEL_VALUES, pixels);
       return inputs;
@@ -107,8 +108,8 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
   /// @throws InputException if these do not fit together
   void requirePlaceholders(int count, int pictures) {
     if (count != (long) pictures * tokensPerPicture)
-      throw new InputException("expected " + (long) pictures * tokensPerPicture + " placeholders (token " + imageTokenId() + ") for "
-          + pictures + " pictures or tiles of " + tokensPerPicture + " tokens, got " + count);
+      throw new InputException("expected " + (long) pictures * tokensPerPicture + " placeholders (token " + imageTokenId()
+          + ") for " + pictures + " pictures or tiles of " + tokensPerPicture + " tokens, got " + count);
   }
 
   /// `image_features` is the adapter's output, `[I, T, C]`; hidden states and attention maps are the decoder's, and with the prefix
