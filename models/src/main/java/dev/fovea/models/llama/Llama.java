@@ -24,7 +24,8 @@ import java.util.stream.IntStream;
 /// Llama, a decoder that predicts the next token of a text (Touvron et al., "LLaMA: Open and Efficient Foundation Language Models",
 /// 2023; ref: transformers `models/llama/modeling_llama.py`, `models/qwen2/modeling_qwen2.py`).
 ///
-/// The decoder reads embeddings: [#embed] makes them from tokens, and a model that sees pictures puts those of a picture among them.
+/// The decoder reads embeddings: [#embed] makes them from tokens, and a model that sees pictures puts those of a picture among
+/// them.
 /// [DecoderState] continues a text with the keys and values of what it has read.
 ///
 /// Shapes: B texts, N tokens, C channels, V tokens of the vocabulary.
