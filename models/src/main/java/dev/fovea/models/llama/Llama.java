@@ -39,12 +39,12 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
   /// One pre-norm transformer block: attention, then the feed-forward part, each with a residual connection.
   record Block(RmsNorm norm1, GroupedAttention attn, RmsNorm norm2, SwiGlu mlp) {
     static Block load(LlamaConfig c, Weights w) {
-      int dim = c.dim(), heads = c.numHeads() * c.headDim(), both = heads + 2 * c.numKeyHeads() * c.headDim();
+      int dim = c.dim(), heads = c.numHeads() * c.headDim(), both = 2 * c.numKeyHeads() * c.headDim();
       boolean mlpBias = c.bias().mlp();
       return new Block(
           w.rmsNorm("norm1", dim, c.rmsNormEps()),
-          new GroupedAttention(w.linear("attn.qkv", dim, both, c.bias().qkv()), w.linear("attn.proj", heads, dim, c.bias().proj()),
-              c.numHeads(), c.numKeyHeads()),
+          new GroupedAttention(w.linear("attn.q", dim, heads, c.bias().qkv()), w.linear("attn.kv", dim, both, c.bias().qkv()),
+              w.linear("attn.proj", heads, dim, c.bias().proj()), c.numHeads(), c.numKeyHeads()),
           w.rmsNorm("norm2", dim, c.rmsNormEps()),
           new SwiGlu(w.linear("mlp.w1", dim, c.mlpDim(), mlpBias), w.linear("mlp.w2", dim, c.mlpDim(), mlpBias),
               w.linear("mlp.w3", c.mlpDim(), dim, mlpBias)));
