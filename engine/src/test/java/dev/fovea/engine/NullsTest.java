@@ -102,8 +102,8 @@ class NullsTest {
     sample(GridAttention.class, new GridAttention(linear, linear, 1, tensor, tensor));
     sample(RotaryPositions.Scaling.class, RotaryPositions.Scaling.NONE);
     sample(RotaryPositions.class, new RotaryPositions(2, 10, RotaryPositions.Scaling.NONE, 1));
-    var three = new Linear(Weight.rows(arena.allocate(24, 64), 3, 2), null);
-    sample(GroupedAttention.class, new GroupedAttention(three, linear, 1, 1));
+    var both = new Linear(Weight.rows(arena.allocate(32, 64), 4, 2), null);
+    sample(GroupedAttention.class, new GroupedAttention(linear, both, linear, 1, 1));
     sample(Probe.class, Probe.all());
     sample(Tokens.class, Tokens.grid(1, 1));
     var checkpoint = sample(Checkpoint.class, Checkpoint.read("s", new byte[] {2, 0, 0, 0, 0, 0, 0, 0, '{', '}'}));

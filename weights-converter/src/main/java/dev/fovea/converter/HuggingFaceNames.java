@@ -191,8 +191,8 @@ final class HuggingFaceNames {
     return Map.ofEntries(
         one(name + "token_embed", source + "embed_tokens"),
         one(name + "blocks.#.norm1", layer + "input_layernorm"),
-        Map.entry(name + "blocks.#.attn.qkv",
-            List.of(layer + "self_attn.q_proj", layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
+        one(name + "blocks.#.attn.q", layer + "self_attn.q_proj"),
+        Map.entry(name + "blocks.#.attn.kv", List.of(layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
         one(name + "blocks.#.attn.proj", layer + "self_attn.o_proj"),
         one(name + "blocks.#.norm2", layer + "post_attention_layernorm"),
         one(name + "blocks.#.mlp.w1", layer + "mlp.gate_proj"),

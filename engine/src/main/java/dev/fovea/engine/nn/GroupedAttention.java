@@ -6,35 +6,42 @@ import dev.fovea.kernels.Operation;
 import java.util.Objects;
 
 /// Causal self-attention with rotary positions, in which groups of query heads share a head of keys and values (Ainslie et al.,
-/// "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints", 2023); one product projects queries,
-/// keys and values. Heads share keys by views, without a copy.
+/// "GQA: Training Generalized Multi-Query Transformer Models from Multi-Head Checkpoints", 2023). Heads share keys by views,
+/// without a copy.
 ///
 /// Shapes: B batch, N tokens, C channels, H query heads, G key heads, R = H / G, D columns of a head.
 ///
-/// @param qkv `C → (H + 2 G) · D`: all queries, then all keys, then all values
+/// @param q `C → H · D`
+/// @param kv `C → 2 G · D`: all keys, then all values
 /// @param proj `H · D → C`
 /// @param numHeads H
 /// @param numKeyHeads G
-public record GroupedAttention(Linear qkv, Linear proj, int numHeads, int numKeyHeads) {
+public record GroupedAttention(Linear q, Linear kv, Linear proj, int numHeads, int numKeyHeads) {
   /// @throws IllegalArgumentException if sizes do not fit together
   public GroupedAttention {
-    Objects.requireNonNull(qkv, "qkv");
+    Objects.requireNonNull(q, "q");
+    Objects.requireNonNull(kv, "kv");
     Objects.requireNonNull(proj, "proj");
     if (numKeyHeads < 1 || numHeads % numKeyHeads != 0)
       throw new IllegalArgumentException("attention: " + numHeads + " heads are not a multiple of " + numKeyHeads + " key heads");
-    Attention.check(qkv.weight().n(), numHeads + 2 * numKeyHeads);
+    Attention.check(q.weight().n(), numHeads);
+    if (kv.weight().n() * numHeads != 2 * q.weight().n() * numKeyHeads)
+      throw new IllegalArgumentException("attention: expected " + 2 * numKeyHeads + " heads of keys and values of "
+          + q.weight().n() / numHeads + " channels, got " + kv.weight().n() + " channels");
   }
 
-  /// Queries and keys of some tokens, turned, and their values.
+  /// Queries, keys and values of some tokens.
   ///
-  /// @param turned `[B, H + G, N, D]`: queries, then keys
-  /// @param values `[B, G, N, D]`
-  private record Heads(Tensor turned, Tensor values) {}
+  /// @param q `[B, H, N, D]`, turned by their positions, contiguous
+  /// @param k `[B, G, N, D]`, turned by their positions, contiguous
+  /// @param v `[B, G, N, D]`
+  private record Heads(Tensor q, Tensor k, Tensor v) {}
 
   private Heads heads(Tensor x, Tensor table) {
-    int both = numHeads + numKeyHeads, all = both + numKeyHeads;
-    var heads = Attention.heads(qkv.forward(x), all);                                 // [B, H + 2 G, N, D]
-    return new Heads(RotaryPositions.turn(heads.slice(1, 0, both), table), heads.slice(1, both, all));
+    var queries = Attention.heads(q.forward(x), numHeads);                            // [B, H, N, D]
+    var both = Attention.heads(kv.forward(x), 2 * numKeyHeads);                       // [B, 2 G, N, D]
+    return new Heads(RotaryPositions.turn(queries, table), RotaryPositions.turn(both.slice(1, 0, numKeyHeads), table),
+        both.slice(1, numKeyHeads, 2 * numKeyHeads));
   }
 
   /// Attention among the tokens of each text: `[B, N, C]` → `[B, N, C]`.
@@ -42,16 +49,16 @@ public record GroupedAttention(Linear qkv, Linear proj, int numHeads, int numKey
   /// @param table `[N, D]`, the positions ([RotaryPositions#table])
   /// @param site destination of the map `[B, H, N, N]`, if requested
   public Tensor forward(Tensor x, Tensor table, Probe.Site site) {
-    int batch = x.dim(0), tokens = x.dim(1), both = numHeads + numKeyHeads;
+    int batch = x.dim(0), tokens = x.dim(1);
     var heads = heads(x, table);
     var out = x.allocate(batch, tokens, proj.weight().k());
     var map = site.keep(x, batch, numHeads, tokens, tokens);
     for (int b = 0; b < batch; b++) {
-      var turned = heads.turned.select(0, b);
-      Tensor q = grouped(turned.slice(0, 0, numHeads)), k = shared(turned.slice(0, numHeads, both));
-      attend(q, k, shared(heads.values.select(0, b)), AttentionMask.CAUSAL, out.select(0, b));
+      Tensor queries = grouped(heads.q.select(0, b)), keys = shared(heads.k.select(0, b));
+      attend(queries, keys, shared(heads.v.select(0, b)), AttentionMask.CAUSAL, out.select(0, b));
       if (map != null)
-        x.run(new Operation.AttentionMaps(q.matrices(), k.matrices(), AttentionMask.CAUSAL, map.select(0, b).segment(), scale(q)));
+        x.run(new Operation.AttentionMaps(queries.matrices(), keys.matrices(), AttentionMask.CAUSAL, map.select(0, b).segment(),
+            scale(queries)));
     }
     return proj.forward(out);
   }
@@ -61,21 +68,20 @@ public record GroupedAttention(Linear qkv, Linear proj, int numHeads, int numKey
   ///
   /// @param table `[N, D]`, the positions ([RotaryPositions#table])
   public Tensor forward(Tensor x, Tensor table, AttentionCache cache) {
-    int tokens = x.dim(1), both = numHeads + numKeyHeads;
+    int tokens = x.dim(1);
     var heads = heads(x, table);
-    var turned = heads.turned.select(0, 0);
-    Tensor q = turned.slice(0, 0, numHeads), k = turned.slice(0, numHeads, both);
-    x.run(new Operation.Append(k.matrices(), cache.keys().matrices(), cache.before().segment()));
-    x.run(new Operation.Append(heads.values.select(0, 0).matrices(), cache.values().matrices(), cache.before().segment()));
+    Tensor queries = heads.q.select(0, 0), keys = cache.keys(), values = cache.values();
+    x.run(new Operation.Append(heads.k.select(0, 0).matrices(), keys.matrices(), cache.before().segment()));
+    x.run(new Operation.Append(heads.v.select(0, 0).matrices(), values.matrices(), cache.before().segment()));
     var out = x.allocate(1, tokens, proj.weight().k());
     var after = cache.after().segment();
     if (tokens > 1) {
-      attend(grouped(q), shared(cache.keys()), shared(cache.values()), AttentionMask.cached(after), out.select(0, 0));
+      attend(grouped(queries), shared(keys), shared(values), AttentionMask.cached(after), out.select(0, 0));
     } else {
       // The queries of a group are the rows of one matrix, so that keys are read once.
-      var rows = q.reshape(numKeyHeads, numHeads / numKeyHeads, q.dim(2));            // [G, R, D]
-      x.run(new Operation.Attention(rows.matrices(), cache.keys().matrices(), cache.values().matrices(),
-          new AttentionMask(false, null, null, null, after), out.reshape(rows.shape()).matrices(), scale(q)));
+      var rows = queries.reshape(numKeyHeads, numHeads / numKeyHeads, queries.dim(2));  // [G, R, D]
+      x.run(new Operation.Attention(rows.matrices(), keys.matrices(), values.matrices(),
+          new AttentionMask(false, null, null, null, after), out.reshape(rows.shape()).matrices(), scale(queries)));
     }
     return proj.forward(out);
   }

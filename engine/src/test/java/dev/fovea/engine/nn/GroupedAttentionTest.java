@@ -25,7 +25,7 @@ class GroupedAttentionTest {
   private final Arena arena = Arena.ofShared();
   private final Random random = new Random(1);
   private final RotaryPositions positions = new RotaryPositions(D, 50, RotaryPositions.Scaling.NONE, 100);
-  private final GroupedAttention attention = new GroupedAttention(linear(C, (H + 2 * G) * D), linear(H * D, C), H, G);
+  private final GroupedAttention attention = new GroupedAttention(linear(C, H * D), linear(C, 2 * G * D), linear(H * D, C), H, G);
 
   @AfterEach
   void close() {
@@ -66,27 +66,28 @@ class GroupedAttentionTest {
 
   /// Token `n` of text `b` by the formula, and the weights of head 4.
   private double[] expected(Tensor x, int b, int n, double[] weights) {
-    var qkv = new double[n + 1][];
+    double[][] queries = new double[n + 1][], kv = new double[n + 1][];
     for (int t = 0; t <= n; t++) {
       var row = new double[C];
       for (int c = 0; c < C; c++) row[c] = x.get(b, t, c);
-      qkv[t] = linear(attention.qkv(), row);
+      queries[t] = linear(attention.q(), row);
+      kv[t] = linear(attention.kv(), row);
     }
     var context = new double[H * D];
     for (int h = 0; h < H; h++) {
-      int group = h / (H / G), k = (H + group) * D, v = (H + G + group) * D;
+      int group = h / (H / G), k = group * D, v = (G + group) * D;
       var weight = new double[n + 1];
       double sum = 0;
-      var q = turned(qkv[n], h * D, n);
+      var q = turned(queries[n], h * D, n);
       for (int t = 0; t <= n; t++) {
         double score = 0;
-        var key = turned(qkv[t], k, t);
+        var key = turned(kv[t], k, t);
         for (int d = 0; d < D; d++) score += q[d] * key[d];
         sum += weight[t] = Math.exp(score / Math.sqrt(D));
       }
       for (int t = 0; t <= n; t++) {
         if (h == 4) weights[t] = weight[t] / sum;
-        for (int d = 0; d < D; d++) context[h * D + d] += weight[t] / sum * qkv[t][v + d];
+        for (int d = 0; d < D; d++) context[h * D + d] += weight[t] / sum * kv[t][v + d];
       }
     }
     return linear(attention.proj(), context);
@@ -142,8 +143,11 @@ class GroupedAttentionTest {
 
   @Test
   void sizesThatDoNotFit() {
-    assertThatThrownBy(() -> new GroupedAttention(attention.qkv(), attention.proj(), 6, 4)).hasMessage("attention: 6 heads are not a multiple of 4 key heads");
-    assertThatThrownBy(() -> new GroupedAttention(attention.qkv(), attention.proj(), 5, 1)).hasMessage("attention: 60 channels are not a multiple of 7 heads");
+    Linear q = attention.q(), kv = attention.kv(), proj = attention.proj();
+    assertThatThrownBy(() -> new GroupedAttention(q, kv, proj, 6, 4)).hasMessage("attention: 6 heads are not a multiple of 4 key heads");
+    assertThatThrownBy(() -> new GroupedAttention(q, kv, proj, 5, 1)).hasMessage("attention: 36 channels are not a multiple of 5 heads");
+    assertThatThrownBy(() -> new GroupedAttention(q, kv, proj, 6, 3))
+        .hasMessage("attention: expected 6 heads of keys and values of 6 channels, got 24 channels");
     assertThatThrownBy(() -> new RotaryPositions(5, 10, RotaryPositions.Scaling.NONE, 1)).hasMessageContaining("expected an even head_dim, got 5");
     assertThatThrownBy(() -> new RotaryPositions(4, 0, RotaryPositions.Scaling.NONE, 1)).hasMessageContaining("expected a positive theta and length");
   }

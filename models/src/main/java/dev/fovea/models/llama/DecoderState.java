@@ -21,7 +21,9 @@ import org.jetbrains.annotations.Nullable;
 /// Many tokens are read in blocks of [#BLOCK], by passes in a workspace of the caller's; one token by a pass that is recorded once,
 /// so that a step plans, records and allocates nothing, whatever the length of the text. The results agree within rounding.
 ///
-/// Not thread-safe. An exception leaves the text as it was before the call, or, for a long one, at the end of a block.
+/// With [dev.fovea.engine.nn.RotaryPositions.Scaling.Dynamic], positions are turned as for a text of `capacity` tokens.
+///
+/// Not thread-safe. An exception leaves the text as it was before the call.
 public final class DecoderState implements AutoCloseable {
   /// Tokens that are read at a time: enough that a weight is read once for many of them.
   public static final int BLOCK = 128;
@@ -143,10 +145,16 @@ public final class DecoderState implements AutoCloseable {
   /// @param x `[1, N, …]`
   private void readBlocks(Workspace workspace, String kind, Tensor x, UnaryOperator<Tensor> embed) {
     readUnread(workspace);
-    int count = x.dim(1);
-    for (int from = 0; from < count; from += BLOCK) {
-      int to = Math.min(count, from + BLOCK);
-      readBlock(workspace, kind, x.slice(1, from, to), embed, to == count);
+    int start = length, count = x.dim(1);
+    try {
+      for (int from = 0; from < count; from += BLOCK) {
+        int to = Math.min(count, from + BLOCK);
+        readBlock(workspace, kind, x.slice(1, from, to), embed, to == count);
+      }
+    } catch (RuntimeException | Error e) {
+      // The logits are still those at the start; keys beyond it are written anew.
+      length = start;
+      throw e;
     }
   }
 
@@ -156,7 +164,7 @@ public final class DecoderState implements AutoCloseable {
     var inputs = state(reach);
     inputs.put("x", x);
     place(count);
-    var result = workspace.run(List.of("decoder", kind, isLast, capacity), inputs, in -> {
+    var result = workspace.run(List.of("decoder", kind, isLast, model.config()), inputs, in -> {
       var hidden = model.forward(embed.apply(in.get("x")), caches(in), capacity);       // [1, N, C]
       return isLast ? logits(hidden) : hidden;
     }, List::of);
@@ -217,8 +225,8 @@ public final class DecoderState implements AutoCloseable {
     return logits.clone();
   }
 
-  /// Chooses the next token and adds it to the text. The decoder reads it when the next logits are wanted, so that the last token of
-  /// an answer costs nothing.
+  /// Chooses the next token and adds it to the text. The decoder reads it when the next logits are wanted, so that the last token
+  /// of an answer costs nothing.
   ///
   /// @param workspace for the passes
   /// @return the token

@@ -24,7 +24,8 @@ import java.util.stream.IntStream;
 /// Llama, a decoder that predicts the next token of a text (Touvron et al., "LLaMA: Open and Efficient Foundation Language Models",
 /// 2023; ref: transformers `models/llama/modeling_llama.py`, `models/qwen2/modeling_qwen2.py`).
 ///
-/// The decoder reads embeddings: [#embed] makes them from tokens, and a model that sees pictures puts those of a picture among them.
+/// The decoder reads embeddings: [#embed] makes them from tokens, and a model that sees pictures puts those of a picture among
+/// them.
 /// [DecoderState] continues a text with the keys and values of what it has read.
 ///
 /// Shapes: B texts, N tokens, C channels, V tokens of the vocabulary.
@@ -38,12 +39,12 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
   /// One pre-norm transformer block: attention, then the feed-forward part, each with a residual connection.
   record Block(RmsNorm norm1, GroupedAttention attn, RmsNorm norm2, SwiGlu mlp) {
     static Block load(LlamaConfig c, Weights w) {
-      int dim = c.dim(), heads = c.numHeads() * c.headDim(), both = heads + 2 * c.numKeyHeads() * c.headDim();
+      int dim = c.dim(), heads = c.numHeads() * c.headDim(), both = 2 * c.numKeyHeads() * c.headDim();
       boolean mlpBias = c.bias().mlp();
       return new Block(
           w.rmsNorm("norm1", dim, c.rmsNormEps()),
-          new GroupedAttention(w.linear("attn.qkv", dim, both, c.bias().qkv()), w.linear("attn.proj", heads, dim, c.bias().proj()),
-              c.numHeads(), c.numKeyHeads()),
+          new GroupedAttention(w.linear("attn.q", dim, heads, c.bias().qkv()), w.linear("attn.kv", dim, both, c.bias().qkv()),
+              w.linear("attn.proj", heads, dim, c.bias().proj()), c.numHeads(), c.numKeyHeads()),
           w.rmsNorm("norm2", dim, c.rmsNormEps()),
           new SwiGlu(w.linear("mlp.w1", dim, c.mlpDim(), mlpBias), w.linear("mlp.w2", dim, c.mlpDim(), mlpBias),
               w.linear("mlp.w3", c.mlpDim(), dim, mlpBias)));

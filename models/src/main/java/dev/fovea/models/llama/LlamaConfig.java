@@ -40,7 +40,7 @@ public record LlamaConfig(int vocabSize, int dim, int depth, int numHeads, int n
 
   /// The linear layers with a bias.
   ///
-  /// @param qkv the attention's first one, of queries, keys and values
+  /// @param qkv the attention's first ones, of queries, keys and values
   /// @param proj the attention's last one
   /// @param mlp those of the feed-forward part
   public record Bias(boolean qkv, boolean proj, boolean mlp) {

@@ -27,8 +27,7 @@ import java.util.function.Supplier;
 ///
 /// One thread uses a session at a time; different threads may use it one after the other, and one that comes while another is using
 /// it is refused with an [IllegalStateException]. [#close()] and [#bytes()] are for any thread at any time. Any number of sessions
-/// may use a model at once. An interrupt ends a call before its next operation; the text is then as it was before the call, or, if
-/// many tokens were being read, at the end of a block of them.
+/// may use a model at once. An interrupt ends a call before its next operation; the text is then as it was before the call.
 public final class LlamaSession implements AutoCloseable {
   private final OpenModel model;
   private final ContinuesText continues;
