@@ -10,7 +10,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.checkpoint.WholeFile;
-import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.image.PicturePreparation;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.WeightFormat;
 import java.nio.ByteBuffer;
@@ -227,7 +227,7 @@ public final class Converter {
       return usual;
     }
     var told = ImageProcessor.complete(published, model.published().config().family());
-    Preprocessing.of(told.config());   // Fails now instead of in the engine later.
+    PicturePreparation.of(told.config());   // Fails now instead of in the engine later.
     assumed.addAll(told.assumed());
     return told.config();
   }

@@ -17,6 +17,10 @@ import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
+import dev.fovea.models.vlm.DeepseekVlConfig;
+import dev.fovea.models.vlm.LlavaConfig;
+import dev.fovea.models.vlm.SmolVlmConfig;
+import dev.fovea.models.vlm.VisionLanguageSizes;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
@@ -57,6 +61,9 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       case BertConfig bert -> bert(bert, labels);
       case SegformerConfig segformer -> segformer(segformer, labels);
       case LlamaConfig llama -> llama(llama);
+      case DeepseekVlConfig deepseek -> deepseekVl(deepseek);
+      case LlavaConfig llava -> llava(llava);
+      case SmolVlmConfig smol -> smolVlm(smol);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
       default -> throw new CheckpointException(where + ": family '" + config.family()
           + "': Hugging Face's form of it is not known");
@@ -199,6 +206,37 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     json.add("eos_token_id", eos.isEmpty() ? JsonNull.INSTANCE : eos.size() == 1 ? new JsonPrimitive(eos.getFirst())
         : fields.get("eos_token_id"));
     return new HuggingFaceForm(json, HuggingFaceNames.llama(c.tied()), Map.of());
+  }
+
+  private static HuggingFaceForm deepseekVl(DeepseekVlConfig c) {
+    var json = visionLanguage("deepseek_vl", "DeepseekVL", "siglip_vision_model", c.sizes());
+    json.getAsJsonObject("vision_config").addProperty("vision_use_head", false);
+    return new HuggingFaceForm(json, VisionLanguage.deepseekVl(c), Map.of());
+  }
+
+  private static HuggingFaceForm llava(LlavaConfig c) {
+    var json = visionLanguage("llava", "Llava", "clip_vision_model", c.sizes());
+    json.add("image_token_index", json.remove("image_token_id"));
+    copy(c.toJson(), json, "projector_hidden_act", "multimodal_projector_bias", "vision_feature_layer",
+        "vision_feature_select_strategy");
+    return new HuggingFaceForm(json, VisionLanguage.llava(c), VisionLanguage.unused(c));
+  }
+
+  private static HuggingFaceForm smolVlm(SmolVlmConfig c) {
+    var json = visionLanguage("smolvlm", "SmolVLM", "smolvlm_vision", c.sizes());
+    copy(c.toJson(), json, "scale_factor");
+    return new HuggingFaceForm(json, VisionLanguage.smolVlm(c), Map.of());
+  }
+
+  private static JsonObject visionLanguage(String type, String name, String visionType, VisionLanguageSizes sizes) {
+    var json = model(type, name + "ForConditionalGeneration");
+    var text = llama(sizes.text()).config;
+    text.remove("architectures");
+    json.addProperty("image_token_id", sizes.imageTokenId());
+    json.addProperty("tie_word_embeddings", sizes.text().tied());
+    json.add("vision_config", tower(sizes.vision().toJson(), visionType));
+    json.add("text_config", text);
+    return json;
   }
 
   private static JsonObject model(String type, String architecture) {

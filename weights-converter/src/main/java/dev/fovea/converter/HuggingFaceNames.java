@@ -120,7 +120,7 @@ final class HuggingFaceNames {
       Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
 
   /// The blocks of CLIP's and SigLIP's encoders.
-  private static Map<String, List<String>> tower(String name, String source) {
+  static Map<String, List<String>> tower(String name, String source) {
     var layer = source + "encoder.layers.#.";
     return Map.ofEntries(
         one(name + "blocks.#.norm1", layer + "layer_norm1"),
