@@ -37,8 +37,8 @@ public final class Converter {
 
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
-      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", Converter.GENERATION),
-          Tokenizer.FILES.stream()).toList();
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", Converter.GENERATION,
+          ChatTemplate.FILE, ChatTemplate.JSON), Tokenizer.FILES.stream()).toList();
 
   /// The metadata key of the defaults used for missing fields, as JSON.
   public static final String ASSUMED = "assumed";
@@ -176,6 +176,8 @@ public final class Converter {
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing,
         model.published.labels(), model.published.palette()).addTo(writer);
+    var template = ChatTemplate.in(folder);
+    if (template != null) writer.metadata(ModelHeader.CHAT_TEMPLATE, template);
     if (!model.assumed.isEmpty()) {
       var lines = new JsonArray();
       model.assumed.forEach(lines::add);

@@ -30,7 +30,7 @@ import java.util.TreeSet;
 import org.jetbrains.annotations.Nullable;
 
 /// Exports a model file as a folder for Hugging Face's transformers and other tools: `model.safetensors`, `config.json` and, if the
-/// model has them, `preprocessor_config.json` and `tokenizer.json`.
+/// model has them, `preprocessor_config.json`, `tokenizer.json` and `chat_template.jinja`.
 ///
 /// Elements keep their type and bits. Tensors that a conversion left out are not restored, except those without which transformers
 /// would re-initialise others; these are zeros. A folded batch norm is exported as one that does nothing.
@@ -87,6 +87,8 @@ public final class HuggingFaceExport {
       if (!preprocessing.isEmpty()) write(place.resolve("preprocessor_config.json"), preprocessor(preprocessing, config.family()));
       var tokenizer = model.tensors().get(Tokenizer.TENSOR);
       if (tokenizer != null) WholeFile.write(place.resolve("tokenizer.json"), tokenizer.data().toArray(ValueLayout.JAVA_BYTE));
+      var template = ModelHeader.chatTemplate(model);
+      if (template != null) WholeFile.write(place.resolve(ChatTemplate.FILE), template.getBytes(StandardCharsets.UTF_8));
       requireSame(model.name(), config, place);
     });
     return new Report(config.family().id(), bound.parameters(), added);

@@ -146,7 +146,8 @@ final class VisionLanguage {
     var shapes = new LinkedHashMap<String, List<Long>>();
     for (int i = config.towerDepth(); i < vision.depth(); i++) {
       var layer = "encoder.layers." + i + ".";
-      for (var linear : List.of("q_proj", "k_proj", "v_proj", "out_proj")) addLinear(shapes, layer + "self_attn." + linear, dim, dim);
+      for (var linear : List.of("q_proj", "k_proj", "v_proj", "out_proj"))
+        addLinear(shapes, layer + "self_attn." + linear, dim, dim);
       for (var norm : List.of("layer_norm1", "layer_norm2")) addNorm(shapes, layer + norm, dim);
       addLinear(shapes, layer + "mlp.fc1", mlp, dim);
       addLinear(shapes, layer + "mlp.fc2", dim, mlp);

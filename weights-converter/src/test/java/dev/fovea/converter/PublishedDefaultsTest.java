@@ -108,7 +108,8 @@ class PublishedDefaultsTest {
         .isInstanceOf(CheckpointException.class)
         .hasMessage("p: 'ConvNextImageProcessor' is not supported; expected one of ViTImageProcessor, DeiTImageProcessor, "
             + "BeitImageProcessor, "
-            + "BitImageProcessor, CLIPImageProcessor, SiglipImageProcessor, SegformerImageProcessor, SamImageProcessor");
+            + "BitImageProcessor, CLIPImageProcessor, SiglipImageProcessor, SegformerImageProcessor, SamImageProcessor, "
+            + "DeepseekVLImageProcessor, SmolVLMImageProcessor, Idefics3ImageProcessor");
   }
 
   @Test

@@ -76,6 +76,11 @@ public final class LlamaSession implements AutoCloseable {
     });
   }
 
+  /// The model that continues the text.
+  public OpenModel model() {
+    return model;
+  }
+
   /// Tokens of the text.
   ///
   /// @throws IllegalStateException if the session is closed or in use by another thread

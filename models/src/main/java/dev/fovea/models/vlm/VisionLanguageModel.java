@@ -106,7 +106,7 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
   /// @param count of placeholders
   /// @param pictures inputs of the picture tower
   /// @throws InputException if these do not fit together
-  void requirePlaceholders(int count, int pictures) {
+  private void requirePlaceholders(int count, int pictures) {
     if (count != (long) pictures * tokensPerPicture)
       throw new InputException("expected " + (long) pictures * tokensPerPicture + " placeholders (token " + imageTokenId()
           + ") for " + pictures + " pictures or tiles of " + tokensPerPicture + " tokens, got " + count);
