@@ -9,11 +9,13 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.PicturePreparation;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.RotaryPositions;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
@@ -25,6 +27,10 @@ import dev.fovea.kernels.Workers;
 import dev.fovea.models.bert.Bert;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.llama.DecoderState;
+import dev.fovea.models.llama.Llama;
+import dev.fovea.models.llama.LlamaSession;
+import dev.fovea.models.llama.NextToken;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.PointPrompt;
@@ -34,6 +40,8 @@ import dev.fovea.models.sam.SamSession;
 import dev.fovea.models.segformer.Segformer;
 import dev.fovea.models.siglip.Siglip;
 import dev.fovea.models.vit.ViT;
+import dev.fovea.models.vlm.PictureReader;
+import dev.fovea.models.vlm.VisionLanguageModel;
 import dev.fovea.nulls.NullCalls;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
@@ -100,6 +108,12 @@ class NullsTest {
     sampleModel(Siglip.class, SmallModel.SIGLIP.config());
     sampleModel(Segformer.class, Family.preset("segformer-b0"));
     sampleModel(Sam.class, Family.preset("sam-vit-base"));
+    calls.sample(RotaryPositions.class, new RotaryPositions(2, 1, RotaryPositions.Scaling.NONE, 1));
+    calls.sample(RotaryPositions.Scaling.class, RotaryPositions.Scaling.NONE);
+    sampleModel(Llama.class, Family.preset("qwen2-0.5b"));
+    sampleModel(VisionLanguageModel.class, Family.preset("llava-1.5-7b"));
+    sampleModel(VisionLanguageModel.class, Family.preset("smolvlm-256m"));
+    calls.sample(PicturePreparation.class, PicturePreparation.of(ModelHeader.of(Demo.model("vlm")).preprocessing()));
     calls.sample(Model.class, LoadedModel.shapesOfPreset("vit-tiny-patch16-224").model());
     calls.sample(LoadedModel.class, PointPrompt.of(LoadedModel.shapesOfPreset("sam-vit-base")));
   }
@@ -120,7 +134,9 @@ class NullsTest {
         var texts = TextEmbedder.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var zeroShot = ZeroShotClassifier.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var textClassifier = TextClassifier.of(checkpoint(SmallModel.BERT, folder), kernels);
-        var session = opened.session(); var samSession = predictor.session()) {
+        var session = opened.session(); var samSession = predictor.session();
+        var language = OpenModel.of(Demo.model("vlm"), kernels); var text = LlamaSession.open(language, 1);
+        var decoder = new DecoderState(language.model(ContinuesText.class, "").language(), 1)) {
       makeSamples(folder, kernels);
       calls.sample(OpenModel.class, opened);
       calls.sample(ImageClassifier.class, classifier);
@@ -133,6 +149,10 @@ class NullsTest {
       calls.sample(TextClassifier.class, textClassifier);
       calls.sample(ModelSession.class, session);
       calls.sample(SamSession.class, samSession);
+      calls.sample(LlamaSession.class, text);
+      calls.sample(DecoderState.class, decoder);
+      calls.sample(NextToken.class, NextToken.GREEDY);
+      calls.sample(PictureReader.class, PictureReader.of(language));
       calls.sample(Prompt.class, Prompt.NOTHING);
       calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
       calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));

@@ -32,6 +32,7 @@ public sealed interface Adapter {
 
     @Override
     public Tensor forward(Tensor patches) {
+      Objects.requireNonNull(patches, "patches");
       return mlp.forward(patches);
     }
   }
@@ -51,6 +52,7 @@ public sealed interface Adapter {
 
     @Override
     public Tensor forward(Tensor patches) {
+      Objects.requireNonNull(patches, "patches");
       int pictures = patches.dim(0), dim = patches.dim(2), down = rows / scale, across = cols / scale;
       var x = patches.reshape(pictures * down, scale, across, scale * dim);           // columns of a square are neighbours
       x = x.transposed(1, 2).contiguous();                                            // [I · down, across, scale, scale · C]

@@ -52,6 +52,7 @@ public record DeepseekVlConfig(VisionLanguageSizes sizes) implements ModelConfig
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     var tower = PictureTower.OfSiglip.load(sizes.vision(), weights);
     var adapter = Adapter.TwoLayers.load(sizes.vision().blocks().dim(), sizes.text().dim(), Activation.GELU, true,
         weights.at("adapter"));

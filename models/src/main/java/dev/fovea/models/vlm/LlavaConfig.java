@@ -83,6 +83,7 @@ public record LlavaConfig(VisionLanguageSizes sizes, int visionFeatureLayer, boo
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     var tower = new PictureTower.OfClip(ClipTower.load(sizes.vision(), towerDepth(), weights.at("visual")), clsToken);
     var adapter = Adapter.TwoLayers.load(sizes.vision().blocks().dim(), sizes.text().dim(), projectorAct, projectorBias,
         weights.at("adapter"));

@@ -62,6 +62,7 @@ public record SmolVlmConfig(VisionLanguageSizes sizes, int scaleFactor) implemen
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     int square = scaleFactor * scaleFactor;
     var vision = sizes.vision();
     var proj = weights.linear("adapter.proj", square * vision.blocks().dim(), sizes.text().dim(), false);

@@ -55,6 +55,8 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
 
   @Override
   public Tensor prompt(Tensor ids, Tensor features) {
+    Objects.requireNonNull(ids, "ids");
+    Objects.requireNonNull(features, "features");
     var embeddings = language.prompt(Map.of(INPUT_IDS, ids));                         // [B, N, C]
     return new Placeholders(imageTokenId()).fill(ids, embeddings, features);
   }
@@ -116,6 +118,7 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
   /// `vision_model_output.` the picture tower's.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var features = features(pictures(inputs.get(PIXEL_VALUES)), probe);
     var hidden = language.forward(prompt(inputs.get(INPUT_IDS), features), probe);    // [B, N, C]
     var named = new LinkedHashMap<>(probe.tensors());
