@@ -13,7 +13,10 @@ import java.util.stream.Stream;
 
 /// The implementations of [Kernels] in this module, and access to those of other modules.
 ///
-/// A provider selected by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning.
+/// A provider selected by name runs or fails; only [#auto(Workers)] falls back to another one, with a warning. Thread-safe.
+///
+/// The caller closes opened kernels, which then close the workers that they were opened with: [Workers#lent()] keeps them open. If
+/// opening fails, the workers stay open.
 public enum KernelProvider implements KernelService {
   /// Plain loops with sums in double: the specification, slow.
   REFERENCE,
@@ -45,13 +48,13 @@ public enum KernelProvider implements KernelService {
     return "auto, " + Stream.concat(own, others().stream()).map(KernelService::id).collect(Collectors.joining(", "));
   }
 
-  /// The providers of other modules.
+  /// The providers of other modules, which each call looks for.
   public static List<KernelService> others() {
     return ServiceLoader.load(KernelService.class, KernelService.class.getClassLoader()).stream().map(ServiceLoader.Provider::get)
         .toList();
   }
 
-  /// Opens the fastest kernels that can run here. If SIMD cannot run, a warning gives the reason and the remedy.
+  /// Opens the fastest kernels that can run here. If SIMD cannot run, a warning gives the reason and the remedy, in each call.
   public static Kernels auto(Workers workers) {
     Objects.requireNonNull(workers, "workers");
     var reason = VECTOR.reasonAgainst();

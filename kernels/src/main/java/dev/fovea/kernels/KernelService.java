@@ -18,6 +18,7 @@ public interface KernelService {
 
   /// Opens these kernels with checks that reject wrong operations.
   ///
+  /// @param workers threads to compute with; closing the kernels closes them too, a failure here leaves them open
   /// @throws UnsupportedOperationException if they cannot run here
   default Kernels open(Workers workers) {
     reasonAgainst().ifPresent(why -> {

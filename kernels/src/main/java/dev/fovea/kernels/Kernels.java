@@ -9,7 +9,9 @@ import java.util.Map;
 /// changes to the model.
 ///
 /// An operation allocates nothing that outlives it, except scratch memory reused by later ones. Kernels are thread-safe. Results
-/// are bit-identical for any number of threads.
+/// are bit-identical for any number of threads. An interrupt ends no operation, and stays set.
+///
+/// Whoever opens kernels closes them, after the last operation. They own their [Workers], and close these.
 ///
 /// Buffers must come from shared or automatic arenas: with more than one thread, a buffer of a confined arena causes a
 /// [WrongThreadException].
@@ -20,11 +22,13 @@ public interface Kernels extends AutoCloseable {
   /// The largest number of threads of an operation, including the caller's.
   int threads();
 
-  /// Performs an operation.
+  /// Performs an operation, on the calling thread with the help of the workers' threads, and returns when it is done.
   ///
   /// @throws IllegalArgumentException if sizes do not match, or a buffer is not native, has the wrong size or overlaps where it may
   ///     not
-  /// @throws IllegalStateException if a buffer's arena or these kernels are closed
+  /// @throws IllegalStateException if a buffer's arena is closed; if these kernels are closed and the operation needs scratch
+  ///     memory, others run on the calling thread alone
+  /// @throws OutOfMemoryError if there is no scratch memory for the operation; the kernels stay usable
   void run(Operation operation);
 
   /// Prepares an operation to run any number of times on the same buffers. A provider may compute here everything that depends only
@@ -39,6 +43,7 @@ public interface Kernels extends AutoCloseable {
   /// one after the other.
   ///
   /// @param given memory for inputs, by name, such as a state shared by several programs; the program allocates all other inputs
+  /// @return the program, which the caller closes before the kernels
   /// @throws IllegalArgumentException if the pass has no input of such a name, or the memory has another size
   default Program prepare(Recording recording, Map<String, MemorySegment> given) {
     return new StepProgram(this, recording, given);

@@ -7,6 +7,8 @@ import java.util.Objects;
 import java.util.TreeMap;
 
 /// Memory for the buffers of a [Recording]: one block with the planned places, and separate memory for each input and constant.
+///
+/// Its places do not change, so threads may share it. The memory belongs to the arena.
 public final class Placement implements BufferVisitor {
   private final TreeMap<Long, MemorySegment> byAddress = new TreeMap<>();
 

@@ -9,6 +9,8 @@ import java.util.stream.IntStream;
 /// The memory plan of a pass: the place of each tensor in one block. Tensors with disjoint lifetimes share memory: they are placed
 /// in order of decreasing size, each at the lowest offset that is free during its lifetime (Pisarchyk and Lee, "Efficient Memory
 /// Management for Deep Neural Net Inference", 2020, greedy by size).
+///
+/// Immutable and thread-safe.
 public final class Plan {
   static final long ALIGNMENT = 64;
 

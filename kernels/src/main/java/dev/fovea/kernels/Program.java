@@ -3,7 +3,8 @@ package dev.fovea.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 
-/// A recorded pass with its memory, ready to run any number of times. One thread uses it at a time.
+/// A recorded pass with its memory, ready to run any number of times. One thread uses it at a time. The caller closes it; the
+/// kernels that have prepared it must stay open until then.
 public interface Program extends AutoCloseable {
   /// Runs the pass on the current contents of its inputs.
   ///
@@ -11,7 +12,8 @@ public interface Program extends AutoCloseable {
   /// @throws IllegalStateException if the program or the kernels are closed
   void run(Consumer<Operation> before);
 
-  /// The memory of a recorded buffer: inputs may be written before a run, results read after it.
+  /// The memory of a recorded buffer, at the same address in every run and valid until [#close()]: inputs may be written before a
+  /// run, results read after it.
   ///
   /// @param recorded a buffer of the pass, or a part of one
   /// @param bytes size of the buffer or part

@@ -9,34 +9,61 @@ import org.jetbrains.annotations.Nullable;
 /// a large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the
 /// program continues, a background thread calls each vector loop repeatedly on tiny operands until C2 has compiled it; then vector
 /// loops take over. Programs that run a small model once skip this, because compilation competes for the processor.
+///
+/// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
-  private static @Nullable Thread thread;
+  /// The thread of the first step, and of the second one if that has begun. No thread waits in between: it would keep these
+  /// classes, which a server may want to unload.
+  private static @Nullable Thread preparing, rehearsing;
 
   private WarmUp() {}
 
-  /// Starts the warm-up, once per program, if [KernelProvider#VECTOR] can run.
+  /// Starts the warm-up, once per program, if [KernelProvider#VECTOR] can run, and returns at once. Further calls do nothing.
   public static synchronized void start() {
-    if (thread != null || !KernelProvider.hasVectorApi()) return;
+    if (preparing != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
-    thread = Thread.ofPlatform().name("fovea-warm-up").daemon().start(WarmUp::run);
+    preparing = start(WarmUp::prepare);
   }
 
-  private static void run() {
-    if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.run();
+  private static void prepare() {
+    if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.prepare(WarmUp::rehearse);
   }
 
-  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait and stays set.
-  public static void await() {
-    Thread begun;
-    synchronized (WarmUp.class) {
-      begun = thread;
-    }
-    if (begun == null) return;
-    Rehearsal.hurry();
+  private static synchronized void rehearse() {
     try {
-      begun.join();
+      rehearsing = start(Rehearsal::run);
+    } catch (OutOfMemoryError _) {
+      Rehearsal.skip();   // There is no thread to be had, and this one computes something else.
+    }
+  }
+
+  /// Starts a thread that keeps nothing of the one that starts it, which may be an application's.
+  private static Thread start(Runnable step) {
+    var thread = Thread.ofPlatform().name("fovea-warm-up").daemon().inheritInheritableThreadLocals(false).unstarted(step);
+    thread.setContextClassLoader(WarmUp.class.getClassLoader());
+    thread.start();
+    return thread;
+  }
+
+  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait
+  /// and stays set. Without a started warm-up it returns at once.
+  public static void await() {
+    try {
+      if (!join(true)) return;
+      Rehearsal.hurry();
+      join(false);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /// Waits for a step; false if it has not begun.
+  private static boolean join(boolean first) throws InterruptedException {
+    Thread step;
+    synchronized (WarmUp.class) {
+      step = first ? preparing : rehearsing;
+    }
+    if (step != null) step.join();
+    return step != null;
   }
 }

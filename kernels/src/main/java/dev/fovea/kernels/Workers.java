@@ -98,7 +98,7 @@ public final class Workers implements AutoCloseable {
     return new Workers(threads, true, null);
   }
 
-  /// Workers with one thread per processor.
+  /// Workers with one thread per processor, ended by [#close()].
   public static Workers all() {
     return threads(Runtime.getRuntime().availableProcessors());
   }
@@ -138,7 +138,8 @@ public final class Workers implements AutoCloseable {
     return threads;
   }
 
-  /// Runs `task` for every index in `[0, tasks)`, on this thread and others, and returns when all are done.
+  /// Runs `task` for every index in `[0, tasks)`, on this thread and others, and returns when all are done. An interrupt does not
+  /// end it, and stays set.
   ///
   /// After an exception no further task starts, and the exception is thrown here when the running ones have ended.
   public void forEach(int tasks, Task task) {
@@ -174,7 +175,10 @@ public final class Workers implements AutoCloseable {
     work();
     awaitHelpers();
     this.task = null;
-    switch (failure) {
+    var thrown = failure;
+    // Else idle workers, which may be those of the process, would hold it and all classes of its stack trace.
+    failure = null;
+    switch (thrown) {
       case null -> {}
       case RuntimeException e -> throw e;
       case Error e -> throw e;

@@ -254,4 +254,19 @@ class WorkersTest {
       throw new IllegalStateException(e);
     }
   }
+
+  /// The virtual machine itself may hold the last exception of a thread for a while, so the field is asked, not the collector.
+  @Test
+  void aFailureIsNotKept() throws ReflectiveOperationException {
+    try (var workers = Workers.threads(2)) {
+      var failure = Workers.class.getDeclaredField("failure");
+      failure.setAccessible(true);
+      for (int i = 0; i < 20; i++) {
+        assertThatThrownBy(() -> workers.forEach(10, _ -> {
+          throw new IllegalStateException("mine");
+        })).isInstanceOf(IllegalStateException.class).hasMessage("mine");
+        assertThat(failure.get(workers)).isNull();
+      }
+    }
+  }
 }

@@ -1,6 +1,7 @@
 package dev.fovea.models;
 
 import dev.fovea.kernels.Activation;
+import java.util.Objects;
 
 /// The names of activations in published configs (ref: transformers `activations.py`, `ACT2FN`).
 public final class ActivationNames {
@@ -8,6 +9,7 @@ public final class ActivationNames {
 
   /// @throws IllegalArgumentException if the activation is not supported
   public static Activation of(String name) {
+    Objects.requireNonNull(name, "name");
     return switch (name) {
       case "gelu" -> Activation.GELU;
       case "gelu_new", "gelu_pytorch_tanh", "gelu_fast" -> Activation.GELU_TANH;
@@ -25,6 +27,7 @@ public final class ActivationNames {
   ///
   /// @throws IllegalArgumentException for [Activation#NONE], which has no name
   public static String nameOf(Activation activation) {
+    Objects.requireNonNull(activation, "activation");
     return switch (activation) {
       case NONE -> throw new IllegalArgumentException("a config has no name for no activation");
       case GELU -> "gelu";

@@ -32,7 +32,8 @@ final class Batches {
   ///
   /// @throws ImageException if a picture is too small or too elongated, or the model does not accept its preprocessed size
   /// @throws IllegalArgumentException if a batch is too large
-  static <R> List<R> run(OpenModel opened, List<Picture> given, Preprocessing preprocessing, int minSide, Pass<R> pass, Progress progress) {
+  static <R> List<R> run(OpenModel opened, List<Picture> given, Preprocessing preprocessing, int minSide, Pass<R> pass,
+      Progress progress) {
     var pictures = Arguments.elements(given, "pictures");
     Objects.requireNonNull(progress, "progress");
     var places = new LinkedHashMap<Size, List<Integer>>();

@@ -2,7 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Tensor;
 
-/// A model that classifies pictures.
+/// A model that classifies pictures. What [Model] says of threads and passes holds here too.
 public interface ClassifiesPictures {
   /// Number of classes; 0 if this model has no classification head.
   int numClasses();

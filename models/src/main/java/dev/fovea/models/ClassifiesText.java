@@ -3,7 +3,8 @@ package dev.fovea.models;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 
-/// A model that can say which of its classes a text, or a pair of texts, belongs to.
+/// A model that can say which of its classes a text, or a pair of texts, belongs to. What [Model] says of threads and passes holds
+/// here too.
 ///
 /// Shapes: B texts or pairs, N tokens.
 public interface ClassifiesText {

@@ -5,8 +5,9 @@ import java.util.Arrays;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
-/// The error of a model's output relative to a reference.
+/// The error of a model's output relative to a reference. Two are equal if all their numbers are.
 ///
+/// @param shape of the output; must not be modified
 /// @param maxAbs largest magnitude of the reference
 /// @param maxError largest difference, for classes that of their logits; infinite if two values differ and one is not finite, or
 ///     if tokens differ

@@ -4,7 +4,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import java.util.List;
 
-/// A model that computes features of a picture and of its patches.
+/// A model that computes features of a picture and of its patches. What [Model] says of threads and passes holds here too.
 public interface EmbedsPictures {
   /// Side of a patch, in pixels; the sides of a picture are multiples of it.
   int patchSize();

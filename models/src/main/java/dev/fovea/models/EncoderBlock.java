@@ -12,6 +12,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// The pre-norm transformer block of ViT, CLIP and SigLIP, including their text encoders: attention, then the feed-forward part,
@@ -19,6 +20,13 @@ import java.util.stream.IntStream;
 ///
 /// Shapes: B batch, N tokens, C channels.
 public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm norm2, Mlp mlp) {
+  public EncoderBlock {
+    Objects.requireNonNull(norm1, "norm1");
+    Objects.requireNonNull(attn, "attn");
+    Objects.requireNonNull(norm2, "norm2");
+    Objects.requireNonNull(mlp, "mlp");
+  }
+
   /// The sizes of a block.
   ///
   /// @param dim channels
@@ -26,6 +34,7 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
   public record Sizes(int dim, int numHeads, int mlpDim, boolean qkvBias, Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public Sizes {
+      Objects.requireNonNull(act, "act");
       if (dim < 1 || numHeads < 1 || mlpDim < 1) throw new IllegalArgumentException("sizes must be positive");
       if (dim % numHeads != 0)
         throw new IllegalArgumentException("hidden_size " + dim + " is not a multiple of num_attention_heads " + numHeads);
@@ -47,8 +56,9 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
     }
   }
 
-  /// Loads blocks `blocks.0 …` of `w`.
+  /// Loads blocks `blocks.0 …` of `w`, whose parameters they use where they are.
   public static List<EncoderBlock> stack(int depth, Sizes sizes, Weights w) {
+    Objects.requireNonNull(sizes, "sizes");
     return IntStream.range(0, depth).mapToObj(i -> load(sizes, w.at("blocks").at(i))).toList();
   }
 
@@ -66,6 +76,9 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
   /// @param mask the visible tokens of each token
   /// @param tokens the kinds of the tokens
   public static Tensor forward(List<EncoderBlock> blocks, Tensor x, AttentionMask mask, Tokens tokens, Probe probe) {
+    Objects.requireNonNull(x, "x");
+    Objects.requireNonNull(mask, "mask");
+    Objects.requireNonNull(tokens, "tokens");
     probe.see("hidden_states", 0, x);                                                 // [B, N, C]
     for (int i = 0; i < blocks.size(); i++)
       x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, mask, probe.attention(i, tokens, tokens)));
@@ -77,6 +90,8 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
   /// @param mask the visible tokens of each token
   /// @param site receives the attention map if it is requested
   public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
+    Objects.requireNonNull(mask, "mask");
+    Objects.requireNonNull(site, "site");
     x = x.plus(attn.forward(norm1.forward(x), mask, site));
     return x.plus(mlp.forward(norm2.forward(x)));
   }

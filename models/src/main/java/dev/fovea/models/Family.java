@@ -28,6 +28,9 @@ import org.jetbrains.annotations.Nullable;
 /// ([ClassifiesPictures], [EmbedsPictures], …), and add a constant to this class and to its list. This suffices to run, verify and
 /// benchmark it. A family in another module is a [FamilyService] instead of a constant. To convert published weights, the
 /// converter also needs their names and config.
+///
+/// Immutable and thread-safe. The first use of the registry asks the module path, or the class path, for the families of other
+/// modules.
 public final class Family {
   public static final Family VIT = new Family("vit", ViTConfig::of, ViTConfig.PRESETS);
   public static final Family DINOV2 = new Family("dinov2", Dinov2Config::of, Dinov2Config.PRESETS);
@@ -46,14 +49,14 @@ public final class Family {
 
   /// @param id its name in the header of a model file
   /// @param config reads the sizes from the header of a model file; throws a [CheckpointException] if a field is missing or wrong
-  /// @param presets published sizes by name
+  /// @param presets published sizes by name; copied
   public Family(String id, Function<JsonFields, ? extends ModelConfig> config, Map<String, ? extends ModelConfig> presets) {
     this.id = Objects.requireNonNull(id, "id");
     this.config = Objects.requireNonNull(config, "config");
     this.presets = Map.copyOf(Objects.requireNonNull(presets, "presets"));
   }
 
-  /// The families of this and of other modules.
+  /// The families of this and of other modules, as an unmodifiable list.
   ///
   /// @throws IllegalStateException if two families or two presets have the same name
   public static List<Family> all() {

@@ -76,7 +76,7 @@ final class IdleWorkspaces implements AutoCloseable {
   /// @param most number of idle workspaces
   /// @param keep time after which an idle workspace is closed
   IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create) {
-    this(most, keep, create, (nanos, task) -> ForkJoinPool.commonPool().schedule(task, nanos, TimeUnit.NANOSECONDS));
+    this(most, keep, create, IdleWorkspaces::after);
   }
 
   IdleWorkspaces(int most, Duration keep, Supplier<Workspace> create, Timer timer) {
@@ -139,6 +139,19 @@ final class IdleWorkspaces implements AutoCloseable {
       });
     } catch (RejectedExecutionException | OutOfMemoryError _) {
       // No thread can be had, which is no failure of the call that ends here: a later one closes what is old by then.
+    }
+  }
+
+  /// The first use in a process starts the timer's thread, which keeps the context class loader that it finds. A server could not
+  /// unload the one of an application, but the system class loader stays anyway.
+  private static Future<?> after(long nanos, Runnable task) {
+    var thread = Thread.currentThread();
+    var context = thread.getContextClassLoader();
+    thread.setContextClassLoader(ClassLoader.getSystemClassLoader());
+    try {
+      return ForkJoinPool.commonPool().schedule(task, nanos, TimeUnit.NANOSECONDS);
+    } finally {
+      thread.setContextClassLoader(context);
     }
   }
 

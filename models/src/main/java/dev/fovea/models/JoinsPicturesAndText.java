@@ -4,7 +4,8 @@ import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 
-/// A model that embeds pictures and texts in a common space, where matching ones are close.
+/// A model that embeds pictures and texts in a common space, where matching ones are close. What [Model] says of threads and passes
+/// holds here too.
 ///
 /// Shapes: I pictures, T texts, N tokens, D dimensions of the common space.
 public interface JoinsPicturesAndText {
@@ -43,6 +44,8 @@ public interface JoinsPicturesAndText {
   Tensor textEmbeds(Tensor ids, Tensor mask);
 
   /// The similarity of each picture and text before [#scores]: `[I, D]` and `[T, D]` → `[I, T]`.
+  ///
+  /// @throws IllegalStateException if the model has no text encoder
   Tensor logits(Tensor imageEmbeds, Tensor textEmbeds);
 
   /// Probabilities `[I, T]`: over the texts of each picture in CLIP, of each pair separately in SigLIP.

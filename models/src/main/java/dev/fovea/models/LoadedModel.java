@@ -9,6 +9,7 @@ import dev.fovea.engine.checkpoint.RandomWeights;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
@@ -29,6 +30,9 @@ import java.util.SplittableRandom;
 /// }
 /// ```
 ///
+/// Immutable: any number of threads may use it, each with its own workspace. Its parameters are in the memory of the checkpoint and
+/// the arena that it was made with, which must stay open while it is in use.
+///
 /// @param name the file or preset, for messages and reports
 /// @param parameters number of parameters
 public record LoadedModel(String name, Model model, long parameters) {
@@ -37,9 +41,10 @@ public record LoadedModel(String name, Model model, long parameters) {
     Objects.requireNonNull(model, "model");
   }
 
-  /// The model in a file.
+  /// The model in a file. Most weights are used where the checkpoint has them, so this takes milliseconds.
   ///
-  /// @param arena owns weights that have to be copied
+  /// @param checkpoint must stay open while the model is in use
+  /// @param arena a shared or automatic one; owns weights that have to be copied
   /// @throws CheckpointException if the file is not a model of a known family, or its config or a weight is wrong
   public static LoadedModel of(Checkpoint checkpoint, Arena arena) {
     Objects.requireNonNull(arena, "arena");
@@ -48,7 +53,8 @@ public record LoadedModel(String name, Model model, long parameters) {
 
   /// The model in a file with an already parsed header.
   ///
-  /// @param arena owns weights that have to be copied
+  /// @param checkpoint must stay open while the model is in use
+  /// @param arena a shared or automatic one; owns weights that have to be copied
   /// @throws CheckpointException if the file is not a model of a known family, or its config or a weight is wrong
   public static LoadedModel of(Checkpoint checkpoint, ModelHeader header, Arena arena) {
     Objects.requireNonNull(checkpoint, "checkpoint");
@@ -57,11 +63,14 @@ public record LoadedModel(String name, Model model, long parameters) {
     return of(checkpoint.name(), Family.config(checkpoint.name(), header), new CheckpointWeights(checkpoint, arena));
   }
 
-  /// A model of a published size with random parameters.
+  /// A model of a published size with random parameters, the same in each call. All of them are generated here, which takes seconds
+  /// and gigabytes for a large one.
   ///
+  /// @param arena a shared or automatic one; owns the parameters
   /// @throws IllegalArgumentException if there is no such preset
   public static LoadedModel preset(String name, Arena arena) {
-    return of(name, Family.preset(name), new RandomWeights(Objects.requireNonNull(arena, "arena"), 1));
+    Objects.requireNonNull(arena, "arena");
+    return of(name, Family.preset(name), new RandomWeights(arena, 1));
   }
 
   /// A model of a published size whose parameters have shapes but no memory, for counting.
@@ -71,7 +80,7 @@ public record LoadedModel(String name, Model model, long parameters) {
     return of(name, Family.preset(name), WeightSource.shapesOnly());
   }
 
-  /// A model with this config and the parameters of `source`.
+  /// A model with this config and the parameters of `source`, whose memory must stay open while the model is in use.
   ///
   /// @throws CheckpointException if parameters are missing, misshapen or unused; it lists all of them
   public static LoadedModel of(String name, ModelConfig config, WeightSource source) {
@@ -81,7 +90,7 @@ public record LoadedModel(String name, Model model, long parameters) {
     return new LoadedModel(name, bound.model(), bound.parameters());
   }
 
-  /// Records a forward pass without computing it.
+  /// Records a forward pass without computing it, which takes milliseconds and no native memory.
   ///
   /// @param size side of the pictures in pixels, or 0 for the model's default size
   /// @throws InputException if the model does not accept pictures of that size
@@ -90,7 +99,7 @@ public record LoadedModel(String name, Model model, long parameters) {
         inputs -> model.outputs(inputs, Probe.NONE), Map::values);
   }
 
-  /// Multiply-accumulates of the published architecture, which may be more than those of [#dryRun].
+  /// Multiply-accumulates of the published architecture, which may be more than those of [#dryRun], and cost as much.
   ///
   /// @param size side of the pictures in pixels, or 0 for the model's default size
   /// @throws InputException if the model does not accept pictures of that size
@@ -101,7 +110,9 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// Inputs for benchmarks, identical on each call: samples in `[-1, 1)`, random tokens, no padding.
   ///
   /// @param size side of the pictures in pixels, or 0 for the model's default size
-  /// @param arena owns the inputs
+  /// @param arena a shared or automatic one; owns the inputs
+  /// @throws InputException as [Model#inputs]
+  /// @throws ArithmeticException if an input has more values than an array can hold
   public Map<String, Tensor> randomInputs(int batch, int size, Arena arena) {
     Objects.requireNonNull(arena, "arena");
     var random = new SplittableRandom(1);
@@ -119,11 +130,14 @@ public record LoadedModel(String name, Model model, long parameters) {
     return inputs;
   }
 
-  /// Runs the model.
+  /// Runs the model: a pass of `workspace`, whose exceptions are thrown. With a mapped file it is best called in
+  /// [Checkpoint#reading], which reports a truncation meanwhile.
   ///
   /// @param probe selects hidden states and attention maps by name; the outputs include them
   /// @return the outputs by name, valid until the next pass in `workspace`
   /// @throws InputException if the model does not accept the shape of an input
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if the workspace is closed or a pass is running in it
   public Map<String, Tensor> run(Workspace workspace, Map<String, Tensor> inputs, Probe probe) {
     Objects.requireNonNull(workspace, "workspace");
     Objects.requireNonNull(inputs, "inputs");

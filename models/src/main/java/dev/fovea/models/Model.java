@@ -10,6 +10,10 @@ import java.util.Map;
 ///
 /// A model is immutable and may be used by any number of threads, each with its own workspace. The caller may implement one: as a
 /// [LoadedModel] it can be run, verified and benchmarked like the families of this module.
+///
+/// Methods that take tensors, here and in the interfaces of capabilities such as [ClassifiesPictures], are parts of a pass. They
+/// are called inside a run of a [dev.fovea.engine.tensor.Workspace], with its tensors, return tensors of that pass, and throw what
+/// its operations throw. Sizes and names can be asked anywhere.
 public interface Model {
   /// Name of the input with the pictures, `[B, channels, H, W]`.
   String PIXEL_VALUES = "pixel_values";
@@ -21,14 +25,17 @@ public interface Model {
   /// The input that tells a second text's tokens from the first's, `[B, N]`: 0 and 1.
   String TOKEN_TYPE_IDS = "token_type_ids";
 
-  /// The inputs, by name.
+  /// The inputs, by name. It computes nothing.
   ///
   /// @param size side of the pictures in pixels, or 0 for the model's default size
+  /// @throws InputException if the model takes pictures of one size only, and `size` is another
   Map<String, ModelInput> inputs(int batch, int size);
 
   /// Runs the model on all of its inputs. A mask contains terms added to the scores: 0 or `-∞`.
   ///
+  /// @param inputs all of [#inputs(int, int)]
   /// @param probe selects hidden states and attention maps by name; the outputs include them
+  /// @return the outputs by name, in an order of the model's choice
   /// @throws InputException if the model does not accept the shape of an input
   Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe);
 }

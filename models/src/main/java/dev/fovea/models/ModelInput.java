@@ -7,7 +7,7 @@ import org.jetbrains.annotations.Nullable;
 
 /// An input of a model: the shape of the tensor and the meaning of its numbers.
 ///
-/// @param shape shape for one batch size; the model may accept others
+/// @param shape shape for one batch size; the model may accept others; must not be modified
 /// @param vocabulary size of the vocabulary for [Kind#TOKENS]; 0 for other kinds
 /// @param like for an optional input, the input whose shape the default has; null if this input is required
 /// @param otherwise the value of all elements of the default

@@ -32,10 +32,12 @@ public final class ModelSession implements AutoCloseable {
     this.model = model;
   }
 
-  /// Runs `work` as a call of the model with the session's state. A use inside a use, such as in a callback, is part of it.
+  /// Runs `work` on the calling thread as a call of the model with the session's state. A use inside a use, such as in a callback,
+  /// is part of it. What `work` throws is thrown, and the session keeps its state.
   ///
   /// @throws IllegalStateException if the session or the model is closed, or another thread is using the session
   public <R> R use(Supplier<R> work) {
+    Objects.requireNonNull(work, "work");
     return model.call(() -> {
       enter();
       try {
@@ -79,7 +81,8 @@ public final class ModelSession implements AutoCloseable {
     return closed;
   }
 
-  /// The workspace of the running use, the same until it ends. Results in it are valid until its next pass.
+  /// The workspace of the running use, the same until it ends. Results in it are valid until its next pass, or the end of the use.
+  /// With a mapped file, passes are best run inside [dev.fovea.engine.checkpoint.Checkpoint#reading], which reports a truncation.
   ///
   /// @throws IllegalStateException if this thread is not in [#use]
   public Workspace workspace() {
@@ -90,7 +93,7 @@ public final class ModelSession implements AutoCloseable {
 
   /// Keeps `state` until the session is closed, in place of what it has kept before, which is closed now.
   ///
-  /// @param state an arena, or something that owns one
+  /// @param state a shared arena, which any thread can close, or something that owns one: the session owns it from here on
   /// @param bytes size of the state, for [OpenModel#memory()]
   /// @throws IllegalStateException if this thread is not in [#use]
   public void keep(AutoCloseable state, long bytes) {

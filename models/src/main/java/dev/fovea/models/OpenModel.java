@@ -41,12 +41,17 @@ import org.jetbrains.annotations.Nullable;
 /// | threads | any number may use a model at a time, except for its sessions, see [ModelSession] |
 /// | memory | each call borrows a workspace; the idle ones are bounded, see below |
 /// | workers | models that are opened without workers of the caller's share those of the process, see [OpenOptions] |
+/// | failing | a call that is interrupted, finds no memory or gets an exception of a callback leaves the model usable |
 /// | closing | new calls are refused, running ones end normally, and the last one's end frees all memory, see [#close()] |
+/// | after closing | what describes the model, such as [#header()] and [#parameters()], can still be asked |
 ///
 /// Between calls a model keeps at most one workspace per processor. It closes one that has been unused for a minute, and one that
 /// is more than twice as large as its calls of the last minute needed. [#trim()] closes all idle ones at once.
 ///
-/// A call that a callback makes on its own thread, such as [Progress], is part of the running call.
+/// A call that a callback makes on its own thread, such as [Progress], is part of the running call. A call for whose pass there is
+/// no memory ends with an [OutOfMemoryError].
+///
+/// A null argument is refused with a [NullPointerException] that names the parameter.
 public final class OpenModel implements AutoCloseable {
   /// Time after which unused memory is freed.
   private static final Duration KEEP = Duration.ofSeconds(60);
@@ -66,8 +71,8 @@ public final class OpenModel implements AutoCloseable {
   /// An input of a pass. NaN and infinities propagate through the pass as IEEE 754 prescribes; padding masks need `-∞`. Two are
   /// equal if their shapes and all values are.
   ///
-  /// @param values must not be modified during a pass
-  /// @param shape its product equals the number of values
+  /// @param values not copied; must not be modified during a pass
+  /// @param shape its product equals the number of values; not copied, must not be modified
   public record Input(float[] values, int... shape) {
     /// @throws IllegalArgumentException if the number of values does not match the shape
     public Input {
@@ -110,7 +115,7 @@ public final class OpenModel implements AutoCloseable {
     calls = new Calls(checkpoint.name(), this::free);
     try {
       header = ModelHeader.of(checkpoint);
-      loaded = LoadedModel.of(checkpoint, header, arena);
+      loaded = checkpoint.reading(() -> LoadedModel.of(checkpoint, header, arena));
     } catch (RuntimeException | Error e) {
       free();
       throw e;
@@ -129,19 +134,25 @@ public final class OpenModel implements AutoCloseable {
   /// reason and the remedy, once per process. Loading takes as long as reading the file; mapped, it takes milliseconds.
   ///
   /// @throws CheckpointException if there is no such file, it is not a model of a known family, or it does not fit in memory
+  /// @throws CancelledException if the thread is interrupted
   public static OpenModel open(Path file, OpenOptions options) {
     return open(file, options, KEEP);
   }
 
   /// @param keep time after which unused memory is freed
   static OpenModel open(Path file, OpenOptions options, Duration keep) {
+    Objects.requireNonNull(file, "file");
+    Objects.requireNonNull(options, "options");
     // First of all: compiling the kernels takes longer than the work done meanwhile.
     if (options.warmUp()) WarmUp.start();
     var checkpoint = Checkpoint.open(file, options.residency());
+    Kernels kernels = null;
     try {
-      return new OpenModel(checkpoint, kernels(options.workers()), true, keep);
+      kernels = kernels(options.workers());
+      return new OpenModel(checkpoint, kernels, true, keep);
     } catch (RuntimeException | Error e) {
       checkpoint.close();
+      if (kernels != null) kernels.close();
       throw e;
     }
   }
@@ -159,12 +170,19 @@ public final class OpenModel implements AutoCloseable {
     }
   }
 
-  /// Creates a model from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
-  /// which must not be closed before it. Several models may share the kernels.
+  /// Creates a model from an open checkpoint, which it closes, also on an exception except for a null, and from kernels, which it
+  /// leaves open and which must not be closed before it. Several models may share the kernels. It costs the binding of the weights,
+  /// some milliseconds.
   ///
   /// @throws CheckpointException if the checkpoint is not a model of a known family
   public static OpenModel of(Checkpoint checkpoint, Kernels kernels) {
-    return new OpenModel(checkpoint, kernels, false, KEEP);
+    Objects.requireNonNull(kernels, "kernels");
+    try {
+      return new OpenModel(checkpoint, kernels, false, KEEP);
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
   }
 
   /// The name of the model in error messages.
@@ -177,15 +195,18 @@ public final class OpenModel implements AutoCloseable {
     return checkpoint;
   }
 
+  /// The kernels that compute the passes. If the model has opened them, [#close()] closes them.
   public Kernels kernels() {
     return kernels;
   }
 
+  /// The description of the model in its file, in Java's heap.
   public ModelHeader header() {
     return header;
   }
 
-  /// The model's tokenizer, without truncation and padding, which are up to the task.
+  /// The model's tokenizer, without truncation and padding, which are up to the task. Each call reads it from the file again, which
+  /// takes long for a large vocabulary: keep it. It stays usable after the model is closed.
   ///
   /// @throws CheckpointException if the file has no tokenizer, or one of an unknown kind
   /// @throws IllegalStateException if the model is closed
@@ -193,15 +214,17 @@ public final class OpenModel implements AutoCloseable {
     return call(() -> Tokenizer.of(checkpoint).withTruncation(null).withPadding(null));
   }
 
+  /// The model, whose weights [#close()] frees: use it inside [#call], as in the functions that [#run] calls.
   public Model model() {
     return loaded.model();
   }
 
-  /// The model as an instance of `kind`.
+  /// [#model()] as an instance of `kind`.
   ///
   /// @param expected the kind in the error message, such as "a model that segments pictures"
   /// @throws CheckpointException if the model is of another kind
   public <T> T model(Class<T> kind, String expected) {
+    Objects.requireNonNull(expected, "expected");
     if (kind.isInstance(model())) return kind.cast(model());
     throw new CheckpointException(name() + ": expected " + expected + ", got family " + header.family());
   }
@@ -211,11 +234,13 @@ public final class OpenModel implements AutoCloseable {
     return loaded.parameters();
   }
 
-  /// Runs a forward pass.
+  /// Runs a forward pass. The first one of a kind and shapes in a workspace also plans its memory there.
   ///
   /// @param kind identifies the pass together with the inputs' shapes: the same kind and shapes perform the same operations
-  /// @param inputs inputs by name
-  /// @param forward computes the results from the inputs
+  /// @param inputs inputs by name, copied to native memory
+  /// @param forward computes the results from the inputs by tensor operations, as [Workspace#run(Object, Map, Function, Function)]
+  ///   says; called twice in the first pass of a kind and shapes in a workspace
+  /// @param progress called on the calling thread before each operation
   /// @return copies of the results of `forward`
   /// @throws InputException if the model does not accept the shape of an input
   /// @throws CancelledException if the thread is interrupted
@@ -228,9 +253,16 @@ public final class OpenModel implements AutoCloseable {
 
   /// Runs a forward pass and applies `use` to its results before they are overwritten.
   ///
+  /// @param use called on the calling thread; the tensors are valid until it returns
+  /// @return what `use` returns
   /// @see #run(Object, Map, Function, Progress)
   public <R> R run(Object kind, Map<String, Input> inputs, Function<Map<String, Tensor>, List<Tensor>> forward,
       Function<List<Tensor>, R> use, Progress progress) {
+    Objects.requireNonNull(kind, "kind");
+    Objects.requireNonNull(inputs, "inputs");
+    Objects.requireNonNull(forward, "forward");
+    Objects.requireNonNull(use, "use");
+    Objects.requireNonNull(progress, "progress");
     return call(() -> {
       try (var lent = borrow(); var inputArena = Arena.ofShared()) {
         var workspace = lent.workspace();
@@ -244,20 +276,25 @@ public final class OpenModel implements AutoCloseable {
 
   /// Runs a forward pass with one input and one result.
   ///
+  /// @return a copy of the result of `forward`
   /// @see #run(Object, Map, Function, Progress)
   public float[] run(Object kind, Input input, UnaryOperator<Tensor> forward, Progress progress) {
+    Objects.requireNonNull(input, "input");
+    Objects.requireNonNull(forward, "forward");
     return run(kind, Map.of("x", input), inputs -> List.of(forward.apply(inputs.get("x"))), progress).getFirst();
   }
 
-  /// Runs `work` as one call: the model stays open until it has returned, so that several passes, or reads of the file, end
-  /// normally while [#close()] waits.
+  /// Runs `work` on the calling thread as one call: the model stays open until it has returned, so that several passes, or reads of
+  /// the file, end normally while [#close()] waits. What `work` throws is thrown.
   ///
   /// @throws IllegalStateException if the model is closed
   public <R> R call(Supplier<R> work) {
+    Objects.requireNonNull(work, "work");
     return calls.call(work);
   }
 
-  /// A session for a caller with state between passes. The caller closes it; closing the model closes those that are open.
+  /// A session for a caller with state between passes. The caller closes it; closing the model closes those that are open. A new
+  /// session holds no native memory.
   ///
   /// @throws IllegalStateException if the model is closed
   public ModelSession session() {

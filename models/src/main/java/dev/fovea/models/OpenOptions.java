@@ -13,7 +13,7 @@ import org.jetbrains.annotations.Nullable;
 /// try (var classifier = ImageClassifier.open(file, options)) { … }
 /// ```
 ///
-/// Immutable, so any number of models may be opened with the same options.
+/// Immutable, so any number of models may be opened with the same options. No option starts anything before a model is opened.
 ///
 /// @param workers threads to compute with, which stay open when the model is closed and must not be closed before it; null for
 ///     [Workers#shared()], which all models of the process share, with one thread per processor

@@ -38,7 +38,7 @@ public final class PictureEmbedder implements AutoCloseable {
   ///
   /// @param name its name in error messages
   /// @param frame the part of the picture in the input
-  /// @param input the model's input, a whole number of patches
+  /// @param input the model's input, a whole number of patches; not copied
   public record Prepared(String name, Preprocessing.Frame frame, Preprocessing.Pixels input) {
     /// @throws IllegalArgumentException if a value is NaN or infinite
     public Prepared {
@@ -59,7 +59,7 @@ public final class PictureEmbedder implements AutoCloseable {
     try {
       model = opened.model(EmbedsPictures.class, "a model that gives features of pictures");
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -77,12 +77,13 @@ public final class PictureEmbedder implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, its model does not give features of pictures, or it does not fit in
   ///     memory
+  /// @throws CancelledException if the thread is interrupted
   public static PictureEmbedder open(Path file, OpenOptions options) {
     return new PictureEmbedder(OpenModel.open(file, options));
   }
 
-  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
-  /// closed before it.
+  /// Creates an embedder from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
+  /// which must not be closed before it; as [OpenModel#of].
   ///
   /// @throws CheckpointException if the model does not give features of pictures
   public static PictureEmbedder of(Checkpoint checkpoint, Kernels kernels) {
@@ -241,7 +242,8 @@ public final class PictureEmbedder implements AutoCloseable {
           + "patch size " + patch + ", got " + size.height() + "x" + size.width());
   }
 
-  /// Preprocesses a picture, for passes of the caller's choice of size and batch.
+  /// Preprocesses a picture, for passes of the caller's choice of size and batch. It runs no pass, so that pictures can be prepared
+  /// on other threads meanwhile, and works on a closed embedder too.
   ///
   /// @param size the shorter side in pixels, a multiple of the patch size: the picture keeps its aspect ratio, and its longer side
   ///   is cropped to whole patches; 0 for the size in the preprocessing of the model file
@@ -309,10 +311,17 @@ public final class PictureEmbedder implements AutoCloseable {
   }
 
   /// An embedder of texts in the common space, with the same open model: closing one of the two closes the other.
+  /// It costs what [OpenModel#tokenizer()] costs: keep it.
   ///
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
+  /// @throws IllegalStateException if the embedder is closed
   public TextEmbedder texts() {
     return new TextEmbedder(opened);
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

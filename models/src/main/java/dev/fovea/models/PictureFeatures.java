@@ -1,9 +1,10 @@
 package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Tensor;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
-/// Features of a batch of pictures.
+/// Features of a batch of pictures: tensors of a pass, valid as long as its results.
 ///
 /// Shapes: B batch, P patches, C channels.
 ///
@@ -11,6 +12,10 @@ import org.jetbrains.annotations.Nullable;
 /// @param patches patches in row-major order, `[B, P, C]`
 /// @param joint embeddings in the common space of pictures and texts, `[B, D]`; null if the model has no such space
 public record PictureFeatures(@Nullable Tensor clsToken, Tensor patches, @Nullable Tensor joint) {
+  public PictureFeatures {
+    Objects.requireNonNull(patches, "patches");
+  }
+
   /// One vector per picture: `[B, C]`, or `[B, 2 C]` for [Pooling#BOTH] and `[B, D]` for [Pooling#JOINT].
   Tensor pooled(Pooling pooling) {
     return switch (pooling) {

@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.JsonFields;
+import java.util.Objects;
 
 /// The sizes of the image encoder of an image-text model, with the names of the published `vision_config`.
 ///
@@ -10,6 +11,7 @@ public record PictureTowerConfig(int imageHeight, int imageWidth, int patchSize,
     EncoderBlock.Sizes blocks) {
   /// @throws IllegalArgumentException if sizes do not fit together
   public PictureTowerConfig {
+    Objects.requireNonNull(blocks, "blocks");
     if (imageHeight < 1 || imageWidth < 1 || patchSize < 1 || numChannels < 1 || depth < 0)
       throw new IllegalArgumentException("vision_config: sizes must be positive");
     if (imageHeight < patchSize || imageWidth < patchSize)

@@ -11,7 +11,7 @@ import org.jetbrains.annotations.Nullable;
 /// The class of every pixel of a picture. It shares nothing with the segmenter. Two are equal if their sizes, classes and shares
 /// are.
 ///
-/// @param classes `[height][width]`, class indices as unsigned numbers; must not be modified
+/// @param classes `[height][width]`, class indices as unsigned numbers; not copied, must not be modified
 /// @param shares shares of the classes in the picture, largest first
 public record Segmentation(int width, int height, short[] classes, List<Share> shares) {
   /// The share of a class in a picture.

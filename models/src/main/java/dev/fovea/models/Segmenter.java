@@ -51,7 +51,7 @@ public final class Segmenter implements AutoCloseable {
         throw new CheckpointException(opened.name() + ": expected " + classes + " colours in the palette, got "
             + header.palette().size());
       preprocessing = Preprocessing.of(header.preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -68,12 +68,13 @@ public final class Segmenter implements AutoCloseable {
   /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
   /// @throws CheckpointException if there is no such file, its model does not segment pictures, or it does not fit in memory
+  /// @throws CancelledException if the thread is interrupted
   public static Segmenter open(Path file, OpenOptions options) {
     return new Segmenter(OpenModel.open(file, options));
   }
 
-  /// Creates a segmenter from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
-  /// closed before it.
+  /// Creates a segmenter from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
+  /// which must not be closed before it; as [OpenModel#of].
   ///
   /// @throws CheckpointException if the model does not segment pictures
   public static Segmenter of(Checkpoint checkpoint, Kernels kernels) {

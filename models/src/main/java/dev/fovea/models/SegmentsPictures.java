@@ -5,7 +5,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import java.util.Map;
 
-/// A model that classifies each pixel of a picture.
+/// A model that classifies each pixel of a picture. What [Model] says of threads and passes holds here too.
 public interface SegmentsPictures {
   /// Number of classes.
   int numClasses();

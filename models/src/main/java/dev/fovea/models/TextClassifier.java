@@ -31,6 +31,7 @@ public final class TextClassifier implements AutoCloseable {
       Objects.requireNonNull(text, "text");
     }
 
+    /// A text alone.
     public static Text of(String text) {
       return new Text(text, null);
     }
@@ -48,7 +49,7 @@ public final class TextClassifier implements AutoCloseable {
             + opened.header().labels().size());
       model = classifies;
       tokenizer = opened.tokenizer();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -66,12 +67,13 @@ public final class TextClassifier implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, its model does not classify texts, or it has no tokenizer or does not
   ///     fit in memory
+  /// @throws CancelledException if the thread is interrupted
   public static TextClassifier open(Path file, OpenOptions options) {
     return new TextClassifier(OpenModel.open(file, options));
   }
 
-  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
-  /// closed before it.
+  /// Creates a classifier from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open
+  /// and which must not be closed before it; as [OpenModel#of].
   ///
   /// @throws CheckpointException if the model does not classify texts or has no tokenizer
   public static TextClassifier of(Checkpoint checkpoint, Kernels kernels) {
@@ -152,6 +154,11 @@ public final class TextClassifier implements AutoCloseable {
   /// The names of the classes, in index order.
   public List<String> labels() {
     return opened.header().labels();
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

@@ -40,7 +40,7 @@ public final class TextEmbedder implements AutoCloseable {
   private static TextEmbedder orClose(OpenModel opened) {
     try {
       return new TextEmbedder(opened);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -58,12 +58,13 @@ public final class TextEmbedder implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
   ///     memory
+  /// @throws CancelledException if the thread is interrupted
   public static TextEmbedder open(Path file, OpenOptions options) {
     return orClose(OpenModel.open(file, options));
   }
 
-  /// Creates an embedder from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
-  /// closed before it.
+  /// Creates an embedder from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
+  /// which must not be closed before it; as [OpenModel#of].
   ///
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static TextEmbedder of(Checkpoint checkpoint, Kernels kernels) {
@@ -137,6 +138,11 @@ public final class TextEmbedder implements AutoCloseable {
 
   JoinsPicturesAndText model() {
     return model;
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

@@ -4,6 +4,7 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import java.util.Objects;
 
 /// The sizes of the text encoder of an image-text model, with the names of the published `text_config`.
 ///
@@ -11,6 +12,7 @@ import dev.fovea.engine.tensor.Tensor;
 public record TextTowerConfig(int vocabSize, int maxTokens, int depth, EncoderBlock.Sizes blocks) {
   /// @throws IllegalArgumentException if sizes do not fit together
   public TextTowerConfig {
+    Objects.requireNonNull(blocks, "blocks");
     if (vocabSize < 1 || maxTokens < 1 || depth < 0) throw new IllegalArgumentException("text_config: sizes must be positive");
   }
 

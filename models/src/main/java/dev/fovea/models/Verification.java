@@ -5,6 +5,7 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.Preprocessing.Size;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
@@ -24,6 +25,9 @@ import org.jetbrains.annotations.Nullable;
 /// A comparison of a model with another implementation. The reference file contains inputs as `input.*` and expected outputs as
 /// `output.*`, with the names of [Model].
 ///
+/// Thread-safe: each call has its own memory. If the reference or the model's file is mapped, calls are best made in
+/// [Checkpoint#reading], which reports a truncation meanwhile.
+///
 /// @param reference must stay open while the verification is in use
 public record Verification(Model model, Checkpoint reference) {
   private static final String INPUT = "input.", OUTPUT = "output.";
@@ -35,10 +39,15 @@ public record Verification(Model model, Checkpoint reference) {
     Objects.requireNonNull(reference, "reference");
   }
 
-  /// Runs the model on every `input.*` of the reference and compares every `output.*`. `output.generated` are the tokens with which
-  /// the model continues its inputs, each the most probable one.
+  /// Runs the model on every `input.*` of the reference and compares every `output.*`. It costs a pass, whose memory is freed at
+  /// the end. `output.generated` are the tokens with which the model continues its inputs, each the most probable one, a pass a
+  /// token.
   ///
+  /// @param kernels stay open
+  /// @return one comparison per output, in the order of their names
   /// @throws CheckpointException if an input is missing, unknown or wrong, or an output is unknown or of another shape
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if the reference is closed
   public List<Comparison> compare(Kernels kernels) {
     Objects.requireNonNull(kernels, "kernels");
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
@@ -102,7 +111,7 @@ public record Verification(Model model, Checkpoint reference) {
 
   /// The model's inputs from the `input.*` of the reference.
   ///
-  /// @param arena owns the inputs
+  /// @param arena a shared or automatic one; owns the inputs
   /// @throws CheckpointException if an input is missing or unknown, or contains a token outside the vocabulary or an invalid mask
   public Map<String, Tensor> inputs(Arena arena) {
     Objects.requireNonNull(arena, "arena");

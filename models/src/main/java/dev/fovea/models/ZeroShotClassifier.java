@@ -40,7 +40,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
   /// Labels with their vectors, reusable for any number of pictures, threads and open classifiers of the same model. Two are equal
   /// if their names and all values are.
   ///
-  /// @param vectors `[labels, D]`; must not be modified
+  /// @param vectors `[labels, D]`; not copied, must not be modified
   public record Labels(List<String> names, float[] vectors) {
     /// @throws IllegalArgumentException if there are no names, or the values are not one vector for each
     public Labels {
@@ -74,7 +74,7 @@ public final class ZeroShotClassifier implements AutoCloseable {
       texts = new TextEmbedder(opened);
       model = texts.model();
       preprocessing = Preprocessing.of(opened.header().preprocessing());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       opened.close();
       throw e;
     }
@@ -92,12 +92,13 @@ public final class ZeroShotClassifier implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
   ///     memory
+  /// @throws CancelledException if the thread is interrupted
   public static ZeroShotClassifier open(Path file, OpenOptions options) {
     return new ZeroShotClassifier(OpenModel.open(file, options));
   }
 
-  /// Creates a classifier from an open checkpoint, which it closes, and from kernels, which it leaves open and which must not be
-  /// closed before it.
+  /// Creates a classifier from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open
+  /// and which must not be closed before it; as [OpenModel#of].
   ///
   /// @throws CheckpointException if it is not an image-text model with a tokenizer
   public static ZeroShotClassifier of(Checkpoint checkpoint, Kernels kernels) {
@@ -321,6 +322,11 @@ public final class ZeroShotClassifier implements AutoCloseable {
 
   private static int all(Labels labels) {
     return Objects.requireNonNull(labels, "labels").names.size();
+  }
+
+  /// The number of parameters of the model.
+  public long parameters() {
+    return opened.parameters();
   }
 
   /// The memory held now, as [OpenModel#memory()].

@@ -5,26 +5,32 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.WarmUp;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.sam.MaskPredictor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
@@ -454,6 +460,27 @@ class ServerTest {
     }
   }
 
+  @Test
+  void aFileThatIsTruncatedWhileTheModelIsMade() throws IOException {
+    var file = write(SmallModel.VIT);
+    try (var kernels = KernelProvider.VECTOR.open(Workers.threads(1)); var checkpoint = Checkpoint.open(file)) {
+      Files.write(file, new byte[0]);
+      assertThatThrownBy(() -> OpenModel.of(checkpoint, kernels)).isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("was truncated while in use");
+      assertThatThrownBy(checkpoint.tensors().values().iterator().next()::toFloats).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  /// Whatever fails, and when: here before a part of the file is read.
+  @Test
+  void aModelThatIsNotMadeLeavesNoThread() throws InterruptedException {
+    var file = write(SmallModel.VIT);
+    long before = workerThreads();
+    assertThatThrownBy(() -> OpenModel.open(file, OpenOptions.DEFAULT, Duration.ofSeconds(Long.MAX_VALUE)))
+        .isInstanceOf(ArithmeticException.class);
+    await("no thread is left", () -> workerThreads() <= before);
+  }
+
   /// Of each task: what it is, what it holds, and that it refuses calls after it is closed.
   @Test
   void tasks() throws Exception {
@@ -486,6 +513,7 @@ class ServerTest {
       for (var each : List.of(task, mapped)) {
         assertThat(each.getClass().getMethod("memory").invoke(each)).extracting("weightBytes").isEqualTo(Files.size(file));
         each.getClass().getMethod("trim").invoke(each);
+        assertThat((long) each.getClass().getMethod("parameters").invoke(each)).isPositive();
         each.close();
         assertThat(each.toString()).endsWith(" threads, closed");
         assertThat(each.getClass().getMethod("memory").invoke(each)).isEqualTo(new MemoryUse(0, 0, 0, 0, 0, 0, 0));
@@ -568,22 +596,36 @@ class ServerTest {
     kernels.kernels.close();
   }
 
-  /// A program that opens a model without and with a warm-up.
+  /// A program that opens a model without and with a warm-up, as an application of a server with a class loader of its own.
   static final class Warming {
     private Warming() {}
 
-    public static void main(String[] arguments) {
-      for (boolean warmUp : new boolean[] {false, true})
+    public static void main(String[] arguments) throws InterruptedException {
+      var mine = new URLClassLoader(new URL[0]);
+      Thread.currentThread().setContextClassLoader(mine);
+      for (boolean warmUp : new boolean[] {false, true}) {
+        var seen = ConcurrentHashMap.<String>newKeySet();
+        var over = new AtomicBoolean();
+        var watch = Thread.ofPlatform().start(() -> {
+          while (!over.get())
+            for (var thread : Thread.getAllStackTraces().keySet())
+              if (thread.getName().equals("fovea-warm-up"))
+                seen.add(thread.getContextClassLoader() == mine ? "mine" : "none of mine");
+        });
         try (var opened = OpenModel.open(Path.of(arguments[0]), OpenOptions.DEFAULT.withWarmUp(warmUp))) {
-          System.out.println(Thread.getAllStackTraces().keySet().stream().anyMatch(t -> t.getName().equals("fovea-warm-up"))
-              + " " + opened.header().family());
+          if (warmUp) WarmUp.await();
+          over.set(true);
+          watch.join();
+          System.out.println(seen + " " + opened.header().family());
         }
+      }
     }
   }
 
   @Test
   void warmUp() throws IOException, InterruptedException {
-    assertThat(Program.run(folder, List.of(), Warming.class, write(SmallModel.VIT).toString())).containsExactly("false vit", "true vit");
+    assertThat(Program.run(folder, List.of(), Warming.class, write(SmallModel.VIT).toString()))
+        .containsExactly("[] vit", "[none of mine] vit");
   }
 
   @Test

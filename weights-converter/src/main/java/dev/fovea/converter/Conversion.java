@@ -2,6 +2,7 @@ package dev.fovea.converter;
 
 import dev.fovea.kernels.WeightFormat;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The options of a conversion.
@@ -11,6 +12,11 @@ import org.jetbrains.annotations.Nullable;
 /// @param preset name of the published model with these sizes, instead of a config; null for none
 /// @param progress gets the progress of writing
 public record Conversion(WeightFormat format, @Nullable Path config, @Nullable String preset, Progress progress) {
+  public Conversion {
+    Objects.requireNonNull(format, "format");
+    Objects.requireNonNull(progress, "progress");
+  }
+
   /// Receives a conversion's progress.
   @FunctionalInterface
   public interface Progress {
@@ -24,6 +30,7 @@ public record Conversion(WeightFormat format, @Nullable Path config, @Nullable S
 
   /// A conversion with the config beside the weights, without a progress listener.
   public static Conversion to(WeightFormat format) {
+    Objects.requireNonNull(format, "format");
     return new Conversion(format, null, null, (_, _, _) -> {});
   }
 
@@ -39,6 +46,7 @@ public record Conversion(WeightFormat format, @Nullable Path config, @Nullable S
 
   /// The same with a progress listener.
   public Conversion withProgress(Progress listener) {
+    Objects.requireNonNull(listener, "listener");
     return new Conversion(format, config, preset, listener);
   }
 }

@@ -54,7 +54,7 @@ public final class ConversionCache {
 
   /// The cache in this folder, which is created with the first entry.
   public ConversionCache(Path folder) {
-    this(folder, "");
+    this(Objects.requireNonNull(folder, "folder"), "");
   }
 
   /// The user's cache: the folder in the property `fovea.cache`, otherwise in the variable `FOVEA_CACHE`, otherwise `fovea` in the
@@ -72,6 +72,7 @@ public final class ConversionCache {
   ///
   /// @param why what asks for the refusal, such as an option
   public static ConversionCache refusing(String why) {
+    Objects.requireNonNull(why, "why");
     return new ConversionCache(null, why);
   }
 
@@ -108,6 +109,10 @@ public final class ConversionCache {
   /// @param converted gets the report of a conversion
   /// @see #resolve(Path, Conversion, Consumer)
   public Path resolve(Path model, Conversion conversion, Consumer<Path> converting, Consumer<Report> converted) {
+    Objects.requireNonNull(model, "model");
+    Objects.requireNonNull(conversion, "conversion");
+    Objects.requireNonNull(converting, "converting");
+    Objects.requireNonNull(converted, "converted");
     try (var already = ModelHeader.open(model)) {
       if (already != null) return model;
     }

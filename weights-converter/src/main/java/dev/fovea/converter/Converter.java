@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -61,6 +62,9 @@ public final class Converter {
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written, is one of the files
   /// read, or is in the folder `source`
   public static Report convert(Path source, Path target, Conversion conversion) {
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(target, "target");
+    Objects.requireNonNull(conversion, "conversion");
     SourceFiles.of(source, conversion).requireApart(source, target);
     return with(source, conversion, prepared -> {
       WholeFile.requirePlace(target);
@@ -72,6 +76,7 @@ public final class Converter {
   ///
   /// @throws CheckpointException if there are no weights
   public static List<Path> files(Path source) {
+    Objects.requireNonNull(source, "source");
     return SourceFiles.of(source, Conversion.to(WeightFormat.F32)).files();
   }
 
@@ -80,6 +85,9 @@ public final class Converter {
   /// @param type element type of the matrices
   /// @throws CheckpointException if something is missing, unknown or left over, or `target` cannot be written
   public static Report convert(Path source, Path target, WeightFormat type) {
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(target, "target");
+    Objects.requireNonNull(type, "type");
     return convert(source, target, Conversion.to(type));
   }
 
@@ -87,6 +95,8 @@ public final class Converter {
   ///
   /// @throws CheckpointException if something is missing, unknown or left over
   public static Report rehearse(Path source, Conversion conversion) {
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(conversion, "conversion");
     return with(source, conversion, prepared -> prepared.run(CheckpointWriter::rehearse));
   }
 
@@ -94,6 +104,8 @@ public final class Converter {
   ///
   /// @throws CheckpointException if something is missing, unknown or left over
   public static Report plan(Path source, Conversion conversion) {
+    Objects.requireNonNull(source, "source");
+    Objects.requireNonNull(conversion, "conversion");
     return with(source, conversion, prepared -> prepared.report(Map.of(), ""));
   }
 
@@ -101,6 +113,8 @@ public final class Converter {
   ///
   /// @throws CheckpointException if there is no checkpoint, or it cannot be read
   public static Inspection inspect(Path path, Conversion conversion) {
+    Objects.requireNonNull(path, "path");
+    Objects.requireNonNull(conversion, "conversion");
     try (var checkpoint = Source.open(path)) {
       return checkpoint.reading(() -> inspect(checkpoint, path, conversion));
     }

@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -42,7 +43,12 @@ public final class HuggingFaceExport {
   ///
   /// @param parameters number of parameters
   /// @param added tensors without data of the model, with reasons
-  public record Report(String family, long parameters, Map<String, String> added) {}
+  public record Report(String family, long parameters, Map<String, String> added) {
+    public Report {
+      Objects.requireNonNull(family, "family");
+      Objects.requireNonNull(added, "added");
+    }
+  }
 
   /// Writes the folder, all of it or nothing.
   ///
@@ -51,6 +57,8 @@ public final class HuggingFaceExport {
   /// @throws CheckpointException if the file is no model, Hugging Face's form cannot express it, or the folder is not empty or
   /// cannot be written
   public static Report write(Path model, Path folder) {
+    Objects.requireNonNull(model, "model");
+    Objects.requireNonNull(folder, "folder");
     WholeFolder.requirePlace(folder);
     try (var checkpoint = Checkpoint.open(model)) {
       return checkpoint.reading(() -> write(checkpoint, folder));

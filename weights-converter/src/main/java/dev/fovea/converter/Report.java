@@ -4,6 +4,7 @@ import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.DType;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The result of a conversion, or its plan.
@@ -24,12 +25,32 @@ public record Report(String family, JsonObject config, String configFrom, List<S
     List<Parameter> mapped,
     Map<String, String> dropped, Map<String, Long> nonFinite, Map<String, Long> overflown, Map<String, String> sources,
     String sha256) {
+  public Report {
+    Objects.requireNonNull(family, "family");
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(configFrom, "configFrom");
+    Objects.requireNonNull(assumed, "assumed");
+    Objects.requireNonNull(mapped, "mapped");
+    Objects.requireNonNull(dropped, "dropped");
+    Objects.requireNonNull(nonFinite, "nonFinite");
+    Objects.requireNonNull(overflown, "overflown");
+    Objects.requireNonNull(sources, "sources");
+    Objects.requireNonNull(sha256, "sha256");
+  }
+
   /// A parameter of the result.
   ///
   /// @param dtype how its elements are stored
   /// @param shape its shape in the model; a matrix is stored in panels
   /// @param origins the source tensors of its rows, in order
   public record Parameter(String name, DType dtype, List<Long> shape, List<Origin> origins) {
+    public Parameter {
+      Objects.requireNonNull(name, "name");
+      Objects.requireNonNull(shape, "shape");
+      Objects.requireNonNull(dtype, "dtype");
+      Objects.requireNonNull(origins, "origins");
+    }
+
     /// Whether it was fused from several tensors.
     public boolean fused() {
       return origins.size() > 1;
@@ -57,5 +78,12 @@ public record Report(String family, JsonObject config, String configFrom, List<S
   /// @param order the new order of its dimensions; empty if unchanged
   /// @param norm the batch norm that was folded into it; null for none
   public record Origin(String name, DType dtype, List<Long> shape, int part, int parts, List<Integer> order,
-      @Nullable String norm) {}
+      @Nullable String norm) {
+    public Origin {
+      Objects.requireNonNull(name, "name");
+      Objects.requireNonNull(shape, "shape");
+      Objects.requireNonNull(dtype, "dtype");
+      Objects.requireNonNull(order, "order");
+    }
+  }
 }

@@ -18,7 +18,8 @@ public final class CheckpointWeights implements WeightSource {
   private final Checkpoint checkpoint;
   private final Arena arena;
 
-  /// @param arena owns the copies
+  /// @param checkpoint must stay open while a model uses the parameters
+  /// @param arena a shared or automatic one; owns the copies
   public CheckpointWeights(Checkpoint checkpoint, Arena arena) {
     Objects.requireNonNull(checkpoint, "checkpoint");
     Objects.requireNonNull(arena, "arena");

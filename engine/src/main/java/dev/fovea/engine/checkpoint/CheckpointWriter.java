@@ -26,6 +26,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A tensor is added with a callback that produces its bytes in pieces when the file is written, so that no tensor needs to be in
 /// memory. The file appears under its name once it is complete.
+///
+/// Not thread-safe. Callbacks are called on the thread that writes. Arguments such as shapes are copied; nothing is to be closed.
 public final class CheckpointWriter {
   private static final int ALIGNMENT = 64;
   private static final int CHUNK = 1 << 20;
@@ -40,6 +42,7 @@ public final class CheckpointWriter {
   /// Produces a tensor's bytes, in pieces of any size.
   @FunctionalInterface
   public interface Contents {
+    /// Gives all bytes to `sink`.
     void writeTo(Sink sink) throws IOException;
   }
 

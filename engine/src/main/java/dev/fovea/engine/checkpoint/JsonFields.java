@@ -9,7 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
-/// Reads a JSON object field by field; each error names the file and the field.
+/// Reads a JSON object field by field. A field that is missing or of another type is a [CheckpointException], which names the file
+/// and the field. Thread-safe as long as nobody changes the object, which is not copied.
 ///
 /// @param where name of the object in error messages
 public record JsonFields(String where, JsonObject json) {
@@ -20,6 +21,8 @@ public record JsonFields(String where, JsonObject json) {
     Objects.requireNonNull(json, "json");
   }
 
+  /// Parses a text.
+  ///
   /// @throws CheckpointException if `text` is not a JSON object
   public static JsonFields parse(String where, String text) {
     Objects.requireNonNull(where, "where");
@@ -48,6 +51,7 @@ public record JsonFields(String where, JsonObject json) {
         + (got.length() <= SHOWN ? got : got.substring(0, SHOWN) + "…"));
   }
 
+  /// A whole number of 32 bits.
   public int integer(String field) {
     Objects.requireNonNull(field, "field");
     try {
@@ -65,11 +69,13 @@ public record JsonFields(String where, JsonObject json) {
     return !number.isEmpty() && number.length() < 10;
   }
 
+  /// A whole number of 32 bits; `otherwise` if the field is missing or null.
   public int integer(String field, int otherwise) {
     Objects.requireNonNull(field, "field");
     return has(field) ? integer(field) : otherwise;
   }
 
+  /// A number, rounded to a float.
   public float number(String field) {
     Objects.requireNonNull(field, "field");
     try {
@@ -79,11 +85,13 @@ public record JsonFields(String where, JsonObject json) {
     }
   }
 
+  /// A number, rounded to a float; `otherwise` if the field is missing or null.
   public float number(String field, float otherwise) {
     Objects.requireNonNull(field, "field");
     return has(field) ? number(field) : otherwise;
   }
 
+  /// `true` or `false`; `otherwise` if the field is missing or null.
   public boolean bool(String field, boolean otherwise) {
     Objects.requireNonNull(field, "field");
     if (!has(field)) return otherwise;
@@ -91,12 +99,14 @@ public record JsonFields(String where, JsonObject json) {
     return p.getAsBoolean();
   }
 
+  /// A string.
   public String string(String field) {
     Objects.requireNonNull(field, "field");
     if (!(get(field, "a string") instanceof com.google.gson.JsonPrimitive p) || !p.isString()) throw wrong(field, "a string");
     return p.getAsString();
   }
 
+  /// An object.
   public JsonFields object(String field) {
     Objects.requireNonNull(field, "field");
     if (!(get(field, "an object") instanceof JsonObject object)) throw wrong(field, "an object");

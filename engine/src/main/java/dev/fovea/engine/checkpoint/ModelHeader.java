@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
-/// The description of a model in the metadata of its file.
+/// The description of a model in the metadata of its file. Thread-safe as long as nobody changes the JSON in it.
 ///
 /// @param family such as `vit`; selects the model that reads the tensors
 /// @param config the model's sizes
@@ -32,9 +32,9 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     this(family, config, preprocessing, labels, List.of());
   }
 
-  /// Opens a model in Fovea's format.
+  /// Opens a model in Fovea's format, mapped; only the header is read.
   ///
-  /// @return null if there is no such file, or it is not such a model
+  /// @return the checkpoint, which the caller closes; null if there is no such file, or it is not such a model
   public static @Nullable Checkpoint open(Path file) {
     Objects.requireNonNull(file, "file");
     if (Files.isDirectory(file)) return null;
@@ -54,6 +54,8 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
     return checkpoint.metadata().containsKey(KEY);
   }
 
+  /// Reads the description; the checkpoint may be closed afterwards.
+  ///
   /// @throws CheckpointException if the checkpoint is not a model in Fovea's format
   public static ModelHeader of(Checkpoint checkpoint) {
     var metadata = checkpoint.metadata();

@@ -18,7 +18,7 @@ public final class RandomWeights implements WeightSource {
   private final Arena arena;
   private long state;
 
-  /// @param arena owns the parameters' memory
+  /// @param arena a shared or automatic one; owns the parameters' memory
   public RandomWeights(Arena arena, long seed) {
     Objects.requireNonNull(arena, "arena");
     this.arena = arena;

@@ -14,7 +14,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.zip.CRC32;
 
-/// A tensor of a checkpoint.
+/// A tensor of a checkpoint. Any number of threads may read it while the checkpoint is open; afterwards reading throws
+/// [IllegalStateException]. Reading one of a mapped file is best done in [Checkpoint#reading].
 ///
 /// @param data its bytes, valid while the checkpoint is open
 public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySegment data) {
@@ -23,7 +24,7 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
   private static final ValueLayout.OfShort I16 = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfLong I64 = JAVA_LONG_UNALIGNED.withOrder(LITTLE_ENDIAN);
-  /// Elements copied at a time.
+  /// Elements or bytes copied at a time.
   private static final int BLOCK = 1 << 14;
 
   public StoredTensor {
@@ -73,14 +74,20 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
     return new CheckpointException(dtype.unreadable(name));
   }
 
-  /// A checksum (CRC-32) of the bytes, for comparing tensors.
+  /// A checksum (CRC-32) of the bytes, for comparing tensors. They are copied first: Java does not survive a checksum of a mapped
+  /// file that becomes shorter, but a copy fails with an [InternalError].
   public long checksum() {
     var crc = new CRC32();
-    crc.update(data.asByteBuffer());
+    var block = new byte[BLOCK];
+    for (long at = 0; at < data.byteSize(); at += BLOCK) {
+      int n = (int) Math.min(BLOCK, data.byteSize() - at);
+      MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, block, 0, n);
+      crc.update(block, 0, n);
+    }
     return crc.getValue();
   }
 
-  /// All elements as floats.
+  /// All elements as floats; a copy.
   ///
   /// @throws CheckpointException if there are more than an array can hold, or the type is not [DType#readable()]
   public float[] toFloats() {
@@ -103,6 +110,9 @@ public record StoredTensor(String name, DType dtype, List<Long> shape, MemorySeg
 
   /// Writes elements `from … from + n - 1` as floats to `to`, starting at index `at`. The common types are copied through an array,
   /// because access to single elements of a segment is slow until C2 has compiled the loop.
+  ///
+  /// @throws CheckpointException if the type is not [DType#readable()]
+  /// @throws IndexOutOfBoundsException if there are no such elements, or `to` is too short
   public void read(long from, float[] to, int at, int n) {
     Objects.requireNonNull(to, "to");
     switch (dtype) {

@@ -11,10 +11,12 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributes;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
+import org.jetbrains.annotations.Nullable;
 
 /// A temporary file beside its target, until it is complete. Its lock distinguishes it from the leftovers of killed programs; a
 /// program that ends in any other way deletes its temporary files.
@@ -22,10 +24,8 @@ final class Unfinished implements AutoCloseable {
   private static final String ENDING = ".tmp";
   /// The temporary files of this program.
   private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
-
-  static {
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> OPEN.forEach(Unfinished::delete), "fovea-unfinished"));
-  }
+  /// Deletes them when the program ends. Java knows it only while there are any: it would hold this class, and its loader with it.
+  private static @Nullable Thread hook;
 
   private final Path target;
   private final Path path;
@@ -41,7 +41,7 @@ final class Unfinished implements AutoCloseable {
   static Unfinished of(Path target) throws IOException {
     while (true) {
       var path = target.resolveSibling(beginning(target) + ThreadLocalRandom.current().nextLong(Long.MAX_VALUE) + ENDING);
-      OPEN.add(path);
+      open(path);
       FileChannel channel = null;
       try {
         // With the permissions of any new file, unlike those of Files.createTempFile.
@@ -50,7 +50,7 @@ final class Unfinished implements AutoCloseable {
         if (lock(channel) && Files.exists(path)) return new Unfinished(target, path, channel);
         channel.close();
       } catch (FileAlreadyExistsException e) {
-        OPEN.remove(path);
+        forget(path);
         continue;
       } catch (IOException e) {
         if (channel != null) channel.close();
@@ -146,7 +146,31 @@ final class Unfinished implements AutoCloseable {
     } catch (IOException _) {
       // The failure that led here matters more.
     } finally {
-      OPEN.remove(path);
+      forget(path);
     }
+  }
+
+  private static synchronized void open(Path path) {
+    OPEN.add(path);
+    if (hook != null) return;
+    var fresh = new Thread(null, () -> List.copyOf(OPEN).forEach(Unfinished::delete), "fovea-unfinished", 0, false);
+    fresh.setContextClassLoader(null);
+    try {
+      Runtime.getRuntime().addShutdownHook(fresh);
+      hook = fresh;
+    } catch (IllegalStateException _) {
+      // The program ends already.
+    }
+  }
+
+  private static synchronized void forget(Path path) {
+    OPEN.remove(path);
+    if (!OPEN.isEmpty() || hook == null) return;
+    try {
+      Runtime.getRuntime().removeShutdownHook(hook);
+    } catch (IllegalStateException _) {
+      // The program ends, and it is the hook that deletes files.
+    }
+    hook = null;
   }
 }

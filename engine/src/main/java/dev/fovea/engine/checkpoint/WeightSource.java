@@ -5,11 +5,15 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.WeightFormat;
 import java.util.Set;
 
-/// A source of a model's parameters: a file, or a generator for any shape.
+/// A source of a model's parameters: a file, or a generator for any shape. It need not be thread-safe. What it gives is in memory
+/// that its maker owns, and nobody writes it.
 public interface WeightSource {
   /// Initial values of a generated parameter.
   enum Initial {
-    RANDOM, ONES
+    /// Random numbers, such as a matrix's.
+    RANDOM,
+    /// Ones, such as a norm's scale.
+    ONES
   }
 
   /// The names of all parameters, each of which must be used; empty for a generator.

@@ -27,6 +27,9 @@ import java.util.function.Function;
 ///
 /// Each request states the expected shape. A missing parameter or a wrong shape does not end the loading: [#bind] reports all of
 /// them at once, together with unused parameters.
+///
+/// What it gives is in the memory of its source, which must stay open while the model is in use. Not thread-safe; only for the
+/// function that [#bind] calls.
 public final class Weights {
   /// Number of problems listed in a message; further ones are counted.
   private static final int SHOWN = 12;

@@ -6,7 +6,7 @@ import org.jetbrains.annotations.Nullable;
 
 /// Features of a picture's patches. Two are equal if their sizes and all values are, NaN included.
 ///
-/// @param values `[rows, cols, channels]`; must not be modified
+/// @param values `[rows, cols, channels]`; not copied, must not be modified
 public record PatchFeatures(int rows, int cols, int channels, float[] values) {
   /// @throws IllegalArgumentException if a size is not positive, or the number of values does not match
   public PatchFeatures {

@@ -14,8 +14,11 @@ import java.util.Objects;
 /// A picture of 8-bit red, green and blue samples, compared by name, size and samples. Coordinates are those of a viewer: x from
 /// the left and y from the top, after the file's orientation is applied, on the whole canvas of an animation.
 ///
+/// It holds 3 bytes per pixel in Java's heap, and nothing to close. Thread-safe as long as nobody modifies its samples. A null
+/// argument is refused with a [NullPointerException] that names the parameter.
+///
 /// @param name name in error messages
-/// @param rgb `[height][width][3]`; must not be modified
+/// @param rgb `[height][width][3]`; not copied, must not be modified
 public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws IllegalArgumentException if a side is not positive, or the size of `rgb` does not match
   public Picture {
@@ -27,10 +30,12 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   }
 
   /// Reads a PNG, JPEG, WebP, BMP or GIF file, turned upright according to its EXIF or XMP; of an animation the first frame on its
-  /// canvas. Alpha is dropped, grey and palettes are expanded to three channels, and 16-bit samples keep their upper 8 bits.
+  /// canvas. Alpha is dropped, grey and palettes are expanded to three channels, and 16-bit samples keep their upper 8 bits. The
+  /// whole file and the picture are in memory meanwhile.
   ///
-  /// @throws ImageException if there is no such file, or it is not a picture, broken, truncated, or larger than
-  ///   [ImageDecoder#MAX_PIXELS] or [ImageDecoder#MAX_BYTES]; `docs/pictures.md` lists the damage that is tolerated per format
+  /// @throws ImageException if there is no such file, or it is not a picture, broken, truncated, larger than
+  ///   [ImageDecoder#MAX_PIXELS] or [ImageDecoder#MAX_BYTES], or there is not enough memory for it; `docs/pictures.md` lists the
+  ///   damage that is tolerated per format
   /// @throws CancelledException if the thread is interrupted and the system stops reading
   public static Picture read(Path file) {
     Objects.requireNonNull(file, "file");
@@ -50,6 +55,8 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   ///
   /// @param side of the square, at least the picture's longer side
   public float[] redOnSquare(int side, float black, float white) {
+    if (side < Math.max(width, height))
+      throw new IllegalArgumentException("side: expected at least " + Math.max(width, height) + " for this picture, got " + side);
     var values = new float[side * side];
     Arrays.fill(values, black);
     for (int y = 0; y < height; y++)
@@ -57,8 +64,13 @@ public record Picture(String name, int width, int height, byte[] rgb) {
     return values;
   }
 
-  /// The part of `width × height` pixels at `(left, top)`.
+  /// A copy of the part of `width × height` pixels at `(left, top)`.
+  ///
+  /// @throws IllegalArgumentException if the part does not lie inside the picture
   public Picture part(int left, int top, int width, int height) {
+    if (left < 0 || top < 0 || width < 1 || height < 1 || left > this.width - width || top > this.height - height)
+      throw new IllegalArgumentException(name + ": expected a part inside " + this.width + "x" + this.height + ", got "
+          + width + "x" + height + " at " + left + "," + top);
     var part = new byte[3 * width * height];
     for (int y = 0; y < height; y++) System.arraycopy(rgb, 3 * ((top + y) * this.width + left), part, 3 * y * width, 3 * width);
     return new Picture(name, width, height, part);
@@ -67,12 +79,13 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// Decodes a picture from memory.
   ///
   /// @param name name in error messages
+  /// @param bytes the contents of a file; neither kept nor changed
   /// @throws ImageException as [#read(Path)]
   public static Picture decode(String name, byte[] bytes) {
     return ImageDecoder.decode(Objects.requireNonNull(name, "name"), Objects.requireNonNull(bytes, "bytes"));
   }
 
-  /// Decodes a picture from a stream, which is read to its end and stays open.
+  /// Decodes a picture from a stream, which is read to its end, or to the limit of [#read(Path)], and stays open.
   ///
   /// @param name name in error messages
   /// @throws ImageException as [#read(Path)], or if the stream cannot be read

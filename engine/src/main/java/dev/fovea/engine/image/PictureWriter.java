@@ -8,7 +8,8 @@ import java.util.Objects;
 import javax.imageio.ImageIO;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
-/// Encodes pictures as PNG, and puts them side by side.
+/// Encodes pictures as PNG, and puts them side by side. Thread-safe. Arguments are neither kept nor changed; results are the
+/// caller's own.
 public final class PictureWriter {
   private PictureWriter() {}
 
@@ -22,8 +23,11 @@ public final class PictureWriter {
   }
 
   /// The bytes of a PNG file in the image's own colour model, such as a palette or 16-bit grey.
+  ///
+  /// @throws ImageException if PNG cannot hold such an image
   public static byte[] png(BufferedImage image) {
     Objects.requireNonNull(image, "image");
+    Readers.registry();   // Before the first use of ImageIO.
     var bytes = new ByteArrayOutputStream();
     try (var out = new MemoryCacheImageOutputStream(bytes)) {
       if (!ImageIO.write(image, "png", out)) throw new IOException("no writer takes such a picture");
@@ -34,7 +38,7 @@ public final class PictureWriter {
     return bytes.toByteArray();
   }
 
-  /// The pictures side by side from left to right, aligned at the top, on black.
+  /// The pictures, at least one, side by side from left to right, aligned at the top, on black.
   ///
   /// @throws ImageException if the result would be larger than [ImageDecoder#MAX_PIXELS]
   public static Picture row(String name, List<Picture> pictures) {

@@ -10,6 +10,9 @@ import org.jetbrains.annotations.Nullable;
 
 /// The conversion of a picture to a model's input: resize, crop the centre, scale to `[0, 1]`, normalise each channel, pad.
 ///
+/// Immutable and thread-safe as long as nobody modifies the arrays, which are not copied. It computes on the calling thread, in
+/// Java's heap.
+///
 /// @param resize target size, or null to keep the picture's own
 /// @param crop `[height, width]` of the centre crop, or null for none; black beyond the picture
 /// @param rescale factor for the 8-bit samples
@@ -217,7 +220,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return new Size(width, height);
   }
 
-  /// The model's input, `[3, height, width]`.
+  /// The model's input, `[3, height, width]`, the caller's own. It costs time in proportion to the pixels of both.
   ///
   /// @param minSide the smallest side that the model accepts
   /// @throws ImageException as [#inputSize]
@@ -246,7 +249,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
 
   /// A preprocessed picture, the input of a model. Two are equal if their sizes and all values are, NaN included.
   ///
-  /// @param values `[3][height][width]`; must not be modified
+  /// @param values `[3][height][width]`; not copied, must not be modified
   public record Pixels(int height, int width, float[] values) {
     /// @throws IllegalArgumentException if a side is not positive, or the number of values does not match
     public Pixels {

@@ -41,8 +41,24 @@ final class Readers {
     return known;
   }
 
+  /// The registry of `ImageIO`, which its first user creates: to be asked for before anything else of `ImageIO`.
+  ///
+  /// The registry keeps the readers that the context class loader knows at that moment, and AWT keeps the loader itself, until the
+  /// process ends. The loader of a server's application could not be unloaded any more, and closed it would leave the whole process
+  /// with readers that lack classes. So the context is then the system class loader, which stays anyway.
+  static IIORegistry registry() {
+    var thread = Thread.currentThread();
+    var context = thread.getContextClassLoader();
+    thread.setContextClassLoader(ClassLoader.getSystemClassLoader());
+    try {
+      return IIORegistry.getDefaultInstance();
+    } finally {
+      thread.setContextClassLoader(context);
+    }
+  }
+
   private static ImageReaderSpi ofJdk(String type) {
-    Iterator<ImageReaderSpi> all = IIORegistry.getDefaultInstance().getServiceProviders(ImageReaderSpi.class, false);
+    Iterator<ImageReaderSpi> all = registry().getServiceProviders(ImageReaderSpi.class, false);
     while (all.hasNext()) {
       var reader = all.next();
       if (reader.getClass().getName().equals(type)) return reader;

@@ -13,7 +13,8 @@ import org.jetbrains.annotations.Nullable;
 /// Collects requested intermediate tensors of a pass by name, such as `hidden_states.3` and `attentions.3`. It never changes a
 /// result. Attention maps that are not requested are not computed.
 ///
-/// A probe is for one pass.
+/// A probe is for one pass, and for one thread, except for [#NONE], which any number of passes share. What it keeps belongs to the
+/// pass's workspace, and is valid until the workspace's next pass.
 public final class Probe {
   /// Keeps nothing and costs nothing.
   public static final Probe NONE = new Probe("", _ -> false, new LinkedHashMap<>(), new LinkedHashMap<>());

@@ -12,9 +12,9 @@ import java.util.function.Supplier;
 
 /// A cache of tensors that depend only on a model's weights and on sizes, such as position embeddings resampled for a larger
 /// picture. Each is computed once and shared by the model's workspaces. When their total size exceeds a bound, the least recently
-/// used are evicted.
+/// used are evicted. The garbage collector frees their memory when no pass uses them any more.
 ///
-/// Thread-safe.
+/// Thread-safe. Nobody closes it.
 public final class Constants {
   /// Default bound in bytes.
   public static final long DEFAULT_BYTES = 64L << 20;
@@ -60,7 +60,7 @@ public final class Constants {
     return bytes.get();
   }
 
-  /// Removes all constants.
+  /// Removes all constants, also during passes: these keep the ones that they have, and later ones compute them again.
   public void clear() {
     cache.invalidateAll();
   }

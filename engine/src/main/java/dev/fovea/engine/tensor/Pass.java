@@ -13,8 +13,8 @@ import java.util.function.Consumer;
 
 /// A forward pass that is recorded once and runs any number of times without calling the model: [Workspace#prepare].
 ///
-/// Inputs and results keep their addresses in every run. Not thread-safe. Interrupting the thread ends a run before the next
-/// operation with a [CancelledException].
+/// Inputs and results keep their addresses in every run. Not thread-safe: one thread uses a pass at a time. Interrupting the thread
+/// ends a run before the next operation with a [CancelledException], after which results and states are incomplete.
 public final class Pass implements AutoCloseable {
   private final Recording recording;
   private final Program program;
@@ -37,6 +37,7 @@ public final class Pass implements AutoCloseable {
   /// A pass that runs `recording` on `kernels`, which stay open when the pass is closed.
   ///
   /// @param results tensors of the recording that a run returns
+  /// @param progress called on the thread of a run, before each operation
   /// @param state tensors that the pass reads and writes and that outlive it, by input name; the caller owns their memory
   /// @throws IllegalArgumentException if the pass has no input of that name, or one of another size
   public static Pass of(Recording recording, List<Tensor> results, Kernels kernels, Map<String, Tensor> state, Progress progress) {
@@ -52,7 +53,7 @@ public final class Pass implements AutoCloseable {
     }
   }
 
-  /// The elements of an input or a state as a one-dimensional tensor, to write before a run.
+  /// The elements of an input or a state as a one-dimensional tensor, to write before a run: a view, valid until [#close()].
   ///
   /// @throws IllegalArgumentException if the pass has no input of that name
   public Tensor input(String name) {
@@ -64,9 +65,9 @@ public final class Pass implements AutoCloseable {
 
   /// Runs the pass.
   ///
-  /// @return the results, valid until the next run
+  /// @return the results, always the same tensors, valid until the next run or [#close()]
   /// @throws CancelledException if the thread is interrupted
-  /// @throws IllegalStateException if the pass or its kernels are closed
+  /// @throws IllegalStateException if the pass is closed
   public List<Tensor> run() {
     doneMacs = 0;
     program.run(before);

@@ -22,7 +22,17 @@ import org.jetbrains.annotations.Nullable;
 /// a new tensor into the [Workspace] of the tensor it is called on; a tensor without a workspace, such as a weight, can only be an
 /// argument.
 ///
-/// Using a tensor after its memory is closed throws [IllegalStateException].
+/// Using a tensor after its memory is closed throws [IllegalStateException]. Results of a pass are valid as [Workspace] says;
+/// reading them later gives what other passes have written there.
+///
+/// Shape and place of a tensor never change. Threads may read the same tensor as long as none writes it; operations belong to the
+/// thread of the pass. Views cost nothing. Every operation throws, beside the exceptions of [Workspace#run(Object, Map, Function,
+/// Function)]:
+///
+/// - [IllegalArgumentException] if the shapes do not fit the operation
+/// - [IndexOutOfBoundsException] if it names a dimension or a part that the tensor does not have, as views do too
+/// - [IllegalStateException] if this tensor has no workspace, no pass is running in it, or a tensor that has to be contiguous is
+///   not
 public final class Tensor {
   /// Alignment of tensors that own their memory: a cache line, which is also the widest vector.
   private static final long ALIGNMENT = 64;
@@ -41,7 +51,7 @@ public final class Tensor {
     this.strides = strides;
   }
 
-  /// A tensor over memory that the caller owns.
+  /// A tensor over memory that the caller owns, without a copy.
   ///
   /// @throws IllegalArgumentException if `segment` is not native memory, or its size does not match `shape`
   public static Tensor over(MemorySegment segment, int... shape) {
@@ -54,13 +64,13 @@ public final class Tensor {
     return dense(null, segment, shape);
   }
 
-  /// A tensor of zeros whose memory lives as long as `arena`.
+  /// A tensor of zeros whose memory lives as long as `arena`, a shared or automatic one if the tensor is for passes.
   public static Tensor zeros(Arena arena, int... shape) {
     Objects.requireNonNull(shape, "shape");
     return dense(null, arena.allocate(4 * size(shape), ALIGNMENT), shape);
   }
 
-  /// A copy of `values` whose memory lives as long as `arena`.
+  /// A copy of `values` whose memory lives as long as `arena`, a shared or automatic one if the tensor is for passes.
   ///
   /// @throws IllegalArgumentException if the number of values does not match `shape`
   public static Tensor of(Arena arena, float[] values, int... shape) {
@@ -110,7 +120,7 @@ public final class Tensor {
 
   // Shape
 
-  /// Sizes of the dimensions, outermost first.
+  /// Sizes of the dimensions, outermost first; a copy.
   public int[] shape() {
     return shape.clone();
   }
@@ -161,7 +171,7 @@ public final class Tensor {
 
   // Memory
 
-  /// The elements' memory.
+  /// The elements' memory, not a copy.
   ///
   /// @throws IllegalStateException if the tensor is not contiguous
   public MemorySegment segment() {
@@ -216,6 +226,8 @@ public final class Tensor {
   }
 
   /// A copy of all elements, in the order of the shape.
+  ///
+  /// @throws ArithmeticException if there are more than an `int` can count
   public float[] toArray() {
     var values = new float[Math.toIntExact(size())];
     if (isContiguous()) {

@@ -23,8 +23,12 @@ import org.jetbrains.annotations.Nullable;
 /// The first pass of a kind runs twice: first on tensors without memory, to record the tensors' lifetimes, then with each tensor at
 /// its place in the [Plan]. Later passes allocate no native memory. Model code does not depend on this.
 ///
-/// The tensors that a pass returns are valid until the next pass or until [#close()]. Not thread-safe. During a pass, [Progress] is
-/// notified of every operation, and interrupting the thread ends the pass before the next operation with a [CancelledException].
+/// The tensors that a pass returns are valid until the next pass or until [#close()]. During a pass, [Progress] is notified of
+/// every operation, and interrupting the thread ends the pass before the next operation with a [CancelledException]. A pass that
+/// ends by an exception, of the model or of the listener too, leaves the workspace usable.
+///
+/// Not thread-safe: one thread uses a workspace at a time; different threads may use it one after the other. The kernels belong to
+/// the caller: they stay open, and must not be closed before the last pass.
 public final class Workspace implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
@@ -48,7 +52,9 @@ public final class Workspace implements AutoCloseable {
   private long doneMacs;
   private long largestPassBytes;
 
-  /// @param kernels stay open when the workspace is closed
+  /// A workspace without memory, which the first pass allocates.
+  ///
+  /// @param progress called on the thread of a pass
   /// @param constants shared by the model's workspaces
   public Workspace(Kernels kernels, Progress progress, Constants constants) {
     this(kernels, progress, constants, Arenas.SYSTEM);
@@ -61,10 +67,12 @@ public final class Workspace implements AutoCloseable {
     this.arenas = arenas;
   }
 
+  /// A workspace with constants of its own, up to [Constants#DEFAULT_BYTES].
   public Workspace(Kernels kernels, Progress progress) {
     this(kernels, progress, new Constants(Constants.DEFAULT_BYTES));
   }
 
+  /// A workspace with constants of its own and no listener.
   public Workspace(Kernels kernels) {
     this(kernels, Progress.NONE);
   }
@@ -80,8 +88,9 @@ public final class Workspace implements AutoCloseable {
   /// Runs a forward pass.
   ///
   /// @param kind identifies the pass together with the inputs' layouts: passes of one kind perform the same operations
-  /// @param inputs by name
-  /// @param forward computes the result from the inputs by tensor operations only; it may not read tensor contents
+  /// @param inputs by name; not copied, and not kept beyond a result that is a view of one
+  /// @param forward computes the result from the inputs by tensor operations only; it may not read tensor contents; called twice in
+  ///   the first pass of a kind and layouts
   /// @param outputs the tensors of the result that must stay valid after the pass
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the workspace is closed or a pass is running
@@ -119,7 +128,9 @@ public final class Workspace implements AutoCloseable {
   ///
   /// @param inputs shapes of the inputs that change from run to run, by name
   /// @param state tensors that the pass reads and writes and that outlive it, by name; the caller owns their memory
-  /// @param forward computes from inputs and state
+  /// @param forward computes from inputs and state; called once, here
+  /// @return a pass with memory of its own, which the caller closes, and which this workspace's later passes and closing leave
+  ///   alone
   /// @throws IllegalStateException if the workspace is closed or a pass is running
   public Pass prepare(Map<String, int[]> inputs, Map<String, Tensor> state, Function<Map<String, Tensor>, List<Tensor>> forward) {
     Objects.requireNonNull(inputs, "inputs");
@@ -140,7 +151,8 @@ public final class Workspace implements AutoCloseable {
   ///
   /// @param key cache key: identifies the computation and all it depends on besides `weight`
   /// @param weight input of `compute`
-  /// @param compute computes the tensor from `weight`, in a separate pass
+  /// @param compute computes the tensor from `weight`, in a separate pass; what it throws is thrown, and nothing is cached
+  /// @return not to be written: other workspaces share it
   public Tensor constant(Object key, Tensor weight, UnaryOperator<Tensor> compute) {
     Objects.requireNonNull(key, "key");
     Objects.requireNonNull(weight, "weight");
@@ -153,7 +165,8 @@ public final class Workspace implements AutoCloseable {
     }).in(this);
   }
 
-  /// Records a forward pass on inputs of these shapes, without computing it and without memory.
+  /// Records a forward pass on inputs of these shapes, without computing it and without native memory. It costs milliseconds, and
+  /// throws what the model throws for such shapes.
   public static <R> Recording dryRun(Map<String, int[]> inputShapes, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
     Objects.requireNonNull(inputShapes, "inputShapes");
@@ -163,6 +176,8 @@ public final class Workspace implements AutoCloseable {
   }
 
   /// Records a forward pass of one input.
+  ///
+  /// @see #dryRun(Map, Function, Function)
   public static <R> Recording dryRun(Function<Tensor, R> forward, Function<R, ? extends Collection<Tensor>> outputs,
       int... inputShape) {
     Objects.requireNonNull(inputShape, "inputShape");

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -15,6 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executors;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -293,5 +297,40 @@ class ResidencyTest {
     var secret = write("secret.st", contents(5));
     if (!secret.toFile().setReadable(false) || Files.isReadable(secret)) return;   // Root reads everything.
     assertThatThrownBy(() -> Checkpoint.open(secret, residency)).hasMessage(secret + ": cannot be read: access denied");
+  }
+
+  /// As a caller and the closing of what it uses may do.
+  @ParameterizedTest
+  @EnumSource
+  void closedByTwoAtOnce(Residency residency) throws Exception {
+    var path = write("m.st", contents(10));
+    try (var pool = Executors.newFixedThreadPool(2)) {
+      for (int i = 0; i < 2000; i++) {
+        var checkpoint = Checkpoint.open(path, residency);
+        var barrier = new CyclicBarrier(2);
+        Callable<Void> close = () -> {
+          barrier.await();
+          checkpoint.close();
+          return null;
+        };
+        for (var closing : pool.invokeAll(List.of(close, close))) closing.get();
+      }
+    }
+  }
+
+  /// Such as a model inside an archive.
+  @Test
+  void inAFileSystemOfJava() throws IOException {
+    var contents = contents(10, 20);
+    var path = write("m.st", contents);
+    try (var archive = FileSystems.newFileSystem(folder.resolve("archive.zip"), Map.of("create", "true"))) {
+      var inside = archive.getPath("m.st");
+      Files.copy(path, inside);
+      try (var checkpoint = Checkpoint.open(inside, Residency.LOADED)) {
+        requireContents(checkpoint, contents);
+      }
+      assertThatThrownBy(() -> Checkpoint.open(inside, Residency.MAPPED)).isInstanceOf(CheckpointException.class)
+          .hasMessage("m.st: cannot be mapped from its file system; Residency.LOADED reads it");
+    }
   }
 }

@@ -21,6 +21,8 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -69,6 +71,21 @@ class TruncationTest {
         truncate(path, 8);
         return run(format, kernels, mapped);
       })).isInstanceOf(CheckpointException.class).hasMessageContaining("was truncated while in use").hasCauseInstanceOf(InternalError.class);
+    }
+  }
+
+  @Test
+  void checksums() throws IOException {
+    var path = write(WeightFormat.F32);
+    try (var checkpoint = Checkpoint.open(path)) {
+      var tensor = checkpoint.tensor("w");
+      var whole = new CRC32();
+      whole.update(contents(WeightFormat.F32).toArray(ValueLayout.JAVA_BYTE));
+      assertThat(tensor.checksum()).isEqualTo(whole.getValue());
+      for (long length : new long[] {checkpoint.size() / 2, 0}) {
+        truncate(path, length);
+        assertThatThrownBy(tensor::checksum).isInstanceOf(InternalError.class);
+      }
     }
   }
 

@@ -232,4 +232,15 @@ class PictureTest {
         .isNotEqualTo(new Picture("cat.png", 2, 1, new byte[] {1, 2, 3, 4, 5, 7})).isNotEqualTo(null).isNotEqualTo("cat.png");
     assertThat(picture).hasToString("Picture[cat.png, 2x1]");
   }
+
+  @Test
+  void aPartIsInside() {
+    var picture = new Picture("p", 3, 2, new byte[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18});
+    assertThat(picture.part(1, 1, 2, 1).rgb()).containsExactly(13, 14, 15, 16, 17, 18);
+    for (var place : new int[][] {{2, 0, 2, 1}, {0, 1, 1, 2}, {-1, 0, 1, 1}, {0, -1, 1, 1}, {0, 0, 0, 1}, {Integer.MAX_VALUE, 0, 1, 1}})
+      assertThatThrownBy(() -> picture.part(place[0], place[1], place[2], place[3])).isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("p: expected a part inside 3x2, got ");
+    assertThatThrownBy(() -> picture.redOnSquare(2, 0, 1)).isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("side: expected at least 3 for this picture, got 2");
+  }
 }

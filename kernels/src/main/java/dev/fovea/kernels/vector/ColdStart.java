@@ -1,7 +1,7 @@
 package dev.fovea.kernels.vector;
 
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jetbrains.annotations.Nullable;
 
 /// The start-up state of a program: cold until C2 has compiled the vector loops.
 ///
@@ -14,8 +14,9 @@ final class ColdStart {
   private static final long MANY = 20_000_000_000L;
 
   private static final AtomicLong done = new AtomicLong();
-  private static final CountDownLatch doneMany = new CountDownLatch(1);
   private static volatile boolean cold;
+  /// What to do when many are counted.
+  private static volatile @Nullable Runnable next;
 
   private ColdStart() {}
 
@@ -30,7 +31,7 @@ final class ColdStart {
 
   /// Adds multiply-accumulates of the scalar loops to the count.
   static void count(long multiplyAccumulates) {
-    if (done.addAndGet(multiplyAccumulates) > MANY) doneMany.countDown();
+    if (done.addAndGet(multiplyAccumulates) > MANY && next != null) hurry();
   }
 
   /// Multiply-accumulates counted so far.
@@ -38,13 +39,16 @@ final class ColdStart {
     return done.get();
   }
 
-  /// Waits until compilation of the vector loops is worthwhile.
-  static void awaitMany() throws InterruptedException {
-    doneMany.await();
+  /// Has `action` run once compilation of the vector loops is worthwhile.
+  static void whenMany(Runnable action) {
+    next = action;
+    count(0);
   }
 
-  /// Ends that wait.
-  static void hurry() {
-    doneMany.countDown();
+  /// Runs that action now, unless it has run. It has when this method returns.
+  static synchronized void hurry() {
+    var action = next;
+    next = null;
+    if (action != null) action.run();
   }
 }

@@ -19,7 +19,7 @@ public final class ColdStartKernels implements Kernels {
   }
 
   ColdStartKernels(Workers workers, BooleanSupplier isCold) {
-    this(workers, isCold, new ScratchPool());
+    this(workers, isCold, new ScratchPool(workers.threads()));
   }
 
   /// @param scratch closed with these kernels

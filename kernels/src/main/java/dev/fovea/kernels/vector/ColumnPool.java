@@ -7,6 +7,8 @@ import java.util.ArrayDeque;
 final class ColumnPool {
   /// Floats of a column: the rows of one task.
   static final int LENGTH = 256;
+  /// Columns kept, 16 MiB: after a burst of callers there would be some for each, although only the first calls need any.
+  static final int MOST = 1 << 14;
 
   private final ArrayDeque<float[]> idle = new ArrayDeque<>();
 
@@ -21,6 +23,6 @@ final class ColumnPool {
   }
 
   synchronized void giveBack(float[][] columns) {
-    for (var column : columns) idle.addLast(column);
+    for (int i = 0; i < columns.length && idle.size() < MOST; i++) idle.addLast(columns[i]);
   }
 }

@@ -35,26 +35,36 @@ public final class Rehearsal {
 
   private Rehearsal() {}
 
-  /// Makes the program cold until [#run] has ended.
+  /// Makes the program cold until [#run] has ended, or [#skip].
   public static void announce() {
     ColdStart.set(true);
   }
 
-  /// Compiles the scalar loops, waits until the vector loops are worthwhile, then compiles these with calls from this thread and a
-  /// second one, because C2 may have two threads.
+  /// Compiles the scalar loops. `next` is called when the vector loops are worthwhile, by the thread that notices.
+  public static void prepare(Runnable next) {
+    scalarLoops();
+    ColdStart.whenMany(next);
+  }
+
+  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads.
   public static void run() {
     try {
-      scalarLoops();
-      ColdStart.awaitMany();
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (NoClassDefFoundError _) {
+      // The class loader was closed meanwhile: nobody is left who computes.
     } finally {
       ColdStart.set(false);
     }
   }
 
-  /// Ends the wait.
+  /// Leaves the compilation to the program's own passes.
+  public static void skip() {
+    ColdStart.set(false);
+  }
+
+  /// Calls `next` of [#prepare] now, unless that has happened.
   public static void hurry() {
     ColdStart.hurry();
   }
@@ -79,9 +89,18 @@ public final class Rehearsal {
   private static void rehearse() throws InterruptedException {
     try (var arena = Arena.ofShared()) {
       var file = mapped(arena);
-      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena));
-      rows(arena);
-      products.join();
+      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> {
+        try {
+          products(arena);
+        } catch (NoClassDefFoundError _) {
+          // As in run.
+        }
+      });
+      try {
+        rows(arena);
+      } finally {
+        products.join();
+      }
       operations(arena, file);
     }
   }

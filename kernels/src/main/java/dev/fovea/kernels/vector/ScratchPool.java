@@ -3,28 +3,39 @@ package dev.fovea.kernels.vector;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
 /// A pool of native memory and arrays for operations, so that the next operation of the same size allocates nothing. A failed
 /// allocation loses no memory, and the pool works afterwards.
+///
+/// It keeps what the threads that can compute at a time need, and no more after a burst of callers, each with an operation of its
+/// own: of too many pieces, the smallest are freed.
 final class ScratchPool implements AutoCloseable {
   private static final int ALIGNMENT = 64;
+  /// Pieces per thread: the nested operations of one thread borrow fewer.
+  private static final int PIECES = 8;
 
   private final Supplier<Arena> arenas;
   private final IntFunction<float[]> arrays;
   private final List<Scratch> free = new ArrayList<>();
   private final List<Loan> freeArrays = new ArrayList<>();
+  private int most, mostArrays;
   private boolean closed;
 
-  ScratchPool() {
-    this(Arena::ofShared, float[]::new);
+  /// @param threads the largest number of threads of an operation
+  ScratchPool(int threads) {
+    this(threads, Arena::ofShared, float[]::new);
   }
 
   /// @param arenas where native memory comes from, one arena for each piece
   /// @param arrays allocates arrays
-  ScratchPool(Supplier<Arena> arenas, IntFunction<float[]> arrays) {
+  ScratchPool(int threads, Supplier<Arena> arenas, IntFunction<float[]> arrays) {
+    most = PIECES * Math.max(threads, Runtime.getRuntime().availableProcessors());
+    mostArrays = most;
     this.arenas = arenas;
     this.arrays = arrays;
   }
@@ -50,8 +61,15 @@ final class ScratchPool implements AutoCloseable {
   }
 
   private synchronized void giveBack(Scratch scratch) {
-    if (closed) scratch.free();
-    else free.add(scratch);
+    if (closed) {
+      scratch.free();
+      return;
+    }
+    free.add(scratch);
+    if (free.size() <= most) return;
+    var smallest = Collections.min(free, Comparator.comparingLong(s -> s.segment.byteSize()));
+    free.remove(smallest);
+    smallest.free();
   }
 
   /// Frees idle memory now, and borrowed memory on its return.
@@ -79,6 +97,7 @@ final class ScratchPool implements AutoCloseable {
   /// time in a later run then allocate nothing.
   synchronized void reserve(int count, long floats) {
     if (closed) return;
+    most = Math.max(most, count);
     for (long missing = count - free.stream().filter(s -> s.segment.byteSize() >= 4 * floats).count(); missing > 0; missing--) {
       var scratch = new Scratch();
       scratch.grow(4 * floats);
@@ -89,6 +108,7 @@ final class ScratchPool implements AutoCloseable {
   /// The same for arrays.
   synchronized void reserveArrays(int count, int n) {
     if (closed) return;
+    mostArrays = Math.max(mostArrays, count);
     for (long missing = count - freeArrays.stream().filter(a -> a.floats.length >= n).count(); missing > 0; missing--) {
       var loan = new Loan();
       loan.floats = arrays.apply(n);
@@ -97,7 +117,10 @@ final class ScratchPool implements AutoCloseable {
   }
 
   private synchronized void giveBack(Loan loan) {
-    if (!closed) freeArrays.add(loan);
+    if (closed) return;
+    freeArrays.add(loan);
+    if (freeArrays.size() > mostArrays)
+      freeArrays.remove(Collections.min(freeArrays, Comparator.comparingInt(a -> a.floats.length)));
   }
 
   /// A borrowed array.

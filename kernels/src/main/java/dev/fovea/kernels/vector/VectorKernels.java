@@ -46,7 +46,7 @@ public final class VectorKernels implements Kernels {
   private final Resampler resampler;
 
   public VectorKernels(Workers workers) {
-    this(workers, new ScratchPool());
+    this(workers, new ScratchPool(workers.threads()));
   }
 
   /// @param scratch closed with these kernels

@@ -120,7 +120,7 @@ class FailingAllocationTest {
           for (int n = 1; failed; n++) {
             calls = 0;
             failing = n;
-            var pool = new ScratchPool(this::arena, this::array);
+            var pool = new ScratchPool(3, this::arena, this::array);
             try (var kernels = new ColdStartKernels(Workers.threads(threads), () -> cold, pool)) {
               failed = fails(kernels, operation);
               if (failed) failures++;
@@ -146,7 +146,7 @@ class FailingAllocationTest {
   /// Memory that has to grow, when there is none: it stays in the pool, empty.
   @Test
   void whatDoesNotGrowIsNotLost() {
-    try (var pool = new ScratchPool(this::arena, this::array)) {
+    try (var pool = new ScratchPool(3, this::arena, this::array)) {
       pool.borrow(10).close();
       pool.borrowArray(10).close();
       for (int part = 1; part <= 2; part++) {

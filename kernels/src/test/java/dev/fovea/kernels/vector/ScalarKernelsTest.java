@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ScalarKernelsTest {
   private static final VectorKernels VECTOR = new VectorKernels(Workers.threads(1));
   private static final Workers TWO = Workers.threads(2);
-  private static final ScratchPool SCRATCH = new ScratchPool();
+  private static final ScratchPool SCRATCH = new ScratchPool(2);
   private static final ScalarKernels SCALAR = new ScalarKernels(TWO, SCRATCH);
   private static final float[] SPECIAL = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0f, -0f, Float.MIN_VALUE,
       -Float.MIN_VALUE, Float.MAX_VALUE, -Float.MAX_VALUE};

@@ -3,13 +3,17 @@ package dev.fovea.kernels.vector;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class ScratchPoolTest {
-  private final ScratchPool pool = new ScratchPool();
+  private final ScratchPool pool = new ScratchPool(2);
 
   private List<float[]> borrowedAtOnce(int count, int n) {
     var loans = Stream.generate(() -> pool.borrowArray(n)).limit(count).toList();
@@ -38,5 +42,68 @@ class ScratchPoolTest {
     }
     pool.close();
     assertThatCode(() -> pool.reserve(1, 100)).as("a closed pool keeps nothing").doesNotThrowAnyException();
+  }
+
+  /// As after 200 callers at once, each of whose operations ran on one thread.
+  @Test
+  void aBurstLeavesWhatTheThreadsNeed() {
+    var open = new HashSet<Arena>();
+    int threads = 2 * Runtime.getRuntime().availableProcessors(), most = 8 * threads;
+    try (var bounded = new ScratchPool(threads, () -> counted(open), float[]::new)) {
+      var loans = IntStream.range(0, 200 * threads).mapToObj(i -> bounded.borrow(i + 1)).toList();
+      assertThat(open).hasSize(200 * threads);
+      loans.forEach(ScratchPool.Scratch::close);
+      assertThat(open).hasSize(most);
+      var again = IntStream.range(0, most).mapToObj(_ -> bounded.borrow(1)).toList();
+      assertThat(again).as("the largest").allMatch(scratch -> scratch.segment().byteSize() > 4L * (200 * threads - most));
+      again.forEach(ScratchPool.Scratch::close);
+      bounded.reserve(3 * most, 1);
+      IntStream.range(0, 3 * most).mapToObj(_ -> bounded.borrow(1)).toList().forEach(ScratchPool.Scratch::close);
+      assertThat(open).as("what is reserved stays").hasSize(3 * most);
+    }
+    assertThat(open).isEmpty();
+  }
+
+  private static Arena counted(Set<Arena> open) {
+    var real = Arena.ofShared();
+    var counted = new Arena() {
+      @Override
+      public MemorySegment allocate(long bytes, long alignment) {
+        return real.allocate(bytes, alignment);
+      }
+
+      @Override
+      public MemorySegment.Scope scope() {
+        return real.scope();
+      }
+
+      @Override
+      public void close() {
+        open.remove(this);
+        real.close();
+      }
+    };
+    open.add(counted);
+    return counted;
+  }
+
+  @Test
+  void aBurstLeavesFewArrays() {
+    int most = 8 * Math.max(2, Runtime.getRuntime().availableProcessors());
+    var all = new HashSet<>(borrowedAtOnce(20 * most, 1000));
+    var again = borrowedAtOnce(20 * most, 1000);
+    assertThat(again).filteredOn(all::contains).as("those that were kept").hasSize(most);
+    pool.reserveArrays(2 * most, 1000);
+    all = new HashSet<>(borrowedAtOnce(2 * most, 1000));
+    assertThat(borrowedAtOnce(2 * most, 1000)).as("what is reserved stays").containsExactlyInAnyOrderElementsOf(all);
+  }
+
+  @Test
+  void aBurstLeavesFewColumns() {
+    var columns = new ColumnPool();
+    var all = columns.borrow(3 * ColumnPool.MOST);
+    columns.giveBack(all);
+    var kept = new HashSet<>(List.of(all));
+    assertThat(List.of(columns.borrow(3 * ColumnPool.MOST))).filteredOn(kept::contains).hasSize(ColumnPool.MOST);
   }
 }

@@ -19,6 +19,7 @@ import dev.fovea.models.ModelInput;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
@@ -34,12 +35,25 @@ import org.jetbrains.annotations.Nullable;
 /// @param head `C → classes`, or null for features only
 public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Embedding typeEmbed, LayerNorm embedNorm,
     List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model, ClassifiesText {
+  public Bert {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(tokenEmbed, "tokenEmbed");
+    Objects.requireNonNull(posEmbed, "posEmbed");
+    Objects.requireNonNull(typeEmbed, "typeEmbed");
+    Objects.requireNonNull(embedNorm, "embedNorm");
+    Objects.requireNonNull(blocks, "blocks");
+  }
+
   /// The results of a pass.
   ///
   /// @param lastHiddenState `[B, N, C]`
   /// @param pooled the pooled first token, `[B, C]`; null without a pooler
   /// @param logits `[B, classes]`, or null without a head
-  public record Output(Tensor lastHiddenState, @Nullable Tensor pooled, @Nullable Tensor logits) {}
+  public record Output(Tensor lastHiddenState, @Nullable Tensor pooled, @Nullable Tensor logits) {
+    public Output {
+      Objects.requireNonNull(lastHiddenState, "lastHiddenState");
+    }
+  }
 
   /// One post-norm transformer block: attention and the feed-forward part, each with a residual connection and a norm of the sum.
   record Block(MultiHeadAttention attn, LayerNorm norm1, Mlp mlp, LayerNorm norm2) {
@@ -59,6 +73,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Bert load(BertConfig config, Weights w) {
     var c = config.encoder();
     int dim = c.blocks().dim();
@@ -79,6 +94,8 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
   /// @param types `[B, N]`: 0 in the first text, 1 in the second
   /// @throws InputException if there are more tokens than positions
   public Output forward(Tensor ids, Tensor mask, Tensor types, Probe probe) {
+    Objects.requireNonNull(types, "types");
+    Objects.requireNonNull(probe, "probe");
     config.encoder().check(ids);
     var seen = Attention.padding(mask);
     var tokens = Tokens.of(Tokens.Kind.TEXT, ids.dim(1));
@@ -122,6 +139,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
 
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var output = forward(inputs.get(INPUT_IDS), inputs.get(ATTENTION_MASK), inputs.get(TOKEN_TYPE_IDS), probe);
     var named = new LinkedHashMap<>(probe.tensors());
     named.put("last_hidden_state", output.lastHiddenState);

@@ -11,6 +11,7 @@ import dev.fovea.models.Model;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
+import java.util.Objects;
 
 /// The sizes of a BERT, with the names of the published `config.json`.
 ///
@@ -29,6 +30,7 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public BertConfig {
+    Objects.requireNonNull(encoder, "encoder");
     if (typeVocabSize < 1 || numClasses < 0) throw new IllegalArgumentException("sizes must be positive");
     if (numClasses > 0 && !pooler) throw new IllegalArgumentException("a classification head reads the pooler, and there is none");
   }
@@ -53,6 +55,7 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Bert.load(this, weights);
   }
 

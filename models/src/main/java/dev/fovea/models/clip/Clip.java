@@ -24,6 +24,7 @@ import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// CLIP, trained to match pictures and texts by a contrastive loss (Radford et al., "Learning Transferable Visual Models From
@@ -33,6 +34,10 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param words the text encoder and the logit scale, or null for a model with only the image encoder
 public record Clip(ClipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures {
+  public Clip {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(visual, "visual");
+  }
 
   /// The image encoder.
   ///
@@ -118,6 +123,12 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// @param pooled `[…, C]`
   /// @param projected `[…, D]`
   public record Encoded(Tensor lastHiddenState, Tensor pooled, Tensor projected) {
+    public Encoded {
+      Objects.requireNonNull(lastHiddenState, "lastHiddenState");
+      Objects.requireNonNull(pooled, "pooled");
+      Objects.requireNonNull(projected, "projected");
+    }
+
     /// The embedding in the common space: `[…, D]`, of length 1.
     public Tensor embeds() {
       return projected.normalized();
@@ -130,6 +141,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Clip load(ClipConfig config, Weights w) {
     return new Clip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }
@@ -138,6 +150,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   ///
   /// @throws InputException if the pictures have another number of channels or are not a whole number of patches
   public Encoded encodeImage(Tensor image, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     return visual.forward(image, probe);
   }
 
@@ -147,6 +160,8 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// @throws InputException if there are more tokens than positions
   /// @throws IllegalStateException if the model has no text encoder
   public Encoded encodeText(Tensor ids, Tensor mask, Probe probe) {
+    Objects.requireNonNull(mask, "mask");
+    Objects.requireNonNull(probe, "probe");
     if (words == null) throw new IllegalStateException("this CLIP has no encoder of words");
     config.text().check(ids);
     return words.forward(ids, mask, probe);
@@ -238,6 +253,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
   /// Without a text encoder, `image_embeds` is not normalised, as in the reference.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var prefix = words == null ? "" : "vision_model_output.";
     var image = encodeImage(inputs.get(PIXEL_VALUES), probe.at(prefix));
     var named = new LinkedHashMap<>(probe.tensors());

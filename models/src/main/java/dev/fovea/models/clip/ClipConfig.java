@@ -13,6 +13,7 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.PictureTowerConfig;
 import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The sizes of a CLIP, with the names of the published `config.json`.
@@ -47,6 +48,7 @@ public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig te
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public ClipConfig {
+    Objects.requireNonNull(vision, "vision");
     if (vision.imageHeight() % vision.patchSize() != 0 || vision.imageWidth() % vision.patchSize() != 0)
       throw new IllegalArgumentException("vision_config: image_size " + vision.imageHeight() + "x" + vision.imageWidth()
           + " is not a multiple of patch_size " + vision.patchSize());
@@ -80,6 +82,7 @@ public record ClipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig te
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Clip.load(this, weights);
   }
 

@@ -23,6 +23,7 @@ import dev.fovea.models.PictureFeatures;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
@@ -40,6 +41,14 @@ import org.jetbrains.annotations.Nullable;
 public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsToken, @Nullable Tensor registerTokens,
     PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures,
     EmbedsPictures {
+  public Dinov2 {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(patchEmbed, "patchEmbed");
+    Objects.requireNonNull(clsToken, "clsToken");
+    Objects.requireNonNull(posEmbed, "posEmbed");
+    Objects.requireNonNull(blocks, "blocks");
+    Objects.requireNonNull(norm, "norm");
+  }
 
   /// The results of a pass.
   ///
@@ -49,6 +58,10 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   /// @param rows rows of patches
   /// @param cols columns of patches
   public record Output(Tensor lastHiddenState, @Nullable Tensor logits, int registers, int rows, int cols) {
+    public Output {
+      Objects.requireNonNull(lastHiddenState, "lastHiddenState");
+    }
+
     /// The class token, `[B, C]`.
     public Tensor clsToken() {
       return lastHiddenState.select(1, 0);
@@ -93,6 +106,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Dinov2 load(Dinov2Config c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize();
     return new Dinov2(c,
@@ -109,6 +123,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   ///
   /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   public Output forward(Tensor image, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     int registers = config.numRegisterTokens(), rows = image.dim(2) / config.patchSize(), cols = image.dim(3) / config.patchSize();
     var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.of(Tokens.Kind.REGISTER, registers)).and(Tokens.grid(rows, cols));
     var x = probe.see("hidden_states", 0, embed(image));                              // [B, N, C]
@@ -141,6 +156,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
 
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var output = forward(inputs.get(PIXEL_VALUES), probe);
     var named = new LinkedHashMap<>(probe.tensors());
     named.put("last_hidden_state", output.lastHiddenState);

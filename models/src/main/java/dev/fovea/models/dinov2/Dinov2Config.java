@@ -11,6 +11,7 @@ import dev.fovea.models.Family;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelConfig;
 import java.util.Map;
+import java.util.Objects;
 
 /// The sizes of a DINOv2, mostly with the names of the published `config.json`.
 ///
@@ -40,6 +41,7 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public Dinov2Config {
+    Objects.requireNonNull(act, "act");
     if (imageHeight < 1 || imageWidth < 1 || patchSize < 1 || numChannels < 1 || embedDim < 1 || depth < 0 || numHeads < 1
         || numRegisterTokens < 0 || numClasses < 0)
       throw new IllegalArgumentException("sizes must be positive");
@@ -81,6 +83,7 @@ public record Dinov2Config(int imageHeight, int imageWidth, int patchSize, int n
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Dinov2.load(this, weights);
   }
 

@@ -1,5 +1,7 @@
 package dev.fovea.models.sam;
 
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.Box;
 import dev.fovea.engine.image.mask.Components;
@@ -14,6 +16,8 @@ import java.util.stream.IntStream;
 
 /// Masks of all objects in a picture: a grid of point prompts in the whole picture and in overlapping crops of it, of whose masks
 /// the confident ones without a better duplicate are kept (ref: segment_anything `automatic_mask_generator.py`, `utils/amg.py`).
+///
+/// Thread-safe. A null argument is refused with a [NullPointerException] that names the parameter.
 public final class AutomaticMasks {
   /// A mask counts as cut by a crop if its box is within this many pixels of a side of the crop.
   private static final float CUT_TOLERANCE = 20;
@@ -37,6 +41,7 @@ public final class AutomaticMasks {
   public record Settings(int pointsPerSide, double minPredictedIou, double minStability, float stabilityOffset, double boxNms,
       int cropLayers,
       double cropNms, double cropOverlap, int cropPointsDownscale, int minRegionArea) {
+    /// Those of the reference implementation.
     public static final Settings DEFAULT = new Settings(32, 0.88, 0.95, 1, 0.7, 0, 0.7, 512.0 / 1500, 1, 0);
 
     /// @throws IllegalArgumentException if `pointsPerSide` or `cropPointsDownscale` is below 1, `cropLayers` is not 0 to 6, or
@@ -57,19 +62,30 @@ public final class AutomaticMasks {
   /// @param stability area above the raised threshold divided by the area above the lowered one, in `[0, 1]`
   /// @param point its point prompt
   /// @param crop the crop of the picture in the model's input
-  public record Found(RunLengths mask, Box box, float predictedIou, double stability, Prompt.Point point, Box crop) {}
+  public record Found(RunLengths mask, Box box, float predictedIou, double stability, Prompt.Point point, Box crop) {
+    public Found {
+      Objects.requireNonNull(mask, "mask");
+      Objects.requireNonNull(box, "box");
+      Objects.requireNonNull(point, "point");
+      Objects.requireNonNull(crop, "crop");
+    }
+  }
 
+  /// Masks from a predictor, which the caller closes.
   public AutomaticMasks(MaskPredictor predictor, Settings settings) {
     this.predictor = Objects.requireNonNull(predictor, "predictor");
     this.settings = Objects.requireNonNull(settings, "settings");
   }
 
-  /// The masks of a picture. They cost a pass of the image encoder per crop, and of the mask decoder per point. Threads may share
-  /// this object; each call has a session of its own, and is one call of the predictor: closing that waits until this has ended.
+  /// The masks of a picture. They cost a pass of the image encoder per crop, and of the mask decoder per point. Each call has a
+  /// session of its own, and is one call of the predictor: closing that waits until this has ended.
   ///
-  /// @param progress receives the completed fraction
-  /// @throws IllegalStateException if the predictor is closed
+  /// @param progress receives the completed fraction on the calling thread, after each point
+  /// @return the caller's own
+  /// @throws ImageException if the picture or a crop of it is too elongated
   /// @throws CancelledException if the thread is interrupted
+  /// @throws CheckpointException if the model file was truncated after it was opened
+  /// @throws IllegalStateException if the predictor is closed
   public List<Found> of(Picture picture, DoubleConsumer progress) {
     Objects.requireNonNull(picture, "picture");
     Objects.requireNonNull(progress, "progress");

@@ -13,6 +13,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Window;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
@@ -25,6 +26,13 @@ import org.jetbrains.annotations.Nullable;
 /// @param posEmbed `[G, G, C]`
 public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEmbed, Tensor posEmbed, List<Block> blocks,
     Neck neck) {
+  public ImageEncoder {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(patchEmbed, "patchEmbed");
+    Objects.requireNonNull(posEmbed, "posEmbed");
+    Objects.requireNonNull(blocks, "blocks");
+    Objects.requireNonNull(neck, "neck");
+  }
 
   /// A transformer block.
   ///
@@ -66,6 +74,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
     }
   }
 
+  /// The encoder with the parameters below `w`, which it uses where they are.
   public static ImageEncoder load(SamConfig config, Weights w) {
     var c = config.vision();
     int dim = c.embedDim(), patch = c.patchSize(), grid = c.gridSize();
@@ -81,6 +90,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
   /// @param probe receives `hidden_states.N`, the embedding and each block's result, and `attentions.N`
   /// @throws InputException if the pictures have another size
   public Tensor forward(Tensor image, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     int size = config.imageSize(), grid = config.gridSize();
     if (image.rank() != 4 || image.dim(2) != size || image.dim(3) != size)
       throw new InputException("expected pictures [B, " + config.numChannels() + ", " + size + ", " + size + "], got " + image);

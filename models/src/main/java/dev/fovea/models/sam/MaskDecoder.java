@@ -13,6 +13,7 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
@@ -32,6 +33,18 @@ import org.jetbrains.annotations.Nullable;
 /// @param iouHead `C → M`
 public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers, TokenAttention finalAttn, LayerNorm finalNorm,
     ConvTranspose2d upscale1, LayerNorm upscaleNorm, ConvTranspose2d upscale2, List<Head> hypernetworks, Head iouHead) {
+  public MaskDecoder {
+    Objects.requireNonNull(iouToken, "iouToken");
+    Objects.requireNonNull(maskTokens, "maskTokens");
+    Objects.requireNonNull(layers, "layers");
+    Objects.requireNonNull(finalAttn, "finalAttn");
+    Objects.requireNonNull(finalNorm, "finalNorm");
+    Objects.requireNonNull(upscale1, "upscale1");
+    Objects.requireNonNull(upscaleNorm, "upscaleNorm");
+    Objects.requireNonNull(upscale2, "upscale2");
+    Objects.requireNonNull(hypernetworks, "hypernetworks");
+    Objects.requireNonNull(iouHead, "iouHead");
+  }
 
   private static final float UPSCALE_EPS = 1e-6f, FINAL_EPS = 1e-5f;
 
@@ -39,7 +52,12 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   ///
   /// @param keys `[N, h · D]` for each layer and for the final attention
   /// @param queries `[N, h · D]` for each layer
-  public record Positions(List<Tensor> keys, List<Tensor> queries) {}
+  public record Positions(List<Tensor> keys, List<Tensor> queries) {
+    public Positions {
+      Objects.requireNonNull(keys, "keys");
+      Objects.requireNonNull(queries, "queries");
+    }
+  }
 
   /// A feature map with its projections in the first layer.
   ///
@@ -47,13 +65,25 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   /// @param keys `[N, h · D]`
   /// @param values `[N, h · D]`
   /// @param queries `[N, h · D]`
-  public record ProjectedMap(Tensor map, Tensor keys, Tensor values, Tensor queries) {}
+  public record ProjectedMap(Tensor map, Tensor keys, Tensor values, Tensor queries) {
+    public ProjectedMap {
+      Objects.requireNonNull(map, "map");
+      Objects.requireNonNull(keys, "keys");
+      Objects.requireNonNull(values, "values");
+      Objects.requireNonNull(queries, "queries");
+    }
+  }
 
   /// The masks of a prompt.
   ///
   /// @param masks logits `[M, 4 G, 4 G]`
   /// @param iou predicted IoU of each mask with the true one, `[M]`
-  public record Output(Tensor masks, Tensor iou) {}
+  public record Output(Tensor masks, Tensor iou) {
+    public Output {
+      Objects.requireNonNull(masks, "masks");
+      Objects.requireNonNull(iou, "iou");
+    }
+  }
 
   /// A multi-layer perceptron: three linear layers with ReLU between them.
   record Head(Linear fc1, Linear fc2, Linear fc3) {
@@ -151,6 +181,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   ///
   /// @param positions `[N, C]`
   public Positions positions(Workspace workspace, Tensor positions) {
+    Objects.requireNonNull(workspace, "workspace");
+    Objects.requireNonNull(positions, "positions");
     var keys = Stream.concat(layers.stream().map(layer -> layer.tokenToImage), Stream.of(finalAttn)).map(TokenAttention::k);
     var queries = layers.stream().map(layer -> layer.imageToToken.q);
     return new Positions(keys.map(linear -> project(workspace, linear, positions)).toList(),
@@ -167,6 +199,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
 
   /// A map `[N, C]` with its projections in the first layer.
   public ProjectedMap project(Tensor map, Positions positions) {
+    Objects.requireNonNull(map, "map");
+    Objects.requireNonNull(positions, "positions");
     return layers.getFirst().project(map, positions.keys.getFirst(), positions.queries.getFirst());
   }
 
@@ -174,6 +208,9 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
   /// @param multimask whether to return the masks of an ambiguous prompt instead of the single one
   /// @param probe receives all attentions: `layers.N.self_attn`, `layers.N.token_to_image`, `layers.N.image_to_token`, `final_attn`
   public Output forward(ProjectedMap projected, Positions positions, @Nullable Tensor prompt, boolean multimask, Probe probe) {
+    Objects.requireNonNull(projected, "projected");
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(probe, "probe");
     var map = projected.map;
     var asked = asked(map, prompt);                                                   // [T, C]
     var tokens = asked;

@@ -9,6 +9,7 @@ import dev.fovea.models.ModelInput;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// The cheap part of Segment Anything as a separate model: masks for a point in a picture with a precomputed embedding, as in
 /// [SamSession], and one of them resized to the model's picture. This is the work per mouse move in an interactive program.
@@ -17,9 +18,13 @@ import java.util.Map;
 ///
 /// @param sam the whole model
 public record PointPrompt(Sam sam) implements Model {
+  public PointPrompt {
+    Objects.requireNonNull(sam, "sam");
+  }
+
   private static final String MAP = "map", KEYS = "keys", VALUES = "values", QUERIES = "queries", POINT = "point", LABEL = "label";
 
-  /// Creates the cheap part from the whole model; the parameter count is that of the whole.
+  /// Creates the cheap part from the whole model, with the same parameters; the parameter count is that of the whole.
   ///
   /// @throws IllegalArgumentException if `whole` is not a Segment Anything model
   public static LoadedModel of(LoadedModel whole) {
@@ -45,6 +50,7 @@ public record PointPrompt(Sam sam) implements Model {
   /// `pred_masks` `[M, 4 G, 4 G]`, `iou_scores` `[M]`, and `mask` `[S, S]`, the first mask resized.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var projected = new MaskDecoder.ProjectedMap(inputs.get(MAP), inputs.get(KEYS), inputs.get(VALUES), inputs.get(QUERIES));
     var positions = sam.positions(projected.map().workspace());
     var output = sam.predict(projected, positions, inputs.get(POINT), inputs.get(LABEL), null, true, probe);

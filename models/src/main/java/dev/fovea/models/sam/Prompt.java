@@ -12,7 +12,8 @@ import org.jetbrains.annotations.Nullable;
 /// Coordinates are in pixels from the picture's upper left corner; `(0.5, 0.5)` is the centre of the first pixel. A prompt is
 /// immutable, and its places are checked against a picture by [SamSession]. Two are equal if all their numbers are.
 ///
-/// @param mask logits of a mask, such as [MaskPrediction#logits()] of an earlier prediction; null for none; must not be modified
+/// @param mask logits of a mask, such as [MaskPrediction#logits()] of an earlier prediction; null for none; not copied, must not be
+///   modified
 public record Prompt(List<Point> points, @Nullable Box box, float @Nullable [] mask) {
   /// The empty prompt, for which the model chooses an object.
   public static final Prompt NOTHING = new Prompt(List.of(), null, null);
@@ -58,7 +59,7 @@ public record Prompt(List<Point> points, @Nullable Box box, float @Nullable [] m
     return new Prompt(points, new Box(x0, y0, x1, y1), mask);
   }
 
-  /// The same prompt with these logits of a rough mask.
+  /// The same prompt with these logits of a rough mask, which are not copied.
   public Prompt like(float[] mask) {
     return new Prompt(points, box, Objects.requireNonNull(mask, "mask"));
   }

@@ -11,6 +11,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Window;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// Encodes points and boxes as tokens, and a mask as a map (ref: segment_anything `modeling/prompt_encoder.py`, `PromptEncoder`).
@@ -27,6 +28,15 @@ import org.jetbrains.annotations.Nullable;
 public record PromptEncoder(int imageSize, int gridSize, Tensor grid, FourierPositions positions, Embedding pointEmbed,
     Tensor cornerEmbed,
     Tensor noPointEmbed, Tensor noMaskEmbed, MaskEmbedding maskEmbed) {
+  public PromptEncoder {
+    Objects.requireNonNull(grid, "grid");
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(pointEmbed, "pointEmbed");
+    Objects.requireNonNull(cornerEmbed, "cornerEmbed");
+    Objects.requireNonNull(noPointEmbed, "noPointEmbed");
+    Objects.requireNonNull(noMaskEmbed, "noMaskEmbed");
+    Objects.requireNonNull(maskEmbed, "maskEmbed");
+  }
 
   /// Downscales a mask to the size of the map.
   record MaskEmbedding(Conv2d conv1, LayerNorm norm1, Conv2d conv2, LayerNorm norm2, Conv2d conv3, Activation act) {

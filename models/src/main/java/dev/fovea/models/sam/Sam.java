@@ -12,6 +12,7 @@ import dev.fovea.models.TakesPrompts;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -24,6 +25,12 @@ import org.jetbrains.annotations.Nullable;
 /// Shapes: S × S pixels, G × G locations of the map, C channels, M masks.
 public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder promptEncoder,
     MaskDecoder maskDecoder) implements Model, TakesPrompts, SavesMacs {
+  public Sam {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(imageEncoder, "imageEncoder");
+    Objects.requireNonNull(promptEncoder, "promptEncoder");
+    Objects.requireNonNull(maskDecoder, "maskDecoder");
+  }
 
   private static final String EMBEDDINGS = "image_embeddings";
   private static final String POINTS = "input_points", LABELS = "input_labels", BOXES = "input_boxes", MASKS = "input_masks";
@@ -41,7 +48,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
     return imageEncoder.forward(image, Probe.NONE);
   }
 
-  /// The projections of the map's position embedding, the same for all pictures.
+  /// The projections of the map's position embedding, the same for all pictures: computed once per model and cached.
   public MaskDecoder.Positions positions(Workspace workspace) {
     return maskDecoder.positions(workspace, promptEncoder.mapPositions(workspace));
   }
@@ -50,6 +57,8 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   ///
   /// @param mask logits `[4 G, 4 G]`; null for none
   public MaskDecoder.ProjectedMap project(Tensor map, @Nullable Tensor mask, MaskDecoder.Positions positions) {
+    Objects.requireNonNull(map, "map");
+    Objects.requireNonNull(positions, "positions");
     return maskDecoder.project(promptEncoder.map(map, mask), positions);
   }
 
@@ -60,8 +69,12 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// @param box `[n, 4]`, `(x0, y0, x1, y1)`; null for none
   /// @param multimask whether to return the masks of an ambiguous prompt instead of the single one
   /// @param probe receives the decoder's attention maps by name
+  /// @return tensors of the running pass
   public MaskDecoder.Output predict(MaskDecoder.ProjectedMap map, MaskDecoder.Positions positions, @Nullable Tensor points,
       @Nullable Tensor labels, @Nullable Tensor box, boolean multimask, Probe probe) {
+    Objects.requireNonNull(map, "map");
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(probe, "probe");
     return maskDecoder.forward(map, positions, promptEncoder.tokens(points, labels, box), multimask, probe);
   }
 
@@ -104,6 +117,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
   /// with `N` as the index of the prompt's part.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var maps = imageEncoder.forward(inputs.get(PIXEL_VALUES), probe.at("vision_"));   // [B, G, G, C]
     int batch = maps.dim(0), grid = maps.dim(1), dim = maps.dim(3);
     var outputs = new LinkedHashMap<String, Tensor>();

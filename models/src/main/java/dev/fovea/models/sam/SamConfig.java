@@ -11,6 +11,7 @@ import dev.fovea.models.Model;
 import dev.fovea.models.ModelConfig;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// The sizes of a Segment Anything model, with the names of the published `config.json`.
@@ -25,6 +26,8 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
       boolean qkvBias, List<Integer> globalAttention, int windowSize, Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public ImageEncoder {
+      Objects.requireNonNull(globalAttention, "globalAttention");
+      Objects.requireNonNull(act, "act");
       if (imageSize < 1 || patchSize < 1 || numChannels < 1 || embedDim < 1 || depth < 0 || numHeads < 1 || mlpDim < 1
           || windowSize < 1)
         throw new IllegalArgumentException("sizes must be positive");
@@ -48,6 +51,7 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
   public record PromptEncoder(int maskChannels, Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public PromptEncoder {
+      Objects.requireNonNull(act, "act");
       if (maskChannels < 4 || maskChannels % 4 != 0)
         throw new IllegalArgumentException("mask_input_channels " + maskChannels + ": expected a multiple of 4");
     }
@@ -60,6 +64,7 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
       Activation act, float layerNormEps) {
     /// @throws IllegalArgumentException if sizes do not fit together
     public MaskDecoder {
+      Objects.requireNonNull(act, "act");
       if (depth < 1 || numHeads < 1 || mlpDim < 1 || downsampleRate < 1 || multimaskOutputs < 1 || iouHiddenDim < 1)
         throw new IllegalArgumentException("sizes must be positive");
     }
@@ -88,6 +93,9 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public SamConfig {
+    Objects.requireNonNull(vision, "vision");
+    Objects.requireNonNull(prompts, "prompts");
+    Objects.requireNonNull(masks, "masks");
     if (dim < 8 || dim % 8 != 0) throw new IllegalArgumentException("output_channels " + dim + ": expected a multiple of 8");
     if (dim % (masks.downsampleRate * masks.numHeads) != 0)
       throw new IllegalArgumentException("hidden_size " + dim + " is not a multiple of num_attention_heads " + masks.numHeads
@@ -106,6 +114,7 @@ public record SamConfig(ImageEncoder vision, PromptEncoder prompts, MaskDecoder 
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Sam.load(this, weights);
   }
 

@@ -191,14 +191,14 @@ public final class SamSession implements AutoCloseable {
 
   /// Width of the picture, in pixels.
   ///
-  /// @throws IllegalStateException if there is no picture
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public int width() {
     return use(() -> embedding().width);
   }
 
   /// Height of the picture, in pixels.
   ///
-  /// @throws IllegalStateException if there is no picture
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public int height() {
     return use(() -> embedding().height);
   }
@@ -341,7 +341,7 @@ public final class SamSession implements AutoCloseable {
     return full.reshape(seen.height, seen.width);
   }
 
-  /// The logits of a drawn mask of the picture, for [Prompt#like].
+  /// The logits of a drawn mask of the picture, for [Prompt#like]: no pass, only a resize of the mask.
   ///
   /// @param mask the mask as a picture, white inside
   /// @return the caller's own
@@ -356,9 +356,10 @@ public final class SamSession implements AutoCloseable {
     return Coordinates.logits(mask, resized(seen), predictor.model().config().vision().imageSize(), predictor.maskSize(), SURE);
   }
 
-  /// Saves the embedding of the picture, so that it need not be computed again.
+  /// Saves the embedding of the picture, so that it need not be computed again: some megabytes, all of the file or nothing.
   ///
   /// @throws CheckpointException if the file cannot be written
+  /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if there is no picture, or the session is closed
   public void save(Path file) {
     Objects.requireNonNull(file, "file");
@@ -376,7 +377,7 @@ public final class SamSession implements AutoCloseable {
     return seen;
   }
 
-  /// Loads an embedding from [#save], which replaces the current picture.
+  /// Loads an embedding from [#save], which replaces the current picture; as [#load(Path, Picture)], without a comparison.
   ///
   /// @throws CheckpointException if there is no such file, or it was not saved with this model
   public void load(Path file) {
@@ -384,10 +385,14 @@ public final class SamSession implements AutoCloseable {
   }
 
   /// Loads an embedding from [#save], which replaces the current picture, and compares it with the given picture. Files of an
-  /// earlier version do not identify the picture: then only the size is compared, and [#knowsPicture()] is false.
+  /// earlier version do not identify the picture: then only the size is compared, and [#knowsPicture()] is false. If this fails,
+  /// the current picture stays. It costs reading the file and a short pass, no pass of the image encoder.
   ///
   /// @param picture the expected picture; null to skip the comparison
-  /// @throws CheckpointException if there is no such file, or it was not saved with this model or is of another picture
+  /// @throws CheckpointException if there is no such file, it was truncated meanwhile, or it was not saved with this model or is of
+  ///     another picture
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if the session is closed
   public void load(Path file, @Nullable Picture picture) {
     Objects.requireNonNull(file, "file");
     use(() -> read(file, picture));
@@ -424,7 +429,7 @@ public final class SamSession implements AutoCloseable {
 
   /// Whether the embedding identifies its picture, so that [#load(Path, Picture)] compares the contents.
   ///
-  /// @throws IllegalStateException if there is no picture
+  /// @throws IllegalStateException if there is no picture, or the session is closed
   public boolean knowsPicture() {
     return use(() -> embedding().picture != null);
   }

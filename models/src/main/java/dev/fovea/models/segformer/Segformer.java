@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
@@ -32,12 +33,22 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// Shapes: B batch, H × W size of a stage's feature map, N = H · W tokens, C channels of a stage, D channels of the head.
 public record Segformer(SegformerConfig config, List<Stage> stages, Head head) implements Model, SegmentsPictures, SavesMacs {
+  public Segformer {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(stages, "stages");
+    Objects.requireNonNull(head, "head");
+  }
 
   /// The results of a pass.
   ///
   /// @param logits `[B, H, W, classes]`, at a quarter of the picture's size
   /// @param features the feature map of each stage, `[B, H, W, C]`
-  public record Output(Tensor logits, List<Tensor> features) {}
+  public record Output(Tensor logits, List<Tensor> features) {
+    public Output {
+      Objects.requireNonNull(logits, "logits");
+      Objects.requireNonNull(features, "features");
+    }
+  }
 
   /// Attention with keys and values from a coarser map, the result of a convolution with a stride equal to its window.
   ///
@@ -188,6 +199,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Segformer load(SegformerConfig c, Weights w) {
     return new Segformer(c, IntStream.range(0, c.stages().size()).mapToObj(i -> Stage.load(c, i, w.at("stages").at(i))).toList(),
         Head.load(c, w.at("head")));
@@ -197,6 +209,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   ///
   /// @throws InputException if the picture has another number of channels or is smaller
   public Output forward(Tensor image, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     int least = config.minSide();
     if (image.rank() != 4 || image.dim(1) != config.numChannels() || image.dim(2) < least || image.dim(3) < least)
       throw new InputException("expected pictures [B, " + config.numChannels() + ", H, W] of at least " + least + "x" + least
@@ -237,6 +250,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
   /// reference.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var logits = planes(forward(inputs.get(PIXEL_VALUES), probe).logits);
     var named = new LinkedHashMap<String, Tensor>();
     probe.tensors().forEach((name, tensor) -> named.put(name, probe.attentions().containsKey(name) ? tensor : planes(tensor)));
@@ -246,6 +260,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
 
   @Override
   public Map<String, Tensor> atPictureSize(Map<String, Tensor> outputs, Preprocessing.Size size) {
+    Objects.requireNonNull(size, "size");
     var logits = outputs.get("logits").transposed(1, 2).transposed(2, 3).contiguous();   // [B, H, W, classes]
     return Map.of("upsampled_logits", planes(logits.resize(size.height(), size.width(), Interpolation.BILINEAR)),
         "segmentation", logits.argmax(size.height(), size.width(), Interpolation.BILINEAR));

@@ -13,6 +13,7 @@ import dev.fovea.models.ModelConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// The sizes of a SegFormer, with the names of the published `config.json`, which has arrays with one number per stage.
@@ -53,6 +54,8 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public SegformerConfig {
+    Objects.requireNonNull(stages, "stages");
+    Objects.requireNonNull(act, "act");
     stages = List.copyOf(stages);
     if (imageHeight < 1 || imageWidth < 1 || numChannels < 1 || stages.isEmpty() || decoderDim < 1 || numClasses < 1)
       throw new IllegalArgumentException("sizes must be positive");
@@ -133,6 +136,7 @@ public record SegformerConfig(int imageHeight, int imageWidth, int numChannels, 
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Segformer.load(this, weights);
   }
 

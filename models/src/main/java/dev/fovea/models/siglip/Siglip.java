@@ -26,6 +26,7 @@ import dev.fovea.models.Pooling;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// SigLIP, which gives each pair of picture and text a separate probability (Zhai et al., "Sigmoid Loss for Language Image
@@ -37,6 +38,10 @@ import org.jetbrains.annotations.Nullable;
 /// @param words the text encoder and the logit scale and bias, or null for a model with only the image encoder
 public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText,
     EmbedsPictures {
+  public Siglip {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(visual, "visual");
+  }
 
   /// The image encoder.
   ///
@@ -116,6 +121,10 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   /// @param lastHiddenState after the norm, `[…, N, C]`
   /// @param pooled `[…, C]`; null without a pooling head
   public record Encoded(Tensor lastHiddenState, @Nullable Tensor pooled) {
+    public Encoded {
+      Objects.requireNonNull(lastHiddenState, "lastHiddenState");
+    }
+
     /// Adds the results with the names of the reference.
     void addTo(Map<String, Tensor> named, String prefix) {
       named.put(prefix + "last_hidden_state", lastHiddenState);
@@ -123,6 +132,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     }
   }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static Siglip load(SiglipConfig config, Weights w) {
     return new Siglip(config, Visual.load(config, w.at("visual")), config.text() == null ? null : Words.load(config, w));
   }
@@ -131,6 +141,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   ///
   /// @throws InputException if the pictures have another number of channels or are smaller than a patch
   public Encoded encodeImage(Tensor image, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     return visual.forward(image, probe);
   }
 
@@ -139,6 +150,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
   /// @throws InputException if there are more tokens than positions
   /// @throws IllegalStateException if the model has no text encoder
   public Encoded encodeText(Tensor ids, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     if (words == null) throw new IllegalStateException("this SigLIP has no encoder of words");
     config.text().check(ids);
     return words.forward(ids, probe);
@@ -153,6 +165,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
 
   @Override
   public Tensor textEmbeds(Tensor ids, Tensor mask) {
+    Objects.requireNonNull(mask, "mask");
     return encodeText(ids, Probe.NONE).pooled.normalized();
   }
 
@@ -236,6 +249,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
 
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var prefix = words == null ? "" : "vision_model_output.";
     var image = encodeImage(inputs.get(PIXEL_VALUES), probe.at(prefix));
     var named = new LinkedHashMap<>(probe.tensors());

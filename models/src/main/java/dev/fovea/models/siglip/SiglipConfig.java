@@ -12,6 +12,7 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.PictureTowerConfig;
 import dev.fovea.models.TextTowerConfig;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The sizes of a SigLIP, with the names of the published `config.json`.
@@ -47,6 +48,7 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public SiglipConfig {
+    Objects.requireNonNull(vision, "vision");
     if (text != null && (padTokenId < 0 || padTokenId >= text.vocabSize()))
       throw new IllegalArgumentException("pad_token_id " + padTokenId + ": expected one of " + text.vocabSize() + " tokens");
     if (text != null && projectionSize != vision.blocks().dim())
@@ -83,6 +85,7 @@ public record SiglipConfig(PictureTowerConfig vision, @Nullable TextTowerConfig 
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Siglip.load(this, weights);
   }
 

@@ -21,6 +21,7 @@ import dev.fovea.models.PictureFeatures;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
 
 /// The vision transformer with a classification head (Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021;
@@ -35,7 +36,17 @@ import org.jetbrains.annotations.Nullable;
 public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, @Nullable LayerNorm normPre,
     List<EncoderBlock> blocks, LayerNorm norm, @Nullable Linear preLogits, Linear head)
     implements Model, ClassifiesPictures, EmbedsPictures {
+  public ViT {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(patchEmbed, "patchEmbed");
+    Objects.requireNonNull(clsToken, "clsToken");
+    Objects.requireNonNull(posEmbed, "posEmbed");
+    Objects.requireNonNull(blocks, "blocks");
+    Objects.requireNonNull(norm, "norm");
+    Objects.requireNonNull(head, "head");
+  }
 
+  /// As [dev.fovea.models.ModelConfig#load].
   public static ViT load(ViTConfig c, Weights w) {
     int dim = c.embedDim(), patch = c.patchSize(), representation = c.representationSize();
     return new ViT(c,
@@ -54,6 +65,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   ///
   /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   public Tensor forward(Tensor image, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var cls = norm.forward(encode(image, probe).select(1, 0).contiguous());           // [B, C]
     return head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH));
   }
@@ -87,6 +99,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
 
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var logits = forward(inputs.get(PIXEL_VALUES), probe);
     var named = new LinkedHashMap<>(probe.tensors());
     named.put("logits", logits);

@@ -10,6 +10,7 @@ import dev.fovea.models.Family;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelConfig;
 import java.util.Map;
+import java.util.Objects;
 
 /// The sizes of a ViT, mostly with the names of the published `config.json`.
 ///
@@ -34,6 +35,7 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
 
   /// @throws IllegalArgumentException if sizes do not fit together
   public ViTConfig {
+    Objects.requireNonNull(act, "act");
     if (imageHeight < 1 || imageWidth < 1 || patchSize < 1 || numChannels < 1 || embedDim < 1 || depth < 0 || numHeads < 1
         || mlpDim < 1 || representationSize < 0 || numClasses < 1)
       throw new IllegalArgumentException("sizes must be positive");
@@ -77,6 +79,7 @@ public record ViTConfig(int imageHeight, int imageWidth, int patchSize, int numC
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return ViT.load(this, weights);
   }
 

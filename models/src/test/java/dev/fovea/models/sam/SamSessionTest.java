@@ -3,13 +3,19 @@ package dev.fovea.models.sam;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Residency;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Demo;
+import dev.fovea.models.OpenOptions;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -188,6 +194,22 @@ class SamSessionTest {
         assertThatThrownBy(call::get).isInstanceOf(ExecutionException.class).cause().isInstanceOf(IllegalStateException.class)
             .hasMessage("the session is closed");
       }
+    }
+  }
+
+  /// The model's checksum goes into the file of an embedding.
+  @Test
+  void savedAfterTheMappedModelWasTruncated() throws IOException {
+    Path model = Demo.copy("sam", folder), saved = folder.resolve("saved");
+    try (var mapped = MaskPredictor.open(model, OpenOptions.DEFAULT.withResidency(Residency.MAPPED)); var session = mapped.session()) {
+      session.setImage(SCENE);
+      session.save(saved);
+      session.load(saved);
+      try (var channel = FileChannel.open(model, StandardOpenOption.WRITE)) {
+        channel.truncate(0);
+      }
+      for (ThrowingCallable call : new ThrowingCallable[] {() -> session.save(saved), () -> session.load(saved)})
+        assertThatThrownBy(call).isInstanceOf(CheckpointException.class).hasMessageContaining("was truncated while in use");
     }
   }
 }

@@ -6,17 +6,20 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 
 /// A hub that speaks the Hugging Face protocol, and the cache of its downloads.
+///
+/// Thread-safe: threads and programs may fetch the same repository at the same time.
 public final class Hub {
   private final HubSettings settings;
   private final Patience patience;
   private final HubCache.Linker linker;
 
   public Hub(HubSettings settings) {
-    this(settings, Patience.USUAL, (from, to) -> Files.createSymbolicLink(from, to));
+    this(Objects.requireNonNull(settings, "settings"), Patience.USUAL, (from, to) -> Files.createSymbolicLink(from, to));
   }
 
   Hub(HubSettings settings, Patience patience, HubCache.Linker linker) {
@@ -39,7 +42,12 @@ public final class Hub {
   ///
   /// @param commit the revision's commit
   /// @param weights the weights' file or index, beside the other files of a conversion
-  public record Snapshot(String commit, Path weights) {}
+  public record Snapshot(String commit, Path weights) {
+    public Snapshot {
+      Objects.requireNonNull(commit, "commit");
+      Objects.requireNonNull(weights, "weights");
+    }
+  }
 
   /// Fetches the files of a repository that a conversion reads into the cache: [Converter#BESIDE_WEIGHTS], and the weights in the
   /// form that a conversion of a folder prefers. Cached files are not fetched again.
@@ -48,6 +56,9 @@ public final class Hub {
   /// @throws CheckpointException if the repository or a file is missing or may not be read, the hub cannot be reached or violates
   /// the protocol, a file's hash is wrong, or the cache cannot be written
   public Snapshot pull(Repository repository, String file, Progress progress) {
+    Objects.requireNonNull(repository, "repository");
+    Objects.requireNonNull(file, "file");
+    Objects.requireNonNull(progress, "progress");
     var cache = new HubCache(settings.cache(), repository, linker);
     if (settings.offline()) return find(repository, file, cache);
     try (var client = new HubClient(settings, patience)) {

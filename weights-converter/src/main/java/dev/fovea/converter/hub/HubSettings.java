@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jetbrains.annotations.Nullable;
 
@@ -19,6 +20,11 @@ import org.jetbrains.annotations.Nullable;
 /// @param cache the folder with one folder `models--ORG--NAME` per repository
 /// @param offline whether only cached files may be used
 public record HubSettings(URI endpoint, @Nullable String token, Path cache, boolean offline) {
+  public HubSettings {
+    Objects.requireNonNull(endpoint, "endpoint");
+    Objects.requireNonNull(cache, "cache");
+  }
+
   private static final String PUBLIC_HUB = "https://huggingface.co";
 
   /// The settings in environment variables:

@@ -1,6 +1,7 @@
 package dev.fovea.converter.hub;
 
 import dev.fovea.engine.checkpoint.CheckpointException;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /// A model on a hub.
@@ -15,6 +16,8 @@ public record Repository(String id, String revision) {
 
   /// @throws CheckpointException if the id or the revision is no valid name
   public Repository {
+    Objects.requireNonNull(id, "id");
+    Objects.requireNonNull(revision, "revision");
     var parts = id.split("/", -1);
     boolean plain = parts.length <= 2 && !id.contains("--") && !id.contains("..");
     for (var part : parts) plain &= part.length() <= MAX_PART && PART.matcher(part).matches();

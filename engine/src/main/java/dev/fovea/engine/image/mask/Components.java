@@ -12,6 +12,7 @@ public record Components(int width, int height, int[] labels, int[] sizes) {
     Objects.requireNonNull(sizes, "sizes");
   }
 
+  /// The components of a mask.
   public static Components of(Mask mask) {
     int width = mask.width(), height = mask.height(), parts = 0;
     var labels = new int[width * height];

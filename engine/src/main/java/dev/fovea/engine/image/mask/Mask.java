@@ -8,9 +8,9 @@ import dev.fovea.engine.tensor.Tensor;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// A binary mask of a picture.
+/// A binary mask of a picture. Thread-safe as long as nobody modifies its pixels.
 ///
-/// @param pixels `[height][width]`; must not be modified
+/// @param pixels `[height][width]`; not copied, must not be modified
 public record Mask(int width, int height, boolean[] pixels) {
   private static final int HALF = 128;
 

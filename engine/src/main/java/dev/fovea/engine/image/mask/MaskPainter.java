@@ -1,13 +1,10 @@
 package dev.fovea.engine.image.mask;
 
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.PictureWriter;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.List;
-import javax.imageio.ImageIO;
 
 /// Renders masks as PNG.
 public final class MaskPainter {
@@ -24,7 +21,7 @@ public final class MaskPainter {
     var image = image(picture, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < masks.size(); i++)
       paint(image, sized(masks.get(i), picture), Color.HSBtoRGB(FIRST_HUE + i * HUE_STEP, 0.9f, 1));
-    return png(image);
+    return PictureWriter.png(image);
   }
 
   private static void paint(BufferedImage image, Mask mask, int colour) {
@@ -50,7 +47,7 @@ public final class MaskPainter {
     var image = image(picture, BufferedImage.TYPE_INT_ARGB);
     sized(mask, picture);
     for (int y = 0; y < mask.height(); y++) for (int x = 0; x < mask.width(); x++) if (!mask.at(x, y)) image.setRGB(x, y, 0);
-    return png(image);
+    return PictureWriter.png(image);
   }
 
   /// White where the mask is, black elsewhere.
@@ -58,7 +55,7 @@ public final class MaskPainter {
     var image = new BufferedImage(mask.width(), mask.height(), BufferedImage.TYPE_BYTE_BINARY);
     for (int y = 0; y < mask.height(); y++)
       for (int x = 0; x < mask.width(); x++) if (mask.at(x, y)) image.setRGB(x, y, 0xffffff);
-    return png(image);
+    return PictureWriter.png(image);
   }
 
   private static Mask sized(Mask mask, Picture picture) {
@@ -75,15 +72,5 @@ public final class MaskPainter {
           0xff << 24 | (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8 | rgb[3 * i + 2] & 0xff);
     }
     return image;
-  }
-
-  private static byte[] png(BufferedImage image) {
-    var bytes = new ByteArrayOutputStream();
-    try {
-      if (!ImageIO.write(image, "png", bytes)) throw new IllegalStateException("this Java writes no PNG");
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return bytes.toByteArray();
   }
 }

@@ -7,7 +7,7 @@ import org.jetbrains.annotations.Nullable;
 /// COCO's run-length encoding of a mask: alternating lengths of runs outside and inside, starting outside, column by column (ref:
 /// cocodataset/cocoapi `common/maskApi.c`).
 ///
-/// @param counts the lengths; must not be modified
+/// @param counts the lengths; not copied, must not be modified
 public record RunLengths(int width, int height, int[] counts) {
   /// Bits per character.
   private static final int BITS = 5;
@@ -25,6 +25,7 @@ public record RunLengths(int width, int height, int[] counts) {
       throw new IllegalArgumentException("run lengths: expected " + width + "x" + height + " pixels, got " + pixels);
   }
 
+  /// The encoding of a mask.
   public static RunLengths of(Mask mask) {
     var counts = new int[mask.pixels().length + 1];
     int runs = 0, length = 0;
@@ -42,6 +43,7 @@ public record RunLengths(int width, int height, int[] counts) {
     return new RunLengths(mask.width(), mask.height(), Arrays.copyOf(counts, runs));
   }
 
+  /// The mask, decoded in each call.
   public Mask mask() {
     var pixels = new boolean[width * height];
     boolean inside = false;

@@ -1,0 +1,148 @@
+package dev.fovea.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonObject;
+import dev.fovea.engine.checkpoint.Checkpoint;
+import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.WeightSource;
+import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.PatchEmbedding;
+import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.Tokens;
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.KernelProvider;
+import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.Workers;
+import dev.fovea.models.bert.Bert;
+import dev.fovea.models.clip.Clip;
+import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.sam.AutomaticMasks;
+import dev.fovea.models.sam.MaskPredictor;
+import dev.fovea.models.sam.PointPrompt;
+import dev.fovea.models.sam.Prompt;
+import dev.fovea.models.sam.Sam;
+import dev.fovea.models.sam.SamSession;
+import dev.fovea.models.segformer.Segformer;
+import dev.fovea.models.siglip.Siglip;
+import dev.fovea.models.vit.ViT;
+import dev.fovea.nulls.NullCalls;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Executable;
+import java.lang.reflect.Modifier;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Every public method and constructor of the exported types refuses a null at once with a [NullPointerException] that names the
+/// parameter, except where the parameter is `@Nullable`.
+class NullsTest {
+  private final NullCalls calls = new NullCalls();
+
+  private <R extends Record & Model> void sampleModel(Class<R> type, ModelConfig config) throws ReflectiveOperationException {
+    var model = type.cast(LoadedModel.of("s", config, WeightSource.shapesOnly()).model());
+    calls.sampleWithParts(type, model);
+    for (var part : type.getRecordComponents())
+      if (part.getAccessor().invoke(model) instanceof Record of && Modifier.isPublic(part.getType().getModifiers())) parts(of);
+  }
+
+  private <R extends Record> void parts(R of) throws ReflectiveOperationException {
+    @SuppressWarnings("unchecked")
+    var type = (Class<R>) of.getClass();
+    calls.sampleWithParts(type, of);
+  }
+
+  private void makeSamples(Path folder, Kernels kernels) throws ReflectiveOperationException {
+    calls.sample(Kernels.class, kernels);
+    var arena = calls.sample(Arena.class, Arena.ofAuto());
+    var segment = calls.sample(MemorySegment.class, arena.allocate(16, 64));
+    calls.sample(Weight.class, Weight.rows(segment, 2, 2));
+    calls.sample(String.class, "s");
+    calls.sample(Path.class, folder.resolve("s"));
+    calls.sample(Object.class, "s");
+    calls.sample(int[].class, new int[] {1});
+    calls.sample(Class.class, Model.class);
+    calls.sample(InputStream.class, new ByteArrayInputStream(new byte[0]));
+    calls.sample(BufferedImage.class, new BufferedImage(1, 1, BufferedImage.TYPE_INT_RGB));
+    calls.sample(Picture.class, new Picture("s", 1, 1, new byte[3]));
+    calls.sample(Preprocessing.Pixels.class, new Preprocessing.Pixels(1, 1, new float[3]));
+    calls.sample(PatchEmbedding.class, new PatchEmbedding(new Linear(Weight.rows(segment, 2, 3), null), 3, 1));
+    calls.sample(EncoderBlock.Sizes.class, new EncoderBlock.Sizes(1, 1, 1, true, Activation.GELU, 1));
+    calls.sample(Mask.class, new Mask(1, 1, new boolean[1]));
+    calls.sample(Workers.class, Workers.threads(1));
+    calls.sample(Workspace.class, new Workspace(kernels));
+    calls.sample(Tensor.class, Tensor.of(arena, new float[4], 2, 2));
+    calls.sample(Probe.class, Probe.all());
+    calls.sample(Tokens.class, Tokens.grid(1, 1));
+    calls.sample(JsonObject.class, new JsonObject());
+    calls.sample(JsonFields.class, JsonFields.parse("s", "{}"));
+    calls.sample(Weights.class, Weights.bind(WeightSource.shapesOnly(), weights -> weights).model());
+    calls.sample(Checkpoint.class, Demo.model("vit"));
+    calls.sample(ModelHeader.class, ModelHeader.of(Demo.model("vit")));
+    calls.sample(Family.class, Family.VIT);
+    sampleModel(ViT.class, SmallModel.VIT.config());
+    sampleModel(Bert.class, SmallModel.BERT.config());
+    sampleModel(Dinov2.class, SmallModel.DINOV2.config());
+    sampleModel(Clip.class, SmallModel.CLIP.config());
+    sampleModel(Siglip.class, SmallModel.SIGLIP.config());
+    sampleModel(Segformer.class, Family.preset("segformer-b0"));
+    sampleModel(Sam.class, Family.preset("sam-vit-base"));
+    calls.sample(Model.class, LoadedModel.shapesOfPreset("vit-tiny-patch16-224").model());
+    calls.sample(LoadedModel.class, PointPrompt.of(LoadedModel.shapesOfPreset("sam-vit-base")));
+  }
+
+  /// What has no code here, and what belongs to the tests.
+  private static boolean isExempt(Executable call) {
+    var type = call.getDeclaringClass();
+    return type.isInterface() && !Modifier.isStatic(call.getModifiers()) || type == Demo.class;
+  }
+
+  @Test
+  void nullsAreRefusedByName(@TempDir Path folder) throws Exception {
+    try (var kernels = KernelProvider.REFERENCE.open(Workers.threads(1)); var opened = OpenModel.of(Demo.model("vit"), kernels);
+        var classifier = ImageClassifier.of(Demo.model("vit"), kernels);
+        var embedder = PictureEmbedder.of(Demo.model("vit"), kernels);
+        var segmenter = Segmenter.of(Demo.model("segformer"), kernels);
+        var predictor = MaskPredictor.of(Demo.model("sam"), kernels);
+        var texts = TextEmbedder.of(checkpoint(SmallModel.CLIP, folder), kernels);
+        var zeroShot = ZeroShotClassifier.of(checkpoint(SmallModel.CLIP, folder), kernels);
+        var textClassifier = TextClassifier.of(checkpoint(SmallModel.BERT, folder), kernels);
+        var session = opened.session(); var samSession = predictor.session()) {
+      makeSamples(folder, kernels);
+      calls.sample(OpenModel.class, opened);
+      calls.sample(ImageClassifier.class, classifier);
+      calls.sample(PictureEmbedder.class, embedder);
+      calls.sample(Segmenter.class, segmenter);
+      calls.sample(MaskPredictor.class, predictor);
+      calls.sample(TextEmbedder.class, texts);
+      calls.sample(ZeroShotClassifier.class, zeroShot);
+      calls.sample(ZeroShotClassifier.Labels.class, zeroShot.embed(List.of("cat")));
+      calls.sample(TextClassifier.class, textClassifier);
+      calls.sample(ModelSession.class, session);
+      calls.sample(SamSession.class, samSession);
+      calls.sample(Prompt.class, Prompt.NOTHING);
+      calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
+      calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));
+      var answers = calls.ask(OpenModel.class.getModule(), NullsTest::isExempt);
+      assertThat(answers.wrong()).isEmpty();
+      assertThat(answers.refused()).isGreaterThan(300);
+    }
+  }
+
+  private static Checkpoint checkpoint(SmallModel model, Path folder) {
+    return Checkpoint.open(model.write(folder.resolve(model.config().family() + ".safetensors")));
+  }
+}
