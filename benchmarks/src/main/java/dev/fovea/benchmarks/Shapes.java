@@ -3,10 +3,13 @@ package dev.fovea.benchmarks;
 import static dev.fovea.benchmarks.AttentionShapes.CHANNELS;
 import static dev.fovea.benchmarks.AttentionShapes.attention;
 import static dev.fovea.benchmarks.AttentionShapes.biased;
+import static dev.fovea.benchmarks.AttentionShapes.cached;
 import static dev.fovea.benchmarks.AttentionShapes.causal;
 import static dev.fovea.benchmarks.AttentionShapes.headsApart;
 import static dev.fovea.benchmarks.AttentionShapes.inGrid;
 import static dev.fovea.benchmarks.AttentionShapes.maps;
+import static dev.fovea.benchmarks.AttentionShapes.rotary;
+import static dev.fovea.benchmarks.AttentionShapes.rotaryTable;
 import static dev.fovea.benchmarks.AttentionShapes.scores;
 import static dev.fovea.benchmarks.ConvolutionShapes.channelsLast;
 import static dev.fovea.benchmarks.ConvolutionShapes.depthwise;
@@ -74,6 +77,8 @@ final class Shapes {
       inGrid("sam-base window",             14),
       inGrid("sam-base global",             64),
       maps("vit-base",                     197),
+      cached("llama-3.2-1b", 8, 4,        1000, 64),
+      cached("deepseek-vl-1.3b", 16, 1,   1000, 128),
 
       // Windows of a square picture or map.   size  channels  outputs  window
       planes("vit-base patches",                224,     3,     768,    Window.patch(16)),
@@ -105,6 +110,8 @@ final class Shapes {
       gather("bert-base tokens",             512, 30522, 768),
       find("clip ends of texts",            1000, 77),
       fourier("sam positions",              4096, 128),
+      rotary("llama-3.2-1b",                 640, 32, 64),
+      rotaryTable("llama-3.2-1b",            640, 64),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
       resizeArgmax("segformer-b0",            16,   64,  150, Interpolation.BILINEAR),

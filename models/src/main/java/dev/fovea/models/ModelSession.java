@@ -93,7 +93,7 @@ public final class ModelSession implements AutoCloseable {
 
   /// Keeps `state` until the session is closed, in place of what it has kept before, which is closed now.
   ///
-  /// @param state a shared arena, or something that owns one, which any thread can close: the session owns it from here on
+  /// @param state a shared arena, which any thread can close, or something that owns one: the session owns it from here on
   /// @param bytes size of the state, for [OpenModel#memory()]
   /// @throws IllegalStateException if this thread is not in [#use]
   public void keep(AutoCloseable state, long bytes) {

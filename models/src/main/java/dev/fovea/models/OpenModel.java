@@ -146,10 +146,13 @@ public final class OpenModel implements AutoCloseable {
     // First of all: compiling the kernels takes longer than the work done meanwhile.
     if (options.warmUp()) WarmUp.start();
     var checkpoint = Checkpoint.open(file, options.residency());
+    Kernels kernels = null;
     try {
-      return new OpenModel(checkpoint, kernels(options.workers()), true, keep);
+      kernels = kernels(options.workers());
+      return new OpenModel(checkpoint, kernels, true, keep);
     } catch (RuntimeException | Error e) {
       checkpoint.close();
+      if (kernels != null) kernels.close();
       throw e;
     }
   }
@@ -174,7 +177,12 @@ public final class OpenModel implements AutoCloseable {
   /// @throws CheckpointException if the checkpoint is not a model of a known family
   public static OpenModel of(Checkpoint checkpoint, Kernels kernels) {
     Objects.requireNonNull(kernels, "kernels");
-    return new OpenModel(checkpoint, kernels, false, KEEP);
+    try {
+      return new OpenModel(checkpoint, kernels, false, KEEP);
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
   }
 
   /// The name of the model in error messages.

@@ -40,7 +40,8 @@ public record Verification(Model model, Checkpoint reference) {
   }
 
   /// Runs the model on every `input.*` of the reference and compares every `output.*`. It costs a pass, whose memory is freed at
-  /// the end.
+  /// the end. `output.generated` are the tokens with which the model continues its inputs, each the most probable one, a pass a
+  /// token.
   ///
   /// @param kernels stay open
   /// @return one comparison per output, in the order of their names
@@ -66,8 +67,11 @@ public record Verification(Model model, Checkpoint reference) {
         if (!expected.shape().equals(Arrays.stream(actual.shape()).mapToObj(i -> (long) i).toList()))
           throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual
               + ", the reference holds " + expected.shape());
-        return name.equals(SEGMENTATION) ? Comparison.ofClasses(name, actual, expected.toFloats(), ours.get(UPSAMPLED_LOGITS))
-            : Comparison.of(name, actual, expected.toFloats());
+        return switch (name) {
+          case SEGMENTATION -> Comparison.ofClasses(name, actual, expected.toFloats(), ours.get(UPSAMPLED_LOGITS));
+          case GENERATED -> Comparison.ofTokens(name, actual, expected.toFloats());
+          default -> Comparison.of(name, actual, expected.toFloats());
+        };
       }).toList();
     } catch (InputException e) {
       throw new CheckpointException(reference.name() + ": " + e.getMessage(), e);

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Texts that an open model continues: several at once, closed, and beside calls of other threads.
 class LlamaSessionTest {
   private static final int VOCABULARY = 50, DIM = 24;
-  private static final SmallModel LLAMA = new SmallModel(new LlamaConfig(VOCABULARY, DIM, 2, 4, 2, 6, 40, LlamaConfig.Bias.NONE, 1e-5f,
+  static final SmallModel LLAMA = new SmallModel(new LlamaConfig(VOCABULARY, DIM, 2, 4, 2, 6, 40, LlamaConfig.Bias.NONE, 1e-5f,
       256, 10_000, Scaling.NONE, false, List.of(3, 4)), new JsonObject(), false, List.of());
 
   @TempDir

@@ -471,6 +471,16 @@ class ServerTest {
     }
   }
 
+  /// Whatever fails, and when: here before a part of the file is read.
+  @Test
+  void aModelThatIsNotMadeLeavesNoThread() throws InterruptedException {
+    var file = write(SmallModel.VIT);
+    long before = workerThreads();
+    assertThatThrownBy(() -> OpenModel.open(file, OpenOptions.DEFAULT, Duration.ofSeconds(Long.MAX_VALUE)))
+        .isInstanceOf(ArithmeticException.class);
+    await("no thread is left", () -> workerThreads() <= before);
+  }
+
   /// Of each task: what it is, what it holds, and that it refuses calls after it is closed.
   @Test
   void tasks() throws Exception {

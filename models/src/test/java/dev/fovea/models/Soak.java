@@ -24,6 +24,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -59,7 +60,8 @@ final class Soak {
       failed = new AtomicLong(), reopened = new AtomicLong();
   /// Of models that wait for their calls; and how many may wait, since they hold memory.
   private final List<Thread> closers = new ArrayList<>();
-  private final Semaphore closings = new Semaphore(24);
+  private final Set<AutoCloseable> tasks = ConcurrentHashMap.newKeySet();
+  private final Semaphore closings = new Semaphore(8);
   private volatile boolean over;
 
   /// A call of an open task.
@@ -122,6 +124,7 @@ final class Soak {
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
       var before = current;
       current = new Opened<>(open.apply(file, options), version);
+      tasks.add(current.task);
       reopened.incrementAndGet();
       if (before == null) return;
       closings.acquire();
@@ -129,6 +132,7 @@ final class Soak {
           Thread.ofVirtual().start(() -> guarded(before.task::close)));
       closers.add(Thread.ofVirtual().start(() -> guarded(() -> {
         for (var closer : both) closer.join();
+        tasks.remove(before.task);
         closings.release();
       })));
     }
@@ -358,7 +362,7 @@ final class Soak {
     addServices(random);
     for (var service : services) service.expect();
     var before = Resources.now();
-    var resident = new ArrayList<Long>();
+    List<Long> resident = new ArrayList<>(), others = new ArrayList<>();
     try (var pool = Executors.newFixedThreadPool(3); var own = Workers.threads(3); var borrowed = Workers.using(moody(pool), 4)) {
       var options = new ArrayList<OpenOptions>();
       for (var residency : Residency.values())
@@ -371,15 +375,18 @@ final class Soak {
         Runnable caller = () -> guarded(() -> calls(choices));
         callers.add(i < PLATFORM_THREADS ? Thread.ofPlatform().start(caller) : Thread.ofVirtual().start(caller));
       }
-      var others = List.of(Thread.ofPlatform().start(() -> guarded(() -> interrupts(callers))),
+      var troublemakers = List.of(Thread.ofPlatform().start(() -> guarded(() -> interrupts(callers))),
           Thread.ofPlatform().start(() -> guarded(() -> reopenings(options))));
       for (int second = 0; second < seconds && wrong.get() == null; second++) {
         Thread.sleep(1000);
-        resident.add(Resources.resident());
-        if (second % 10 == 9) System.out.println(second + 1 + " s: " + counts() + ", " + (resident.getLast() >> 20) + " MiB");
+        long now = Resources.resident(), ofModels = held();
+        resident.add(now);
+        others.add(now - ofModels);
+        if (second % 10 == 9)
+          System.out.println(second + 1 + " s: " + counts() + ", " + (now >> 20) + " MiB, of which models hold " + (ofModels >> 20));
       }
       over = true;
-      for (var thread : others) thread.join();
+      for (var thread : troublemakers) thread.join();
       for (var thread : callers) thread.join();
       for (var thread : closers) thread.join();
       for (var service : services) service.close();
@@ -387,12 +394,21 @@ final class Soak {
     if (wrong.get() != null) throw new IllegalStateException("a call went wrong", wrong.get());
     System.out.println(counts());
     requireAllHappened();
-    requireFlat(resident);
+    requireFlat("resident memory", resident, Long.MAX_VALUE);
+    requireFlat("of this what no model holds", others, GROWTH_BYTES);
     for (int i = 0; i < 100 && !Resources.now().equals(before); i++) Thread.sleep(100);
     var after = Resources.now();
     System.out.println("before: " + before);
     System.out.println("after:  " + after);
     if (!after.equals(before)) throw new IllegalStateException("expected " + before + ", got " + after);
+  }
+
+  /// Bytes that open models hold, and those that wait for their last calls.
+  private long held() throws Exception {
+    long bytes = 0;
+    for (var task : tasks)
+      bytes += ((MemoryUse) task.getClass().getMethod("memory").invoke(task)).bytes();
+    return bytes;
   }
 
   private String counts() {
@@ -405,12 +421,15 @@ final class Soak {
       if (count.get() < 2) throw new IllegalStateException("too little has happened: " + counts());
   }
 
-  /// Compares the halves of the time after the first minute; of a short run, after its first half.
-  private static void requireFlat(List<Long> resident) {
-    int from = Math.min(60, resident.size() / 2), half = (from + resident.size()) / 2;
-    long first = median(resident.subList(from, half)), second = median(resident.subList(half, resident.size()));
-    System.out.printf("resident memory: %d MiB from second %d to %d, then %d MiB%n", first >> 20, from, half, second >> 20);
-    if (second > GROWTH * first + GROWTH_BYTES) throw new IllegalStateException("resident memory grows");
+  /// Compares the halves of the time after the first minute; of a short run, after its first half. What models hold varies with the
+  /// calls that run, and the largest ones come late; the rest must not grow.
+  ///
+  /// @param most bytes by which the second half may exceed the first, beside [#GROWTH]
+  private static void requireFlat(String what, List<Long> bytes, long most) {
+    int from = Math.min(60, bytes.size() / 2), half = (from + bytes.size()) / 2;
+    long first = median(bytes.subList(from, half)), second = median(bytes.subList(half, bytes.size()));
+    System.out.printf("%s: %d MiB from second %d to %d, then %d MiB%n", what, first >> 20, from, half, second >> 20);
+    if (second - GROWTH * first > most) throw new IllegalStateException(what + " grows");
   }
 
   private static long median(List<Long> values) {

@@ -14,12 +14,13 @@ class SoakTest {
   @TempDir
   private Path folder;
 
-  /// The heap has one size from the start, so that resident memory shows what is outside of it. Sixteen threads carry the virtual
-  /// ones, which otherwise are starved by the platform threads.
+  /// The heap has one size from the start, so that resident memory shows what is outside of it, and the allocator gives freed memory
+  /// back to the system. Sixteen threads carry the virtual ones, which otherwise are starved by the platform threads.
   @Test
   void aBusyServer() throws IOException, InterruptedException {
     int minutes = Integer.getInteger("fovea.soak.minutes", 1);
-    var options = List.of("-Xms1g", "-Xmx1g", "-XX:+AlwaysPreTouch", "-Djdk.virtualThreadScheduler.parallelism=16");
+    var options = List.of("-Xms1g", "-Xmx1g", "-XX:+AlwaysPreTouch", "-XX:TrimNativeHeapInterval=1000",
+        "-Djdk.virtualThreadScheduler.parallelism=16");
     var lines = Program.run(folder, List.of(), options, Duration.ofMinutes(minutes + 3), Soak.class, folder.toString(),
         Integer.toString(60 * minutes));
     lines.forEach(System.out::println);

@@ -207,6 +207,7 @@ class GoldenTest {
       "clip-tiny; vision_model_output.attentions.1 CLASS1+PATCH16->CLASS1+PATCH16",
       "siglip-tiny; vision_model_output.pooling.attentions QUERY1->PATCH16",
       "bert-tiny-classifier; attentions.0 TEXT8->TEXT8",
+      "llama-tiny; attentions.1 TEXT13->TEXT13",
       "segformer-tiny; attentions.1 PATCH64->PATCH4",
       "sam-tiny; vision_attentions.0 PATCH9->PATCH9 of 8x8",
       "sam-tiny; vision_attentions.1 PATCH64->PATCH64",

@@ -13,6 +13,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
@@ -21,7 +22,9 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// A mapped file stays open until [#close()], so that another file may take its place by a rename.
 ///
-/// Thread-safe. Using a tensor after [#close()] throws [IllegalStateException].
+/// Thread-safe. Whoever opens it closes it, unless it is given to something that says otherwise. Tensors are views of its memory:
+/// using one after [#close()] throws [IllegalStateException], also in a thread that is using it meanwhile. Name, size, metadata and
+/// the shapes of tensors can still be asked.
 public final class Checkpoint implements AutoCloseable {
   private final String name;
   private final @Nullable Path path;
@@ -32,6 +35,7 @@ public final class Checkpoint implements AutoCloseable {
   private final long size;
   private final Map<String, StoredTensor> tensors;
   private final Map<String, String> metadata;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   private Checkpoint(String name, @Nullable Path path, Residency residency, @Nullable RandomAccessFile mapped, Arena arena,
       SafetensorsHeader header, Function<SafetensorsHeader.Entry, MemorySegment> memory) {
@@ -137,7 +141,7 @@ public final class Checkpoint implements AutoCloseable {
     }
   }
 
-  /// Reads a file from memory, such as a resource.
+  /// Reads a file from memory, such as a resource. The bytes are copied.
   ///
   /// @param name name of the file in error messages
   /// @throws CheckpointException if the bytes break a rule of the format
@@ -176,7 +180,7 @@ public final class Checkpoint implements AutoCloseable {
     return size;
   }
 
-  /// The tensors by name, in file order.
+  /// The tensors by name, in file order, unmodifiable.
   public Map<String, StoredTensor> tensors() {
     return tensors;
   }
@@ -195,9 +199,12 @@ public final class Checkpoint implements AutoCloseable {
     return metadata;
   }
 
-  /// Runs `reader`, which reads tensors, and reports it if another program truncates the mapped file meanwhile, under whatever name
-  /// it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no harm.
+  /// Runs `reader` on the calling thread, which reads tensors, and reports it if another program truncates the mapped file
+  /// meanwhile, under whatever name it has by then. Changes to a loaded file, or to a file that replaced the mapped one, do no
+  /// harm. Without it, reading a truncated file throws an [InternalError]. It costs a question to the system about the file's
+  /// length.
   ///
+  /// @return what `reader` returns
   /// @throws CheckpointException if the mapped file has become shorter
   public <T> T reading(Supplier<T> reader) {
     Objects.requireNonNull(reader, "reader");
@@ -223,8 +230,9 @@ public final class Checkpoint implements AutoCloseable {
 
   /// Frees the memory, or unmaps and closes the file; closing twice is harmless, also at once.
   @Override
-  public synchronized void close() {
+  public void close() {
+    if (!closed.compareAndSet(false, true)) return;
     if (mapped != null) closeQuietly(mapped);
-    if (arena.scope().isAlive()) arena.close();
+    arena.close();
   }
 }

@@ -7,6 +7,8 @@ import java.lang.foreign.Arena;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -48,5 +50,29 @@ class ConstantsTest {
       }
       assertThat(constants.bytes()).isEqualTo(4);
     }
+  }
+
+  /// Of 250 constants of a kibibyte, sixteen fit: the last ones, and one that is used again and again.
+  @Test
+  void theLeastRecentlyUsedAreEvicted() {
+    var constants = new Constants(16 << 10);
+    var kibibyte = Tensor.zeros(Arena.ofAuto(), 256);
+    var computed = new AtomicInteger();
+    Supplier<Tensor> compute = () -> {
+      computed.incrementAndGet();
+      return kibibyte;
+    };
+    for (int i = 0; i < 250; i++) {
+      constants.get(i, compute);
+      constants.get("often", compute);
+      assertThat(constants.bytes()).isLessThanOrEqualTo(16 << 10);
+    }
+    assertThat(computed).hasValue(251);
+    for (int i = 240; i < 250; i++) constants.get(i, compute);
+    assertThat(computed).hasValue(251);
+    constants.get(0, compute);
+    assertThat(computed).hasValue(252);
+    constants.clear();
+    assertThat(constants.bytes()).isZero();
   }
 }

@@ -14,6 +14,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -217,6 +218,32 @@ class WorkspaceTest {
     size[0] = 5;
     assertThatThrownBy(() -> workspace.run("kind", input(1), x -> x.allocate(size[0]), List::of))
         .isInstanceOf(IllegalStateException.class).hasMessageContaining("is not the one that was planned");
+  }
+
+  /// Of 250 sizes a workspace keeps the plans of the last ones, and of one that is used again and again.
+  @Test
+  void plansAreEvicted() {
+    var records = new AtomicInteger();
+    var often = Tensor.zeros(arena, 300);
+    assertThat(recordsOf(often, records)).isOne();
+    for (int size = 1; size <= 250; size++) {
+      assertThat(recordsOf(Tensor.zeros(arena, size), records)).as("size %s", size).isOne();
+      assertThat(recordsOf(often, records)).as("often").isZero();
+    }
+    for (int size = 190; size <= 250; size++)
+      assertThat(recordsOf(Tensor.zeros(arena, size), records)).as("size %s again", size).isZero();
+    for (int size = 1; size <= 100; size++)
+      assertThat(recordsOf(Tensor.zeros(arena, size), records)).as("size %s after a while", size).isOne();
+  }
+
+  /// A pass computes once, and plans before that unless it has a plan.
+  private int recordsOf(Tensor x, AtomicInteger calls) {
+    calls.set(0);
+    workspace.run("counted", x, each -> {
+      calls.incrementAndGet();
+      return each.times(2);
+    }, List::of);
+    return calls.get() - 1;
   }
 
   @Test

@@ -180,7 +180,7 @@ final class FewQueries {
 
   /// The products of a query and four keys, summed lane by lane, then folded: the lanes of the result with the same two highest
   /// bits of their index belong to one key. Each fold adds the halves of two vectors, whose sums become the halves of one.
-  private static void products(MemorySegment k, long k0, long k1, long k2, long k3, int n, float[] s, int query, int to) {
+  static void products(MemorySegment k, long k0, long k1, long k2, long k3, int n, float[] s, int query, int to) {
     Simd.expectPlain(k);
     FloatVector sum0 = FloatVector.zero(F), sum1 = sum0, sum2 = sum0, sum3 = sum0;
     int d = 0;
@@ -234,7 +234,7 @@ final class FewQueries {
   }
 
   /// `s[out + c] += Σ s[weight + j] · v[from + j · stride + c]` over `keys` rows of `n` values.
-  private static void values(MemorySegment v, long from, long stride, int keys, int n, float[] s, int weight, int out) {
+  static void values(MemorySegment v, long from, long stride, int keys, int n, float[] s, int weight, int out) {
     Simd.expectPlain(v);
     int c = 0;
     for (; c + WIDTH <= n; c += WIDTH) {

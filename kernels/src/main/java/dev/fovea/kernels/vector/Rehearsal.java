@@ -52,6 +52,8 @@ public final class Rehearsal {
       rehearse();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    } catch (NoClassDefFoundError _) {
+      // The class loader was closed meanwhile: nobody is left who computes.
     } finally {
       ColdStart.set(false);
     }
@@ -87,9 +89,18 @@ public final class Rehearsal {
   private static void rehearse() throws InterruptedException {
     try (var arena = Arena.ofShared()) {
       var file = mapped(arena);
-      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> products(arena));
-      rows(arena);
-      products.join();
+      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> {
+        try {
+          products(arena);
+        } catch (NoClassDefFoundError _) {
+          // As in run.
+        }
+      });
+      try {
+        rows(arena);
+      } finally {
+        products.join();
+      }
       operations(arena, file);
     }
   }
@@ -112,6 +123,10 @@ public final class Rehearsal {
     for (int i = 0; i < CALLS; i++) {
       int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
       RowNorms.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
+      RowNorms.rmsNorm(x, 0, n, gamma, 1, x, s);
+      Elements.rotate(x, 0, gamma, 0, x, 0, n / 2);
+      FewQueries.products(x, 0, 0, 0, 0, n, s, 0, n + LANES);
+      FewQueries.values(x, 0, 0, 3, n, s, 0, LANES);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n);
     }

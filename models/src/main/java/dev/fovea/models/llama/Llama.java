@@ -19,14 +19,14 @@ import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// Llama, a decoder that predicts the next token of a text (Touvron et al., "LLaMA: Open and Efficient Foundation Language Models",
 /// 2023; ref: transformers `models/llama/modeling_llama.py`, `models/qwen2/modeling_qwen2.py`).
 ///
 /// The decoder reads embeddings: [#embed] makes them from tokens, and a model that sees pictures puts those of a picture among
-/// them.
-/// [DecoderState] continues a text with the keys and values of what it has read.
+/// them. [DecoderState] continues a text with the keys and values of what it has read. Immutable, for any number of threads.
 ///
 /// Shapes: B texts, N tokens, C channels, V tokens of the vocabulary.
 ///
@@ -35,6 +35,15 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
     Linear head) implements Model, ContinuesText {
   /// Tokens of the texts that the decoder is measured with.
   private static final int MEASURED = 128;
+
+  public Llama {
+    Objects.requireNonNull(config, "config");
+    Objects.requireNonNull(tokenEmbed, "tokenEmbed");
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(blocks, "blocks");
+    Objects.requireNonNull(norm, "norm");
+    Objects.requireNonNull(head, "head");
+  }
 
   /// One pre-norm transformer block: attention, then the feed-forward part, each with a residual connection.
   record Block(RmsNorm norm1, GroupedAttention attn, RmsNorm norm2, SwiGlu mlp) {
@@ -61,7 +70,8 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
     }
   }
 
-  /// Reads a decoder's parameters below `w`.
+  /// Reads a decoder's parameters below `w`; [Weights#bind] reports those that are missing or misshapen. Their memory is the
+  /// source's.
   public static Llama load(LlamaConfig c, Weights w) {
     var embed = w.embedding("token_embed", c.vocabSize(), c.dim());
     return new Llama(c, embed,
@@ -71,7 +81,7 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
         c.tied() ? new Linear(embed.table(), null) : w.linear("head", c.dim(), c.vocabSize(), false));
   }
 
-  /// The embeddings of tokens: `[B, N]` → `[B, N, C]`.
+  /// The embeddings of tokens: `[B, N]` → `[B, N, C]`. The embedding of an id that is not in the vocabulary is NaN.
   public Tensor embed(Tensor ids) {
     return tokenEmbed.forward(ids);
   }
@@ -83,6 +93,7 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
   ///     maps `attentions.0 …`
   /// @throws InputException if there are more tokens than the model's context
   public Tensor forward(Tensor embeddings, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     int count = embeddings.dim(1);
     if (count < 1 || count > config.context())
       throw new InputException("expected 1 to " + config.context() + " tokens, the model's context, got " + count);
@@ -140,6 +151,7 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
 
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
+    Objects.requireNonNull(probe, "probe");
     var hidden = forward(prompt(inputs), probe);
     var named = new LinkedHashMap<>(probe.tensors());
     named.put("logits", logits(hidden));

@@ -111,6 +111,7 @@ public record LlamaConfig(int vocabSize, int dim, int depth, int numHeads, int n
 
   @Override
   public Model load(Weights weights) {
+    Objects.requireNonNull(weights, "weights");
     return Llama.load(this, weights);
   }
 
