@@ -30,7 +30,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /// Folders of DeepSeek-VL, LLaVA, SmolVLM and Idefics3 as they were published, in their several forms.
 class VisionLanguageFolderTest {
@@ -73,13 +72,13 @@ class VisionLanguageFolderTest {
 
   /// The parts under the prefixes of other releases of transformers give the same model.
   @ParameterizedTest
-  @CsvSource({"llava-tiny, ^vision_tower\\., vision_tower.vision_model., ^(?=language_model), ''",
-      "llava-tiny, ^vision_tower\\., model.vision_tower., ^language_model\\.model\\., model.language_model.",
-      "deepseek-vl-tiny, ^model\\.vision_model\\., model.vision_model.vision_model., ^(?=lm_head), ''"})
-  void otherPrefixes(String golden, String tower, String towerTo, String decoder, String decoderTo) throws IOException {
-    var tensors = Renamed.ofGolden(golden).rename(tower, towerTo);
-    if (!decoderTo.isEmpty())
-      tensors.rename(decoder, decoderTo, "^language_model\\.lm_head", "lm_head", "^multi_modal", "model.multi_modal");
+  @CsvSource({"llava-tiny, ^vision_tower, vision_tower.vision_model", "llava-tiny, ^vision_tower, model.vision_tower.vision_model",
+      "llava-tiny, ^language_model\\.model|^language_model(?=.lm_head), model.language_model",
+      "llava-tiny, ^multi_modal, model.multi_modal",
+      "deepseek-vl-tiny, ^model\\.vision_model, model.vision_model.vision_model"})
+  void otherPrefixes(String golden, String prefix, String other) throws IOException {
+    var tensors = Renamed.ofGolden(golden).rename(prefix, other);
+    if (other.equals("model.language_model")) tensors.rename("^model.language_model.lm_head", "lm_head");
     var source = tensors.write(place.resolve("source"), CONFIG, Files.readString(FIXTURES.resolve(golden).resolve(CONFIG)))
         .getParent();
     GoldenTest.requireGolden(convert(source), golden);
@@ -90,8 +89,9 @@ class VisionLanguageFolderTest {
     var folder = PublishedFolder.of("smolvlm-tiny", place).with(CONFIG, "model_type", "'idefics3'")
         .with(CONFIG, "vision_config.model_type", "'idefics3_vision'")
         .with(PREPROCESSOR, "image_processor_type", "'Idefics3ImageProcessor'");
-    assertThat(plan(folder)).returns("smolvlm", Report::family).returns(plan(PublishedFolder.of("smolvlm-tiny", place)).config(),
-        Report::config);
+    assertThat(plan(folder).family()).isEqualTo("smolvlm");
+    assertThat(plan(folder).config())
+        .isEqualTo(Converter.plan(FIXTURES.resolve("smolvlm-tiny"), Conversion.to(WeightFormat.F32)).config());
   }
 
   /// What the reference takes for what a config does not say.
@@ -123,12 +123,15 @@ class VisionLanguageFolderTest {
 
   /// Where the folder has no preparation of pictures, or one that says nothing.
   @ParameterizedTest
-  @ValueSource(strings = {"deepseek-vl-tiny-picture", "llava-tiny", "smolvlm-tiny"})
-  void usualPreparations(String golden) {
+  @CsvSource({"deepseek-vl-tiny-picture, min_size do_pad do_resize resample background_color image_mean image_std",
+      "llava-tiny, do_center_crop do_resize resample image_mean image_std",
+      "smolvlm-tiny, do_image_splitting do_pad do_resize resample image_mean image_std"})
+  void usualPreparations(String golden, String fields) {
     var published = preparation(FIXTURES.resolve(golden));
-    assertThat(published.size()).isEqualTo(preparation(PublishedFolder.of(golden, place).delete(PREPROCESSOR).path()).size());
-    assertThat(preparation(PublishedFolder.of(golden, place).without(PREPROCESSOR, "min_size", "do_pad", "do_image_splitting",
-        "do_rescale", "do_normalize", "resample", "rescale_factor", "background_color").path())).isInstanceOf(published.getClass());
+    var folder = PublishedFolder.of(golden, place).without(PREPROCESSOR, fields.split(" ")).without(PREPROCESSOR, "rescale_factor",
+        "do_rescale", "do_normalize");
+    assertThat(preparation(folder.path())).isEqualTo(published);
+    assertThat(preparation(folder.delete(PREPROCESSOR).path()).size()).isEqualTo(published.size());
   }
 
   private PicturePreparation preparation(Path folder) {
@@ -161,11 +164,11 @@ class VisionLanguageFolderTest {
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = ';', quoteCharacter = '"', value = {
-      "llava-tiny; vision_config.model_type; 'siglip_vision_model'; vision_config: model_type 'siglip_vision_model' is not supported; expected clip_vision_model",
-      "deepseek-vl-tiny; text_config.model_type; 'mistral'; text_config: model_type 'mistral' is not supported; expected llama or qwen2",
-      "llava-tiny; vision_feature_select_strategy; 'cls'; vision_feature_select_strategy 'cls': expected default or full",
-      "smolvlm-tiny; scale_factor; 3; scale_factor 3: expected a divisor of 4 and 4, the rows and columns of patches"})
+  @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
+      "llava-tiny| vision_config.model_type| 'siglip_vision_model'| vision_config: model_type 'siglip_vision_model' is not supported; expected clip_vision_model",
+      "deepseek-vl-tiny| text_config.model_type| 'mistral'| text_config: model_type 'mistral' is not supported; expected llama or qwen2",
+      "llava-tiny| vision_feature_select_strategy| 'cls'| vision_feature_select_strategy 'cls': expected default or full",
+      "smolvlm-tiny| scale_factor| 3| scale_factor 3: expected a divisor of 4 and 4, the rows and columns of patches"})
   void whatIsRefused(String golden, String field, String value, String message) {
     var folder = PublishedFolder.of(golden, place).with(CONFIG, field, value);
     assertThatThrownBy(() -> plan(folder)).isInstanceOf(CheckpointException.class).hasMessageEndingWith(message);
