@@ -22,15 +22,19 @@ import org.jetbrains.annotations.Nullable;
 record Recognition(HuggingFace published, String configFrom, List<String> assumed, boolean tellsPreprocessing) {
   private static final int SHOWN = 4;
   /// Tensors that identify a family, but not its sizes.
-  private static final ImmutableMap<String, Family> TELLING = ImmutableMap.of(
-      "vit.embeddings.cls_token", Family.VIT,
-      "attn_pool.latent", Family.SIGLIP,
-      "blocks.0.attn.qkv.weight", Family.VIT,
-      "vision_model.embeddings.class_embedding", Family.CLIP,
-      "vision_model.embeddings.position_embedding.weight", Family.SIGLIP,
-      "bert.embeddings.word_embeddings.weight", Family.BERT,
-      "embeddings.word_embeddings.weight", Family.BERT,
-      "model.layers.0.self_attn.q_proj.weight", Family.LLAMA);
+  private static final ImmutableMap<String, Family> TELLING = ImmutableMap.<String, Family>builder()
+      .put("model.aligner.linear1.weight", Family.DEEPSEEK_VL)
+      .put("multi_modal_projector.linear_1.weight", Family.LLAVA)
+      .put("model.connector.modality_projection.proj.weight", Family.SMOLVLM)
+      .put("vit.embeddings.cls_token", Family.VIT)
+      .put("attn_pool.latent", Family.SIGLIP)
+      .put("blocks.0.attn.qkv.weight", Family.VIT)
+      .put("vision_model.embeddings.class_embedding", Family.CLIP)
+      .put("vision_model.embeddings.position_embedding.weight", Family.SIGLIP)
+      .put("bert.embeddings.word_embeddings.weight", Family.BERT)
+      .put("embeddings.word_embeddings.weight", Family.BERT)
+      .put("model.layers.0.self_attn.q_proj.weight", Family.LLAMA)
+      .buildOrThrow();
 
   /// @param preprocessor the folder's `preprocessor_config.json`, or null
   /// @throws CheckpointException if nothing determines the sizes, or their source is missing, wrong or not supported

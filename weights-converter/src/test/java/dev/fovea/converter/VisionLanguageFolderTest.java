@@ -174,6 +174,19 @@ class VisionLanguageFolderTest {
     assertThatThrownBy(() -> plan(folder)).isInstanceOf(CheckpointException.class).hasMessageEndingWith(message);
   }
 
+  /// Without a config, the tensors tell the family, and a preset the sizes.
+  @ParameterizedTest
+  @CsvSource({"deepseek-vl-tiny, a deepseek_vl's, deepseek-vl-1.3b", "llava-tiny, a llava's, llava-1.5-7b",
+      "smolvlm-tiny, a smolvlm's, 'smolvlm-256m, smolvlm-500m'"})
+  void withoutAConfig(String golden, String family, String presets) {
+    var folder = PublishedFolder.of(golden, place).delete(CONFIG);
+    assertThatThrownBy(() -> plan(folder)).isInstanceOf(CheckpointException.class).hasMessageContaining("are " + family)
+        .hasMessageEndingWith("or --preset NAME, one of " + presets);
+    var preset = Conversion.to(WeightFormat.F32).withPreset(presets.split(",")[0]);
+    assertThatThrownBy(() -> Converter.plan(folder.path(), preset)).isInstanceOf(CheckpointException.class)
+        .hasMessageContaining("weights do not fit: ").hasMessageContaining("expected");
+  }
+
   /// Padding inside of a picture, which no published preparation makes.
   @Test
   void paddingInAPicture() {
