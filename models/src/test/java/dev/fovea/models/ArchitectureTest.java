@@ -45,7 +45,7 @@ class ArchitectureTest {
     assertThat(exported("dev.fovea.engine")).containsExactlyInAnyOrder("dev.fovea.engine.checkpoint", "dev.fovea.engine.feature", "dev.fovea.engine.image",
         "dev.fovea.engine.image.mask",
         "dev.fovea.engine.nn", "dev.fovea.engine.tensor", "dev.fovea.engine.text");
-    assertThat(exported("dev.fovea.models")).containsExactlyInAnyOrder("dev.fovea.models", "dev.fovea.models.bert",
+    assertThat(exported("dev.fovea.models")).containsExactlyInAnyOrder("dev.fovea.models", "dev.fovea.models.bert", "dev.fovea.models.chat",
         "dev.fovea.models.clip", "dev.fovea.models.dinov2", "dev.fovea.models.sam", "dev.fovea.models.segformer",
         "dev.fovea.models.siglip", "dev.fovea.models.vit");
   }

@@ -23,6 +23,8 @@ import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.bert.Bert;
+import dev.fovea.models.chat.Sampler;
+import dev.fovea.models.chat.Sampling;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
 import dev.fovea.models.sam.AutomaticMasks;
@@ -134,6 +136,8 @@ class NullsTest {
       calls.sample(ModelSession.class, session);
       calls.sample(SamSession.class, samSession);
       calls.sample(Prompt.class, Prompt.NOTHING);
+      calls.sample(Sampling.class, Sampling.GREEDY);
+      calls.sample(Sampler.class, new Sampler(Sampling.GREEDY, 1));
       calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
       calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));
       var answers = calls.ask(OpenModel.class.getModule(), NullsTest::isExempt);
