@@ -9,6 +9,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.PicturePreparation;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.nn.Linear;
@@ -25,6 +26,8 @@ import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.bert.Bert;
 import dev.fovea.models.chat.AnswerText;
+import dev.fovea.models.chat.ChatTemplate;
+import dev.fovea.models.chat.ChatTurn;
 import dev.fovea.models.chat.GroundedText;
 import dev.fovea.models.chat.Sampler;
 import dev.fovea.models.chat.Sampling;
@@ -147,6 +150,10 @@ class NullsTest {
       calls.sample(StopStrings.class, new StopStrings(List.of()));
       calls.sample(Tokenizer.class, tokenizer());
       calls.sample(AnswerText.class, new AnswerText(tokenizer(), new AnswerText.Limits(Set.of(), List.of(), 1)));
+      calls.sample(ChatTemplate.class, ChatTemplate.named("plain"));
+      calls.sample(ChatTurn.class, ChatTurn.user("s"));
+      calls.sample(PicturePreparation.Inputs.class,
+          new PicturePreparation.Inputs(0, 0, List.of(new Preprocessing.Pixels(1, 1, new float[3]))));
       calls.sample(Sampler.class, new Sampler(Sampling.GREEDY, 1));
       calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
       calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));

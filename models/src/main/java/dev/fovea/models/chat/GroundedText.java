@@ -184,7 +184,8 @@ public record GroundedText(String text, List<LabelledBox> boxes) {
 
     private @Nullable LabelledBox jsonBox(String object) {
       try {
-        if (!(JsonParser.parseString(object) instanceof JsonObject json) || !(json.get(BOX) instanceof JsonArray at) || at.size() != 4
+        if (!(JsonParser.parseString(object) instanceof JsonObject json) || !(json.get(BOX) instanceof JsonArray at)
+            || at.size() != 4
             || !at.asList().stream().allMatch(number -> number instanceof JsonPrimitive one && one.isNumber()))
           return null;
         var label = json.get("label") instanceof JsonPrimitive words && words.isString() ? words.getAsString().strip() : "";

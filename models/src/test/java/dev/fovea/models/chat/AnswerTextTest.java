@@ -110,7 +110,8 @@ class AnswerTextTest {
   @EnumSource
   void brokenBytesBecomeReplacementsOnlyOnceTheyAreBroken(Bytes bytes) {
     var tokenizer = bytes.tokenizer();
-    for (var broken : List.of(new byte[] {(byte) 0xe2, (byte) 0x82}, new byte[] {(byte) 0xff}, new byte[] {(byte) 0xf0, (byte) 0x9f},
+    for (var broken : List.of(new byte[] {(byte) 0xe2, (byte) 0x82}, new byte[] {(byte) 0xff}, new byte[] {(byte) 0xf0,
+        (byte) 0x9f},
         new byte[] {(byte) 0x80})) {
       var ids = bytes.ids(tokenizer, broken);
       var atEnd = new AnswerText(tokenizer, stops());

@@ -19,7 +19,8 @@ class GroundedTextTest {
   private static final Size SIZE = new Size(198, 99);
 
   private static void assertBoxes(GroundedText answer, LabelledBox... expected) {
-    assertThat(answer.boxes().stream().map(LabelledBox::label)).isEqualTo(List.of(expected).stream().map(LabelledBox::label).toList());
+    assertThat(answer.boxes().stream().map(LabelledBox::label)).isEqualTo(List.of(expected).stream().map(LabelledBox::label)
+        .toList());
     for (int i = 0; i < expected.length; i++) {
       Box box = answer.boxes().get(i).box(), other = expected[i].box();
       assertThat(new float[] {box.x0(), box.y0(), box.x1(), box.y1()})
@@ -91,14 +92,17 @@ class GroundedTextTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "no boxes", "<ref> a star </ref>", "<ref> a star </ref> <det> 50 50", "<ref> a star <det> 1 2 3 4 </det>",
+  @ValueSource(strings = {"", "no boxes", "<ref> a star </ref>", "<ref> a star </ref> <det> 50 50",
+      "<ref> a star <det> 1 2 3 4 </det>",
       "<ref> a </ref> <det> 1 2 3 </det>", "<ref> a </ref> <det> 1 2 3 100 </det>", "<ref> a </ref> <det> 9 2 3 4 </det>",
       "<ref> a </ref> <det> 1 9 3 4 </det>", "<ref> a </ref> <det> 1 2 3 4 5 </det>", "<ref> a </ref> <det> -1 2 3 4 </det>",
       "<ref> a </ref> <det> 99999999999 2 3 4 </det>", "<ref> a </ref> <det></det>", "<ref> a </ref> <det> a b c d </det>",
       "<ref> a </ref> between <det> 1 2 3 4 </det>", "</det></ref><det><ref>", "<det> 1 2 3 4 </det>",
-      "<|ref|>a<|/ref|><|det|>[[1, 2, 3, 4]", "<|ref|>a<|/ref|><|det|>[[1, 2, 3, 1000]]<|/det|>", "<|ref|>a<|/ref|><|det|>[[]]<|/det|>",
+      "<|ref|>a<|/ref|><|det|>[[1, 2, 3, 4]", "<|ref|>a<|/ref|><|det|>[[1, 2, 3, 1000]]<|/det|>",
+      "<|ref|>a<|/ref|><|det|>[[]]<|/det|>",
       "<|ref|>a<|/ref|><|det|>[[1 2 3 4]]<|/det|>", "<|ref|>a<|/ref|><det> 1 2 3 4 </det>", "{\"bbox_2d\": [1, 2, 3]}",
-      "{\"bbox_2d\": [3, 2, 1, 4], \"label\": \"a\"}", "{\"bbox_2d\": [1, 2, \"x\", 4]}", "{\"bbox_2d\": {\"x\": 1}}", "[{\"bbox_2d\": [1, 2",
+      "{\"bbox_2d\": [3, 2, 1, 4], \"label\": \"a\"}", "{\"bbox_2d\": [1, 2, \"x\", 4]}", "{\"bbox_2d\": {\"x\": 1}}",
+      "[{\"bbox_2d\": [1, 2",
       "{\"bbox_2d\": [NaN, 2, 3, 4]}", "bbox_2d", "{\"bbox_2d\": [[1], 2, 3, 4]}"})
   void whatBreaksItsFormStaysText(String text) {
     assertThat(GroundedText.of(text, SIZE)).isEqualTo(new GroundedText(text, List.of()));
@@ -107,8 +111,10 @@ class GroundedTextTest {
   /// Pieces of marks in any order neither throw nor take long.
   @Test
   void hostileTextStaysText() {
-    var pieces = List.of("<ref>", "</ref>", "<det>", "</det>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "[[", "]]", "[", ",", " ",
-        "1 2 3 4", "1,2,3,4", "{\"bbox_2d\":", "{", "}", "[1,2,3,4]", "\"", "\\", "```json", "```", "\n", "a", "<", "\"label\":\"a\"");
+    var pieces = List.of("<ref>", "</ref>", "<det>", "</det>", "<|ref|>", "<|/ref|>", "<|det|>", "<|/det|>", "[[", "]]", "[", ",",
+        " ",
+        "1 2 3 4", "1,2,3,4", "{\"bbox_2d\":", "{", "}", "[1,2,3,4]", "\"", "\\", "```json", "```", "\n", "a", "<",
+        "\"label\":\"a\"");
     var random = new Random(3);
     for (int run = 0; run < 20_000; run++) {
       var text = new StringBuilder();

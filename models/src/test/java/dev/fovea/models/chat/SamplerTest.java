@@ -167,7 +167,8 @@ class SamplerTest {
 
   @Test
   void optionsOutOfRangeAreRefused() {
-    for (var wrong : List.<Runnable>of(() -> FREE.withTemperature(-1), () -> FREE.withTemperature(Float.NaN), () -> FREE.withTopK(-1),
+    for (var wrong : List.<Runnable>of(() -> FREE.withTemperature(-1), () -> FREE.withTemperature(Float.NaN),
+        () -> FREE.withTopK(-1),
         () -> FREE.withTopP(0), () -> FREE.withTopP(1.5f), () -> FREE.withTopP(Float.NaN), () -> FREE.withMinP(-0.1f),
         () -> FREE.withMinP(1.1f), () -> FREE.withRepetitionPenalty(0), () -> FREE.withRepetitionPenalty(Float.POSITIVE_INFINITY)))
       assertThatThrownBy(wrong::run).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("expected");
