@@ -7,6 +7,7 @@ module dev.fovea.models {
 
   exports dev.fovea.models;
   exports dev.fovea.models.bert;
+  exports dev.fovea.models.chat;
   exports dev.fovea.models.clip;
   exports dev.fovea.models.dinov2;
   exports dev.fovea.models.llama;

@@ -19,12 +19,20 @@ import dev.fovea.engine.nn.RotaryPositions;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.bert.Bert;
+import dev.fovea.models.chat.AnswerText;
+import dev.fovea.models.chat.ChatTemplate;
+import dev.fovea.models.chat.ChatTurn;
+import dev.fovea.models.chat.GroundedText;
+import dev.fovea.models.chat.Sampler;
+import dev.fovea.models.chat.Sampling;
+import dev.fovea.models.chat.StopStrings;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
 import dev.fovea.models.llama.DecoderState;
@@ -52,6 +60,7 @@ import java.lang.reflect.Executable;
 import java.lang.reflect.Modifier;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -154,12 +163,29 @@ class NullsTest {
       calls.sample(NextToken.class, NextToken.GREEDY);
       calls.sample(PictureReader.class, PictureReader.of(language));
       calls.sample(Prompt.class, Prompt.NOTHING);
+      calls.sample(Sampling.class, Sampling.GREEDY);
+      calls.sample(Preprocessing.Size.class, new Preprocessing.Size(1, 1));
+      calls.sample(GroundedText.class, new GroundedText("s", List.of()));
+      calls.sample(StopStrings.class, new StopStrings(List.of()));
+      calls.sample(Tokenizer.class, tokenizer());
+      calls.sample(AnswerText.class, new AnswerText(tokenizer(), new AnswerText.Limits(Set.of(), List.of(), 1)));
+      calls.sample(ChatTemplate.class, ChatTemplate.named("plain"));
+      calls.sample(ChatTurn.class, ChatTurn.user("s"));
+      calls.sample(PicturePreparation.Inputs.class,
+          new PicturePreparation.Inputs(0, 0, List.of(new Preprocessing.Pixels(1, 1, new float[3]))));
+      calls.sample(Sampler.class, new Sampler(Sampling.GREEDY, 1));
       calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
       calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));
       var answers = calls.ask(OpenModel.class.getModule(), NullsTest::isExempt);
       assertThat(answers.wrong()).isEmpty();
       assertThat(answers.refused()).isGreaterThan(300);
     }
+  }
+
+  private static Tokenizer tokenizer() {
+    return Tokenizer.read("s", """
+        {"model": {"type": "WordPiece", "unk_token": "a", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9,
+          "vocab": {"a": 0}}}""".getBytes());
   }
 
   private static Checkpoint checkpoint(SmallModel model, Path folder) {

@@ -38,7 +38,8 @@ class PicturePreparationTest {
 
   @Test
   void theRestOfASquareHasTheColourGivenOnBothSides() {
-    var square = of("{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, \"background_color\": [10, 20, 30], " + AS_IS + "}");
+    var square = of("{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, \"background_color\": [10, 20, 30], " + AS_IS
+        + "}");
     assertThat(square.size()).isEqualTo(new Size(8, 8));
     var inputs = square.apply(grid(8, 3));
     assertThat(inputs.rows()).isZero();
@@ -66,7 +67,8 @@ class PicturePreparationTest {
   @ParameterizedTest
   @CsvSource({"64,2,8,4", "2,64,4,8", "16,9,8,4", "16,11,8,6"})
   void stripsKeepASmallestSide(int width, int height, int toWidth, int toHeight) {
-    var square = of("{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 4, \"background_color\": [255, 0, 255], " + AS_IS + "}");
+    var square = of("{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 4, \"background_color\": [255, 0, 255], " + AS_IS
+        + "}");
     var white = new byte[3 * width * height];
     Arrays.fill(white, (byte) 255);
     var pixels = square.apply(new Picture("white", width, height, white)).pixels().getFirst();
@@ -76,12 +78,15 @@ class PicturePreparationTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{\"size\": {\"height\": 8, \"width\": 9}, \"min_size\": 1, \"image_mean\": [0,0,0], \"image_std\": [1,1,1]}",
+  @ValueSource(strings = {"{\"size\": {\"height\": 8, \"width\": 9}, \"min_size\": 1, \"image_mean\": [0,0,0], \"image_std\": "
+      + "[1,1,1]}",
       "{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 9, \"image_mean\": [0,0,0], \"image_std\": [1,1,1]}",
-      "{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, \"image_mean\": [0,0,0], \"image_std\": [1,1,1], \"do_pad\": false}",
+      "{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, \"image_mean\": [0,0,0], \"image_std\": [1,1,1], "
+      + "\"do_pad\": false}",
       "{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, \"image_mean\": [0,0,0], \"image_std\": [1,0,1]}",
       "{\"size\": {\"height\": 8, \"width\": 8}, \"background_color\": [1, 2], \"image_mean\": [0,0,0], \"image_std\": [1,1,1]}",
-      "{\"size\": {\"height\": 8, \"width\": 8}, \"background_color\": [1, 2, 256], \"image_mean\": [0,0,0], \"image_std\": [1,1,1]}",
+      "{\"size\": {\"height\": 8, \"width\": 8}, \"background_color\": [1, 2, 256], \"image_mean\": [0,0,0], \"image_std\": "
+      + "[1,1,1]}",
       "{\"size\": {\"height\": 900000, \"width\": 900000}, \"min_size\": 1, \"image_mean\": [0,0,0], \"image_std\": [1,1,1]}",
       "{\"min_size\": 1, \"high_res_size\": {\"height\": 1024, \"width\": 1024}}",
       "{\"max_image_size\": {\"longest_edge\": 0}, \"size\": {\"longest_edge\": 8}, \"do_normalize\": false}",
@@ -95,7 +100,8 @@ class PicturePreparationTest {
 
   /// Rows and columns as the published processor's: the longest edge, then an even side, then multiples of the tile.
   @ParameterizedTest
-  @CsvSource({"90,50,64,32,2,2", "100,100,64,32,2,2", "10,10,32,32,0,0", "200,20,128,32,1,4", "20,200,128,32,4,1", "3,5,2048,512,4,3",
+  @CsvSource({"90,50,64,32,2,2", "100,100,64,32,2,2", "10,10,32,32,0,0", "200,20,128,32,1,4", "20,200,128,32,4,1",
+      "3,5,2048,512,4,3",
       "640,480,2048,512,3,4", "640,480,1536,384,3,4", "1000,5,2048,512,1,4", "333,1000,1456,364,4,2", "8000,8000,9000,512,8,8"})
   void tilesCoverThePicture(int width, int height, int edge, int tile, int rows, int columns) {
     var tiles = new PictureTiles(tile, edge, true, Resample.BILINEAR, new Normalisation(1, new float[3], new float[] {1, 1, 1}));
@@ -127,12 +133,14 @@ class PicturePreparationTest {
     assertThat(cropped.size()).isEqualTo(new Size(7, 6));
     assertThat(cropped.apply(grid(20, 10)).pixels().getFirst().width()).isEqualTo(7);
     assertThat(of("{\"size\": {\"height\": 6, \"width\": 7}, " + AS_IS + "}").size()).isEqualTo(new Size(7, 6));
-    assertThatThrownBy(() -> of("{\"size\": {\"shortest_edge\": 8}, " + AS_IS + "}").size()).isInstanceOf(CheckpointException.class);
+    assertThatThrownBy(() -> of("{\"size\": {\"shortest_edge\": 8}, " + AS_IS + "}").size())
+        .isInstanceOf(CheckpointException.class);
   }
 
   @Test
   void stripsThatHoldNothingAreRefused() {
-    for (var preparation : new PicturePreparation[] {of("{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, " + AS_IS + "}"),
+    for (var preparation : new PicturePreparation[] {of("{\"size\": {\"height\": 8, \"width\": 8}, \"min_size\": 1, " + AS_IS
+        + "}"),
         of("{\"max_image_size\": {\"longest_edge\": 4}, \"size\": {\"longest_edge\": 8}, " + AS_IS + "}")})
       assertThatThrownBy(() -> preparation.apply(grid(201, 1))).isInstanceOf(ImageException.class).hasMessageContaining("200 : 1");
   }
