@@ -1,5 +1,6 @@
 package dev.fovea.models.vlm;
 
+import dev.fovea.models.chat.PictureTokens;
 import java.util.Arrays;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
@@ -22,6 +23,11 @@ public record SeenPicture(String model, int rows, int columns, int inputs, int t
   /// Number of placeholders for the whole picture.
   public int placeholders() {
     return inputs * tokens;
+  }
+
+  /// The places of the placeholders in a prompt.
+  public PictureTokens places() {
+    return new PictureTokens(rows, columns, tokens);
   }
 
   @Override

@@ -2,10 +2,10 @@ package dev.fovea.models.vlm;
 
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.JsonFields;
+import dev.fovea.kernels.Activation;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.PictureTowerConfig;
 import dev.fovea.models.llama.LlamaConfig;
-import dev.fovea.kernels.Activation;
 import java.util.Objects;
 
 /// The sizes that all vision-language models have, with the names of the published `config.json`.

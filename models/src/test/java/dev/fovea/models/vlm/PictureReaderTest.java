@@ -18,6 +18,8 @@ import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.Demo;
 import dev.fovea.models.OpenModel;
+import dev.fovea.models.chat.ChatTemplate;
+import dev.fovea.models.chat.ChatTurn;
 import dev.fovea.models.llama.LlamaSession;
 import dev.fovea.models.llama.NextToken;
 import java.io.IOException;
@@ -115,6 +117,16 @@ class PictureReaderTest {
     }
     assertThat(asked).isEqualTo(286);
     assertThat(equal).isEqualTo(286);
+  }
+
+  /// The template in the model's file and the picture's places make the prompt that the model was taught.
+  @Test
+  void promptsOfTheModelsTemplate() {
+    var seen = reader.see(scene(0), Progress.NONE);
+    var template = ChatTemplate.recognise(model.name(), ModelHeader.chatTemplate(model.checkpoint()));
+    var text = template.prompt(List.of(ChatTurn.user("Describe the picture.", 1)));
+    assertThat(template.encode(tokenizer, template.expand(text, List.of(seen.places()))).ids())
+        .containsExactly(prompt("Describe the picture.", 256));
   }
 
   /// Each conversation has its own picture, at once with others on the same model.
