@@ -14,6 +14,7 @@ import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.RotaryPositions;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
@@ -25,6 +26,9 @@ import dev.fovea.kernels.Workers;
 import dev.fovea.models.bert.Bert;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.llama.DecoderState;
+import dev.fovea.models.llama.Llama;
+import dev.fovea.models.llama.LlamaSession;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.PointPrompt;
@@ -98,6 +102,9 @@ class NullsTest {
     sampleModel(Dinov2.class, SmallModel.DINOV2.config());
     sampleModel(Clip.class, SmallModel.CLIP.config());
     sampleModel(Siglip.class, SmallModel.SIGLIP.config());
+    calls.sample(RotaryPositions.Scaling.class, RotaryPositions.Scaling.NONE);
+    calls.sample(RotaryPositions.class, new RotaryPositions(2, 10, RotaryPositions.Scaling.NONE, 1));
+    sampleModel(Llama.class, LlamaSessionTest.LLAMA.config());
     sampleModel(Segformer.class, Family.preset("segformer-b0"));
     sampleModel(Sam.class, Family.preset("sam-vit-base"));
     calls.sample(Model.class, LoadedModel.shapesOfPreset("vit-tiny-patch16-224").model());
@@ -120,6 +127,8 @@ class NullsTest {
         var texts = TextEmbedder.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var zeroShot = ZeroShotClassifier.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var textClassifier = TextClassifier.of(checkpoint(SmallModel.BERT, folder), kernels);
+        var llama = OpenModel.of(checkpoint(LlamaSessionTest.LLAMA, folder), kernels); var llamaSession = LlamaSession.open(llama, 9);
+        var state = new DecoderState(((ContinuesText) llama.model()).language(), 9);
         var session = opened.session(); var samSession = predictor.session()) {
       makeSamples(folder, kernels);
       calls.sample(OpenModel.class, opened);
@@ -133,6 +142,8 @@ class NullsTest {
       calls.sample(TextClassifier.class, textClassifier);
       calls.sample(ModelSession.class, session);
       calls.sample(SamSession.class, samSession);
+      calls.sample(LlamaSession.class, llamaSession);
+      calls.sample(DecoderState.class, state);
       calls.sample(Prompt.class, Prompt.NOTHING);
       calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
       calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));
