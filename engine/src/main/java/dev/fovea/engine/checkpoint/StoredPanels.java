@@ -17,6 +17,7 @@ public final class StoredPanels {
       case F32 -> DType.F32;
       case F16 -> DType.F16;
       case BF16 -> DType.BF16;
+      case Q8 -> DType.U8;
     };
   }
 
