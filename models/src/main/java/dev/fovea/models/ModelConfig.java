@@ -12,6 +12,14 @@ public interface ModelConfig {
   /// [Weights#bind] calls this, and then reports missing, misshapen and unused parameters.
   Model load(Weights weights);
 
+  /// Whether a parameter belongs to a language model: its matrices are those that a conversion to [dev.fovea.kernels.WeightFormat#Q8]
+  /// stores in 8 bits.
+  ///
+  /// @param parameter full name, such as `blocks.3.attn.qkv.weight`
+  default boolean isOfLanguageModel(String parameter) {
+    return false;
+  }
+
   /// The config in a model file's header, readable by the family: a new object in each call.
   JsonObject toJson();
 }

@@ -32,6 +32,14 @@ public interface WeightSource {
   /// @throws MismatchException if it is missing or has another shape
   Weight matrix(String name, int n, int k);
 
+  /// The table `[n, k]` whose rows are looked up, such as an embedding: a [#matrix], which a source may store with finer steps,
+  /// because a row is read alone.
+  ///
+  /// @throws MismatchException if it is missing or has another shape
+  default Weight table(String name, int n, int k) {
+    return matrix(name, n, k);
+  }
+
   /// Thrown when a parameter is missing or has another shape than the model expects; [Weights#bind] collects these.
   final class MismatchException extends RuntimeException {
     private static final long serialVersionUID = 1;

@@ -49,6 +49,11 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
   }
 
   @Override
+  public boolean isOfLanguageModel(String parameter) {
+    return true;
+  }
+
+  @Override
   public Family family() {
     return Family.BERT;
   }
