@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import com.google.gson.JsonObject;
 import dev.fovea.engine.checkpoint.Weights;
+import java.util.Objects;
 
 /// The sizes of a model. Immutable.
 public interface ModelConfig {
@@ -17,6 +18,7 @@ public interface ModelConfig {
   ///
   /// @param parameter full name, such as `blocks.3.attn.qkv.weight`
   default boolean isOfLanguageModel(String parameter) {
+    Objects.requireNonNull(parameter, "parameter");
     return false;
   }
 

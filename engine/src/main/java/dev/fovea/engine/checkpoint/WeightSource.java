@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.WeightFormat;
+import java.util.Objects;
 import java.util.Set;
 
 /// A source of a model's parameters: a file, or a generator for any shape. It need not be thread-safe. What it gives is in memory
@@ -37,6 +38,7 @@ public interface WeightSource {
   ///
   /// @throws MismatchException if it is missing or has another shape
   default Weight table(String name, int n, int k) {
+    Objects.requireNonNull(name, "name");
     return matrix(name, n, k);
   }
 

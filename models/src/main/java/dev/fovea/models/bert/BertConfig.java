@@ -50,6 +50,7 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
 
   @Override
   public boolean isOfLanguageModel(String parameter) {
+    Objects.requireNonNull(parameter, "parameter");
     return true;
   }
 
