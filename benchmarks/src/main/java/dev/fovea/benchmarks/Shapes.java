@@ -20,6 +20,7 @@ import static dev.fovea.benchmarks.Operands.weight;
 import static dev.fovea.kernels.WeightFormat.BF16;
 import static dev.fovea.kernels.WeightFormat.F16;
 import static dev.fovea.kernels.WeightFormat.F32;
+import static dev.fovea.kernels.WeightFormat.Q8;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.Activation;
@@ -58,6 +59,27 @@ final class Shapes {
       product("vit-base fc1",              197, 3072,  768,  BF16,  NONE),
       product("vit-base qkv",              197, 2304,  768,  BF16,  NONE),
       product("vit-base fc2",              197,  768, 3072,  BF16,  NONE),
+      product("vit-base proj",             197,  768,  768,  Q8,    NONE),
+      product("vit-base fc1",              197, 3072,  768,  Q8,    NONE),
+      product("vit-base qkv",              197, 2304,  768,  Q8,    NONE),
+      product("vit-base fc2",              197,  768, 3072,  Q8,    NONE),
+
+      // A prompt of a language model with 1.3 billion parameters: 576 tokens of a picture and 64 of text.
+      product("llm-1.3b up",               640, 5504, 2048,  F32,   0.80),
+      product("llm-1.3b up",               640, 5504, 2048,  F16,   NONE),
+      product("llm-1.3b up",               640, 5504, 2048,  BF16,  0.78),
+      product("llm-1.3b up",               640, 5504, 2048,  Q8,    0.75),
+      product("llm-1.3b down",             640, 2048, 5504,  F32,   0.80),
+      product("llm-1.3b down",             640, 2048, 5504,  BF16,  0.78),
+      product("llm-1.3b down",             640, 2048, 5504,  Q8,    0.75),
+
+      // The next token of its answer.
+      streamed("llm-1.3b up",                1, 5504, 2048,  F32,   0.80),
+      streamed("llm-1.3b up",                1, 5504, 2048,  F16,   0.80),
+      streamed("llm-1.3b up",                1, 5504, 2048,  BF16,  0.80),
+      streamed("llm-1.3b up",                1, 5504, 2048,  Q8,    0.75),
+      streamed("llm-1.3b down",              1, 2048, 5504,  Q8,    0.75),
+      streamed("llm-1.3b q",                 1, 2048, 2048,  Q8,    0.75),
 
       // A linear layer on a few tokens, whose weight comes from memory.
       streamed("fc1 of a token",             1, 3072,  768,  F32,   0.80),

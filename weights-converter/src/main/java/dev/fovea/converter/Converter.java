@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -170,8 +171,12 @@ public final class Converter {
   private static Prepared prepare(Source checkpoint, Path folder, Model model, Conversion conversion) {
     var config = model.published.config();
     var writer = new CheckpointWriter();
-    var source = new MappedSource(checkpoint, model.published.names(), conversion, writer);
+    var source = new MappedSource(checkpoint, model.published.names(), conversion, config::isOfLanguageModel, writer);
     var bound = Weights.bind(source, config::load);
+    if (conversion.format().blockLength() > 1 && !source.hasFormat())
+      throw new CheckpointException(checkpoint.name() + ": " + conversion.format().name().toLowerCase(Locale.ROOT)
+          + " is for the matrices of a language model, and a " + config.family().id()
+          + " has none; --towers, in Java Conversion.withTowers, stores its own in 8 bits");
     var dropped = source.finish();
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing,

@@ -52,7 +52,7 @@ class GoldenTest {
 
   private Path convert(String golden, WeightFormat type) {
     var file = folder.resolve(golden + "." + type + ".safetensors");
-    Converter.convert(FIXTURES.resolve(golden), file, type);
+    Converter.convert(FIXTURES.resolve(golden), file, Conversion.to(type).withTowers(true));
     return file;
   }
 

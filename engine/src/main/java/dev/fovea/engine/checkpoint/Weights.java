@@ -113,10 +113,20 @@ public final class Weights {
   /// The matrix `[n, k]` called `name`.
   public Weight matrix(String name, int n, int k) {
     Objects.requireNonNull(name, "name");
+    return weight(name, n, k, ledger.source::matrix);
+  }
+
+  /// Gets a weight from the source.
+  @FunctionalInterface
+  private interface Request {
+    Weight of(String name, int n, int k);
+  }
+
+  private Weight weight(String name, int n, int k, Request request) {
     ledger.used.add(scope + name);
     ledger.parameters += (long) n * k;
     try {
-      return ledger.source.matrix(scope + name, n, k);
+      return request.of(scope + name, n, k);
     } catch (WeightSource.MismatchException e) {
       ledger.problems.add(e.getMessage());
       return new Weight(MemorySegment.NULL, WeightFormat.F32, Weight.Layout.PANELS, n, k);
@@ -184,7 +194,7 @@ public final class Weights {
   /// An embedding of `count` tokens: `name.weight` `[count, dim]`.
   public Embedding embedding(String name, int count, int dim) {
     Objects.requireNonNull(name, "name");
-    return new Embedding(matrix(name + ".weight", count, dim));
+    return new Embedding(weight(name + ".weight", count, dim, ledger.source::table));
   }
 
   /// A scalar parameter, `[1]`; 0 if parameters have no memory.
