@@ -110,6 +110,12 @@ public record LlamaConfig(int vocabSize, int dim, int depth, int numHeads, int n
   }
 
   @Override
+  public boolean isOfLanguageModel(String parameter) {
+    Objects.requireNonNull(parameter, "parameter");
+    return true;
+  }
+
+  @Override
   public Model load(Weights weights) {
     Objects.requireNonNull(weights, "weights");
     return Llama.load(this, weights);

@@ -51,12 +51,18 @@ public record DeepseekVlConfig(VisionLanguageSizes sizes) implements ModelConfig
   }
 
   @Override
+  public boolean isOfLanguageModel(String parameter) {
+    return VisionLanguageSizes.isOfLanguageModel(parameter);
+  }
+
+  @Override
   public Model load(Weights weights) {
     Objects.requireNonNull(weights, "weights");
     var tower = PictureTower.OfSiglip.load(sizes.vision(), weights);
     var adapter = Adapter.TwoLayers.load(sizes.vision().blocks().dim(), sizes.text().dim(), Activation.GELU, true,
         weights.at("adapter"));
-    return new VisionLanguageModel(sizes, tower, adapter, Llama.load(sizes.text(), weights.at("language")), sizes.patches(), false);
+    return new VisionLanguageModel(sizes, tower, adapter,
+        Llama.load(sizes.text(), weights.at(VisionLanguageSizes.LANGUAGE)), sizes.patches(), false);
   }
 
   @Override

@@ -82,12 +82,17 @@ public record LlavaConfig(VisionLanguageSizes sizes, int visionFeatureLayer, boo
   }
 
   @Override
+  public boolean isOfLanguageModel(String parameter) {
+    return VisionLanguageSizes.isOfLanguageModel(parameter);
+  }
+
+  @Override
   public Model load(Weights weights) {
     Objects.requireNonNull(weights, "weights");
     var tower = new PictureTower.OfClip(ClipTower.load(sizes.vision(), towerDepth(), weights.at("visual")), clsToken);
     var adapter = Adapter.TwoLayers.load(sizes.vision().blocks().dim(), sizes.text().dim(), projectorAct, projectorBias,
         weights.at("adapter"));
-    return new VisionLanguageModel(sizes, tower, adapter, Llama.load(sizes.text(), weights.at("language")),
+    return new VisionLanguageModel(sizes, tower, adapter, Llama.load(sizes.text(), weights.at(VisionLanguageSizes.LANGUAGE)),
         sizes.patches() + (clsToken ? 1 : 0), false);
   }
 

@@ -61,6 +61,11 @@ public record SmolVlmConfig(VisionLanguageSizes sizes, int scaleFactor) implemen
   }
 
   @Override
+  public boolean isOfLanguageModel(String parameter) {
+    return VisionLanguageSizes.isOfLanguageModel(parameter);
+  }
+
+  @Override
   public Model load(Weights weights) {
     Objects.requireNonNull(weights, "weights");
     int square = scaleFactor * scaleFactor;
@@ -68,7 +73,7 @@ public record SmolVlmConfig(VisionLanguageSizes sizes, int scaleFactor) implemen
     var proj = weights.linear("adapter.proj", square * vision.blocks().dim(), sizes.text().dim(), false);
     return new VisionLanguageModel(sizes, PictureTower.OfSiglip.load(vision, weights),
         new Adapter.PixelShuffle(vision.rows(), vision.cols(), scaleFactor, proj),
-        Llama.load(sizes.text(), weights.at("language")), sizes.patches() / square, true);
+        Llama.load(sizes.text(), weights.at(VisionLanguageSizes.LANGUAGE)), sizes.patches() / square, true);
   }
 
   @Override

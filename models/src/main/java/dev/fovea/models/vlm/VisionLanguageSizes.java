@@ -14,6 +14,8 @@ import java.util.Objects;
 /// @param text of the decoder
 /// @param imageTokenId the token that stands for a picture's features in a text
 public record VisionLanguageSizes(PictureTowerConfig vision, LlamaConfig text, int imageTokenId) {
+  /// The name of the decoder in the names of its parameters.
+  static final String LANGUAGE = "language";
   private static final String VISION = "vision_config", TEXT = "text_config", IMAGE_TOKEN = "image_token_id";
 
   /// @throws IllegalArgumentException if sizes do not fit together
@@ -22,6 +24,11 @@ public record VisionLanguageSizes(PictureTowerConfig vision, LlamaConfig text, i
     Objects.requireNonNull(text, "text");
     if (imageTokenId < 0 || imageTokenId >= text.vocabSize())
       throw new IllegalArgumentException("image_token_id " + imageTokenId + ": expected one of " + text.vocabSize() + " tokens");
+  }
+
+  /// Whether a parameter is the decoder's.
+  static boolean isOfLanguageModel(String parameter) {
+    return Objects.requireNonNull(parameter, "parameter").startsWith(LANGUAGE + ".");
   }
 
   /// Patches of a picture.
