@@ -40,6 +40,8 @@ public final class DecoderState implements AutoCloseable {
   private int length;
   /// A token at the end of the text that the decoder has not read yet; negative if there is none.
   private int unread = -1;
+  /// Whether the end of the text was forgotten, so that the logits are those of a text that is no more.
+  private boolean isCut;
 
   /// An empty text.
   ///
@@ -168,7 +170,10 @@ public final class DecoderState implements AutoCloseable {
       var hidden = model.forward(embed.apply(in.get("x")), caches(in), capacity);       // [1, N, C]
       return isLast ? logits(hidden) : hidden;
     }, List::of);
-    if (isLast) result.copyTo(logits);
+    if (isLast) {
+      result.copyTo(logits);
+      isCut = false;
+    }
     length += count;
   }
 
@@ -210,13 +215,14 @@ public final class DecoderState implements AutoCloseable {
     step.input("token").put(0, token);
     place(1);
     step.run().getFirst().copyTo(logits);
+    isCut = false;
     length++;
   }
 
   /// The logits of the next token: `[V]`, the caller's own.
   ///
   /// @param workspace for the passes
-  /// @throws InputException if the text is empty
+  /// @throws InputException if the text is empty, or its end was forgotten
   /// @throws CancelledException if the thread is interrupted
   public float[] logits(Workspace workspace) {
     Objects.requireNonNull(workspace, "workspace");
@@ -230,7 +236,8 @@ public final class DecoderState implements AutoCloseable {
   ///
   /// @param workspace for the passes
   /// @return the token
-  /// @throws InputException if the text is empty or has reached its capacity, or the choice is not in the vocabulary
+  /// @throws InputException if the text is empty or has reached its capacity, its end was forgotten, or the choice is not in the
+  ///     vocabulary
   /// @throws CancelledException if the thread is interrupted
   public int next(Workspace workspace, NextToken choose) {
     Objects.requireNonNull(workspace, "workspace");
@@ -246,6 +253,20 @@ public final class DecoderState implements AutoCloseable {
 
   private void requireText() {
     if (length() == 0) throw new InputException("expected a text to continue, got none: read tokens first");
+    if (isCut) throw new InputException("expected tokens after the end that was forgotten, got none: read tokens first");
+  }
+
+  /// Forgets the tokens after the first `length`; it costs nothing. Unless that is only the last choice, tokens must be read before
+  /// the next one.
+  ///
+  /// @throws InputException if the text has fewer tokens
+  public void truncate(int length) {
+    if (length < 0 || length > length())
+      throw new InputException("expected 0 to " + length() + " tokens to keep, got " + length);
+    if (length == length()) return;
+    isCut |= length < this.length;
+    this.length = length;
+    unread = -1;
   }
 
   /// Frees the memory; closing twice is harmless.

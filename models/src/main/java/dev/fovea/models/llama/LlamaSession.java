@@ -135,8 +135,8 @@ public final class LlamaSession implements AutoCloseable {
   ///
   /// @param choose called on the calling thread
   /// @return the token
-  /// @throws InputException if the text is empty or has reached its capacity, or the choice is not in the vocabulary; the text is
-  ///     then unchanged
+  /// @throws InputException if the text is empty or has reached its capacity, its end was forgotten, or the choice is not in the
+  ///     vocabulary; the text is then unchanged
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the session is closed or in use by another thread
@@ -145,9 +145,21 @@ public final class LlamaSession implements AutoCloseable {
     return use(() -> state.next(session.workspace(), choose));
   }
 
+  /// Forgets the tokens after the first `length`, such as an answer that was not wanted; it costs nothing. Unless that is only the
+  /// last choice, tokens must be read before the next one.
+  ///
+  /// @throws InputException if the text has fewer tokens
+  /// @throws IllegalStateException if the session is closed or in use by another thread
+  public void truncate(int length) {
+    use(() -> {
+      state.truncate(length);
+      return null;
+    });
+  }
+
   /// The logits of the next token, `[vocabulary]`, the caller's own; [Logits#logProbability] makes log probabilities of them.
   ///
-  /// @throws InputException if the text is empty
+  /// @throws InputException if the text is empty, or its end was forgotten
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the session is closed or in use by another thread

@@ -3,12 +3,14 @@ package dev.fovea.models.vlm;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
 import dev.fovea.models.ReadsPictures;
 import dev.fovea.models.llama.Llama;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -51,6 +53,19 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
       throw new InputException("expected pictures [B, " + c.numChannels() + ", " + c.imageHeight() + ", " + c.imageWidth()
           + "], got " + pixels);
     return adapter.forward(tower.forward(pixels, probe.at("vision_model_output.")));  // [I, T, C]
+  }
+
+  /// The shape of what the picture tower gives for one picture or tile, `[1, P, C]`: patches and the tower's channels. It costs a pass
+  /// that is not computed, milliseconds.
+  public int[] patches() {
+    var c = sizes.vision();
+    var shape = new int[1][];
+    Workspace.dryRun(pixels -> {
+      var patches = tower.forward(pixels, Probe.NONE);
+      shape[0] = patches.shape();
+      return patches;
+    }, List::of, 1, c.numChannels(), c.imageHeight(), c.imageWidth());
+    return shape[0];
   }
 
   @Override
