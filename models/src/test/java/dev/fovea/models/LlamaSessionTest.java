@@ -14,6 +14,7 @@ import dev.fovea.models.llama.NextToken;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
@@ -127,6 +128,39 @@ class LlamaSessionTest {
     try (var bert = OpenModel.open(SmallModel.BERT.write(folder.resolve("bert.safetensors")))) {
       assertThatThrownBy(() -> LlamaSession.open(bert, 5)).isInstanceOf(CheckpointException.class)
           .hasMessageEndingWith("expected a model that continues texts, got family bert");
+    }
+  }
+
+  /// What is read after a cut is what is read without it.
+  @Test
+  void theEndIsForgotten() {
+    try (var model = open(); var session = LlamaSession.open(model, 128); var same = LlamaSession.open(model, 128)) {
+      session.read(prompt(0));
+      for (int i = 0; i < 5; i++) session.next(NextToken.GREEDY);
+      session.truncate(22);
+      assertThat(session.length()).isEqualTo(22);
+      assertThatThrownBy(session::logits).isInstanceOf(InputException.class)
+          .hasMessage("expected tokens after the end that was forgotten, got none: read tokens first");
+      assertThatThrownBy(() -> session.next(NextToken.GREEDY)).isInstanceOf(InputException.class);
+      session.truncate(15);
+      session.read(1, 2, 3);
+      same.read(Arrays.copyOf(prompt(0), 15));
+      same.read(1, 2, 3);
+      assertThat(session.logits()).isEqualTo(same.logits());
+      // A choice that was not read yet leaves the logits behind it.
+      session.next(NextToken.GREEDY);
+      session.truncate(18);
+      assertThat(session.logits()).isEqualTo(same.logits());
+      assertThatThrownBy(() -> session.truncate(19)).isInstanceOf(InputException.class)
+          .hasMessage("expected 0 to 18 tokens to keep, got 19");
+      session.truncate(0);
+      assertThat(answer(session, 3)).isEqualTo(answerAlone(model));
+    }
+  }
+
+  private static List<Integer> answerAlone(OpenModel model) {
+    try (var session = LlamaSession.open(model, 128)) {
+      return answer(session, 3);
     }
   }
 

@@ -12,7 +12,7 @@ import java.util.Objects;
 /// @param end why it ended
 /// @param ids its tokens, the end token included
 /// @param logProbabilities of each token, if the conversation's options ask for them; else empty
-/// @param grounded the text without marks, and the boxes in the pixels of the picture that was shown last; without boxes if none was
+/// @param grounded the text without marks, and the boxes in the pixels of the picture that was shown last
 /// @param promptTokens number of tokens of the conversation up to the answer
 /// @param readTokens number of those that had not been read before
 /// @param seeing time that the picture tower took

@@ -20,9 +20,9 @@ import org.jetbrains.annotations.Nullable;
 /// }
 /// ```
 ///
-/// [#hasNext()] computes tokens until there is a piece of text. Until the last piece has been taken, the conversation takes no other
-/// question; closed before, or after an exception, it is as it was before the question. One thread uses it at a time, the one that
-/// would use the conversation.
+/// [#hasNext()] computes tokens until there is a piece of text. Until it has told the end, the conversation takes no other question;
+/// closed before, or after an exception, the conversation is as it was before the question. One thread uses it at a time, and not
+/// while another uses the conversation.
 public final class AnswerStream implements Iterator<String>, AutoCloseable {
   private final Conversation conversation;
   private final LlamaSession session;
@@ -102,8 +102,9 @@ public final class AnswerStream implements Iterator<String>, AutoCloseable {
     var size = asked.shown();
     var grounded = size == null ? new GroundedText(said, List.of())
         : GroundedText.of(said, size, conversation.chat().reader().preparation().size());
-    var all = new Answer(said, answerText.end(), ids, probabilities, grounded, asked.ids().length, asked.ids().length - asked.kept(),
-        asked.seeing(), asked.reading(), time);
+    int prompt = asked.ids().length;
+    var all = new Answer(said, answerText.end(), ids, probabilities, grounded, prompt, prompt - asked.kept(), asked.seeing(),
+        asked.reading(), time);
     conversation.commit(this, asked, all);
     answer = all;
   }

@@ -143,7 +143,8 @@ public final class Conversation implements AutoCloseable {
   ///     template has no place for pictures
   /// @throws ImageException if a picture is too long or otherwise unsuitable
   /// @throws ArithmeticException if the model gives no usable logits
-  /// @throws CheckpointException if pictures are given and the model reads none, or the model file was truncated after it was opened
+  /// @throws CheckpointException if pictures are given and the model reads none, or the model file was truncated after it was
+  ///     opened
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the conversation or the model is closed, or the conversation is in use
   public Answer ask(List<Picture> pictures, String question, Consumer<String> listener, Progress progress) {
@@ -191,7 +192,8 @@ public final class Conversation implements AutoCloseable {
   private synchronized void enter() {
     if (isClosed) throw new IllegalStateException("the conversation is closed");
     if (isBusy) throw new IllegalStateException("the conversation is in use: one thread uses a conversation at a time");
-    if (running != null) throw new IllegalStateException("the answer to the question before has not ended: take its end, or close it");
+    if (running != null)
+      throw new IllegalStateException("the answer to the question before has not ended: take its end, or close it");
     isBusy = true;
   }
 

@@ -74,8 +74,8 @@ public final class VisionChat implements AutoCloseable {
     return new VisionChat(OpenModel.open(file, options));
   }
 
-  /// Creates a chat from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and which
-  /// must not be closed before it; as [OpenModel#of].
+  /// Creates a chat from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
+  /// which must not be closed before it; as [OpenModel#of].
   ///
   /// @throws CheckpointException if the model does not continue texts, or has no tokenizer
   public static VisionChat of(Checkpoint checkpoint, Kernels kernels) {
@@ -129,7 +129,8 @@ public final class VisionChat implements AutoCloseable {
   private ChatTemplate template(ChatOptions options) {
     var template = options.template();
     if (template == null && jinja == null)
-      throw new CheckpointException(opened.name() + ": has no chat template: name one of " + String.join(", ", ChatTemplate.names()));
+      throw new CheckpointException(opened.name() + ": has no chat template: name one of "
+          + String.join(", ", ChatTemplate.names()));
     if (template == null) template = ChatTemplate.recognise(opened.name(), jinja);
     var token = reader == null ? null : tokenizer.token(reader.placeholder());
     return token == null || token.isEmpty() ? template : template.withPlaceholder(token);

@@ -55,8 +55,8 @@ public record VisionLanguageModel(VisionLanguageSizes sizes, PictureTower tower,
     return adapter.forward(tower.forward(pixels, probe.at("vision_model_output.")));  // [I, T, C]
   }
 
-  /// The shape of what the picture tower gives for one picture or tile, `[1, P, C]`: patches and the tower's channels. It costs a pass
-  /// that is not computed, milliseconds.
+  /// The shape of what the picture tower gives for one picture or tile, `[1, P, C]`: patches and the tower's channels. It costs a
+  /// pass that is not computed, milliseconds.
   public int[] patches() {
     var c = sizes.vision();
     var shape = new int[1][];

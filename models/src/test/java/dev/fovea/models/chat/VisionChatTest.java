@@ -19,6 +19,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
@@ -258,11 +259,10 @@ class VisionChatTest {
         while (pieces.hasNext()) text.append(pieces.next());
         assertThat(pieces.answer().text()).isEqualTo(DESCRIPTION).isEqualTo(text.toString());
       }
-      try (var given = conversation.stream(List.of(), HOW_MANY)) {
-        given.next();
-        given.close();
-        assertThat(given.hasNext()).isFalse();
-      }
+      var givenUp = conversation.stream(List.of(), HOW_MANY);
+      givenUp.next();
+      givenUp.close();
+      assertThat(givenUp.hasNext()).isFalse();
       assertThat(conversation.turns()).hasSize(2);
       assertThat(conversation.ask(HOW_MANY).text()).isNotEmpty();
     }
@@ -270,20 +270,20 @@ class VisionChatTest {
 
   @Test
   void whatIsTooLong() {
-    try (var conversation = chat.conversation(SMALL.withCapacity(290))) {
-      assertThat(conversation.capacity()).isEqualTo(290);
+    try (var conversation = chat.conversation(SMALL.withCapacity(280))) {
+      assertThat(conversation.capacity()).isEqualTo(280);
       assertThatThrownBy(() -> conversation.ask(List.of(scene(0), scene(1)), HOW_MANY)).isInstanceOf(InputException.class)
-          .hasMessageMatching("the conversation would have 5\\d\\d tokens and at least one of the answer, expected at most 290, the "
+          .hasMessageMatching("the conversation would have 5\\d\\d tokens and at least one of the answer, expected at most 280, the "
               + "capacity chosen for it \\(the model's context is \\d+\\)");
       assertThat(conversation.turns()).isEmpty();
       var answer = conversation.ask(file(0), DESCRIBE);
       assertThat(answer.end()).isEqualTo(EndReason.CONTEXT_FULL);
-      assertThat(answer.ids()).hasSize(290 - answer.promptTokens());
+      assertThat(answer.ids()).hasSize(280 - answer.promptTokens());
       assertThat(DESCRIPTION).startsWith(answer.text());
       assertThatThrownBy(() -> conversation.ask(DESCRIBE)).isInstanceOf(InputException.class);
       assertThat(conversation.turns()).hasSize(2);
     }
-    assertThatThrownBy(() -> chat.ask(java.util.Collections.nCopies(20, scene(0)), HOW_MANY)).isInstanceOf(InputException.class)
+    assertThatThrownBy(() -> chat.ask(Collections.nCopies(20, scene(0)), HOW_MANY)).isInstanceOf(InputException.class)
         .hasMessageEndingWith(", the model's context");
   }
 
