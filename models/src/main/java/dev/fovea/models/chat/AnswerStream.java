@@ -3,6 +3,7 @@ package dev.fovea.models.chat;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.models.llama.LlamaSession;
+import dev.fovea.models.vlm.SeenPicture;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -107,6 +108,16 @@ public final class AnswerStream implements Iterator<String>, AutoCloseable {
         asked.reading(), time);
     conversation.commit(this, asked, all);
     answer = all;
+  }
+
+  /// Number of tokens of the conversation up to the answer.
+  public int promptTokens() {
+    return asked.ids().length;
+  }
+
+  /// The pictures that the question shows, as the model sees them.
+  public List<SeenPicture> pictures() {
+    return asked.seen();
   }
 
   /// The whole answer, once [#hasNext()] has told its end.

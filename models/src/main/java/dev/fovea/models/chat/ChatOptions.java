@@ -8,7 +8,7 @@ import org.jetbrains.annotations.Nullable;
 /// How a model is talked to. Immutable.
 ///
 /// @param capacity most tokens of the conversation, whose keys and values take memory from its beginning on; where the model's
-///   context is shorter, that
+///   context is shorter, that; 0 for as many as the first question and its answer need
 /// @param maxTokens most tokens of an answer, the end token included
 /// @param system rules of the conversation; null for those that the template has, if any
 /// @param sampling how tokens are chosen; the n-th answer of a conversation draws with the seed plus n - 1
@@ -20,11 +20,11 @@ public record ChatOptions(int capacity, int maxTokens, @Nullable String system, 
   /// 2,048 tokens, of which 512 for an answer; the most probable token each time.
   public static final ChatOptions DEFAULT = new ChatOptions(2048, 512, null, Sampling.GREEDY, List.of(), false, null);
 
-  /// @throws IllegalArgumentException if a number is not positive, or a stop string is empty
+  /// @throws IllegalArgumentException if the capacity is negative, an answer has no token, or a stop string is empty
   public ChatOptions {
     Objects.requireNonNull(sampling, "sampling");
     stopStrings = Arguments.elements(stopStrings, "stopStrings");
-    if (capacity < 1) throw new IllegalArgumentException("capacity: expected at least 1, got " + capacity);
+    if (capacity < 0) throw new IllegalArgumentException("capacity: expected 0 or more, got " + capacity);
     if (maxTokens < 1) throw new IllegalArgumentException("tokens of an answer: expected at least 1, got " + maxTokens);
     if (stopStrings.contains("")) throw new IllegalArgumentException("stop string: expected at least one character, got none");
   }

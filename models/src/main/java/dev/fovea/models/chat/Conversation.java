@@ -60,13 +60,12 @@ public final class Conversation implements AutoCloseable {
   record Asked(ChatTurn turn, int[] ids, int kept, List<SeenPicture> seen, @Nullable Size shown, Duration seeing,
       Duration reading) {}
 
-  /// @param fits whether the capacity is what the first question and its answer need
-  Conversation(VisionChat chat, ChatTemplate template, ChatOptions options, boolean fits) {
+  Conversation(VisionChat chat, ChatTemplate template, ChatOptions options) {
     this.chat = chat;
     this.template = template;
     this.options = options;
-    context = chat.continues().language().config().context();
-    if (!fits) session = LlamaSession.open(chat.model(), Math.min(context, options.capacity()));
+    context = chat.language().config().context();
+    if (options.capacity() > 0) session = LlamaSession.open(chat.model(), Math.min(context, options.capacity()));
   }
 
   /// Asks without a picture; as [#ask(List, String, Consumer, Progress)].
@@ -178,11 +177,10 @@ public final class Conversation implements AutoCloseable {
       var asked = read(given, ChatTurn.user(question, given.size()), progress);
       var session = requireOpen();
       var sampling = options.sampling();
-      var sampler = new Sampler(sampling.withSeed(sampling.seed() + turns.size() / 2),
-          chat.continues().language().config().vocabSize());
+      var sampler = new Sampler(sampling.withSeed(sampling.seed() + turns.size() / 2), chat.language().config().vocabSize());
       sampler.see(asked.ids);
       var ends = new HashSet<>(template.endTokens(chat.tokenizer()));
-      ends.addAll(chat.continues().language().config().eosTokenIds());
+      ends.addAll(chat.language().config().eosTokenIds());
       return running = new AnswerStream(this, session, asked, options, sampler, ends);
     } finally {
       leave();
@@ -208,15 +206,15 @@ public final class Conversation implements AutoCloseable {
   }
 
   private Asked read(List<Picture> given, ChatTurn turn, Progress progress) {
+    // A model that reads no pictures is refused by its reader.
+    if (!given.isEmpty()) chat.reader();
     var all = new ArrayList<ChatTurn>();
     if (options.system() != null) all.add(ChatTurn.system(options.system()));
     all.addAll(turns);
     all.add(turn);
     var prompt = template.prompt(all);
     long start = System.nanoTime();
-    // A model that reads no pictures is refused by its reader.
-    List<SeenPicture> seen = given.isEmpty() ? List.of()
-        : given.stream().map(picture -> chat.reader().see(picture, progress)).toList();
+    var seen = given.stream().map(picture -> chat.reader().see(picture, progress)).toList();
     long seenAt = System.nanoTime();
     var known = new ArrayList<>(pictures);
     known.addAll(seen);
@@ -320,11 +318,12 @@ public final class Conversation implements AutoCloseable {
     return template;
   }
 
-  VisionChat chat() {
+  /// The chat that it is a conversation of.
+  public VisionChat chat() {
     return chat;
   }
 
-  /// Most tokens of the conversation.
+  /// Most tokens of the conversation; the model's context until the first question decides.
   public int capacity() {
     var open = session;
     return open == null ? context : open.capacity();

@@ -16,6 +16,7 @@ import dev.fovea.models.OpenModel;
 import dev.fovea.models.OpenOptions;
 import dev.fovea.models.ReadsPictures;
 import dev.fovea.models.argument.Arguments;
+import dev.fovea.models.llama.Llama;
 import dev.fovea.models.vlm.PictureReader;
 import java.nio.file.Path;
 import java.util.List;
@@ -96,7 +97,7 @@ public final class VisionChat implements AutoCloseable {
   /// @throws IllegalStateException if this is closed
   public Conversation conversation(ChatOptions options) {
     Objects.requireNonNull(options, "options");
-    return new Conversation(this, template(options), options, false);
+    return new Conversation(this, template(options), options);
   }
 
   /// Asks one question, in a conversation of its own that has just the memory it needs.
@@ -109,7 +110,7 @@ public final class VisionChat implements AutoCloseable {
     Objects.requireNonNull(options, "options");
     Objects.requireNonNull(listener, "listener");
     Objects.requireNonNull(progress, "progress");
-    try (var conversation = new Conversation(this, template(options), options, true)) {
+    try (var conversation = conversation(options.withCapacity(0))) {
       return conversation.ask(pictures, question, listener, progress);
     }
   }
@@ -146,8 +147,9 @@ public final class VisionChat implements AutoCloseable {
     return opened;
   }
 
-  ContinuesText continues() {
-    return model;
+  /// The decoder, whose weights [#close()] frees.
+  public Llama language() {
+    return model.language();
   }
 
   /// The tokenizer of questions and answers.
