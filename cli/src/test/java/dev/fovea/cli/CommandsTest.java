@@ -347,14 +347,15 @@ class CommandsTest {
   @Test
   void doctorAndDemoAndCompletion() {
     assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");
-    assertThat(fovea("demo").out).contains("yellow ring").contains("background").contains("star");
+    assertThat(fovea("demo").out).contains("yellow ring").contains("background").contains("star")
+        .contains("How many shapes are there?  four.").contains("Find the orange square.  orange square 65,65 103,103");
     assertThat(fovea("demo", "--output-dir", folder.toString())).returns(0, Run::status).returns("", Run::err);
-    assertThat(folder.resolve("segmentation.png")).isNotEmptyFile();
+    for (var name : List.of("segmentation.png", "mask.png", "boxes.png")) assertThat(folder.resolve(name)).isNotEmptyFile();
     assertThat(fovea("generate-completion").out).contains("complete -F");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "tokenize", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "ask", "tokenize", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);
