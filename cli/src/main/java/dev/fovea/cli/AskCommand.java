@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.mask.BoxPainter;
 import dev.fovea.engine.image.mask.LabelledBox;
@@ -25,7 +26,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "ask", description = "Ask a language model a question, about pictures if it sees.",
     footer = {"",
-        "The last argument is the question, unless it names a picture file. Without a question, questions are read line by line: on a "
+        "The last argument is the question, unless it names a file. Without a question, questions are read line by line: on a "
             + "terminal, or from stdin. /picture FILE shows a picture with the next question, /reset begins anew, /exit ends."})
 final class AskCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
@@ -118,13 +119,21 @@ final class AskCommand implements Callable<Integer> {
     outputs.require();
     var pictures = inputs.names().stream().map(inputs::read).toList();
     try (var kernels = kernelOptions.open(); var chat = VisionChat.of(modelOptions.open(model), kernels);
-        var conversation = chat.conversation(options)) {
+        var conversation = begin(chat, options)) {
       if (question == null) return AskChat.run(this, conversation, pictures);
       ask(conversation, pictures, question, outputs);
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new Fovea.UsageException(model + ": " + e.getMessage());
     }
     return inputs.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
+  }
+
+  private static Conversation begin(VisionChat chat, ChatOptions options) {
+    try {
+      return chat.conversation(options);
+    } catch (CheckpointException e) {
+      throw new Fovea.UsageException(e.getMessage() + ", with --template");
+    }
   }
 
   /// The last argument, unless it is a picture.

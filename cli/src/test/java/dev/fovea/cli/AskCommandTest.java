@@ -80,6 +80,25 @@ class AskCommandTest {
     assertThat(fovea("ask", MODEL, "How many?", "--trace", "--json", "--max-tokens", "1").json().getAsJsonArray("trace")).hasSize(2);
   }
 
+  /// Models with random weights: of texts alone, and of pictures in tiles.
+  @Test
+  void otherFamilies() {
+    var fixtures = Path.of("../weights-converter/src/test/resources/fixtures");
+    var llama = folder.resolve("llama.safetensors").toString();
+    assertThat(fovea("convert", fixtures.resolve("llama-tiny").toString(), "-o", llama).status()).isZero();
+    assertThat(fovea("ask", llama, "hello").err()).startsWith("fovea: " + llama + ": has no chat template: name one of deepseek-vl, ")
+        .endsWith(", with --template\n");
+    var text = fovea("ask", llama, "hello", "--template", "plain", "--max-tokens", "5", "--json").json();
+    assertThat(text.getAsJsonArray("ids").size()).isBetween(1, 5);
+    assertThat(fovea("ask", llama, SCENE, "hello", "--template", "plain")).isEqualTo(
+        new Run(2, "", "fovea: " + llama + ": expected a model that reads pictures, got family llama\n"));
+    var tiles = folder.resolve("smolvlm.safetensors").toString();
+    assertThat(fovea("convert", fixtures.resolve("smolvlm-tiny").toString(), "-o", tiles).status()).isZero();
+    assertThat(fovea("ask", tiles, SCENE, "hello", "--template", "smolvlm", "--max-tokens", "5", "--trace").out())
+        .contains("picture  [5, 3, 32, 32]     prepared from 128x128 pixels, 2x2 tiles and the whole")
+        .contains("adapter  [5, 4, 64]");
+  }
+
   @Test
   void samplingAndLimits() {
     var one = fovea("ask", MODEL, SCENE, "Describe the picture.", "--temperature", "3", "--seed", "4", "--max-tokens", "12", "--threads", "1");

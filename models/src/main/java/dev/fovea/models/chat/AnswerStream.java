@@ -21,9 +21,9 @@ import org.jetbrains.annotations.Nullable;
 /// }
 /// ```
 ///
-/// [#hasNext()] computes tokens until there is a piece of text. Until it has told the end, the conversation takes no other question;
-/// closed before, or after an exception, the conversation is as it was before the question. One thread uses it at a time, and not
-/// while another uses the conversation.
+/// [#hasNext()] computes tokens until there is a piece of text. Until it has told the end, the conversation takes no other
+/// question; closed before, or after an exception, the conversation is as it was before the question. One thread uses it at a time,
+/// and not while another uses the conversation.
 public final class AnswerStream implements Iterator<String>, AutoCloseable {
   private final Conversation conversation;
   private final LlamaSession session;

@@ -34,6 +34,8 @@ import java.util.Objects;
 ///
 /// Thread-safe, except that one thread uses a session at a time. It holds nothing besides the model, which the caller closes.
 public final class PictureReader {
+  private static final String READS = "a model that reads pictures";
+
   private final OpenModel model;
   private final ReadsPictures reads;
   private final PicturePreparation preparation;
@@ -49,6 +51,8 @@ public final class PictureReader {
   /// @throws CheckpointException if the model reads no pictures, or its file prepares them to another size than the model takes
   public static PictureReader of(OpenModel model) {
     Objects.requireNonNull(model, "model");
+    // Files of other models may tell of no pictures, or of pictures of any size.
+    model.model(ReadsPictures.class, READS);
     return of(model, PicturePreparation.of(model.header().preprocessing()));
   }
 
@@ -58,7 +62,7 @@ public final class PictureReader {
   public static PictureReader of(OpenModel model, PicturePreparation preparation) {
     Objects.requireNonNull(model, "model");
     Objects.requireNonNull(preparation, "preparation");
-    var reads = model.model(ReadsPictures.class, "a model that reads pictures");
+    var reads = model.model(ReadsPictures.class, READS);
     var shape = model.model().inputs(1, 0).get(Model.PIXEL_VALUES).shape();
     var expected = new Size(shape[shape.length - 1], shape[shape.length - 2]);
     if (!preparation.size().equals(expected))
