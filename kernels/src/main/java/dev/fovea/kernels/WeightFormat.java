@@ -97,12 +97,12 @@ public enum WeightFormat {
   /// | a block's largest magnitude | its scale | its numbers |
   /// |---|---|---|
   /// | 0 | 0 | 0 |
-  /// | up to 127 · 65504 = 8,319,008 | the smallest float16 that is at least a 127th of it | the nearest multiple of the scale, ties to even: at most half a step off. The sign of a zero is lost |
+  /// | up to 127 · 65504 = 8,319,008 | the smallest float16 of at least a 127th | the nearest multiples of it, ties to even |
   /// | beyond, infinite, or a NaN | NaN | all NaN, so that the loss is seen |
   ///
-  /// Because the scale is rounded up, it never becomes zero, and no number needs more than 127 steps. It is at most a 1024th larger
-  /// than the exact one, or 2⁻²⁴ if that is more. ref: llama.cpp, `ggml/src/ggml-quants.c`, `quantize_row_q8_0_ref`, which rounds
-  /// the scale to the nearest.
+  /// A number is at most half a step off, and the sign of a zero is lost. Because the scale is rounded up, it never becomes zero,
+  /// and no number needs more than 127 steps. It is at most a 1024th larger than the exact one, or 2⁻²⁴ if that is more. ref:
+  /// llama.cpp, `ggml/src/ggml-quants.c`, `quantize_row_q8_0_ref`, which rounds the scale to the nearest.
   Q8(32, 34) {
     @Override
     float get(MemorySegment from, long group, int across, int step, int lane) {

@@ -13,8 +13,8 @@ public interface ModelConfig {
   /// [Weights#bind] calls this, and then reports missing, misshapen and unused parameters.
   Model load(Weights weights);
 
-  /// Whether a parameter belongs to a language model: its matrices are those that a conversion to [dev.fovea.kernels.WeightFormat#Q8]
-  /// stores in 8 bits.
+  /// Whether a parameter belongs to a language model: its matrices are those that a conversion to
+  /// [dev.fovea.kernels.WeightFormat#Q8] stores in 8 bits.
   ///
   /// @param parameter full name, such as `blocks.3.attn.qkv.weight`
   default boolean isOfLanguageModel(String parameter) {

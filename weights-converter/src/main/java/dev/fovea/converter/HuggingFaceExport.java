@@ -32,8 +32,9 @@ import org.jetbrains.annotations.Nullable;
 /// Exports a model file as a folder for Hugging Face's transformers and other tools: `model.safetensors`, `config.json` and, if the
 /// model has them, `preprocessor_config.json`, `tokenizer.json` and `chat_template.jinja`.
 ///
-/// Elements keep their type and bits; those in 8 bits become float32, which is exact. Tensors that a conversion left out are not restored, except those without which transformers
-/// would re-initialise others; these are zeros. A folded batch norm is exported as one that does nothing.
+/// Elements keep their type and bits; those in 8 bits become float32, which is exact. Tensors that a conversion left out are not
+/// restored, except those without which transformers would re-initialise others; these are zeros. A folded batch norm is exported
+/// as one that does nothing.
 public final class HuggingFaceExport {
   private static final Gson PRETTY = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeNulls().create();
 

@@ -181,8 +181,8 @@ final class MappedSource implements WeightSource {
       var found = parameterWriter.writePanels(parts, n, k, format, sink);
       // A number would take its whole block with it.
       if (format.blockLength() > 1 && found.after() > 0)
-        throw new CheckpointException(checkpoint.name() + ": '" + name + "' has a number that is NaN, infinite or beyond 8,319,008, "
-            + "which " + format.name().toLowerCase(Locale.ROOT) + " cannot store; f32 and bf16 can");
+        throw new CheckpointException(checkpoint.name() + ": '" + name + "' has a number that is NaN, infinite or beyond "
+            + "8,319,008, which " + format.name().toLowerCase(Locale.ROOT) + " cannot store; f32 and bf16 can");
       return found;
     });
     return new Weight(MemorySegment.NULL, format, Weight.Layout.PANELS, n, k);

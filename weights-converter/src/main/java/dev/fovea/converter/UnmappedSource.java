@@ -21,8 +21,8 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /// A model file with a [NameMap] applied in reverse. Loading a model from it requests every parameter with its shape; the elements
-/// of each go back into the published tensors that the parameter was made from: unchanged, or as float32 if they are in 8 bits, which
-/// is exact.
+/// of each go back into the published tensors that the parameter was made from: unchanged, or as float32 if they are in 8 bits,
+/// which is exact.
 ///
 /// A folded batch norm cannot be unfolded: it stays in the weight before it and in its own bias, and the rest of it does nothing.
 final class UnmappedSource implements WeightSource {

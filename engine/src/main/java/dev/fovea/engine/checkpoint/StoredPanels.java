@@ -10,7 +10,8 @@ import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
 /// The tensor layout of a weight in panels: `[⌈N/16⌉, blocks, elements of sixteen rows' blocks]`, which is `[⌈N/16⌉, K, 16]` if
-/// blocks have one number. The blocks of [WeightFormat#Q8] are bytes, `[⌈N/16⌉, ⌈K/32⌉, 544]`. Only this class maps a [WeightFormat] to its element type in a file.
+/// blocks have one number. The blocks of [WeightFormat#Q8] are bytes, `[⌈N/16⌉, ⌈K/32⌉, 544]`. Only this class maps a
+/// [WeightFormat] to its element type in a file.
 public final class StoredPanels {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final int F16_EXPONENT = 0x7c00;

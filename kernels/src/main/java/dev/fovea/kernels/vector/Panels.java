@@ -104,8 +104,8 @@ final class Panels {
     return panel.set(source, first / Float.BYTES + inPanel, second / Float.BYTES + inPanel + beside);
   }
 
-  /// The panels of the same columns as they are stored, in plain memory: the panel's positions are the bytes of the groups of blocks
-  /// that contain the two vectors in the first step.
+  /// The panels of the same columns as they are stored, in plain memory: the panel's positions are the bytes of the groups of
+  /// blocks that contain the two vectors in the first step.
   static Panel stored(Weight weight, int col, int k0, int k1, ScratchPool.Scratch space) {
     boolean two = col % Weight.PANEL + LANES >= Weight.PANEL && col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
     var source = weight.segment();

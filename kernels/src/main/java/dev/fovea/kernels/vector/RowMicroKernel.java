@@ -29,9 +29,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
-/// [SkinnyMicroKernel] for one row and a weight that is not float32: a token of a text that a decoder writes. Its weights are decoded
-/// in registers; by way of a panel in float32 ([Widening]), each would be stored to and loaded from a near cache once more, which for
-/// a single row takes longer than the memory needs to deliver it (`benchmarks/NOTES.md`).
+/// [SkinnyMicroKernel] for one row and a weight that is not float32: a token of a text that a decoder writes. Its weights are
+/// decoded in registers; by way of a panel in float32 ([Widening]), each would be stored to and loaded from a near cache once more,
+/// which for a single row takes longer than the memory needs to deliver it (`benchmarks/NOTES.md`).
 ///
 /// The sums have the bits of [SkinnyMicroKernel], so each weight is decoded to a float before it is multiplied.
 final class RowMicroKernel {
@@ -158,10 +158,12 @@ final class RowMicroKernel {
       int n = Math.min(LENGTH, steps - from), at = x0 + from;
       for (int i = 0; i < n; i++) {
         FloatVector s = FloatVector.broadcast(F, x[at + i]);
-        a = s.fma(((FloatVector) ByteVector.fromMemorySegment(QUARTER, u, pa + i * BYTES, ORDER).convertShape(B2F, F, 0)).mul(sa), a);
+        a = s.fma(((FloatVector) ByteVector.fromMemorySegment(QUARTER, u, pa + i * BYTES, ORDER).convertShape(B2F, F, 0)).mul(sa),
+            a);
         b = s.fma(((FloatVector) ByteVector.fromMemorySegment(QUARTER, u, pb + i * BYTES, ORDER).convertShape(B2F, F, ODD)).mul(sb),
             b);
-        c = s.fma(((FloatVector) ByteVector.fromMemorySegment(QUARTER, v, pc + i * BYTES, ORDER).convertShape(B2F, F, 0)).mul(sc), c);
+        c = s.fma(((FloatVector) ByteVector.fromMemorySegment(QUARTER, v, pc + i * BYTES, ORDER).convertShape(B2F, F, 0)).mul(sc),
+            c);
         d = s.fma(((FloatVector) ByteVector.fromMemorySegment(QUARTER, v, pd + i * BYTES, ORDER).convertShape(B2F, F, ODD)).mul(sd),
             d);
       }

@@ -6,8 +6,8 @@ import java.util.Arrays;
 
 /// A division of the `k` steps of a product into pieces of nearly equal length, at most [MicroKernel#MAX_STEPS].
 ///
-/// Pieces of a weight start at block boundaries, in every format at those of the longest blocks: a product has the same bits whatever
-/// the format of its weight. The block length divides [MicroKernel#MAX_STEPS], so that no piece becomes longer.
+/// Pieces of a weight start at block boundaries, in every format at those of the longest blocks: a product has the same bits
+/// whatever the format of its weight. The block length divides [MicroKernel#MAX_STEPS], so that no piece becomes longer.
 ///
 /// @param steps number of steps
 /// @param count number of pieces; at least one
