@@ -4,6 +4,8 @@ module dev.fovea.cli {
   requires dev.fovea.converter;
   requires com.google.common;
   requires info.picocli;
+  requires org.jline.reader;
+  requires org.jline.terminal;
   requires java.desktop;
 
   opens dev.fovea.cli to info.picocli, com.google.gson;

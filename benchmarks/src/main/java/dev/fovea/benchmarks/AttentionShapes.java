@@ -1,6 +1,7 @@
 package dev.fovea.benchmarks;
 
 import static dev.fovea.benchmarks.Operands.rows;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
@@ -30,6 +31,44 @@ final class AttentionShapes {
     return new Shape("attention " + tokens + " causal, " + what, Limit.FMA, 2.0 * tokens * (tokens + 1) * CHANNELS, Shapes.NONE,
         arena -> fused(arena, tokens, (kernels, x, from, count, out) ->
             run(kernels, x, from, count, from + count, AttentionMask.CAUSAL, out)));
+  }
+
+  /// Of the next token of a text, whose heads share keys in groups; a row is a group.
+  static Shape cached(String what, int groups, int group, int tokens, int depth) {
+    var name = "attention of a token to " + tokens + " in " + groups + " groups of " + group + ", " + what;
+    return new Shape(name, Limit.FMA, 4.0 * groups * group * tokens * depth, Shapes.NONE, arena -> {
+      MemorySegment k = Operands.random(arena, (long) groups * tokens * depth, 1), v = Operands.random(arena, k.byteSize() / 4, 2);
+      int size = group * depth, keys = tokens * depth;
+      return Case.of(arena, (long) groups * size, groups, size, (kernels, x, from, count, out) ->
+          kernels.run(new Operation.Attention(Matrices.dense(rows(x, from, count, size), count, group, depth),
+              Matrices.dense(rows(k, from, count, keys), count, tokens, depth),
+              Matrices.dense(rows(v, from, count, keys), count, tokens, depth), AttentionMask.NONE,
+              Matrices.dense(out, count, group, depth), SCALE)));
+    });
+  }
+
+  /// The heads of all tokens turned by their positions.
+  static Shape rotary(String what, int tokens, int heads, int depth) {
+    int channels = heads * depth;
+    return new Shape("rotary " + tokens + "x" + heads + "x" + depth + ", " + what, Limit.COPY, 4.0 * tokens * channels, Shapes.NONE,
+        arena -> {
+          var table = Operands.random(arena, (long) tokens * depth, 1);
+          return Case.of(arena, (long) tokens * channels, tokens, channels, (kernels, x, from, count, out) ->
+              kernels.run(new Operation.Rotary(
+                  new Matrices(rows(x, from, count, channels), 1, heads, count, depth, 0, depth, channels, 1),
+                  rows(table, from, count, depth), new Matrices(out, 1, heads, count, depth, 0, depth, channels, 1))));
+        });
+  }
+
+  /// The cosines and sines of all positions; the limit is a copy of them.
+  static Shape rotaryTable(String what, int tokens, int depth) {
+    return new Shape("rotaryTable " + tokens + "x" + depth + ", " + what, Limit.COPY, 4.0 * tokens * depth, Shapes.NONE, arena -> {
+      var start = arena.allocate(4);
+      return Case.of(arena, depth / 2, tokens, depth, (kernels, x, from, count, out) -> {
+        start.set(JAVA_FLOAT, 0, from);
+        kernels.run(new Operation.RotaryTable(x, start, out, count, depth / 2));
+      });
+    });
   }
 
   /// With a bias for each head, query and key.

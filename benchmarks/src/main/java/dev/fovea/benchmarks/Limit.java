@@ -3,6 +3,7 @@ package dev.fovea.benchmarks;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.fovea.kernels.MachineProbe;
+import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -69,13 +70,23 @@ public enum Limit {
   /// Bytes that one thread reads per second: the best of several passes over 256 MiB, in four or eight streams. Reading one number
   /// fetches its whole cache line.
   static double readBandwidth() {
-    try (var arena = Arena.ofConfined()) {
+    return readBandwidth(1);
+  }
+
+  /// The same for several threads together, each of which reads a part of those bytes.
+  static double readBandwidth(int threads) {
+    try (var arena = Arena.ofShared(); var workers = Workers.threads(threads)) {
       var block = arena.allocate(Shapes.BEYOND_CACHES, LINE);
+      long part = block.byteSize() / threads / (8 * LINE) * (8 * LINE);
       double best = 0;
       for (int i = 0; i < ROUNDS; i++) {
+        boolean four = i % 2 == 0;
         long start = System.nanoTime();
-        sink = i % 2 == 0 ? fourStreams(block) : eightStreams(block);
-        best = Math.max(best, 1e9 * block.byteSize() / (System.nanoTime() - start));
+        workers.forEach(threads, t -> {
+          var own = block.asSlice(t * part, part);
+          sink = four ? fourStreams(own) : eightStreams(own);
+        });
+        best = Math.max(best, 1e9 * threads * part / (System.nanoTime() - start));
       }
       return best;
     }

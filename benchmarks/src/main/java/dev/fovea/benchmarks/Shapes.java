@@ -3,10 +3,13 @@ package dev.fovea.benchmarks;
 import static dev.fovea.benchmarks.AttentionShapes.CHANNELS;
 import static dev.fovea.benchmarks.AttentionShapes.attention;
 import static dev.fovea.benchmarks.AttentionShapes.biased;
+import static dev.fovea.benchmarks.AttentionShapes.cached;
 import static dev.fovea.benchmarks.AttentionShapes.causal;
 import static dev.fovea.benchmarks.AttentionShapes.headsApart;
 import static dev.fovea.benchmarks.AttentionShapes.inGrid;
 import static dev.fovea.benchmarks.AttentionShapes.maps;
+import static dev.fovea.benchmarks.AttentionShapes.rotary;
+import static dev.fovea.benchmarks.AttentionShapes.rotaryTable;
 import static dev.fovea.benchmarks.AttentionShapes.scores;
 import static dev.fovea.benchmarks.ConvolutionShapes.channelsLast;
 import static dev.fovea.benchmarks.ConvolutionShapes.depthwise;
@@ -17,6 +20,7 @@ import static dev.fovea.benchmarks.Operands.weight;
 import static dev.fovea.kernels.WeightFormat.BF16;
 import static dev.fovea.kernels.WeightFormat.F16;
 import static dev.fovea.kernels.WeightFormat.F32;
+import static dev.fovea.kernels.WeightFormat.Q8;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.Activation;
@@ -55,6 +59,27 @@ final class Shapes {
       product("vit-base fc1",              197, 3072,  768,  BF16,  NONE),
       product("vit-base qkv",              197, 2304,  768,  BF16,  NONE),
       product("vit-base fc2",              197,  768, 3072,  BF16,  NONE),
+      product("vit-base proj",             197,  768,  768,  Q8,    NONE),
+      product("vit-base fc1",              197, 3072,  768,  Q8,    NONE),
+      product("vit-base qkv",              197, 2304,  768,  Q8,    NONE),
+      product("vit-base fc2",              197,  768, 3072,  Q8,    NONE),
+
+      // A prompt of a language model with 1.3 billion parameters: 576 tokens of a picture and 64 of text.
+      product("llm-1.3b up",               640, 5504, 2048,  F32,   0.80),
+      product("llm-1.3b up",               640, 5504, 2048,  F16,   NONE),
+      product("llm-1.3b up",               640, 5504, 2048,  BF16,  0.78),
+      product("llm-1.3b up",               640, 5504, 2048,  Q8,    0.75),
+      product("llm-1.3b down",             640, 2048, 5504,  F32,   0.80),
+      product("llm-1.3b down",             640, 2048, 5504,  BF16,  0.78),
+      product("llm-1.3b down",             640, 2048, 5504,  Q8,    0.75),
+
+      // The next token of its answer.
+      streamed("llm-1.3b up",                1, 5504, 2048,  F32,   0.80),
+      streamed("llm-1.3b up",                1, 5504, 2048,  F16,   0.80),
+      streamed("llm-1.3b up",                1, 5504, 2048,  BF16,  0.80),
+      streamed("llm-1.3b up",                1, 5504, 2048,  Q8,    0.75),
+      streamed("llm-1.3b down",              1, 2048, 5504,  Q8,    0.75),
+      streamed("llm-1.3b q",                 1, 2048, 2048,  Q8,    0.75),
 
       // A linear layer on a few tokens, whose weight comes from memory.
       streamed("fc1 of a token",             1, 3072,  768,  F32,   0.80),
@@ -74,6 +99,8 @@ final class Shapes {
       inGrid("sam-base window",             14),
       inGrid("sam-base global",             64),
       maps("vit-base",                     197),
+      cached("llama-3.2-1b", 8, 4,        1000, 64),
+      cached("deepseek-vl-1.3b", 16, 1,   1000, 128),
 
       // Windows of a square picture or map.   size  channels  outputs  window
       planes("vit-base patches",                224,     3,     768,    Window.patch(16)),
@@ -105,6 +132,8 @@ final class Shapes {
       gather("bert-base tokens",             512, 30522, 768),
       find("clip ends of texts",            1000, 77),
       fourier("sam positions",              4096, 128),
+      rotary("llama-3.2-1b",                 640, 32, 64),
+      rotaryTable("llama-3.2-1b",            640, 64),
       resize("positions",                     14,   24,  768, Interpolation.BICUBIC),
       resize("segformer-b0",                  16,  128,  256, Interpolation.BILINEAR),
       resizeArgmax("segformer-b0",            16,   64,  150, Interpolation.BILINEAR),

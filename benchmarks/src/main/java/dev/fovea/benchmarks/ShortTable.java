@@ -5,6 +5,8 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.MachineProbe;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
+import java.util.List;
+import java.util.function.DoubleSupplier;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
@@ -30,8 +32,10 @@ final class ShortTable {
 
   private void rows() {
     for (var shape : Shapes.ALL) if (!Double.isNaN(shape.reach())) kernel(shape);
+    for (var format : List.of("f32", "f16", "bf16", "q8")) together(2, "linear 1x5504x2048 " + format + ", llm-1.3b up");
     slower("f16 weights", "linear 197x3072x768 f16, vit-base fc1", "linear 197x3072x768 f32, vit-base fc1");
     slower("bf16 weights", "linear 197x3072x768 bf16, vit-base fc1", "linear 197x3072x768 f32, vit-base fc1");
+    slower("q8 weights", "linear 197x3072x768 q8, vit-base fc1", "linear 197x3072x768 f32, vit-base fc1");
     //    pass                                   share of the peak, and the time where that is 250 GFLOP/s
     model(new Pass("vit-base-patch16-224", 1, 1), 0.85, "165 ms");
     model(new Pass("dinov2-base", 1, 1),          0.78, "1.55 s");
@@ -44,11 +48,21 @@ final class ShortTable {
   }
 
   private void kernel(Shape shape) {
-    row(shape.name(), shape.limit().reach(shape.reach()), () -> {
-      try (var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(1))) {
+    row(shape.name(), shape, 1, () -> shape.limit().seconds(shape.amount()));
+  }
+
+  /// A product that the memory limits, against what as many threads read together.
+  private void together(int threads, String name) {
+    var shape = Shapes.named(name);
+    row(name + ", " + threads + " threads", shape, threads, () -> shape.amount() / Limit.readBandwidth(threads));
+  }
+
+  private void row(String name, Shape shape, int threads, DoubleSupplier limit) {
+    row(name, shape.limit().reach(shape.reach()), () -> {
+      try (var arena = Arena.ofShared(); var kernels = KernelProvider.VECTOR.open(Workers.threads(threads))) {
         var prepared = shape.prepare().apply(arena);
         prepared.runChecked(kernels);
-        var timing = Timing.of(prepared::restore, () -> prepared.run(kernels), () -> shape.limit().seconds(shape.amount()));
+        var timing = Timing.of(prepared::restore, () -> prepared.run(kernels), limit);
         return measured(timing, shape.limit(), shape.amount());
       }
     });

@@ -23,10 +23,12 @@ record Allocations(List<Allocated> objects) {
       return type.startsWith("[");
     }
 
-    /// A vector that C2 has put on the heap, or its lanes, because it stopped inlining: at most 512 bits and two headers. How
-    /// many there are depends on what was compiled before; the tables show what they cost.
+    /// A vector that C2 has put on the heap, or its lanes, because it stopped inlining: at most 512 bits and two headers. Sixteen
+    /// lanes that the interpreter converts to another type are long integers meanwhile. How many there are depends on what was
+    /// compiled before; the tables show what they cost.
     boolean isVector() {
-      return type.startsWith("jdk.incubator.vector.") || (type.equals("[F") || type.equals("[Z")) && bytes <= 80;
+      return type.startsWith("jdk.incubator.vector.") || (type.equals("[F") || type.equals("[Z")) && bytes <= 80
+          || type.equals("[J") && bytes <= 144;
     }
 
     /// What remembers to free a piece of native memory: each piece has one.

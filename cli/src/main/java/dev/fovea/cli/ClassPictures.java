@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import dev.fovea.engine.image.BitmapFont;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.models.Segmentation;
 import java.awt.image.BufferedImage;

@@ -45,8 +45,11 @@ final class ConvertCommand implements Callable<Integer> {
   private Form to;
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32",
-      description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
+      description = "How matrices are stored: f32, f16, bf16 or q8, a language model's in 8 bits (default: f32).")
   private WeightFormat dtype;
+
+  @Option(names = "--towers", description = "With --dtype q8: all matrices in 8 bits, also those of image encoders.")
+  private boolean towers;
 
   @Option(names = "--config", paramLabel = "FILE",
       description = "What tells the model's sizes, instead of the config.json beside the weights.")
@@ -68,6 +71,7 @@ final class ConvertCommand implements Callable<Integer> {
   public Integer call() {
     if (to == Form.HF) return export();
     if (output == null && !dryRun) throw new Fovea.UsageException("expected -o MODEL.safetensors, where to write, or --dry-run");
+    requireQ8(towers, dtype);
     var outputs = Outputs.of(output);
     var report = converted();
     complain(source, report, dtype, Fovea::complain);
@@ -86,6 +90,7 @@ final class ConvertCommand implements Callable<Integer> {
     var report = HuggingFaceExport.write(source, output);
     var text = new StringBuilder(String.format("%s: %s as Hugging Face's, %,d parameters%n", output, report.family(),
         report.parameters()));
+    if (report.decoded() > 0) text.append(String.format("decoded: %d matrices in 8 bits, now float32%n", report.decoded()));
     report.added().forEach((name, why) -> text.append(String.format("added: %s: %s%n", name, why)));
     Output.write(json ? Output.json(report) : text.toString(), null);
     return Fovea.GOOD;
@@ -93,9 +98,14 @@ final class ConvertCommand implements Callable<Integer> {
 
   private Report converted() {
     try (var bar = new Terminal.ProgressBar()) {
-      var conversion = conversion(dtype, bar).withConfig(config).withPreset(preset);
+      var conversion = conversion(dtype, bar).withTowers(towers).withConfig(config).withPreset(preset);
       return dryRun ? Converter.rehearse(source, conversion) : Converter.convert(source, output, conversion);
     }
+  }
+
+  /// @throws Fovea.UsageException if all matrices shall be in a format that has them all anyway
+  static void requireQ8(boolean towers, WeightFormat dtype) {
+    if (towers && dtype != WeightFormat.Q8) throw new Fovea.UsageException("--towers: expected --dtype q8 beside it");
   }
 
   /// A conversion with a progress bar.
@@ -133,7 +143,9 @@ final class ConvertCommand implements Callable<Integer> {
   }
 
   private static String tooLarge(WeightFormat dtype) {
-    return "too large for " + dtype.toString().toLowerCase(Locale.ROOT) + ", now infinite";
+    // Numbers in 8 bits do not become infinite; what else there is beside them is float16.
+    var stored = dtype == WeightFormat.Q8 ? WeightFormat.F16 : dtype;
+    return "too large for " + stored.toString().toLowerCase(Locale.ROOT) + ", now infinite";
   }
 
   private static long count(Report report, Predicate<Report.Parameter> what) {

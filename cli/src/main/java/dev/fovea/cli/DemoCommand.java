@@ -1,14 +1,19 @@
 package dev.fovea.cli;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.PictureWriter;
+import dev.fovea.engine.image.mask.BoxPainter;
+import dev.fovea.engine.image.mask.LabelledBox;
 import dev.fovea.engine.image.mask.MaskPainter;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.ImageClassifier;
 import dev.fovea.models.Segmenter;
+import dev.fovea.models.chat.VisionChat;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.Prompt;
 import java.io.IOException;
@@ -24,7 +29,8 @@ import picocli.CommandLine.Option;
 @Command(name = "demo", description = "Run the embedded models on the embedded pictures.",
     footer = "%nThe models are small and know drawn shapes only; on photographs their answers mean nothing.")
 final class DemoCommand implements Callable<Integer> {
-  private static final String SEGMENTATION = "segmentation.png", MASK = "mask.png";
+  private static final String SEGMENTATION = "segmentation.png", MASK = "mask.png", BOXES = "boxes.png";
+  private static final String COUNT = "How many shapes are there?", FIND = "Find the orange square.";
   private static final int TOP = 3;
   private static final double OPACITY = 0.6;
   /// A point on one of the scene's shapes.
@@ -39,11 +45,12 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (folder != null && !Files.isDirectory(folder)) throw new Fovea.UsageException("--output-dir: there is no folder " + folder);
-    if (folder != null) Outputs.of(folder.resolve(SEGMENTATION), folder.resolve(MASK)).require();
+    if (folder != null) Outputs.of(folder.resolve(SEGMENTATION), folder.resolve(MASK), folder.resolve(BOXES)).require();
     try (var kernels = kernelOptions.open()) {
       classify(kernels);
       segment(kernels);
       mask(kernels);
+      ask(kernels);
     }
     return Fovea.GOOD;
   }
@@ -93,6 +100,20 @@ final class DemoCommand implements Callable<Integer> {
           + "  %d pixels from %.0f,%.0f to %.0f,%.0f, predicted IoU %.2f%n", POINT_X, POINT_Y, predictor.parameters(),
               found.mask().area(),
           box.x0(), box.y0(), box.x1(), box.y1(), found.iou()), null);
+    }
+  }
+
+  /// Asks about the scene, and where something in it is.
+  private void ask(Kernels kernels) throws IOException {
+    var scene = picture("scene");
+    try (var chat = VisionChat.of(model("vlm"), kernels)) {
+      var text = new StringBuilder(String.format(Locale.ROOT,
+          "questions about a drawn scene (embedded vision-language model of %d parameters)%n", chat.parameters()));
+      text.append(String.format(Locale.ROOT, "  %s  %s%n", COUNT, chat.ask(List.of(scene), COUNT).text()));
+      var found = chat.ask(List.of(scene), FIND).boxes();
+      if (folder != null) Output.write(BoxPainter.overlay(scene, found), folder.resolve(BOXES));
+      text.append(String.format(Locale.ROOT, "  %s  %s%n", FIND, found.stream().map(LabelledBox::toString).collect(joining(", "))));
+      Output.write(text.toString(), null);
     }
   }
 

@@ -6,6 +6,7 @@ import dev.fovea.converter.Converter;
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.checkpoint.ModelHeader;
+import dev.fovea.engine.checkpoint.StoredPanels;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.LoadedModel;
@@ -65,7 +66,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private static List<TensorRow> rows(Collection<StoredTensor> tensors) {
-    return tensors.stream().map(t -> new TensorRow(t.name(), t.dtype().name(), t.shape())).toList();
+    return tensors.stream().map(t -> new TensorRow(t.name(), StoredPanels.typeName(t), t.shape())).toList();
   }
 
   private static String text(Report r) {

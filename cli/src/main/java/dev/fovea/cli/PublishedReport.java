@@ -73,7 +73,7 @@ record PublishedReport(@Nullable String family, @Nullable JsonObject config, @Nu
     if (parameter.fused()) steps.add("fused");
     if (origin.norm() != null) steps.add("folded with " + origin.norm());
     if (!origin.order().isEmpty()) steps.add("reordered");
-    if (origin.dtype() != parameter.dtype()) steps.add("cast to " + parameter.dtype());
+    if (!origin.dtype().name().equals(parameter.dtype())) steps.add("cast to " + parameter.dtype());
     return steps;
   }
 

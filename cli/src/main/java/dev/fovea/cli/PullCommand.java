@@ -31,8 +31,11 @@ final class PullCommand implements Callable<Integer> {
   private Path output;
 
   @Option(names = "--dtype", paramLabel = "TYPE", defaultValue = "f32",
-      description = "How matrices are stored: f32, f16 or bf16 (default: f32).")
+      description = "How matrices are stored: f32, f16, bf16 or q8, a language model's in 8 bits (default: f32).")
   private WeightFormat dtype;
+
+  @Option(names = "--towers", description = "With --dtype q8: all matrices in 8 bits, also those of image encoders.")
+  private boolean towers;
 
   @Option(names = "--file", paramLabel = "FILE", defaultValue = "",
       description = "The weights' file or index in the repository, where there are several.")
@@ -43,6 +46,7 @@ final class PullCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    ConvertCommand.requireQ8(towers, dtype);
     var model = Repository.parse(repository);
     var settings = HubSettings.of(System.getenv());
     var target = target(model, settings.cache());
@@ -56,7 +60,7 @@ final class PullCommand implements Callable<Integer> {
 
   private Report convert(Path weights, Path target) {
     try (var bar = new Terminal.ProgressBar()) {
-      return Converter.convert(weights, target, ConvertCommand.conversion(dtype, bar));
+      return Converter.convert(weights, target, ConvertCommand.conversion(dtype, bar).withTowers(towers));
     }
   }
 

@@ -24,6 +24,11 @@ final class Stdout extends PrintStream {
     System.setOut(new Stdout(new FileOutputStream(FileDescriptor.out)));
   }
 
+  /// Whether output was lost, or nobody reads it any more.
+  static boolean isLost() {
+    return System.out.checkError();
+  }
+
   /// Why output was lost, in words; null if none was, or if a reader such as `head` stopped early.
   static @Nullable String failure() {
     if (!System.out.checkError()) return null;

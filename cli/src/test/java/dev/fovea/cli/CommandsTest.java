@@ -114,6 +114,24 @@ class CommandsTest {
         .contains("left out: embeddings.mask_token: used in pre-training only").contains(", not written");
   }
 
+  /// Matrices in 8 bits, there and back.
+  @Test
+  void convertToQ8() {
+    Path target = folder.resolve("q8.safetensors"), back = folder.resolve("q8-hf");
+    var refused = fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--dtype", "q8");
+    assertThat(refused.status).isEqualTo(2);
+    assertThat(refused.err.lines()).singleElement().asString().contains("a vit has none; --towers");
+    refused = fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--towers");
+    assertThat(refused.status).isEqualTo(2);
+    assertThat(refused.err).contains("--towers: expected --dtype q8 beside it");
+    assertThat(fovea("convert", FIXTURE.toString(), "-o", target.toString(), "--dtype", "q8", "--towers").out).contains("14 cast");
+    assertThat(fovea("inspect", target.toString()).out.lines()).anyMatch(line -> line.matches("blocks.2.mlp.fc2.weight +Q8 +\\[3, 3, 544]"));
+    assertThat(fovea("verify", target.toString(), "--against", FIXTURE.resolve("reference.safetensors").toString(), "--tolerance", "0.03").status)
+        .isEqualTo(0);
+    assertThat(fovea("convert", target.toString(), "--to", "hf", "-o", back.toString()).out)
+        .contains("decoded: 14 matrices in 8 bits, now float32");
+  }
+
   /// Lines of their own for what a user should know: NaN in the source, and numbers that float16 does not have.
   @Test
   void convertTellsOfNaN() throws IOException {
@@ -329,14 +347,15 @@ class CommandsTest {
   @Test
   void doctorAndDemoAndCompletion() {
     assertThat(fovea("doctor", "--json").json().get("verdict").getAsString()).isEqualTo("good");
-    assertThat(fovea("demo").out).contains("yellow ring").contains("background").contains("star");
+    assertThat(fovea("demo").out).contains("yellow ring").contains("background").contains("star")
+        .contains("How many shapes are there?  four.").contains("Find the orange square.  orange square 65,65 103,103");
     assertThat(fovea("demo", "--output-dir", folder.toString())).returns(0, Run::status).returns("", Run::err);
-    assertThat(folder.resolve("segmentation.png")).isNotEmptyFile();
+    for (var name : List.of("segmentation.png", "mask.png", "boxes.png")) assertThat(folder.resolve(name)).isNotEmptyFile();
     assertThat(fovea("generate-completion").out).contains("complete -F");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "tokenize", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "ask", "tokenize", "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

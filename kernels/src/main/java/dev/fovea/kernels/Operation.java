@@ -532,6 +532,81 @@ public sealed interface Operation {
     }
   }
 
+  /// `out[r, f] = cos a` and `out[r, count + f] = sin a` with `a = (start + r) · frequencies[f]`: the angles by which [Rotary]
+  /// turns the rows of a text. The angle is rounded to float32, as in the implementations that models are trained with (ref:
+  /// transformers, `LlamaRotaryEmbedding`); its cosine and sine are exact to a rounding.
+  ///
+  /// @param frequencies `[count]`
+  /// @param start `[1]`: the position of the first row, a whole number; it may change from run to run
+  /// @param out `[rows, 2 · count]`
+  record RotaryTable(MemorySegment frequencies, MemorySegment start, MemorySegment out, int rows, int count) implements Operation {
+    public RotaryTable {
+      Objects.requireNonNull(frequencies, "frequencies");
+      Objects.requireNonNull(start, "start");
+      Objects.requireNonNull(out, "out");
+    }
+
+    @Override
+    public RotaryTable on(BufferVisitor b) {
+      return new RotaryTable(b.dense("frequencies", frequencies, count), b.dense("start", start, 1),
+          b.dense("out", out, rows, 2L * count), rows, count);
+    }
+
+    /// The position of the first row.
+    public int first() {
+      return Check.count(start, (int) Check.MAX_INDEX);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(rows, count);
+    }
+
+    @Override
+    public void checkShape() {
+      Check.size("rows", rows);
+      Check.size("count", count);
+    }
+  }
+
+  /// Turns each pair of columns `i` and `i + D / 2` of row `r` by an angle:
+  /// `to[r, i] = x[r, i] · cos - x[r, i + D / 2] · sin` and `to[r, i + D / 2] = x[r, i + D / 2] · cos + x[r, i] · sin`
+  /// (Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021, in the order of transformers'
+  /// `rotate_half`).
+  ///
+  /// @param x `[rows, D]` each, with an even `D` and column stride 1
+  /// @param table `[rows, D]`: cosines of the `D / 2` angles of a row, then their sines, the same for all matrices
+  /// @param to `[rows, D]` each, with column stride 1, all elements at different addresses
+  record Rotary(Matrices x, MemorySegment table, Matrices to) implements Operation {
+    public Rotary {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(table, "table");
+      Objects.requireNonNull(to, "to");
+    }
+
+    @Override
+    public Rotary on(BufferVisitor b) {
+      return new Rotary(b.of("an input", x), b.dense("table", table, x.rows(), x.cols()), b.of("out", to));
+    }
+
+    @Override
+    public MemorySegment out() {
+      return to.segment();
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(Math.multiplyExact(x.outer(), x.inner()), x.rows(), x.cols());
+    }
+
+    @Override
+    public void checkShape() {
+      Check.batch("to", to, x.outer(), x.inner(), x.rows(), x.cols());
+      for (var m : new Matrices[] {x, to}) Check.adjacent("rotary", m);
+      if (x.cols() % 2 != 0) throw new IllegalArgumentException("rotary: expected an even number of columns, got " + x.cols());
+    }
+  }
+
   /// `out = activation(x ∗ weight + bias) + residual`: a product with every window of a feature map. Samples outside the map are
   /// zeros. As usual in neural networks, the kernel is not mirrored.
   ///

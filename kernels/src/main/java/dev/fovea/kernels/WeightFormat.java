@@ -1,5 +1,6 @@
 package dev.fovea.kernels;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
@@ -14,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 /// | [#F32] | 1 number | 4 |
 /// | [#F16] | 1 number | 2 |
 /// | [#BF16] | 1 number | 2 |
+/// | [#Q8] | 32 numbers | 34: a float16 scale and 32 integers of 8 bits |
 ///
 /// A block is [#blockLength()] consecutive numbers of a row, along K, with common data for decoding, such as a scale. Blocks start
 /// at column 0; the last one of a row is padded. A layout groups the same block of `across` rows: 16 in panels, one in rows. A
@@ -86,10 +88,73 @@ public enum WeightFormat {
       int bits = Float.floatToIntBits(value);
       return (short) (Float.isNaN(value) ? bits >>> 16 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
     }
+  },
+
+  /// Whole numbers of steps from -127 to 127; 32 numbers of a row share their step, the scale. Decoded, a number is the product of
+  /// both, which float32 represents exactly. A group has the scales of its rows first, as float16, then the integers of all rows
+  /// for each step.
+  ///
+  /// | a block's largest magnitude | its scale | its numbers |
+  /// |---|---|---|
+  /// | 0 | 0 | 0 |
+  /// | up to 127 · 65504 = 8,319,008 | the smallest float16 of at least a 127th | the nearest multiples of it, ties to even |
+  /// | beyond, infinite, or a NaN | NaN | all NaN, so that the loss is seen |
+  ///
+  /// A number is at most half a step off, and the sign of a zero is lost. Because the scale is rounded up, it never becomes zero,
+  /// and no number needs more than 127 steps. It is at most a 1024th larger than the exact one, or 2⁻²⁴ if that is more. ref:
+  /// llama.cpp, `ggml/src/ggml-quants.c`, `quantize_row_q8_0_ref`, which rounds the scale to the nearest.
+  Q8(32, 34) {
+    @Override
+    float get(MemorySegment from, long group, int across, int step, int lane) {
+      return from.get(JAVA_BYTE, group + (long) across * (Short.BYTES + step) + lane)
+          * Float.float16ToFloat(from.get(SHORT, group + 2L * lane));
+    }
+
+    @Override
+    public void decode(MemorySegment from, long group, int across, int steps, float[] to, int at) {
+      var scales = new float[across];
+      var whole = new byte[across * blockLength()];
+      for (int step = 0; step < steps; step += blockLength(), group += (long) across * blockBytes()) {
+        int n = across * Math.min(blockLength(), steps - step);
+        short[] narrow = shorts(from, group, across);
+        for (int lane = 0; lane < across; lane++) scales[lane] = Float.float16ToFloat(narrow[lane]);
+        MemorySegment.copy(from, JAVA_BYTE, group + 2L * across, whole, 0, n);
+        for (int i = 0; i < n; i += across)
+          for (int lane = 0; lane < across; lane++) to[at++] = whole[i + lane] * scales[lane];
+      }
+    }
+
+    @Override
+    public void encode(float[] from, int at, int across, int steps, MemorySegment to, long group) {
+      for (int step = 0; step < steps; step += blockLength(), group += (long) across * blockBytes()) {
+        int length = Math.min(blockLength(), steps - step);
+        for (int lane = 0; lane < across; lane++) {
+          int first = at + step * across + lane;
+          short scale = scale(from, first, across, length);
+          double unit = Float.float16ToFloat(scale);
+          to.set(SHORT, group + 2L * lane, scale);
+          for (int i = 0; i < blockLength(); i++)
+            to.set(JAVA_BYTE, group + (long) across * (Short.BYTES + i) + lane,
+                i < length && unit > 0 ? (byte) Math.rint(from[first + i * across] / unit) : 0);
+        }
+      }
+    }
+
+    /// The scale of `length` numbers that are `apart` floats apart. It decides in double, where 127 times a float16 is exact.
+    private static short scale(float[] from, int first, int apart, int length) {
+      float largest = 0;
+      for (int i = 0; i < length; i++) largest = Math.max(largest, Math.abs(from[first + i * apart]));
+      if (!(largest <= 127 * F16_MAX)) return F16_NAN;
+      short nearest = Float.floatToFloat16(largest / 127);
+      return 127.0 * Float.float16ToFloat(nearest) < largest ? (short) (nearest + 1) : nearest;
+    }
   };
 
   private static final ValueLayout.OfFloat FLOAT = JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfShort SHORT = JAVA_SHORT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
+  private static final float F16_MAX = 65504;
+  private static final short F16_NAN = 0x7e00;
 
   private final int blockLength;
   private final int blockBytes;
@@ -136,7 +201,8 @@ public enum WeightFormat {
   /// @param steps numbers of each row
   public abstract void decode(MemorySegment from, long group, int across, int steps, float[] to, int at);
 
-  /// Encodes the numbers of `from`, `[steps][across]` from index `at` on, rounded to the nearest, ties to even.
+  /// Encodes the numbers of `from`, `[steps][across]` from index `at` on, rounded to the nearest, ties to even. Missing numbers of
+  /// the last blocks become zeros.
   ///
   /// @param across rows in a group
   /// @param steps numbers of each row; a multiple of [#blockLength()], except at the end of the rows

@@ -39,6 +39,16 @@ class ContractTest {
       refused("out: expected 8 bytes for [2], got 12", () -> kernels.run(new Operation.Find(empty(6), 0, empty(3), 2, 3)));
       refused("basis: expected 24 bytes for [2, 3], got 20", () -> kernels.run(new Operation.Fourier(empty(8), 1, 0, empty(5), empty(24), 4, 2, 3)));
       refused("out: expected 96 bytes for [4, 6], got 48", () -> kernels.run(new Operation.Fourier(empty(8), 1, 0, empty(6), empty(12), 4, 2, 3)));
+      refused("out: expected 48 bytes for [2, 6], got 44", () -> kernels.run(new Operation.RotaryTable(empty(3), empty(1), empty(11), 2, 3)));
+      refused("start: expected 4 bytes for [1], got 8", () -> kernels.run(new Operation.RotaryTable(empty(3), empty(2), empty(12), 2, 3)));
+      refused("rotary: expected an even number of columns, got 3", () ->
+          kernels.run(new Operation.Rotary(Matrices.dense(empty(6), 1, 2, 3), empty(6), Matrices.dense(empty(6), 1, 2, 3))));
+      refused("table: expected 32 bytes for [2, 4], got 16", () ->
+          kernels.run(new Operation.Rotary(Matrices.dense(empty(8), 1, 2, 4), empty(4), Matrices.dense(empty(8), 1, 2, 4))));
+      refused("to: expected [1, 1, 2, 4], got [1, 1, 1, 4]", () ->
+          kernels.run(new Operation.Rotary(Matrices.dense(empty(8), 1, 2, 4), empty(8), Matrices.dense(empty(8), 1, 1, 4))));
+      refused("rotary: expected column stride 1, got 2", () ->
+          kernels.run(new Operation.Rotary(Matrices.dense(empty(4), 1, 2, 2), empty(4), Matrices.dense(empty(4), 1, 2, 2).transposed())));
       refused("find: expected fewer than 16777216 elements, got [4096, 4096]", () -> kernels.run(new Operation.Find(empty(1), 0, empty(1), 4096, 4096)));
       refused("column stride 1, got 2", () -> kernels.run(new Operation.Attention(Matrices.dense(empty(6), 1, 3, 2).transposed(),
           Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), AttentionMask.NONE, Matrices.dense(empty(6), 1, 2, 3), 1)));

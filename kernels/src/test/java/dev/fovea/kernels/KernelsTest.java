@@ -197,6 +197,58 @@ class KernelsTest {
             new Matrices(out, batch, heads, queries, d, (long) queries * heads * d, d, (long) heads * d, 1), scale)));
   }
 
+  /// Heads, queries, keys and depth of attentions of few queries: about the sizes of vectors and blocks of keys.
+  static Stream<int[]> fewQueries() {
+    var odd = java.util.Arrays.stream(SIZES).boxed().flatMap(n -> Stream.of(new int[] {3, 1, 70, n}, new int[] {2, 4, n, 24},
+        new int[] {2, n, 100, 64}, new int[] {n, 3, 9, 8}));
+    return Stream.concat(odd, Stream.of(new int[] {2, 7, 1000, 64}, new int[] {5, 8, 131, 128}, new int[] {9, 3, 2049, 80},
+        new int[] {2, 9, 1000, 64}));
+  }
+
+  /// The queries of a group of heads share keys: as rows of one matrix, or by an inner stride of zero.
+  @ParameterizedTest
+  @MethodSource("fewQueries")
+  void attentionOfGroups(int[] shape) {
+    int heads = shape[0], group = shape[1], keys = shape[2], d = shape[3];
+    var buffers = new Buffers(15);
+    var q = buffers.normal((long) heads * group * d);
+    Matrices k = Matrices.dense(buffers.normal((long) heads * keys * d), heads, keys, d);
+    Matrices v = Matrices.dense(buffers.normal((long) heads * keys * d), heads, keys, d);
+    var scale = (float) (1 / Math.sqrt(Math.max(1, d)));
+    compare((long) heads * group * d, TOLERANCE, Buffers.roundings(keys, d, scale), (kernels, out) ->
+        kernels.run(new Operation.Attention(Matrices.dense(q, heads, group, d), k, v, AttentionMask.NONE,
+            Matrices.dense(out, heads, group, d), scale)));
+    MemorySegment rows = empty((long) heads * group * d), shared = empty((long) heads * group * d);
+    one.run(new Operation.Attention(Matrices.dense(q, heads, group, d), k, v, AttentionMask.NONE,
+        Matrices.dense(rows, heads, group, d), scale));
+    one.run(new Operation.Attention(grouped(q, heads, group, 1, d), shared(k, group), shared(v, group), AttentionMask.CAUSAL,
+        grouped(shared, heads, group, 1, d), scale));
+    // Beyond so many queries, the kernel is another one.
+    if (group <= 4) assertThat(floats(shared)).isEqualTo(floats(rows));
+  }
+
+  /// Few queries in causal order, of which the first ones see few keys or none.
+  @ParameterizedTest
+  @MethodSource("fewQueries")
+  void attentionOfFewQueriesInOrder(int[] shape) {
+    int heads = shape[0], queries = shape[1], keys = shape[2], d = shape[3];
+    var buffers = new Buffers(16);
+    Matrices q = Matrices.dense(buffers.normal((long) heads * queries * d), heads, queries, d);
+    Matrices k = Matrices.dense(buffers.normal((long) heads * keys * d), heads, keys, d);
+    Matrices v = Matrices.dense(buffers.normal((long) heads * keys * d), heads, keys, d);
+    compare((long) heads * queries * d, TOLERANCE, Buffers.roundings(keys, d, 0.3), (kernels, out) ->
+        kernels.run(new Operation.Attention(q, k, v, AttentionMask.CAUSAL, Matrices.dense(out, heads, queries, d), 0.3f)));
+  }
+
+  private static Matrices grouped(MemorySegment x, int heads, int group, int rows, int cols) {
+    return new Matrices(x, heads, group, rows, cols, (long) group * rows * cols, (long) rows * cols, cols, 1);
+  }
+
+  /// Each matrix for all heads of a group, without a copy.
+  private static Matrices shared(Matrices m, int group) {
+    return new Matrices(m.segment(), m.inner(), group, m.rows(), m.cols(), m.innerStride(), 0, m.rowStride(), 1);
+  }
+
   private static Matrices head(MemorySegment qkv, int which, int batch, int heads, int rows, int d, int tokens, long row) {
     if (qkv.byteSize() == 0) return new Matrices(qkv, batch, heads, rows, d, 0, 0, 0, 1);
     return new Matrices(qkv.asSlice(4L * which * heads * d), batch, heads, rows, d, tokens * row, d, row, 1);
@@ -362,6 +414,55 @@ class KernelsTest {
     assertThat(floats(out)).containsExactly(1, (float) Math.sin(Math.PI), (float) Math.cos(Math.PI / 2), -1);
   }
 
+  /// Rows of heads in a fused projection `[N, H, D]`, turned into heads `[H, N, D]`.
+  @ParameterizedTest
+  @MethodSource("rows")
+  void rotary(int[] shape) {
+    int rows = shape[0], d = 2 * shape[1], heads = 3;
+    var buffers = new Buffers(17);
+    MemorySegment x = buffers.normal((long) rows * heads * d), table = buffers.normal((long) rows * d);
+    compare((long) rows * heads * d, (kernels, out) -> kernels.run(new Operation.Rotary(
+        new Matrices(x, 1, heads, rows, d, 0, d, (long) heads * d, 1), table, Matrices.dense(out, heads, rows, d))));
+  }
+
+  @Test
+  void rotaryTables() {
+    var frequencies = Buffers.of(1, 0.1f, 1e-4f);
+    var start = empty(1);
+    for (float first : new float[] {0, 1, 1000, 131_071, -3, Float.NaN}) {
+      Buffers.set(start, 0, first);
+      compare(7 * 6, (kernels, out) -> kernels.run(new Operation.RotaryTable(frequencies, start, out, 7, 3)));
+      var out = empty(7 * 6);
+      one.run(new Operation.RotaryTable(frequencies, start, out, 7, 3));
+      for (int row = 0; row < 7; row++)
+        for (int f = 0; f < 3; f++) {
+          float angle = (Math.max(0, (int) first) + row) * Buffers.get(frequencies, f);
+          assertThat(Buffers.get(out, row * 6 + f)).isEqualTo((float) Math.cos(angle));
+          assertThat(Buffers.get(out, row * 6 + 3 + f)).isEqualTo((float) Math.sin(angle));
+        }
+    }
+  }
+
+  /// The product of two turned rows depends on the distance of their positions alone.
+  @Test
+  void turnedRowsKnowTheirDistance() {
+    var frequencies = Buffers.of(1, 0.3f, 0.01f);
+    var x = new Buffers(18).normal(6);
+    MemorySegment table = empty(6), turned = empty(6);
+    double[] products = new double[3];
+    for (int i = 0; i < products.length; i++) {
+      float[][] rows = new float[2][];
+      for (int j = 0; j < 2; j++) {
+        one.run(new Operation.RotaryTable(frequencies, Buffers.of(100 * i + 7 * j), table, 1, 3));
+        one.run(new Operation.Rotary(Matrices.dense(x, 1, 1, 6), table, Matrices.dense(turned, 1, 1, 6)));
+        rows[j] = floats(turned);
+      }
+      for (int c = 0; c < 6; c++) products[i] += rows[0][c] * rows[1][c];
+    }
+    for (double product : products) assertThat(product).isCloseTo(products[0], org.assertj.core.data.Offset.offset(1e-5));
+    assertThat(floats(turned)).isNotEqualTo(floats(x));
+  }
+
   @Test
   void inputsStayAndGuardsStay() {
     var buffers = new Buffers(12);
@@ -374,6 +475,9 @@ class KernelsTest {
     assertThat(Buffers.keepsGuards(15 * 17, out -> three.run(new Operation.Activate(Activation.GELU, x, out, 15 * 17)))).isTrue();
     assertThat(Buffers.keepsGuards(15 * 17, out ->
         three.run(new Operation.LayerNorm(x, buffers.normal(17), null, 0, out, 15, 17)))).isTrue();
+    Matrices few = Matrices.dense(x, 5, 3, 17);
+    assertThat(Buffers.keepsGuards(15 * 17, out ->
+        three.run(new Operation.Attention(few, few, few, AttentionMask.CAUSAL, Matrices.dense(out, 5, 3, 17), 1)))).isTrue();
     assertThat(floats(x)).isEqualTo(floats(before));
   }
 }

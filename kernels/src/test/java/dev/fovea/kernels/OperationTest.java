@@ -48,6 +48,8 @@ class OperationTest {
         new Operation.Gather(w(5, 3), Buffers.of(4, 0), empty(6), 2),
         new Operation.Find(empty(6), 1, empty(2), 2, 3),
         new Operation.Fourier(empty(4), 1, 0, empty(6), empty(12), 2, 2, 3),
+        new Operation.RotaryTable(empty(3), Buffers.of(4), empty(12), 2, 3),
+        new Operation.Rotary(m(2, 6), empty(12), m(2, 6)),
         new Operation.Convolve(empty(18), Convolution.of(1, 3, 3, 2, window), w(5, 8), empty(5), none, empty(20), empty(20)),
         new Operation.Depthwise(empty(18), Convolution.depthwise(1, 3, 3, 2, window), empty(8), empty(2), none, empty(8)),
         new Operation.TransposedConvolution(empty(12), 1, 2, 2, 2, w(8, 3), empty(2), none, empty(32)),

@@ -45,16 +45,33 @@ class WeightFormatTest {
     for (int row = 0; row < n; row++)
       for (int column = 0; column < k; column++)
         assertThat(Float.floatToIntBits(stored.get(row, column))).as("(%d, %d) of %s", row, column, rows.get(row, column))
-            .isEqualTo(Float.floatToIntBits(nearest(format, rows.get(row, column))));
+            .isEqualTo(Float.floatToIntBits(nearest(format, rows, row, column)));
   }
 
   /// Of the numbers that have at most so many bits, found without the conversions of Java and of the format.
-  private static float nearest(WeightFormat format, float value) {
+  private static float nearest(WeightFormat format, Weight rows, int row, int column) {
+    float value = rows.get(row, column);
     return switch (format) {
       case F32 -> value;
       case F16 -> Math.abs(value) >= 65520 ? Math.copySign(Float.POSITIVE_INFINITY, value) : rounded(value, 10, -14);
       case BF16 -> rounded(value, 7, Float.MIN_EXPONENT);
+      case Q8 -> {
+        double largest = 0;
+        for (int i = column / 32 * 32; i < Math.min(rows.k(), column / 32 * 32 + 32); i++)
+          largest = Math.max(largest, Math.abs(rows.get(row, i)));
+        // The sign of a zero is lost.
+        yield largest == 0 ? 0f : largest > 127 * 65504 || Double.isNaN(largest) ? Float.NaN
+            : 0f + (float) (Math.rint(value / scale(largest)) * scale(largest));
+      }
     };
+  }
+
+  /// The smallest number with at most 11 bits, of which the last is worth 2⁻²⁴ or more, that is at least a 127th of `largest`.
+  private static double scale(double largest) {
+    double unit = Math.scalb(1.0, Math.max(Math.getExponent(largest / 127), -14) - 10);
+    double scale = Math.floor(largest / 127 / unit) * unit;
+    while (127 * scale < largest) scale += unit;
+    return scale;
   }
 
   private static float rounded(float value, int mantissaBits, int leastExponent) {
@@ -74,6 +91,52 @@ class WeightFormatTest {
       there.copyTo(back);
       assertThat(back.segment().mismatch(stored.segment())).as(other.name()).isEqualTo(-1);
     }
+  }
+
+  /// Blocks whose largest magnitudes run over all of float32's range: within half a step of the scale, which is at most a 1024th,
+  /// or the last bit of float16's smallest numbers, larger than it must be.
+  @ParameterizedTest
+  @EnumSource
+  void q8IsWithinHalfAStep(Weight.Layout layout) {
+    int n = 17, k = 100;
+    for (int exponent = -149; exponent <= 21; exponent++) {
+      var rows = rows(n, k);
+      for (int i = 0; i < n * k; i++)
+        rows.segment().setAtIndex(JAVA_FLOAT, i, Math.scalb(Math.clamp(rows.segment().getAtIndex(JAVA_FLOAT, i), -2f, 2f), exponent));
+      var stored = Weights.convert(rows, WeightFormat.Q8, layout);
+      for (int row = 0; row < n; row++)
+        for (int column = 0; column < k; column++) {
+          double largest = 0;
+          for (int i = column / 32 * 32; i < Math.min(k, column / 32 * 32 + 32); i++)
+            largest = Math.max(largest, Math.abs(rows.get(row, i)));
+          double step = Math.max(largest / 127 * (1 + 0x1p-10), largest / 127 + 0x1p-24);
+          assertThat(Math.abs((double) stored.get(row, column) - rows.get(row, column))).isLessThanOrEqualTo(step / 2);
+        }
+    }
+  }
+
+  /// The bytes of a group of two rows: their scales, then the integers step by step.
+  @Test
+  void bytesOfQ8() {
+    float[] steps = new float[2 * 32];
+    steps[0] = 127;
+    steps[1] = -254;
+    steps[2] = 1.5f;
+    steps[3] = 1;
+    steps[5] = -3;
+    steps[63] = 4;
+    var bytes = MemorySegment.ofArray(new byte[2 * 34]);
+    WeightFormat.Q8.encode(steps, 0, 2, 32, bytes, 0);
+    var expected = new byte[2 * 34];
+    expected[1] = 0x3c;   // 1 and 2 as float16
+    expected[3] = 0x40;
+    expected[4] = 127;
+    expected[5] = -127;
+    expected[6] = 2;      // 1.5 steps: to the even neighbour
+    expected[7] = 0;      // 0.5 steps
+    expected[9] = -2;     // -1.5 steps
+    expected[67] = 2;
+    assertThat(bytes.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)).isEqualTo(expected);
   }
 
   @ParameterizedTest

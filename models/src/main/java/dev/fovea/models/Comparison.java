@@ -9,7 +9,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param shape of the output; must not be modified
 /// @param maxAbs largest magnitude of the reference
-/// @param maxError largest difference, for classes that of their logits; infinite if two values differ and one is not finite
+/// @param maxError largest difference, for classes that of their logits; infinite if two values differ and one is not finite, or
+///     if tokens differ
 public record Comparison(String name, int[] shape, double maxAbs, double maxError) {
   public Comparison {
     Objects.requireNonNull(name, "name");
@@ -30,6 +31,14 @@ public record Comparison(String name, int[] shape, double maxAbs, double maxErro
       }
     }
     return new Comparison(name, actual.shape(), maxAbs, maxError);
+  }
+
+  /// Compares tokens, which are equal or not: two that differ are an infinite error.
+  static Comparison ofTokens(String name, Tensor actual, float[] expected) {
+    double largest = 0;
+    for (float token : expected) largest = Math.max(largest, token);
+    return new Comparison(name, actual.shape(), largest,
+        Arrays.equals(actual.toArray(), expected) ? 0 : Double.POSITIVE_INFINITY);
   }
 
   /// Compares classes. Where they differ, the error is the logit of the model's class minus that of the reference's class.

@@ -122,7 +122,7 @@ public record LoadedModel(String name, Model model, long parameters) {
       for (int i = 0; i < values.length; i++)
         values[i] = switch (input.kind()) {
           case PIXELS, COORDINATES -> (float) random.nextDouble(-1, 1);
-          case TOKENS -> random.nextInt(input.vocabulary());
+          case TOKENS -> input.token(i, random.nextInt(input.vocabulary()));
           case MASK -> 0;
         };
       inputs.put(name, Tensor.of(arena, values, input.shape()));
@@ -142,6 +142,7 @@ public record LoadedModel(String name, Model model, long parameters) {
     Objects.requireNonNull(workspace, "workspace");
     Objects.requireNonNull(inputs, "inputs");
     Objects.requireNonNull(probe, "probe");
+    model.check(inputs);
     return workspace.run(probe, inputs, given -> model.outputs(given, probe), Map::values);
   }
 }

@@ -31,6 +31,11 @@ public interface Model {
   /// @throws InputException if the model takes pictures of one size only, and `size` is another
   Map<String, ModelInput> inputs(int batch, int size);
 
+  /// Checks what the values of inputs must fulfil beside their shapes. A pass cannot check it, as it does not read values.
+  ///
+  /// @throws InputException if they do not fulfil it
+  default void check(Map<String, Tensor> inputs) {}
+
   /// Runs the model on all of its inputs. A mask contains terms added to the scores: 0 or `-∞`.
   ///
   /// @param inputs all of [#inputs(int, int)]

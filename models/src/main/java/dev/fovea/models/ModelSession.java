@@ -1,7 +1,6 @@
 package dev.fovea.models;
 
 import dev.fovea.engine.tensor.Workspace;
-import java.lang.foreign.Arena;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
@@ -23,7 +22,7 @@ public final class ModelSession implements AutoCloseable {
   private @Nullable Thread user;
   /// Uses inside one another by [#user].
   private int depth;
-  private @Nullable Arena kept;
+  private @Nullable AutoCloseable kept;
   private long keptBytes;
 
   /// The workspace of the running use, once it is needed. Only [#user] reads and writes it.
@@ -94,10 +93,10 @@ public final class ModelSession implements AutoCloseable {
 
   /// Keeps `state` until the session is closed, in place of what it has kept before, which is closed now.
   ///
-  /// @param state a shared arena, which any thread can close: the session owns it from here on
+  /// @param state a shared arena, which any thread can close, or something that owns one: the session owns it from here on
   /// @param bytes size of the state, for [OpenModel#memory()]
   /// @throws IllegalStateException if this thread is not in [#use]
-  public void keep(Arena state, long bytes) {
+  public void keep(AutoCloseable state, long bytes) {
     Objects.requireNonNull(state, "state");
     requireUse();
     replace(state, bytes);
@@ -107,14 +106,24 @@ public final class ModelSession implements AutoCloseable {
     if (user != Thread.currentThread()) throw new IllegalStateException("expected a call inside ModelSession.use");
   }
 
-  private void replace(@Nullable Arena state, long bytes) {
-    Arena before;
+  private void replace(@Nullable AutoCloseable state, long bytes) {
+    AutoCloseable before;
     synchronized (this) {
       before = kept;
       kept = state;
       keptBytes = bytes;
     }
-    if (before != null && before != state) before.close();
+    if (before != null && before != state) close(before);
+  }
+
+  private static void close(AutoCloseable state) {
+    try {
+      state.close();
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException("a session's state cannot be closed", e);
+    }
   }
 
   /// Bytes of what the session keeps between calls.

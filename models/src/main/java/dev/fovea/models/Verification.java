@@ -10,8 +10,11 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.llama.DecoderState;
+import dev.fovea.models.llama.NextToken;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +31,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param reference must stay open while the verification is in use
 public record Verification(Model model, Checkpoint reference) {
   private static final String INPUT = "input.", OUTPUT = "output.";
+  private static final String GENERATED = "generated";
   private static final String SEGMENTATION = "segmentation", UPSAMPLED_LOGITS = "upsampled_logits";
 
   public Verification {
@@ -36,7 +40,8 @@ public record Verification(Model model, Checkpoint reference) {
   }
 
   /// Runs the model on every `input.*` of the reference and compares every `output.*`. It costs a pass, whose memory is freed at
-  /// the end.
+  /// the end. `output.generated` are the tokens with which the model continues its inputs, each the most probable one, a pass a
+  /// token.
   ///
   /// @param kernels stay open
   /// @return one comparison per output, in the order of their names
@@ -47,8 +52,13 @@ public record Verification(Model model, Checkpoint reference) {
     Objects.requireNonNull(kernels, "kernels");
     try (var workspace = new Workspace(kernels); var arena = Arena.ofShared()) {
       var size = pictureSize();
+      var inputs = inputs(arena);
+      model.check(inputs);
+      var generated = generated(kernels, inputs, arena);
       var probe = Probe.of(Set.copyOf(names(OUTPUT))::contains);
-      var ours = workspace.run("comparison", inputs(arena), given -> withMaps(model.outputs(given, probe), size), Map::values);
+      var ours = new HashMap<>(
+          workspace.run("comparison", inputs, given -> withMaps(model.outputs(given, probe), size), Map::values));
+      if (generated != null) ours.put(GENERATED, generated);
       return names(OUTPUT).stream().map(name -> {
         var expected = reference.tensor(OUTPUT + name);
         var actual = ours.get(name);
@@ -57,11 +67,30 @@ public record Verification(Model model, Checkpoint reference) {
         if (!expected.shape().equals(Arrays.stream(actual.shape()).mapToObj(i -> (long) i).toList()))
           throw new CheckpointException(reference.name() + ": '" + OUTPUT + name + "': the model gives " + actual
               + ", the reference holds " + expected.shape());
-        return name.equals(SEGMENTATION) ? Comparison.ofClasses(name, actual, expected.toFloats(), ours.get(UPSAMPLED_LOGITS))
-            : Comparison.of(name, actual, expected.toFloats());
+        return switch (name) {
+          case SEGMENTATION -> Comparison.ofClasses(name, actual, expected.toFloats(), ours.get(UPSAMPLED_LOGITS));
+          case GENERATED -> Comparison.ofTokens(name, actual, expected.toFloats());
+          default -> Comparison.of(name, actual, expected.toFloats());
+        };
       }).toList();
     } catch (InputException e) {
       throw new CheckpointException(reference.name() + ": " + e.getMessage(), e);
+    }
+  }
+
+  /// The tokens that continue the inputs, each the most probable one, as many as the reference has: `[1, N]`; null if it has none.
+  private @Nullable Tensor generated(Kernels kernels, Map<String, Tensor> inputs, Arena arena) {
+    var expected = reference.tensors().get(OUTPUT + GENERATED);
+    if (expected == null || expected.shape().isEmpty() || !(model instanceof ContinuesText continues)) return null;
+    int count = Math.toIntExact(expected.shape().getLast());
+    try (var workspace = new Workspace(kernels)) {
+      var prompt = workspace.run("prompt", inputs, continues::prompt, List::of).copy(arena);
+      try (var text = new DecoderState(continues.language(), prompt.dim(1) + count)) {
+        text.read(workspace, prompt);
+        var tokens = new float[count];
+        for (int i = 0; i < count; i++) tokens[i] = text.next(workspace, NextToken.GREEDY);
+        return Tensor.of(arena, tokens, 1, count);
+      }
     }
   }
 

@@ -55,7 +55,8 @@ class ArgumentsTest {
   /// Belongs to whoever opens and closes models.
   private static final Set<String> LIFECYCLE = Set.of("open", "of", "close", "equals");
   /// Arguments that may be null.
-  private static final Set<String> NULLABLE = Set.of("Prompt box", "Prompt mask", "ModelInput like", "Text pair", "load picture");
+  private static final Set<String> NULLABLE = Set.of("Prompt box", "Prompt mask", "ModelInput like", "ModelInput placeholders",
+      "Text pair", "load picture");
 
   @TempDir
   private Path folder;
@@ -88,7 +89,8 @@ class ArgumentsTest {
     var values = new LinkedHashMap<Type, Object>();
     values.putAll(Map.of(Path.class, FILE, byte[].class, new byte[1], InputStream.class, new ByteArrayInputStream(new byte[0]),
         BufferedImage.class, new BufferedImage(9, 9, BufferedImage.TYPE_INT_RGB), Picture.class, PICTURE, String.class, "cat",
-        Labels.class, new Labels(List.of("a"), new float[24]), Prepared.class, prepared(42), Prompt.class, Prompt.NOTHING));
+        Labels.class, new Labels(List.of("a"), new float[24]), Prepared.class, prepared(42), Prompt.class, Prompt.NOTHING,
+        ModelInput.Placeholders.class, new ModelInput.Placeholders(1, 2)));
     values.putAll(Map.of(int.class, 1, boolean.class, true, float.class, 1f, double.class, 1.0, float[].class, new float[3],
         Pooling.class, Pooling.CLASS_TOKEN, Progress.class, Progress.NONE, TextClassifier.Text.class, TextClassifier.Text.of("cat"),
         Prompt.Point.class, new Prompt.Point(1, 2, true)));

@@ -51,7 +51,7 @@ class FamilyTest {
   public static void main(String... arguments) {
     for (int i = 0; i < 2; i++) {
       try {
-        System.out.println(Family.all().subList(7, Family.all().size()) + " " + Family.presets().contains("other-tiny") + " "
+        System.out.println(Family.all().subList(11, Family.all().size()) + " " + Family.presets().contains("other-tiny") + " "
             + Family.of("vit"));
       } catch (IllegalStateException e) {
         System.out.println(e.getMessage());
@@ -65,10 +65,12 @@ class FamilyTest {
 
   @Test
   void ours() {
-    assertThat(Family.all()).extracting(Family::id).containsExactly("vit", "dinov2", "clip", "siglip", "bert", "segformer", "sam");
+    assertThat(Family.all()).extracting(Family::id).containsExactly("vit", "dinov2", "clip", "siglip", "bert", "segformer", "sam", "llama",
+        "deepseek_vl", "llava", "smolvlm");
     for (var family : Family.all()) assertThat(Family.of(family.id())).isSameAs(family).hasToString(family.id());
     assertThatThrownBy(() -> Family.of("vgg")).isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam");
+        .hasMessage("family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam, llama, "
+            + "deepseek_vl, llava, smolvlm");
     for (var name : Family.presets()) assertThat(Family.preset(name).family()).as(name).isIn(Family.all());
   }
 

@@ -9,22 +9,39 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.image.PicturePreparation;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.RotaryPositions;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
+import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import dev.fovea.models.bert.Bert;
+import dev.fovea.models.chat.AnswerStream;
+import dev.fovea.models.chat.AnswerText;
+import dev.fovea.models.chat.ChatTemplate;
+import dev.fovea.models.chat.ChatTurn;
+import dev.fovea.models.chat.Conversation;
+import dev.fovea.models.chat.GroundedText;
+import dev.fovea.models.chat.Sampler;
+import dev.fovea.models.chat.Sampling;
+import dev.fovea.models.chat.StopStrings;
+import dev.fovea.models.chat.VisionChat;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.llama.DecoderState;
+import dev.fovea.models.llama.Llama;
+import dev.fovea.models.llama.LlamaSession;
+import dev.fovea.models.llama.NextToken;
 import dev.fovea.models.sam.AutomaticMasks;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.PointPrompt;
@@ -34,6 +51,8 @@ import dev.fovea.models.sam.SamSession;
 import dev.fovea.models.segformer.Segformer;
 import dev.fovea.models.siglip.Siglip;
 import dev.fovea.models.vit.ViT;
+import dev.fovea.models.vlm.PictureReader;
+import dev.fovea.models.vlm.VisionLanguageModel;
 import dev.fovea.nulls.NullCalls;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
@@ -43,7 +62,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Executable;
 import java.lang.reflect.Modifier;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -100,6 +121,12 @@ class NullsTest {
     sampleModel(Siglip.class, SmallModel.SIGLIP.config());
     sampleModel(Segformer.class, Family.preset("segformer-b0"));
     sampleModel(Sam.class, Family.preset("sam-vit-base"));
+    calls.sample(RotaryPositions.class, new RotaryPositions(2, 1, RotaryPositions.Scaling.NONE, 1));
+    calls.sample(RotaryPositions.Scaling.class, RotaryPositions.Scaling.NONE);
+    sampleModel(Llama.class, Family.preset("qwen2-0.5b"));
+    sampleModel(VisionLanguageModel.class, Family.preset("llava-1.5-7b"));
+    sampleModel(VisionLanguageModel.class, Family.preset("smolvlm-256m"));
+    calls.sample(PicturePreparation.class, PicturePreparation.of(ModelHeader.of(Demo.model("vlm")).preprocessing()));
     calls.sample(Model.class, LoadedModel.shapesOfPreset("vit-tiny-patch16-224").model());
     calls.sample(LoadedModel.class, PointPrompt.of(LoadedModel.shapesOfPreset("sam-vit-base")));
   }
@@ -120,7 +147,11 @@ class NullsTest {
         var texts = TextEmbedder.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var zeroShot = ZeroShotClassifier.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var textClassifier = TextClassifier.of(checkpoint(SmallModel.BERT, folder), kernels);
-        var session = opened.session(); var samSession = predictor.session()) {
+        var session = opened.session(); var samSession = predictor.session();
+        var language = OpenModel.of(Demo.model("vlm"), kernels); var text = LlamaSession.open(language, 1);
+        var chat = VisionChat.of(Demo.model("vlm"), kernels); var conversation = chat.conversation();
+        var talked = chat.conversation(); var answer = talked.stream(List.of(), "s");
+        var decoder = new DecoderState(language.model(ContinuesText.class, "").language(), 1)) {
       makeSamples(folder, kernels);
       calls.sample(OpenModel.class, opened);
       calls.sample(ImageClassifier.class, classifier);
@@ -133,13 +164,38 @@ class NullsTest {
       calls.sample(TextClassifier.class, textClassifier);
       calls.sample(ModelSession.class, session);
       calls.sample(SamSession.class, samSession);
+      calls.sample(LlamaSession.class, text);
+      calls.sample(DecoderState.class, decoder);
+      calls.sample(VisionChat.class, chat);
+      calls.sample(Conversation.class, conversation);
+      calls.sample(AnswerStream.class, answer);
+      calls.sample(Duration.class, Duration.ZERO);
+      calls.sample(NextToken.class, NextToken.GREEDY);
+      calls.sample(PictureReader.class, PictureReader.of(language));
       calls.sample(Prompt.class, Prompt.NOTHING);
+      calls.sample(Sampling.class, Sampling.GREEDY);
+      calls.sample(Preprocessing.Size.class, new Preprocessing.Size(1, 1));
+      calls.sample(GroundedText.class, new GroundedText("s", List.of()));
+      calls.sample(StopStrings.class, new StopStrings(List.of()));
+      calls.sample(Tokenizer.class, tokenizer());
+      calls.sample(AnswerText.class, new AnswerText(tokenizer(), new AnswerText.Limits(Set.of(), List.of(), 1)));
+      calls.sample(ChatTemplate.class, ChatTemplate.named("plain"));
+      calls.sample(ChatTurn.class, ChatTurn.user("s"));
+      calls.sample(PicturePreparation.Inputs.class,
+          new PicturePreparation.Inputs(0, 0, List.of(new Preprocessing.Pixels(1, 1, new float[3]))));
+      calls.sample(Sampler.class, new Sampler(Sampling.GREEDY, 1));
       calls.sample(AutomaticMasks.Settings.class, AutomaticMasks.Settings.DEFAULT);
       calls.sample(AutomaticMasks.class, new AutomaticMasks(predictor, AutomaticMasks.Settings.DEFAULT));
       var answers = calls.ask(OpenModel.class.getModule(), NullsTest::isExempt);
       assertThat(answers.wrong()).isEmpty();
       assertThat(answers.refused()).isGreaterThan(300);
     }
+  }
+
+  private static Tokenizer tokenizer() {
+    return Tokenizer.read("s", """
+        {"model": {"type": "WordPiece", "unk_token": "a", "continuing_subword_prefix": "##", "max_input_chars_per_word": 9,
+          "vocab": {"a": 0}}}""".getBytes());
   }
 
   private static Checkpoint checkpoint(SmallModel model, Path folder) {

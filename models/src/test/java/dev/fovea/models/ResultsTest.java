@@ -9,6 +9,7 @@ import dev.fovea.engine.image.mask.Box;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.models.sam.MaskPrediction;
 import dev.fovea.models.sam.Prompt;
+import dev.fovea.models.vlm.SeenPicture;
 import java.io.IOException;
 import java.lang.module.ModuleDescriptor;
 import java.lang.reflect.Array;
@@ -35,6 +36,7 @@ class ResultsTest {
       ZeroShotClassifier.Labels.class, () -> new ZeroShotClassifier.Labels(List.of("a", "b"), new float[] {1, 2, 3, 4}),
       OpenModel.Input.class, () -> new OpenModel.Input(new float[] {1, Float.NaN}, 1, 2),
       ModelInput.class, () -> ModelInput.tokens(5, 1, 2),
+      SeenPicture.class, () -> new SeenPicture("model", 0, 0, 1, 2, new float[] {1, 2}),
       Comparison.class, () -> new Comparison("logits", new int[] {1, 2}, 3, 4),
       MaskPrediction.class, () -> new MaskPrediction(new Mask(2, 1, new boolean[] {true, false}), 0.5f, new float[] {1, 2}),
       Prompt.class, () -> new Prompt(List.of(new Prompt.Point(1, 2, true)), new Box(1, 2, 3, 4), new float[] {1, 2}));

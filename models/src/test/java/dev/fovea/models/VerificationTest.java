@@ -13,6 +13,8 @@ import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.llama.LlamaSession;
+import dev.fovea.models.llama.NextToken;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -190,5 +192,26 @@ class VerificationTest {
   private static Map<String, Tensor> maps(Model model, Tensor image, int side) {
     var outputs = model.outputs(Map.of(Model.PIXEL_VALUES, image), Probe.NONE);
     return ((SegmentsPictures) model).atPictureSize(outputs, new Preprocessing.Size(side, side));
+  }
+
+  /// Tokens that continue a text are equal or not, however near their numbers are.
+  @Test
+  void tokensThatContinueAText() {
+    var model = LlamaSessionTest.LLAMA.write(folder.resolve("llama.safetensors"));
+    var prompt = new float[] {1, 20, 7, 33};
+    var generated = new float[6];
+    try (var opened = OpenModel.open(model); var session = LlamaSession.open(opened, 10)) {
+      session.read(1, 20, 7, 33);
+      for (int i = 0; i < generated.length; i++) generated[i] = session.next(NextToken.GREEDY);
+    }
+    with("input.input_ids", prompt, 1, 4).with("output.generated", generated.clone(), 1, 6);
+    assertThat(compare(model)).singleElement().returns("generated", Comparison::name).returns(0.0, Comparison::maxError);
+    generated[5] += generated[5] == 0 ? 1 : -1;
+    with("output.generated", generated, 1, 6);
+    assertThat(compare(model)).singleElement().returns(Double.POSITIVE_INFINITY, Comparison::maxError);
+    with("output.generated", new float[300], 1, 300);
+    requireError(model, "expected a capacity of 1 to 256 tokens, the model's context, got 304");
+    with("input.input_ids", new float[257], 1, 257);
+    requireError(model, "expected tokens [B, 1 to 256], got [1, 257]");
   }
 }

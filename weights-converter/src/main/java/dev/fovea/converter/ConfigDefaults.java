@@ -15,7 +15,7 @@ import java.util.Map;
 /// Defaults for fields missing from Hugging Face configs, as in the classes that read them (ref: transformers,
 /// `configuration_*.py`). Only fields that Fovea's models use.
 final class ConfigDefaults {
-  private static final String FILE = "config.json", TEXT = "text_config", PAD = "pad_token_id";
+  private static final String FILE = "config.json", TEXT = "text_config", VISION = "vision_config", PAD = "pad_token_id";
 
   /// The defaults of a config class and of its nested config classes.
   private record Class(String name, JsonObject fields, Map<String, Class> objects) {
@@ -27,6 +27,11 @@ final class ConfigDefaults {
       this(name, JsonParser.parseString(fields.replace('\'', '"')).getAsJsonObject(), objects);
     }
   }
+
+  private static final Class LLAMA = new Class("LlamaConfig", "{'vocab_size': 32000, 'hidden_size': 4096, "
+      + "'intermediate_size': 11008, 'num_hidden_layers': 32, 'num_attention_heads': 32, 'max_position_embeddings': 2048, "
+      + "'hidden_act': 'silu', 'rms_norm_eps': 1e-6, 'rope_theta': 10000.0, 'tie_word_embeddings': false, "
+      + "'attention_bias': false, 'mlp_bias': false, 'eos_token_id': 2}");
 
   private static final Map<String, Class> CLASSES = classes();
 
@@ -53,9 +58,9 @@ final class ConfigDefaults {
         Map.entry("dinov2_with_registers", new Class("Dinov2WithRegistersConfig", dinov2
             + "'patch_size': 16, 'num_register_tokens': 4}")),
         Map.entry("clip", new Class("CLIPConfig", "{'projection_dim': 512}",
-            Map.of(TEXT, clipText, "vision_config", new Class("CLIPVisionConfig", clipVision + "}")))),
+            Map.of(TEXT, clipText, VISION, new Class("CLIPVisionConfig", clipVision + "}")))),
         Map.entry("clip_vision_model", new Class("CLIPVisionConfig", clipVision + ", 'projection_dim': 512}")),
-        Map.entry("siglip", new Class("SiglipConfig", "{}", Map.of(TEXT, siglipText, "vision_config", siglipVision))),
+        Map.entry("siglip", new Class("SiglipConfig", "{}", Map.of(TEXT, siglipText, VISION, siglipVision))),
         Map.entry("siglip_vision_model", siglipVision),
         Map.entry("bert", new Class("BertConfig", "{" + blocks + "'vocab_size': 30522, 'intermediate_size': 3072, "
             + "'max_position_embeddings': 512, 'type_vocab_size': 2, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-12}")),
@@ -64,7 +69,26 @@ final class ConfigDefaults {
             + "'hidden_sizes': [32, 64, 160, 256], 'patch_sizes': [7, 3, 3, 3], 'strides': [4, 2, 2, 2], "
             + "'num_attention_heads': [1, 2, 5, 8], 'mlp_ratios': [4, 4, 4, 4], 'hidden_act': 'gelu', 'decoder_hidden_size': "
                 + "256}")),
+        Map.entry("llama", LLAMA),
+        Map.entry("qwen2", new Class("Qwen2Config", "{'vocab_size': 151936, 'hidden_size': 4096, 'intermediate_size': 22016, "
+            + "'num_hidden_layers': 32, 'num_attention_heads': 32, 'num_key_value_heads': 32, "
+            + "'max_position_embeddings': 32768, 'hidden_act': 'silu', 'rms_norm_eps': 1e-6, 'rope_theta': 10000.0, "
+            + "'tie_word_embeddings': false}")),
+        Map.entry("deepseek_vl", new Class("DeepseekVLConfig", "{'image_token_id': 100015}",
+            Map.of(TEXT, LLAMA, VISION, siglipVision))),
+        Map.entry("llava", new Class("LlavaConfig", "{'image_token_index': 32000, 'projector_hidden_act': 'gelu', "
+            + "'vision_feature_select_strategy': 'default', 'vision_feature_layer': -2, 'multimodal_projector_bias': true}",
+            Map.of(TEXT, LLAMA, VISION, new Class("CLIPVisionConfig", clipVision + "}")))),
+        Map.entry("smolvlm", smolVlm("SmolVLM")),
+        Map.entry("idefics3", smolVlm("Idefics3")),
         Map.entry("sam", sam()));
+  }
+
+  private static Class smolVlm(String name) {
+    var vision = new Class(name + "VisionConfig", "{'hidden_size': 1152, 'intermediate_size': 3072, 'num_hidden_layers': 12, "
+        + "'num_attention_heads': 16, 'num_channels': 3, 'image_size': 224, 'patch_size': 32, 'hidden_act': 'gelu_pytorch_tanh', "
+        + "'layer_norm_eps': 1e-6}");
+    return new Class(name + "Config", "{'image_token_id': 128257, 'scale_factor': 2}", Map.of(TEXT, LLAMA, VISION, vision));
   }
 
   private static Class sam() {
@@ -77,7 +101,7 @@ final class ConfigDefaults {
         "{'hidden_size': 256, 'hidden_act': 'relu', 'mlp_dim': 2048, 'num_hidden_layers': 2, "
         + "'num_attention_heads': 8, 'attention_downsample_rate': 2, 'num_multimask_outputs': 3, 'iou_head_hidden_dim': 256, "
         + "'layer_norm_eps': 1e-6}");
-    return new Class("SamConfig", "{}", Map.of("vision_config", vision, "prompt_encoder_config", prompts, "mask_decoder_config",
+    return new Class("SamConfig", "{}", Map.of(VISION, vision, "prompt_encoder_config", prompts, "mask_decoder_config",
         masks));
   }
 
@@ -120,17 +144,24 @@ final class ConfigDefaults {
         if (name.equals(TEXT) && !hasWords(checkpoint)) return;
         config.json().add(name, new JsonObject());
       }
-      fill(path + name + ".", config.object(name), its, checkpoint, assumed);
+      fill(path + name + ".", config.object(name), its == LLAMA ? decoder(config.object(name)) : its, checkpoint, assumed);
     });
+  }
+
+  /// The class of a decoder in a model.
+  private static Class decoder(JsonFields config) {
+    return config.has("model_type") && config.string("model_type").equals("qwen2") ? CLASSES.get("qwen2") : LLAMA;
   }
 
   private static Object shown(JsonElement value) {
     return value instanceof JsonPrimitive text && text.isString() ? text.getAsString() : value;
   }
 
-  /// Segment Anything's `mlp_ratio` is redundant beside `mlp_dim`.
+  /// Segment Anything's `mlp_ratio` is redundant beside `mlp_dim`, and newer configs have `rope_theta` among others of its kind.
   private static boolean toldByAnother(JsonFields config, String field) {
-    return field.equals("mlp_ratio") && config.has("mlp_dim");
+    return field.equals("mlp_ratio") && config.has("mlp_dim")
+        || field.equals("image_token_index") && config.has("image_token_id")
+        || field.equals("rope_theta") && config.has("rope_parameters") && config.object("rope_parameters").has("rope_theta");
   }
 
   private static boolean hasWords(Source checkpoint) {

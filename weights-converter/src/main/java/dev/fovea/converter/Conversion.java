@@ -7,11 +7,14 @@ import org.jetbrains.annotations.Nullable;
 
 /// The options of a conversion.
 ///
-/// @param format element format of the matrices; everything else is stored as float32
+/// @param format element format of the matrices; everything else is stored as float32. [WeightFormat#Q8] is for the matrices of a
+///   language model; other matrices and the tables of embeddings are then float16
 /// @param config the model's config file; null for the one beside the weights
 /// @param preset name of the published model with these sizes, instead of a config; null for none
+/// @param towers whether all matrices count as a language model's, also those of image encoders
 /// @param progress gets the progress of writing
-public record Conversion(WeightFormat format, @Nullable Path config, @Nullable String preset, Progress progress) {
+public record Conversion(WeightFormat format, @Nullable Path config, @Nullable String preset, boolean towers,
+    Progress progress) {
   public Conversion {
     Objects.requireNonNull(format, "format");
     Objects.requireNonNull(progress, "progress");
@@ -31,22 +34,27 @@ public record Conversion(WeightFormat format, @Nullable Path config, @Nullable S
   /// A conversion with the config beside the weights, without a progress listener.
   public static Conversion to(WeightFormat format) {
     Objects.requireNonNull(format, "format");
-    return new Conversion(format, null, null, (_, _, _) -> {});
+    return new Conversion(format, null, null, false, (_, _, _) -> {});
   }
 
   /// The same with another config file.
   public Conversion withConfig(@Nullable Path file) {
-    return new Conversion(format, file, preset, progress);
+    return new Conversion(format, file, preset, towers, progress);
   }
 
   /// The same with the sizes of a published model.
   public Conversion withPreset(@Nullable String name) {
-    return new Conversion(format, config, name, progress);
+    return new Conversion(format, config, name, towers, progress);
+  }
+
+  /// The same with all matrices in 8 bits if the format is [WeightFormat#Q8], also those of image encoders.
+  public Conversion withTowers(boolean all) {
+    return new Conversion(format, config, preset, all, progress);
   }
 
   /// The same with a progress listener.
   public Conversion withProgress(Progress listener) {
     Objects.requireNonNull(listener, "listener");
-    return new Conversion(format, config, preset, listener);
+    return new Conversion(format, config, preset, towers, listener);
   }
 }

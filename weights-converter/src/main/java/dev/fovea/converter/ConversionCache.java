@@ -128,8 +128,8 @@ public final class ConversionCache {
     if (known == null) Converter.plan(model, conversion);   // Fails before gigabytes are hashed in vain.
     var place = place();
     var hash = known == null ? hash(files, stamps, note, conversion) : known;
-    var key = sha256(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.format().name(),
-        String.valueOf(conversion.preset()), hash));
+    var key = sha256(String.join(" ", ModelHeader.VERSION, Integer.toString(Converter.VERSION), conversion.format().name()
+        + (conversion.towers() ? "+towers" : ""), String.valueOf(conversion.preset()), hash));
     var entry = place.resolve(key + ".safetensors");
     if (isWhole(entry)) return entry;
     synchronized (BUSY.computeIfAbsent(entry, _ -> new Object())) {

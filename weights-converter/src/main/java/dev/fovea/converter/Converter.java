@@ -10,7 +10,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Sha256;
 import dev.fovea.engine.checkpoint.Weights;
 import dev.fovea.engine.checkpoint.WholeFile;
-import dev.fovea.engine.image.Preprocessing;
+import dev.fovea.engine.image.PicturePreparation;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.WeightFormat;
 import java.nio.ByteBuffer;
@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -32,10 +33,13 @@ public final class Converter {
   /// Incremented when a conversion gives different bytes, so that [ConversionCache] does not use earlier ones.
   public static final int VERSION = 2;
 
+  /// The file with the tokens that end a text.
+  static final String GENERATION = "generation_config.json";
+
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
-      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json"),
-          Tokenizer.FILES.stream()).toList();
+      Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", Converter.GENERATION,
+          ChatTemplate.FILE, ChatTemplate.JSON), Tokenizer.FILES.stream()).toList();
 
   /// The metadata key of the defaults used for missing fields, as JSON.
   public static final String ASSUMED = "assumed";
@@ -167,12 +171,18 @@ public final class Converter {
   private static Prepared prepare(Source checkpoint, Path folder, Model model, Conversion conversion) {
     var config = model.published.config();
     var writer = new CheckpointWriter();
-    var source = new MappedSource(checkpoint, model.published.names(), conversion, writer);
+    var source = new MappedSource(checkpoint, model.published.names(), conversion, config::isOfLanguageModel, writer);
     var bound = Weights.bind(source, config::load);
+    if (conversion.format().blockLength() > 1 && !source.hasFormat())
+      throw new CheckpointException(checkpoint.name() + ": " + conversion.format().name().toLowerCase(Locale.ROOT)
+          + " is for the matrices of a language model, and a " + config.family().id()
+          + " has none; --towers, in Java Conversion.withTowers, stores its own in 8 bits");
     var dropped = source.finish();
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing,
         model.published.labels(), model.published.palette()).addTo(writer);
+    var template = ChatTemplate.in(folder);
+    if (template != null) writer.metadata(ModelHeader.CHAT_TEMPLATE, template);
     if (!model.assumed.isEmpty()) {
       var lines = new JsonArray();
       model.assumed.forEach(lines::add);
@@ -224,7 +234,7 @@ public final class Converter {
       return usual;
     }
     var told = ImageProcessor.complete(published, model.published().config().family());
-    Preprocessing.of(told.config());   // Fails now instead of in the engine later.
+    PicturePreparation.of(told.config());   // Fails now instead of in the engine later.
     assumed.addAll(told.assumed());
     return told.config();
   }

@@ -1,6 +1,8 @@
 package dev.fovea.converter;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.fovea.converter.source.Source;
 import dev.fovea.converter.source.SourceTensor;
 import dev.fovea.engine.checkpoint.CheckpointException;
@@ -11,6 +13,7 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.llama.LlamaConfig;
 import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
@@ -28,7 +31,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param palette class colours; empty if not used
 record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
   private static final List<String> MODEL_TYPES = List.of("vit", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model",
-      "siglip", "siglip_vision_model", "bert", "segformer", "sam");
+      "siglip", "siglip_vision_model", "bert", "segformer", "sam", "llama", "qwen2",
+      "deepseek_vl", "llava", "smolvlm", "idefics3");
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int SEGFORMER_SIZE = 512;
@@ -65,6 +69,10 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "bert" -> bert(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
       case "sam" -> sam(config, checkpoint);
+      case "llama", "qwen2" -> llama(config);
+      case "deepseek_vl" -> VisionLanguage.deepseekVl(config, checkpoint);
+      case "llava" -> VisionLanguage.llava(config, checkpoint);
+      case "smolvlm", "idefics3" -> VisionLanguage.smolVlm(config);
       case String other -> throw new IllegalStateException(other);
     };
   }
@@ -202,6 +210,41 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var names = SamNames.of(checkpoint);
     return new HuggingFace(sam, names == null ? SamNames.HUGGING_FACE : names, List.of(),
         Preprocessing.paddedLongestEdge(sam.vision().imageSize()));
+  }
+
+  private static HuggingFace llama(JsonFields config) {
+    var llama = LlamaConfig.of(decoder(config));
+    return new HuggingFace(llama, HuggingFaceNames.llama(llama.tied()), List.of(), new JsonObject());
+  }
+
+  /// The config of a decoder, alone or in a model, in the form that the family reads. Qwen2's attention always has biases of
+  /// queries, keys and values.
+  ///
+  /// @throws CheckpointException if it is of another kind
+  static JsonFields decoder(JsonFields config) {
+    var json = config.json().deepCopy();
+    var type = config.has("model_type") ? config.string("model_type") : "llama";
+    if (!type.equals("llama") && !type.equals("qwen2"))
+      throw new CheckpointException(config.where() + ": model_type '" + type + "' is not supported; expected llama or qwen2");
+    requireFullAttention(config);
+    if (config.has("hidden_act") && !config.string("hidden_act").equals("silu"))
+      throw new CheckpointException(config.where() + ": hidden_act '" + config.string("hidden_act")
+          + "' is not supported; expected silu");
+    if (!config.has("qkv_bias")) {
+      boolean qwen2 = type.equals("qwen2"), bias = config.bool("attention_bias", false);
+      json.addProperty("qkv_bias", qwen2 || bias);
+      json.addProperty("proj_bias", bias);
+    }
+    return new JsonFields(config.where(), json);
+  }
+
+  /// @throws CheckpointException if a layer sees only the nearest tokens
+  private static void requireFullAttention(JsonFields config) {
+    boolean sliding = config.bool("use_sliding_window", false);
+    if (config.json().get("layer_types") instanceof JsonArray layers)
+      for (var layer : layers) sliding |= !layer.equals(new JsonPrimitive("full_attention"));
+    if (sliding)
+      throw new CheckpointException(config.where() + ": attention to a sliding window is not supported; expected full_attention");
   }
 
   /// A config with this one as its field `name`.

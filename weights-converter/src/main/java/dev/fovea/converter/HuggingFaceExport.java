@@ -30,10 +30,11 @@ import java.util.TreeSet;
 import org.jetbrains.annotations.Nullable;
 
 /// Exports a model file as a folder for Hugging Face's transformers and other tools: `model.safetensors`, `config.json` and, if the
-/// model has them, `preprocessor_config.json` and `tokenizer.json`.
+/// model has them, `preprocessor_config.json`, `tokenizer.json` and `chat_template.jinja`.
 ///
-/// Elements keep their type and bits. Tensors that a conversion left out are not restored, except those without which transformers
-/// would re-initialise others; these are zeros. A folded batch norm is exported as one that does nothing.
+/// Elements keep their type and bits; those in 8 bits become float32, which is exact. Tensors that a conversion left out are not
+/// restored, except those without which transformers would re-initialise others; these are zeros. A folded batch norm is exported
+/// as one that does nothing.
 public final class HuggingFaceExport {
   private static final Gson PRETTY = new GsonBuilder().setPrettyPrinting().disableHtmlEscaping().serializeNulls().create();
 
@@ -42,8 +43,9 @@ public final class HuggingFaceExport {
   /// The result of an export.
   ///
   /// @param parameters number of parameters
+  /// @param decoded number of matrices that became float32 because they were stored in 8 bits
   /// @param added tensors without data of the model, with reasons
-  public record Report(String family, long parameters, Map<String, String> added) {
+  public record Report(String family, long parameters, int decoded, Map<String, String> added) {
     public Report {
       Objects.requireNonNull(family, "family");
       Objects.requireNonNull(added, "added");
@@ -87,9 +89,11 @@ public final class HuggingFaceExport {
       if (!preprocessing.isEmpty()) write(place.resolve("preprocessor_config.json"), preprocessor(preprocessing, config.family()));
       var tokenizer = model.tensors().get(Tokenizer.TENSOR);
       if (tokenizer != null) WholeFile.write(place.resolve("tokenizer.json"), tokenizer.data().toArray(ValueLayout.JAVA_BYTE));
+      var template = ModelHeader.chatTemplate(model);
+      if (template != null) WholeFile.write(place.resolve(ChatTemplate.FILE), template.getBytes(StandardCharsets.UTF_8));
       requireSame(model.name(), config, place);
     });
-    return new Report(config.family().id(), bound.parameters(), added);
+    return new Report(config.family().id(), bound.parameters(), source.decoded(), added);
   }
 
   /// The `torch_dtype` for these types; float32 if there are several.

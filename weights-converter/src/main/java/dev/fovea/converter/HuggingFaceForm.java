@@ -1,18 +1,26 @@
 package dev.fovea.converter;
 
 import com.google.gson.JsonArray;
+import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
+import dev.fovea.engine.nn.RotaryPositions;
 import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.llama.LlamaConfig;
 import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
 import dev.fovea.models.siglip.SiglipConfig;
 import dev.fovea.models.vit.ViTConfig;
+import dev.fovea.models.vlm.DeepseekVlConfig;
+import dev.fovea.models.vlm.LlavaConfig;
+import dev.fovea.models.vlm.SmolVlmConfig;
+import dev.fovea.models.vlm.VisionLanguageSizes;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
@@ -52,6 +60,10 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       case SiglipConfig siglip -> new HuggingFaceForm(siglip(siglip), HuggingFaceNames.SIGLIP, Map.of());
       case BertConfig bert -> bert(bert, labels);
       case SegformerConfig segformer -> segformer(segformer, labels);
+      case LlamaConfig llama -> llama(llama);
+      case DeepseekVlConfig deepseek -> deepseekVl(deepseek);
+      case LlavaConfig llava -> llava(llava);
+      case SmolVlmConfig smol -> smolVlm(smol);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
       default -> throw new CheckpointException(where + ": family '" + config.family()
           + "': Hugging Face's form of it is not known");
@@ -172,6 +184,58 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     copy(fields.getAsJsonObject("mask_decoder_config"), masks, "hidden_size", "num_hidden_layers", "num_attention_heads",
         "mlp_dim", "attention_downsample_rate", "num_multimask_outputs", "iou_head_hidden_dim", "hidden_act", "layer_norm_eps");
     json.add("mask_decoder_config", masks);
+    return json;
+  }
+
+  /// With biases of queries, keys and values alone it is a Qwen2. The older fields about rotary positions are for transformers 4.
+  private static HuggingFaceForm llama(LlamaConfig c) {
+    boolean qwen2 = c.bias().qkv() && !c.bias().proj();
+    var json = qwen2 ? model("qwen2", "Qwen2ForCausalLM") : model("llama", "LlamaForCausalLM");
+    var fields = c.toJson();
+    copy(fields, json, "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps", "rope_parameters", "tie_word_embeddings");
+    json.addProperty("hidden_act", "silu");
+    if (!qwen2) {
+      json.addProperty("attention_bias", c.bias().qkv());
+      json.addProperty("mlp_bias", c.bias().mlp());
+    }
+    var rope = fields.getAsJsonObject("rope_parameters");
+    json.add("rope_theta", rope.get("rope_theta"));
+    json.add("rope_scaling", c.scaling() == RotaryPositions.Scaling.NONE ? JsonNull.INSTANCE : rope);
+    var eos = c.eosTokenIds();
+    json.add("eos_token_id", eos.isEmpty() ? JsonNull.INSTANCE : eos.size() == 1 ? new JsonPrimitive(eos.getFirst())
+        : fields.get("eos_token_id"));
+    return new HuggingFaceForm(json, HuggingFaceNames.llama(c.tied()), Map.of());
+  }
+
+  private static HuggingFaceForm deepseekVl(DeepseekVlConfig c) {
+    var json = visionLanguage("deepseek_vl", "DeepseekVL", "siglip_vision_model", c.sizes());
+    json.getAsJsonObject("vision_config").addProperty("vision_use_head", false);
+    return new HuggingFaceForm(json, VisionLanguage.deepseekVl(c), Map.of());
+  }
+
+  private static HuggingFaceForm llava(LlavaConfig c) {
+    var json = visionLanguage("llava", "Llava", "clip_vision_model", c.sizes());
+    json.add("image_token_index", json.remove("image_token_id"));
+    copy(c.toJson(), json, "projector_hidden_act", "multimodal_projector_bias", "vision_feature_layer",
+        "vision_feature_select_strategy");
+    return new HuggingFaceForm(json, VisionLanguage.llava(c), VisionLanguage.unused(c));
+  }
+
+  private static HuggingFaceForm smolVlm(SmolVlmConfig c) {
+    var json = visionLanguage("smolvlm", "SmolVLM", "smolvlm_vision", c.sizes());
+    copy(c.toJson(), json, "scale_factor");
+    return new HuggingFaceForm(json, VisionLanguage.smolVlm(c), Map.of());
+  }
+
+  private static JsonObject visionLanguage(String type, String name, String visionType, VisionLanguageSizes sizes) {
+    var json = model(type, name + "ForConditionalGeneration");
+    var text = llama(sizes.text()).config;
+    text.remove("architectures");
+    json.addProperty("image_token_id", sizes.imageTokenId());
+    json.addProperty("tie_word_embeddings", sizes.text().tied());
+    json.add("vision_config", tower(sizes.vision().toJson(), visionType));
+    json.add("text_config", text);
     return json;
   }
 

@@ -7,6 +7,7 @@ import static dev.fovea.converter.NameRule.conv;
 import static dev.fovea.converter.NameRule.depthwise;
 import static dev.fovea.converter.NameRule.patches;
 
+import com.google.common.collect.ImmutableMap;
 import java.util.List;
 import java.util.Map;
 
@@ -119,7 +120,7 @@ final class HuggingFaceNames {
       Map.of("vision_model.embeddings.position_ids", COUNTS_UP, "text_model.embeddings.position_ids", COUNTS_UP));
 
   /// The blocks of CLIP's and SigLIP's encoders.
-  private static Map<String, List<String>> tower(String name, String source) {
+  static Map<String, List<String>> tower(String name, String source) {
     var layer = source + "encoder.layers.#.";
     return Map.ofEntries(
         one(name + "blocks.#.norm1", layer + "layer_norm1"),
@@ -166,6 +167,39 @@ final class HuggingFaceNames {
             preTraining("cls.predictions.decoder.bias"),
             preTraining("cls.seq_relationship.weight"),
             preTraining("cls.seq_relationship.bias")));
+  }
+
+  /// Hugging Face's `LlamaForCausalLM` and `Qwen2ForCausalLM` (ref: transformers, `models/llama/modeling_llama.py`,
+  /// `models/qwen2/modeling_qwen2.py`).
+  ///
+  /// @param tied whether the head's weight is the embedding's
+  static NameMap llama(boolean tied) {
+    var frequencies = Map.of("model.rotary_emb.inv_freq", "follows from the config",
+        "model.layers.#.self_attn.rotary_emb.inv_freq", "follows from the config");
+    var head = Map.of("lm_head.weight", "is the embedding's, to which the config ties the head");
+    return new NameMap(decoder("", "model.", "lm_head"), tied ? ImmutableMap.<String, String>builder().putAll(frequencies)
+        .putAll(head).build() : frequencies);
+  }
+
+  /// A decoder of the Llama family, alone or as a part of a model.
+  ///
+  /// @param name of the part, with a dot at its end, or empty
+  /// @param source prefix of the published names
+  /// @param head the head's published name
+  static Map<String, List<String>> decoder(String name, String source, String head) {
+    var layer = source + "layers.#.";
+    return Map.ofEntries(
+        one(name + "token_embed", source + "embed_tokens"),
+        one(name + "blocks.#.norm1", layer + "input_layernorm"),
+        one(name + "blocks.#.attn.q", layer + "self_attn.q_proj"),
+        Map.entry(name + "blocks.#.attn.kv", List.of(layer + "self_attn.k_proj", layer + "self_attn.v_proj")),
+        one(name + "blocks.#.attn.proj", layer + "self_attn.o_proj"),
+        one(name + "blocks.#.norm2", layer + "post_attention_layernorm"),
+        one(name + "blocks.#.mlp.w1", layer + "mlp.gate_proj"),
+        one(name + "blocks.#.mlp.w2", layer + "mlp.up_proj"),
+        one(name + "blocks.#.mlp.w3", layer + "mlp.down_proj"),
+        one(name + "norm", source + "norm"),
+        one(name + "head", head));
   }
 
   /// Hugging Face's `SegformerForSemanticSegmentation` (ref: transformers, `models/segformer/modeling_segformer.py`).

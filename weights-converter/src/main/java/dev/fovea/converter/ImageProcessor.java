@@ -23,21 +23,26 @@ enum ImageProcessor {
   CLIP("CLIP", Edge.SHORTEST, 224, Edge.SHORTEST, Codes.BICUBIC, 224, 0, Statistics.CLIP),
   SIGLIP("Siglip", Edge.BOTH, 224, Edge.SHORTEST, Codes.BICUBIC, 0, 0, Statistics.STANDARD),
   SEGFORMER("Segformer", Edge.BOTH, 512, Edge.BOTH, Codes.BILINEAR, 0, 0, Statistics.IMAGE_NET),
-  SAM("Sam", Edge.LONGEST, 1024, Edge.LONGEST, Codes.BILINEAR, 0, 1024, Statistics.IMAGE_NET);
+  SAM("Sam", Edge.LONGEST, 1024, Edge.LONGEST, Codes.BILINEAR, 0, 1024, Statistics.IMAGE_NET),
+  DEEPSEEK_VL("DeepseekVL", Edge.BOTH, 384, Edge.BOTH, Codes.BICUBIC, 0, 0, Statistics.CLIP),
+  SMOLVLM("SmolVLM", Edge.LONGEST, 4 * Codes.TILE, Edge.LONGEST, Codes.LANCZOS, 0, 0, Statistics.STANDARD),
+  IDEFICS3("Idefics3", Edge.LONGEST, 4 * Codes.TILE, Edge.LONGEST, Codes.LANCZOS, 0, 0, Statistics.STANDARD);
 
   private static final String FILE = "preprocessor_config.json";
   /// The class for each family, if the file names none.
   private static final Map<Family, ImageProcessor> USUAL = Map.of(Family.VIT, VIT, Family.DINOV2, BIT, Family.CLIP, CLIP,
-      Family.SIGLIP, SIGLIP, Family.SEGFORMER, SEGFORMER, Family.SAM, SAM);
+      Family.SIGLIP, SIGLIP, Family.SEGFORMER, SEGFORMER, Family.SAM, SAM, Family.DEEPSEEK_VL, DEEPSEEK_VL, Family.LLAVA, CLIP,
+      Family.SMOLVLM, SMOLVLM);
 
   /// The edge that a size refers to.
   private enum Edge {
     BOTH, SHORTEST, LONGEST
   }
 
-  /// PIL's filter codes.
+  /// PIL's filter codes, and the side of a tile and of the smallest picture.
   private static final class Codes {
-    static final int BILINEAR = 2, BICUBIC = 3;
+    static final int LANCZOS = 1, BILINEAR = 2, BICUBIC = 3;
+    static final int TILE = 364, MIN_SIZE = 14;
   }
 
   /// Means and deviations of the three channels.
@@ -101,6 +106,21 @@ enum ImageProcessor {
     return new Told(new JsonFields(published.where(), json), List.copyOf(assumed));
   }
 
+  /// The complete config of this class with a field of the model's.
+  JsonObject with(String field, JsonElement value) {
+    return with(field, value, field, value);
+  }
+
+  /// The complete config of this class with two fields of the model's.
+  JsonObject with(String field, JsonElement value, String other, JsonElement otherValue) {
+    var json = new JsonObject();
+    json.addProperty("image_processor_type", name);
+    json.add(field, value);
+    json.add(other, otherValue);
+    fill(new JsonFields("preprocessing", json), new ArrayList<>());
+    return json;
+  }
+
   private static @Nullable String type(JsonFields published) {
     for (var field : new String[] {"image_processor_type", "feature_extractor_type"})
       if (published.has(field)) return published.string(field);
@@ -132,6 +152,14 @@ enum ImageProcessor {
     if (decides(fields, "do_normalize", true, assumed)) {
       otherwise(fields, "image_mean", numbers(statistics.mean), assumed);
       otherwise(fields, "image_std", numbers(statistics.std), assumed);
+    }
+    switch (this) {
+      case DEEPSEEK_VL -> otherwise(fields, "min_size", new JsonPrimitive(Codes.MIN_SIZE), assumed);
+      case SMOLVLM, IDEFICS3 -> {
+        otherwise(fields, "do_image_splitting", new JsonPrimitive(true), assumed);
+        otherwise(fields, "max_image_size", sizes(Edge.LONGEST, Codes.TILE), assumed);
+      }
+      default -> { }
     }
     if (decides(fields, "do_pad", pad > 0, assumed) && pad > 0) otherwise(fields, "pad_size", sizes(Edge.BOTH, pad), assumed);
     sizeInOneForm(fields, "size", oneNumber);

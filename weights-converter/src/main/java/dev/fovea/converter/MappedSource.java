@@ -18,10 +18,12 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /// A published checkpoint under Fovea's names, by a [NameMap]. Loading a model from it requests every parameter with its shape and
@@ -35,7 +37,8 @@ final class MappedSource implements WeightSource {
 
   private final Source checkpoint;
   private final NameMap names;
-  private final WeightFormat format;
+  private final Conversion conversion;
+  private final Predicate<String> inLanguageModel;
   private final CheckpointWriter writer;
   private final Conversion.Progress progress;
   private final Set<String> used = new TreeSet<>();
@@ -45,10 +48,13 @@ final class MappedSource implements WeightSource {
   private final ParameterWriter parameterWriter = new ParameterWriter();
   private long written;
 
-  MappedSource(Source checkpoint, NameMap names, Conversion conversion, CheckpointWriter writer) {
+  /// @param inLanguageModel whether a parameter belongs to a language model
+  MappedSource(Source checkpoint, NameMap names, Conversion conversion, Predicate<String> inLanguageModel,
+      CheckpointWriter writer) {
     this.checkpoint = checkpoint;
     this.names = names;
-    format = conversion.format();
+    this.conversion = conversion;
+    this.inLanguageModel = inLanguageModel;
     progress = conversion.progress();
     this.writer = writer;
   }
@@ -87,12 +93,17 @@ final class MappedSource implements WeightSource {
     return overflown;
   }
 
+  /// Whether a matrix is stored in the conversion's format.
+  boolean hasFormat() {
+    return parameters.values().stream().anyMatch(parameter -> parameter.dtype().equals(conversion.format().name()));
+  }
+
   /// The requested parameters, ordered by name.
   List<Report.Parameter> parameters() {
     return List.copyOf(parameters.values());
   }
 
-  private void report(String name, DType dtype, List<Part> parts, int... shape) {
+  private void report(String name, String dtype, List<Part> parts, int... shape) {
     var origins = Streams.zip(parts.stream().map(Part::tensor), names.sources(name).stream(), (tensor, source) ->
         new Report.Origin(tensor.name(), tensor.dtype(), tensor.shape(), source.index(), source.count(), source.order(),
             source.norm())).toList();
@@ -138,20 +149,42 @@ final class MappedSource implements WeightSource {
     var shapeText = Arrays.toString(shape);
     var parts = find(name, size, shapeText);
     if (parts.size() == 1 && !parts.getFirst().hasShape(shape)) throw new MismatchException(mismatch(name, shapeText, parts));
-    report(name, DType.F32, parts, shape);
+    report(name, DType.F32.name(), parts, shape);
     schedule(name, DType.F32, parts, Arrays.stream(shape).asLongStream().toArray(), sink -> parameterWriter.writeRows(parts, sink));
     return Tensor.shapeOnly(shape);
   }
 
   @Override
   public Weight matrix(String name, int n, int k) {
+    boolean inBlocks = conversion.format().blockLength() > 1 && (conversion.towers() || inLanguageModel.test(name));
+    return matrix(name, n, k, inBlocks ? conversion.format() : ofSingleNumbers());
+  }
+
+  @Override
+  public Weight table(String name, int n, int k) {
+    return matrix(name, n, k, ofSingleNumbers());
+  }
+
+  /// The format of what is not stored in blocks.
+  private WeightFormat ofSingleNumbers() {
+    return conversion.format().blockLength() > 1 ? WeightFormat.F16 : conversion.format();
+  }
+
+  private Weight matrix(String name, int n, int k, WeightFormat format) {
     var shapeText = "[" + n + ", " + k + "]";
     var parts = find(name, (long) n * k, shapeText);
     if (!parts.stream().allMatch(part -> part.hasRows(k))) throw new MismatchException(mismatch(name, shapeText, parts));
     var dtype = StoredPanels.dtype(format);
-    report(name, dtype, parts, n, k);
+    report(name, format.name(), parts, n, k);
     var shape = StoredPanels.shape(format, n, k).stream().mapToLong(i -> i).toArray();
-    schedule(name, dtype, parts, shape, sink -> parameterWriter.writePanels(parts, n, k, format, sink));
+    schedule(name, dtype, parts, shape, sink -> {
+      var found = parameterWriter.writePanels(parts, n, k, format, sink);
+      // A number would take its whole block with it.
+      if (format.blockLength() > 1 && found.after() > 0)
+        throw new CheckpointException(checkpoint.name() + ": '" + name + "' has a number that is NaN, infinite or beyond "
+            + "8,319,008, which " + format.name().toLowerCase(Locale.ROOT) + " cannot store; f32 and bf16 can");
+      return found;
+    });
     return new Weight(MemorySegment.NULL, format, Weight.Layout.PANELS, n, k);
   }
 

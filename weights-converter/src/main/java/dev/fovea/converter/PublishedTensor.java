@@ -7,16 +7,19 @@ import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.CheckpointWriter;
 import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.StoredTensor;
+import dev.fovea.kernels.Weight;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongUnaryOperator;
 
-/// A tensor of a published checkpoint, assembled from pieces of parameters. Elements are copied as they are stored.
+/// A tensor of a published checkpoint, assembled from pieces of parameters.
 final class PublishedTensor {
+  private static final ValueLayout.OfFloat FLOAT = JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   /// Elements in memory at a time.
   private static final int BLOCK = 1 << 16;
 
@@ -24,14 +27,34 @@ final class PublishedTensor {
   private final long[] strides;
   private final Piece[] pieces;
 
-  /// The elements of a parameter from index `from` on.
+  /// The elements of a parameter, row by row.
   ///
-  /// @param order where element `i` of the parameter's rows is stored
-  record Piece(StoredTensor stored, LongUnaryOperator order, long from) {
-    private long at(long i) {
-      return order.applyAsLong(from + i);
+  /// @param name of the parameter
+  record Elements(String name, DType dtype, Copy copy) {
+    /// Copies element `i` to byte `at` of `out`.
+    @FunctionalInterface
+    interface Copy {
+      void run(long i, MemorySegment out, long at);
+    }
+
+    /// Elements as they are stored.
+    ///
+    /// @param order where element `i` is stored
+    static Elements of(StoredTensor stored, LongUnaryOperator order) {
+      int width = stored.dtype().bytes();
+      return new Elements(stored.name(), stored.dtype(), (i, out, at) ->
+          MemorySegment.copy(stored.data(), width * order.applyAsLong(i), out, at, width));
+    }
+
+    /// The elements of a weight as float32.
+    static Elements decoded(Weight weight, String name) {
+      return new Elements(name, DType.F32, (i, out, at) ->
+          out.set(FLOAT, at, weight.get((int) (i / weight.k()), (int) (i % weight.k()))));
     }
   }
+
+  /// The elements of a parameter from index `from` on.
+  record Piece(Elements elements, long from) {}
 
   /// @param count number of equal, consecutive pieces
   /// @param order the order of the dimensions in the pieces; empty if unchanged
@@ -50,9 +73,9 @@ final class PublishedTensor {
   /// `length` floats of the same value.
   static PublishedTensor filled(long length, float value) {
     var constant = Arena.ofAuto().allocate(Float.BYTES);
-    constant.set(JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN), 0, value);
+    constant.set(FLOAT, 0, value);
     var tensor = new PublishedTensor(new long[] {length}, 1, List.of());
-    tensor.put(0, new Piece(new StoredTensor("constant", DType.F32, List.of(1L), constant), _ -> 0, 0));
+    tensor.put(0, new Piece(Elements.of(new StoredTensor("constant", DType.F32, List.of(1L), constant), _ -> 0), 0));
     return tensor;
   }
 
@@ -65,11 +88,11 @@ final class PublishedTensor {
   ///
   /// @throws CheckpointException if its pieces have different element types
   void addTo(CheckpointWriter writer, String name) {
-    var dtype = pieces[0].stored.dtype();
+    var dtype = pieces[0].elements.dtype;
     for (var piece : pieces)
-      if (piece.stored.dtype() != dtype)
-        throw new CheckpointException("'" + piece.stored.name() + "': expected " + dtype + " as the rest of '" + name + "', got "
-            + piece.stored.dtype());
+      if (piece.elements.dtype != dtype)
+        throw new CheckpointException("'" + piece.elements.name + "': expected " + dtype + " as the rest of '" + name + "', got "
+            + piece.elements.dtype);
     writer.tensor(name, dtype, shape, sink -> write(dtype.bytes(), sink));
   }
 
@@ -82,7 +105,7 @@ final class PublishedTensor {
       for (int i = 0; i < n; i++) {
         long at = position(from + i);
         var piece = pieces[(int) (at / length)];
-        MemorySegment.copy(piece.stored.data(), width * piece.at(at % length), out, (long) width * i, width);
+        piece.elements.copy.run(piece.from + at % length, out, (long) width * i);
       }
       sink.write(block.clear().limit(n * width));
     }

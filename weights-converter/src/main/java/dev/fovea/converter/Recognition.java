@@ -22,14 +22,19 @@ import org.jetbrains.annotations.Nullable;
 record Recognition(HuggingFace published, String configFrom, List<String> assumed, boolean tellsPreprocessing) {
   private static final int SHOWN = 4;
   /// Tensors that identify a family, but not its sizes.
-  private static final ImmutableMap<String, Family> TELLING = ImmutableMap.of(
-      "vit.embeddings.cls_token", Family.VIT,
-      "attn_pool.latent", Family.SIGLIP,
-      "blocks.0.attn.qkv.weight", Family.VIT,
-      "vision_model.embeddings.class_embedding", Family.CLIP,
-      "vision_model.embeddings.position_embedding.weight", Family.SIGLIP,
-      "bert.embeddings.word_embeddings.weight", Family.BERT,
-      "embeddings.word_embeddings.weight", Family.BERT);
+  private static final ImmutableMap<String, Family> TELLING = ImmutableMap.<String, Family>builder()
+      .put("model.aligner.linear1.weight", Family.DEEPSEEK_VL)
+      .put("multi_modal_projector.linear_1.weight", Family.LLAVA)
+      .put("model.connector.modality_projection.proj.weight", Family.SMOLVLM)
+      .put("vit.embeddings.cls_token", Family.VIT)
+      .put("attn_pool.latent", Family.SIGLIP)
+      .put("blocks.0.attn.qkv.weight", Family.VIT)
+      .put("vision_model.embeddings.class_embedding", Family.CLIP)
+      .put("vision_model.embeddings.position_embedding.weight", Family.SIGLIP)
+      .put("bert.embeddings.word_embeddings.weight", Family.BERT)
+      .put("embeddings.word_embeddings.weight", Family.BERT)
+      .put("model.layers.0.self_attn.q_proj.weight", Family.LLAMA)
+      .buildOrThrow();
 
   /// @param preprocessor the folder's `preprocessor_config.json`, or null
   /// @throws CheckpointException if nothing determines the sizes, or their source is missing, wrong or not supported
@@ -42,7 +47,7 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
     }
     var file = conversion.config() != null ? conversion.config() : beside(checkpoint, folder);
     if (file != null) {
-      var config = ConfigDefaults.complete(json(file), checkpoint, folder);
+      var config = ConfigDefaults.complete(withGeneration(json(file), folder), checkpoint, folder);
       boolean tellsPreprocessing = !config.config().has("model_type")
           && (config.config().has("architecture") || config.config().has("preprocess_cfg"));
       return new Recognition(HuggingFace.read(config.config(), preprocessor, checkpoint), file.toString(), config.assumed(),
@@ -51,6 +56,18 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
     var told = ShapeRecognition.of(checkpoint);
     if (told == null) throw untold(checkpoint);
     return new Recognition(told, "the tensors' names and shapes", List.of(), false);
+  }
+
+  /// A config with the tokens that end a text in the folder's `generation_config.json`: there are more of them, such as those that
+  /// end a turn of a conversation.
+  private static JsonFields withGeneration(JsonFields config, Path folder) {
+    var file = folder.resolve(Converter.GENERATION);
+    if (!Files.exists(file)) return config;
+    var generation = json(file);
+    if (!generation.has("eos_token_id")) return config;
+    var both = config.json().deepCopy();
+    both.add("eos_token_id", generation.json().get("eos_token_id"));
+    return new JsonFields(config.where(), both);
   }
 
   /// The folder's config. Some folders have open_clip's and, for the same model under other names, Hugging Face's.

@@ -40,10 +40,10 @@ public record Report(String family, JsonObject config, String configFrom, List<S
 
   /// A parameter of the result.
   ///
-  /// @param dtype how its elements are stored
+  /// @param dtype how its elements are stored: the name of a [DType], or of a [dev.fovea.kernels.WeightFormat] with blocks
   /// @param shape its shape in the model; a matrix is stored in panels
   /// @param origins the source tensors of its rows, in order
-  public record Parameter(String name, DType dtype, List<Long> shape, List<Origin> origins) {
+  public record Parameter(String name, String dtype, List<Long> shape, List<Origin> origins) {
     public Parameter {
       Objects.requireNonNull(name, "name");
       Objects.requireNonNull(shape, "shape");
@@ -63,7 +63,7 @@ public record Report(String family, JsonObject config, String configFrom, List<S
 
     /// Whether the element type has changed.
     public boolean cast() {
-      return origins.stream().anyMatch(origin -> origin.dtype != dtype);
+      return origins.stream().anyMatch(origin -> !origin.dtype.name().equals(dtype));
     }
 
     /// Whether dimensions were reordered.

@@ -19,10 +19,10 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import java.util.function.LongUnaryOperator;
 
 /// A model file with a [NameMap] applied in reverse. Loading a model from it requests every parameter with its shape; the elements
-/// of each go back unchanged into the published tensors that the parameter was made from.
+/// of each go back into the published tensors that the parameter was made from: unchanged, or as float32 if they are in 8 bits,
+/// which is exact.
 ///
 /// A folded batch norm cannot be unfolded: it stays in the weight before it and in its own bias, and the rest of it does nothing.
 final class UnmappedSource implements WeightSource {
@@ -33,6 +33,7 @@ final class UnmappedSource implements WeightSource {
   private final JsonFields config;
   private final Map<String, PublishedTensor> tensors = new TreeMap<>();
   private final Map<String, String> norms = new TreeMap<>();
+  private int decoded;
   private final Set<DType> matrixTypes = EnumSet.noneOf(DType.class);
 
   /// @param config the config that shapes refer to
@@ -57,6 +58,11 @@ final class UnmappedSource implements WeightSource {
     return matrixTypes;
   }
 
+  /// Number of matrices that were stored in 8 bits.
+  int decoded() {
+    return decoded;
+  }
+
   @Override
   public Set<String> names() {
     return new CheckpointWeights(model, Arena.global()).names();
@@ -70,7 +76,7 @@ final class UnmappedSource implements WeightSource {
   @Override
   public Tensor tensor(String name, Initial initial, int... shape) {
     check(weights -> weights.tensor(name, initial, shape));
-    place(name, i -> i, shape);
+    place(name, PublishedTensor.Elements.of(model.tensor(name), i -> i), shape);
     return Tensor.shapeOnly(shape);
   }
 
@@ -78,12 +84,16 @@ final class UnmappedSource implements WeightSource {
   public Weight matrix(String name, int n, int k) {
     check(weights -> weights.matrix(name, n, k));
     var stored = model.tensor(name);
-    matrixTypes.add(stored.dtype());
-    boolean panels = switch (StoredPanels.format(stored, n, k)) {
-      case null -> false;
-      case F32, F16, BF16 -> true;   // Elements that can be copied one by one.
-    };
-    place(name, panels ? i -> inPanels(i / k, i % k, k) : i -> i, n, k);
+    var format = StoredPanels.format(stored, n, k);
+    matrixTypes.add(format == WeightFormat.Q8 ? DType.F32 : stored.dtype());
+    place(name, switch (format) {
+      case null -> PublishedTensor.Elements.of(stored, i -> i);
+      case F32, F16, BF16 -> PublishedTensor.Elements.of(stored, i -> inPanels(i / k, i % k, k));
+      case Q8 -> {
+        decoded++;
+        yield PublishedTensor.Elements.decoded(new Weight(stored.data(), format, Weight.Layout.PANELS, n, k), name);
+      }
+    }, n, k);
     return new Weight(MemorySegment.NULL, WeightFormat.F32, Weight.Layout.PANELS, n, k);
   }
 
@@ -99,8 +109,8 @@ final class UnmappedSource implements WeightSource {
     }
   }
 
-  /// @param order where element `i` of the parameter's rows is stored
-  private void place(String name, LongUnaryOperator order, int... shape) {
+  /// @param elements the parameter's, row by row
+  private void place(String name, PublishedTensor.Elements elements, int... shape) {
     var sources = sources(name);
     var lengths = Arrays.stream(shape).asLongStream().toArray();
     if (lengths[0] % sources.size() != 0)
@@ -113,7 +123,7 @@ final class UnmappedSource implements WeightSource {
       boolean shift = source.norm() != null && name.endsWith(BIAS);
       tensors.computeIfAbsent(shift ? source.norm() + BIAS : source.name(),
           _ -> new PublishedTensor(published(source, lengths), source.count(), source.order()))
-          .put(source.index(), new PublishedTensor.Piece(model.tensor(name), order, i * size));
+          .put(source.index(), new PublishedTensor.Piece(elements, i * size));
       if (source.norm() != null && !shift) addIdentity(source, lengths[0]);
     }
   }

@@ -52,7 +52,7 @@ class GoldenTest {
 
   private Path convert(String golden, WeightFormat type) {
     var file = folder.resolve(golden + "." + type + ".safetensors");
-    Converter.convert(FIXTURES.resolve(golden), file, type);
+    Converter.convert(FIXTURES.resolve(golden), file, Conversion.to(type).withTowers(true));
     return file;
   }
 
@@ -207,6 +207,7 @@ class GoldenTest {
       "clip-tiny; vision_model_output.attentions.1 CLASS1+PATCH16->CLASS1+PATCH16",
       "siglip-tiny; vision_model_output.pooling.attentions QUERY1->PATCH16",
       "bert-tiny-classifier; attentions.0 TEXT8->TEXT8",
+      "llama-tiny; attentions.1 TEXT13->TEXT13",
       "segformer-tiny; attentions.1 PATCH64->PATCH4",
       "sam-tiny; vision_attentions.0 PATCH9->PATCH9 of 8x8",
       "sam-tiny; vision_attentions.1 PATCH64->PATCH64",
@@ -418,6 +419,6 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
     assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, "
-            + "clip_vision_model, siglip, siglip_vision_model, bert, segformer, sam");
+            + "clip_vision_model, siglip, siglip_vision_model, bert, segformer, sam, llama, qwen2, deepseek_vl, llava, smolvlm, idefics3");
   }
 }

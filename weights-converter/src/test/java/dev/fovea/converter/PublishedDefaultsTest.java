@@ -108,7 +108,8 @@ class PublishedDefaultsTest {
         .isInstanceOf(CheckpointException.class)
         .hasMessage("p: 'ConvNextImageProcessor' is not supported; expected one of ViTImageProcessor, DeiTImageProcessor, "
             + "BeitImageProcessor, "
-            + "BitImageProcessor, CLIPImageProcessor, SiglipImageProcessor, SegformerImageProcessor, SamImageProcessor");
+            + "BitImageProcessor, CLIPImageProcessor, SiglipImageProcessor, SegformerImageProcessor, SamImageProcessor, "
+            + "DeepseekVLImageProcessor, SmolVLMImageProcessor, Idefics3ImageProcessor");
   }
 
   @Test
@@ -166,14 +167,17 @@ class PublishedDefaultsTest {
       "siglip-tiny,vision_config.hidden_act,gelu_pytorch_tanh,SiglipVisionConfig",
           "sam-tiny,mask_decoder_config.hidden_act,relu,SamMaskDecoderConfig",
       "siglip-tiny,text_config.layer_norm_eps,1.0E-6,SiglipTextConfig",
-          "dinov2-tiny-registers,num_register_tokens,4,Dinov2WithRegistersConfig"})
+          "dinov2-tiny-registers,num_register_tokens,4,Dinov2WithRegistersConfig",
+      "llama-tiny,mlp_bias,false,LlamaConfig", "llama-tiny,tie_word_embeddings,false,LlamaConfig",
+          "qwen2-tiny,rms_norm_eps,1.0E-6,Qwen2Config"})
   void fieldsOfTheConfig(String golden, String field, String value, String name) {
     var folder = PublishedFolder.of(golden, place);
     var before = plan(folder).config();
     var report = plan(folder.without(CONFIG, field));
     var holder = field.contains(".") ? report.config().getAsJsonObject(field.substring(0, field.indexOf('.'))) : report.config();
     var got = holder.getAsJsonPrimitive(field.substring(field.indexOf('.') + 1));
-    if (got.isNumber()) assertThat(got.getAsFloat()).isEqualTo(Float.parseFloat(value));
+    if (got.isBoolean()) assertThat(got.getAsBoolean()).isEqualTo(Boolean.parseBoolean(value));
+    else if (got.isNumber()) assertThat(got.getAsFloat()).isEqualTo(Float.parseFloat(value));
     else assertThat(got.getAsString()).isEqualTo(value);
     assertThat(report.assumed()).filteredOn(line -> line.startsWith("config.json: ")).singleElement().asString()
         .startsWith("config.json: " + field + ": ").endsWith(", the default of " + name);

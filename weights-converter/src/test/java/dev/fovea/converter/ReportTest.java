@@ -36,7 +36,7 @@ class ReportTest {
     var layer = "vit.encoder.layer.1.attention.attention.";
     var square = List.of(48L, 48L);
     assertThat(parameter(report, "blocks.1.attn.qkv.weight")).isEqualTo(new Report.Parameter("blocks.1.attn.qkv.weight",
-        DType.F16,
+        "F16",
         List.of(144L, 48L), List.of(new Report.Origin(layer + "query.weight", DType.F32, square, 0, 1, List.of(), null),
             new Report.Origin(layer + "key.weight", DType.F32, square, 0, 1, List.of(), null),
             new Report.Origin(layer + "value.weight", DType.F32, square, 0, 1, List.of(), null))));

@@ -55,7 +55,10 @@ public final class CheckpointWeights implements WeightSource {
     Objects.requireNonNull(name, "name");
     var stored = find(name, "[" + n + ", " + k + "]");
     var format = StoredPanels.format(stored, n, k);
-    if (format != null) return new Weight(stored.data(), format, Weight.Layout.PANELS, n, k);
+    if (format != null) {
+      StoredPanels.requireScales(stored, format, k);
+      return new Weight(stored.data(), format, Weight.Layout.PANELS, n, k);
+    }
     if (!stored.shape().equals(List.of((long) n, (long) k)))
       throw new MismatchException("'" + name + "': expected [" + n + ", " + k + "], got " + stored.shape());
     var packed = arena.allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k), 64);

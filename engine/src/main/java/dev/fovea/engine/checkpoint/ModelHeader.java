@@ -17,6 +17,8 @@ import org.jetbrains.annotations.Nullable;
 public record ModelHeader(String family, JsonFields config, JsonFields preprocessing, List<String> labels, List<Integer> palette) {
   /// Version of the file format, stored as the metadata entry `fovea`.
   public static final String VERSION = "1";
+  /// The metadata entry of a published chat template, if there is one.
+  public static final String CHAT_TEMPLATE = "chat_template";
   private static final String KEY = "fovea";
 
   public ModelHeader {
@@ -70,6 +72,11 @@ public record ModelHeader(String family, JsonFields config, JsonFields preproces
         JsonFields.parse(checkpoint.name() + ": preprocessing", entry(checkpoint, "preprocessing")),
         JsonFields.strings(checkpoint.name() + ": labels", metadata.getOrDefault("labels", "[]")),
         palette(checkpoint.name() + ": palette", metadata.getOrDefault("palette", "[]")));
+  }
+
+  /// The template that makes a text of the turns of a conversation: Jinja, as published with the model; null if there is none.
+  public static @Nullable String chatTemplate(Checkpoint checkpoint) {
+    return Objects.requireNonNull(checkpoint, "checkpoint").metadata().get(CHAT_TEMPLATE);
   }
 
   private static List<Integer> palette(String where, String json) {

@@ -3,6 +3,7 @@ package dev.fovea.engine.checkpoint;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.WeightFormat;
+import java.util.Objects;
 import java.util.Set;
 
 /// A source of a model's parameters: a file, or a generator for any shape. It need not be thread-safe. What it gives is in memory
@@ -31,6 +32,15 @@ public interface WeightSource {
   ///
   /// @throws MismatchException if it is missing or has another shape
   Weight matrix(String name, int n, int k);
+
+  /// The table `[n, k]` whose rows are looked up, such as an embedding: a [#matrix], which a source may store with finer steps,
+  /// because a row is read alone.
+  ///
+  /// @throws MismatchException if it is missing or has another shape
+  default Weight table(String name, int n, int k) {
+    Objects.requireNonNull(name, "name");
+    return matrix(name, n, k);
+  }
 
   /// Thrown when a parameter is missing or has another shape than the model expects; [Weights#bind] collects these.
   final class MismatchException extends RuntimeException {

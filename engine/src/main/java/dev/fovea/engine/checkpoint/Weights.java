@@ -7,6 +7,7 @@ import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
+import dev.fovea.engine.nn.RmsNorm;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.Weight;
@@ -112,10 +113,20 @@ public final class Weights {
   /// The matrix `[n, k]` called `name`.
   public Weight matrix(String name, int n, int k) {
     Objects.requireNonNull(name, "name");
+    return weight(name, n, k, ledger.source::matrix);
+  }
+
+  /// Gets a weight from the source.
+  @FunctionalInterface
+  private interface Request {
+    Weight of(String name, int n, int k);
+  }
+
+  private Weight weight(String name, int n, int k, Request request) {
     ledger.used.add(scope + name);
     ledger.parameters += (long) n * k;
     try {
-      return ledger.source.matrix(scope + name, n, k);
+      return request.of(scope + name, n, k);
     } catch (WeightSource.MismatchException e) {
       ledger.problems.add(e.getMessage());
       return new Weight(MemorySegment.NULL, WeightFormat.F32, Weight.Layout.PANELS, n, k);
@@ -183,7 +194,7 @@ public final class Weights {
   /// An embedding of `count` tokens: `name.weight` `[count, dim]`.
   public Embedding embedding(String name, int count, int dim) {
     Objects.requireNonNull(name, "name");
-    return new Embedding(matrix(name + ".weight", count, dim));
+    return new Embedding(weight(name + ".weight", count, dim, ledger.source::table));
   }
 
   /// A scalar parameter, `[1]`; 0 if parameters have no memory.
@@ -196,6 +207,12 @@ public final class Weights {
   public LayerNorm layerNorm(String name, int dim, float eps) {
     Objects.requireNonNull(name, "name");
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
+  }
+
+  /// An RMS norm: `name.weight` `[dim]`.
+  public RmsNorm rmsNorm(String name, int dim, float eps) {
+    Objects.requireNonNull(name, "name");
+    return new RmsNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), eps);
   }
 
   /// A layer scale: `name.gamma`, `[dim]`.

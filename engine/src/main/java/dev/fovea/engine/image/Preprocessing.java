@@ -201,9 +201,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   ///   resized picture would be larger than [ImageDecoder#MAX_PIXELS] or [#pad]
   public Size inputSize(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
-    if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
-      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
-          + " : 1");
+    requireNoStrip(picture);
     requireShorterSide(picture, resize == null ? 0 : resize.shortestEdge);
     var frame = frame(picture);
     requireFewPixels(picture, frame.resizedWidth, frame.resizedHeight);
@@ -239,6 +237,13 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
           values[(c * height + y) * width + x] = (sample * rescale - mean[c]) / std[c];
         }
     return new Pixels(height, width, values);
+  }
+
+  static void requireNoStrip(Picture picture) {
+    int w = picture.width(), h = picture.height();
+    if (Math.max(w, h) > (long) MAX_ASPECT_RATIO * Math.min(w, h))
+      throw new ImageException(picture.name() + ": the picture is " + w + "x" + h + ", expected sides at most " + MAX_ASPECT_RATIO
+          + " : 1");
   }
 
   private static void requireFewPixels(Picture picture, int width, int height) {

@@ -108,11 +108,21 @@ public final class Probe {
     /// @param q `[B, H, M, D]`
     /// @param k `[B, H, N, D]`
     void see(Tensor q, Tensor k, AttentionMask mask, float scale) {
-      if (probe == null) return;
-      var weights = q.allocate(q.dim(0), q.dim(1), q.dim(2), k.dim(2));
-      q.run(new Operation.AttentionMaps(q.matrices(), k.matrices(), mask, weights.segment(), scale));
+      var weights = keep(q, q.dim(0), q.dim(1), q.dim(2), k.dim(2));
+      if (weights != null) q.run(new Operation.AttentionMaps(q.matrices(), k.matrices(), mask, weights.segment(), scale));
+    }
+
+    /// Keeps an attention map that the caller computes.
+    ///
+    /// @param x a tensor of the pass
+    /// @param shape `[B, H, M, N]`
+    /// @return the map, with undefined contents; null if it is not requested
+    @Nullable Tensor keep(Tensor x, int... shape) {
+      if (probe == null) return null;
+      var weights = x.allocate(shape);
       probe.tensors.put(name, weights);
       probe.attentions.put(name, new AttentionMap(weights, queries, keys, windows));
+      return weights;
     }
   }
 }

@@ -246,6 +246,16 @@ public final class Tensor {
     return values;
   }
 
+  /// Copies all elements into an array, without making one.
+  ///
+  /// @throws IllegalArgumentException if the array has another length
+  /// @throws IllegalStateException if this tensor is not contiguous
+  public void copyTo(float[] values) {
+    if (values.length != size())
+      throw new IllegalArgumentException("tensor " + this + ": expected an array of " + size() + " values, got " + values.length);
+    MemorySegment.copy(segment(), JAVA_FLOAT_UNALIGNED, 0, values, 0, values.length);
+  }
+
   /// A copy that outlives the pass; its memory lives as long as `arena`.
   public Tensor copy(Arena arena) {
     return of(arena, toArray(), shape);

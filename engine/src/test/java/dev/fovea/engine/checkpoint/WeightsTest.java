@@ -127,6 +127,7 @@ class WeightsTest {
         assertThat(StoredPanels.format(stored, n, k)).isEqualTo(format);
         assertThat(stored.size()).isEqualTo(shape.stream().reduce(1L, Math::multiplyExact));
         assertThat(StoredPanels.format(stored, n + 16, k)).isNull();
+        assertThat(StoredPanels.typeName(stored)).isEqualTo(format.name());
       }
   }
 

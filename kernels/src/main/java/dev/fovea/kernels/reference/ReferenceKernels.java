@@ -28,6 +28,8 @@ import dev.fovea.kernels.Operation.Resampling;
 import dev.fovea.kernels.Operation.Resize;
 import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Rotary;
+import dev.fovea.kernels.Operation.RotaryTable;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
 import dev.fovea.kernels.Operation.TransposedConvolution;
@@ -77,6 +79,8 @@ public final class ReferenceKernels implements Kernels {
       case Gather gather -> gather(gather);
       case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
       case Fourier o -> fourier(o);
+      case RotaryTable o -> rotaryTable(o);
+      case Rotary(var x, var table, var to) -> rotary(x, table, to);
       case Convolve(var x, var g, var weight, var bias, var act, var residual, var out) ->
           convolve(x, g, weight, bias, act, residual, out);
       case Depthwise(var x, var g, var taps, var bias, var act, var out) -> depthwise(x, g, taps, bias, act, out);
@@ -272,6 +276,30 @@ public final class ReferenceKernels implements Kernels {
         put(o.out(), 2L * p * frequencies + f, Math.sin(2 * Math.PI * angle));
         put(o.out(), (2L * p + 1) * frequencies + f, Math.cos(2 * Math.PI * angle));
       }
+  }
+
+  private void rotaryTable(RotaryTable o) {
+    int count = o.count(), first = o.first();
+    for (int row = 0; row < o.rows(); row++)
+      for (int f = 0; f < count; f++) {
+        float angle = (first + row) * at(o.frequencies(), f);
+        put(o.out(), 2L * row * count + f, Math.cos(angle));
+        put(o.out(), (2L * row + 1) * count + f, Math.sin(angle));
+      }
+  }
+
+  private void rotary(Matrices x, MemorySegment table, Matrices to) {
+    int half = x.cols() / 2;
+    workers.forEach(x.outer() * x.inner(), batch -> {
+      int o = batch / x.inner(), i = batch % x.inner();
+      for (int row = 0; row < x.rows(); row++)
+        for (int col = 0; col < half; col++) {
+          double a = at(x, o, i, row, col), b = at(x, o, i, row, half + col);
+          double cos = at(table, 2L * row * half + col), sin = at(table, (2L * row + 1) * half + col);
+          put(to.segment(), to.index(o, i, row, col), a * cos - b * sin);
+          put(to.segment(), to.index(o, i, row, half + col), b * cos + a * sin);
+        }
+    });
   }
 
   private void convolve(MemorySegment x, Convolution g, Weight weight, @Nullable MemorySegment bias, Activation activation,

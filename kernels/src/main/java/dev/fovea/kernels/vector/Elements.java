@@ -65,6 +65,29 @@ final class Elements {
     for (; i < to; i++) Simd.put(out, i, Simd.at(x, i) * factor);
   }
 
+  /// Turns `half` pairs of numbers, `half` apart from each other, by angles whose cosines are at `at` of the table, followed by
+  /// their sines.
+  static void rotate(MemorySegment x, long from, MemorySegment table, long at, MemorySegment out, long to, int half) {
+    Simd.expectPlain(x);
+    Simd.expectPlain(table);
+    Simd.expectPlain(out);
+    int i = 0;
+    for (; i + LANES <= half; i += LANES) {
+      FloatVector a = FloatVector.fromMemorySegment(F, x, 4 * (from + i), ORDER),
+          b = FloatVector.fromMemorySegment(F, x, 4 * (from + half + i), ORDER),
+          cos = FloatVector.fromMemorySegment(F, table, 4 * (at + i), ORDER),
+          sin = FloatVector.fromMemorySegment(F, table, 4 * (at + half + i), ORDER);
+      a.fma(cos, b.mul(sin).neg()).intoMemorySegment(out, 4 * (to + i), ORDER);
+      b.fma(cos, a.mul(sin)).intoMemorySegment(out, 4 * (to + half + i), ORDER);
+    }
+    for (; i < half; i++) {
+      float a = Simd.at(x, from + i), b = Simd.at(x, from + half + i);
+      float cos = Simd.at(table, at + i), sin = Simd.at(table, at + half + i);
+      Simd.put(out, to + i, Math.fma(a, cos, -(b * sin)));
+      Simd.put(out, to + half + i, Math.fma(b, cos, a * sin));
+    }
+  }
+
   /// Multiplies `[from, to)`, up to a whole vector.
   static void scale(float[] s, int from, int to, float factor) {
     for (int i = from; i < to; i += LANES) FloatVector.fromArray(F, s, i).mul(factor).intoArray(s, i);

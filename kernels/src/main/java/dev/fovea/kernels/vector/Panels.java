@@ -22,7 +22,8 @@ final class Panels {
 
   private Panels() {}
 
-  /// The columns of a tile of a right operand: in step `i`, a vector at float `first + i · PANEL` and one at `second + i · PANEL`.
+  /// The columns of a tile of a right operand: in step `i`, a vector at float `first + i · PANEL` and one at `second + i · PANEL`,
+  /// unless it is [#stored].
   /// Each scratch reuses one such object, so that a product allocates none.
   static final class Panel {
     private MemorySegment segment = MemorySegment.NULL;
@@ -101,6 +102,19 @@ final class Panels {
       second = two ? size : 0;
     }
     return panel.set(source, first / Float.BYTES + inPanel, second / Float.BYTES + inPanel + beside);
+  }
+
+  /// The panels of the same columns as they are stored, in plain memory: the panel's positions are the bytes of the groups of
+  /// blocks that contain the two vectors in the first step.
+  static Panel stored(Weight weight, int col, int k0, int k1, ScratchPool.Scratch space) {
+    boolean two = col % Weight.PANEL + LANES >= Weight.PANEL && col + LANES < Weight.panels(weight.n()) * Weight.PANEL;
+    var source = weight.segment();
+    long first = weight.offset(col, k0), second = two ? weight.offset(col + LANES, k0) : first;
+    if (!source.isMapped()) return space.panel().set(source, first, second);
+    long bytes = weight.format().bytes(Weight.PANEL, k1 - k0);
+    MemorySegment.copy(source, first, space.segment(), 0, bytes);
+    if (two) MemorySegment.copy(source, second, space.segment(), bytes, bytes);
+    return space.panel().set(space.segment(), 0, two ? bytes : 0);
   }
 
   /// Packs a weight in row layout.

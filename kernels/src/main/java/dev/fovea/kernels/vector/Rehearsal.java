@@ -123,6 +123,10 @@ public final class Rehearsal {
     for (int i = 0; i < CALLS; i++) {
       int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
       RowNorms.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
+      RowNorms.rmsNorm(x, 0, n, gamma, 1, x, s);
+      Elements.rotate(x, 0, gamma, 0, x, 0, n / 2);
+      FewQueries.products(x, 0, 0, 0, 0, n, s, 0, n + LANES);
+      FewQueries.values(x, 0, 0, 3, n, s, 0, LANES);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n);
     }

@@ -5,7 +5,7 @@ import static dev.fovea.kernels.vector.Simd.FLOAT;
 import dev.fovea.kernels.Activation;
 import java.lang.foreign.MemorySegment;
 
-/// [Elements] in scalar loops; `s` has [Elements#ROOM] floats.
+/// [Elements] in scalar loops; `s` has [Elements#ROOM] floats, if it is not documented otherwise.
 final class ScalarElements {
   private static final int BLOCK = Elements.ROOM / 2;
 
@@ -38,6 +38,18 @@ final class ScalarElements {
       for (int j = 0; j < n; j++) s[j] *= s[BLOCK + j];
       MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
     }
+  }
+
+  /// As [Elements#rotate].
+  ///
+  /// @param s `6 · half` floats
+  static void rotate(MemorySegment x, long from, MemorySegment table, long at, MemorySegment out, long to, int half, float[] s) {
+    MemorySegment.copy(x, FLOAT, from * 4, s, 0, 2 * half);
+    MemorySegment.copy(table, FLOAT, at * 4, s, 2 * half, 2 * half);
+    int cos = 2 * half, sin = 3 * half, turned = 4 * half;
+    for (int i = 0; i < half; i++) s[turned + i] = Math.fma(s[i], s[cos + i], -(s[half + i] * s[sin + i]));
+    for (int i = 0; i < half; i++) s[turned + half + i] = Math.fma(s[half + i], s[cos + i], s[i] * s[sin + i]);
+    MemorySegment.copy(s, turned, out, FLOAT, to * 4, 2 * half);
   }
 
   /// Copies the block from `i` on, at most up to `to`.

@@ -22,6 +22,8 @@ import dev.fovea.kernels.Operation.Multiply;
 import dev.fovea.kernels.Operation.Resize;
 import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Rotary;
+import dev.fovea.kernels.Operation.RotaryTable;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
 import dev.fovea.kernels.Operation.TransposedConvolution;
@@ -34,6 +36,7 @@ final class ScalarKernels {
   private final Chunks chunks;
   private final ScalarProduct product;
   private final ScalarAttention attention;
+  private final ScalarFewQueries fewQueries;
   private final Convolutions convolutions;
 
   ScalarKernels(Workers workers, ScratchPool scratch) {
@@ -41,6 +44,7 @@ final class ScalarKernels {
     var columns = new ColumnPool();
     product = new ScalarProduct(workers, scratch, columns);
     attention = new ScalarAttention(workers, scratch, columns);
+    fewQueries = new ScalarFewQueries(workers, scratch);
     convolutions = new Convolutions(product, scratch, false);
   }
 
@@ -55,6 +59,8 @@ final class ScalarKernels {
       }
       case Softmax o -> softmax(o);
       case LayerNorm o -> layerNorm(o);
+      case RmsNorm o -> rmsNorm(o);
+      case Rotary o -> rotary(o);
       case Activate(var activation, var x, var out, long n) ->
           chunks.chunks(n, (from, to, s) -> ScalarElements.activate(activation, x, out, from, to, s)).run();
       case Add(var a, var b, var out, long n, long period) ->
@@ -67,7 +73,8 @@ final class ScalarKernels {
       }
       case Convolve o -> convolutions.run(o);
       case TransposedConvolution o -> convolutions.run(o);
-      case Matmul _, AttentionMaps _, RmsNorm _, Scale _, Gather _, Find _, Fourier _, Depthwise _, Resize _, ResizeArgmax _ -> {
+      case Matmul _, AttentionMaps _, Scale _, Gather _, Find _, Fourier _, RotaryTable _, Depthwise _, Resize _,
+          ResizeArgmax _ -> {
         return false;
       }
     }
@@ -81,8 +88,12 @@ final class ScalarKernels {
         o.residual(), o.out(), row -> (long) row * n);
   }
 
-  /// Attention without a mask and with heads so narrow that a score is summed in one piece.
+  /// Attention of few queries, or without a mask and with heads so narrow that a score is summed in one piece.
   private boolean tryAttention(Attention o) {
+    if (FewQueries.suits(o)) {
+      if (!o.to().isEmpty()) fewQueries.run(o);
+      return true;
+    }
     if (!o.mask().isNone() || StepCut.of(o.k().cols()).count() != 1) return false;
     if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.to(), o.scale());
     return true;
@@ -107,6 +118,30 @@ final class ScalarKernels {
         MemorySegment.copy(o.x(), FLOAT, 4L * row * cols, s, 0, cols);
         ScalarRowNorms.layerNorm(s, cols, room, o.beta() == null ? -1 : 2 * room, o.eps());
         MemorySegment.copy(s, 0, o.out(), FLOAT, 4L * row * cols, cols);
+      }
+    }).run();
+  }
+
+  private void rmsNorm(RmsNorm o) {
+    int cols = o.cols(), room = RowNorms.room(cols);
+    chunks.groups(o.rows(), cols, 2 * room, (from, to, s) -> {
+      if (o.gamma() != null) MemorySegment.copy(o.gamma(), FLOAT, 0, s, room, cols);
+      for (int row = from; row < to; row++) {
+        MemorySegment.copy(o.x(), FLOAT, 4L * row * cols, s, 0, cols);
+        ScalarRowNorms.rmsNorm(s, cols, o.gamma() == null ? -1 : room, o.eps());
+        MemorySegment.copy(s, 0, o.out(), FLOAT, 4L * row * cols, cols);
+      }
+    }).run();
+  }
+
+  private void rotary(Rotary op) {
+    Matrices x = op.x(), to = op.to();
+    int rows = x.rows(), cols = x.cols();
+    chunks.groups(x.outer() * x.inner() * rows, cols, 3 * cols, (begin, end, s) -> {
+      for (int task = begin; task < end; task++) {
+        int row = task % rows, o = task / rows / x.inner(), i = task / rows % x.inner();
+        ScalarElements.rotate(x.segment(), x.index(o, i, row, 0), op.table(), (long) row * cols, to.segment(),
+            to.index(o, i, row, 0), cols / 2, s);
       }
     }).run();
   }

@@ -95,6 +95,28 @@ final class ScalarRowNorms {
     else for (int i = 0; i < end; i++) s[i] = Math.fma(Math.fma(s[i] - mean, scale, shift), s[gamma + i], s[beta + i]);
   }
 
+  /// RMS norm of the first `n` floats; `gamma` is the position of the weight in the array. Both have room for a padded row.
+  ///
+  /// @param gamma negative for none
+  static void rmsNorm(float[] s, int n, int gamma, float eps) {
+    int end = Math.ceilDiv(n, LANES) * LANES;
+    Arrays.fill(s, n, end, 0);
+    double squares = 0;
+    var part = new float[LANES];
+    for (int from = 0; from < end; from += RowNorms.BLOCK) {
+      Arrays.fill(part, 0);
+      for (int i = from; i < Math.min(end, from + RowNorms.BLOCK); i += LANES) addSquares(s, i, part);
+      squares += sum(part);
+    }
+    float factor = (float) (1 / Math.sqrt(squares / n + eps));
+    if (gamma < 0) for (int i = 0; i < n; i++) s[i] *= factor;
+    else for (int i = 0; i < n; i++) s[i] = Math.fma(s[i], factor, -0f) * s[gamma + i];
+  }
+
+  private static void addSquares(float[] s, int at, float[] squares) {
+    for (int lane = 0; lane < LANES; lane++) squares[lane] = Math.fma(s[at + lane], s[at + lane], squares[lane]);
+  }
+
   private static void add(float[] a, float[] b) {
     for (int lane = 0; lane < LANES; lane++) a[lane] += b[lane];
   }

@@ -52,6 +52,8 @@ final class SkinnyProduct {
     private final Weight weight;
     private final StepCut steps;
     private final Epilogue epilogue;
+    /// Whether the weight is decoded in registers.
+    private final boolean asStored;
     /// The packed rows during a run.
     private float[] packed;
 
@@ -60,6 +62,7 @@ final class SkinnyProduct {
       this.m = m;
       this.weight = weight;
       this.epilogue = epilogue;
+      asStored = m == 1 && RowMicroKernel.suits(weight);
       tiles = tiles(m);
       steps = StepCut.of(weight);
       int threads = Math.min(workers.threads(), Math.ceilDiv(weight.n(), 2 * WIDTH));
@@ -107,6 +110,12 @@ final class SkinnyProduct {
         float[] s = sums.floats();
         for (int p = 0; p < steps.count(); p++) {
           int from = steps.start(p), to = steps.start(p + 1);
+          if (asStored) {
+            var left = Panels.stored(weight, col, from, to, space);
+            var right = cols > WIDTH ? Panels.stored(weight, col + WIDTH, from, to, more) : left;
+            RowMicroKernel.run(weight.format(), packed, tile(0, p), left, right, to - from, s, 0, p > 0);
+            continue;
+          }
           var left = Panels.of(weight, col, from, to, space);
           var right = cols > WIDTH ? Panels.of(weight, col + WIDTH, from, to, more) : left;
           for (int t = 0; t < tiles; t++)

@@ -23,6 +23,8 @@ import dev.fovea.kernels.Operation.Multiply;
 import dev.fovea.kernels.Operation.Resize;
 import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
+import dev.fovea.kernels.Operation.Rotary;
+import dev.fovea.kernels.Operation.RotaryTable;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
 import dev.fovea.kernels.Operation.TransposedConvolution;
@@ -39,6 +41,7 @@ public final class VectorKernels implements Kernels {
   private final Chunks chunks;
   private final Product product;
   private final FusedAttention attention;
+  private final FewQueries fewQueries;
   private final Convolutions convolutions;
   private final Resampler resampler;
 
@@ -53,6 +56,7 @@ public final class VectorKernels implements Kernels {
     chunks = new Chunks(workers, scratch);
     product = new Product(workers, scratch);
     attention = new FusedAttention(workers, scratch);
+    fewQueries = new FewQueries(workers, scratch);
     convolutions = new Convolutions(product, scratch, true);
     resampler = new Resampler(workers, scratch);
   }
@@ -82,7 +86,7 @@ public final class VectorKernels implements Kernels {
     return switch (operation) {
       case Linear o -> linear(o);
       case Matmul o -> unless(o.to().isEmpty(), () -> product.matmul(o.a(), o.b(), o.to(), o.scale()));
-      case Attention o -> unless(o.to().isEmpty(), attention.bind(o));
+      case Attention o -> unless(o.to().isEmpty(), FewQueries.suits(o) ? fewQueries.bind(o) : attention.bind(o));
       case AttentionMaps o -> unless(isEmpty(o), () -> attention.maps(o, product));
       case Softmax o -> softmax(o);
       case LayerNorm o -> layerNorm(o);
@@ -100,6 +104,8 @@ public final class VectorKernels implements Kernels {
       case Gather o -> chunks.tasks(o.count(), i -> gather(o, i));
       case Find o -> () -> find(o);
       case Fourier o -> chunks.tasks(o.points(), p -> fourier(o, p));
+      case RotaryTable o -> () -> rotaryTable(o);
+      case Rotary o -> rotary(o);
       case Convolve o -> () -> convolutions.run(o);
       case Depthwise o -> depthwise(o);
       case TransposedConvolution o -> () -> convolutions.run(o);
@@ -188,6 +194,29 @@ public final class VectorKernels implements Kernels {
       Simd.put(o.out(), 2L * p * frequencies + f, (float) Math.sin(2 * Math.PI * turns));
       Simd.put(o.out(), (2L * p + 1) * frequencies + f, (float) Math.cos(2 * Math.PI * turns));
     }
+  }
+
+  /// Scalar cosines suffice: all heads of all layers turn by the same table.
+  private static void rotaryTable(RotaryTable o) {
+    int count = o.count(), first = o.first();
+    for (int row = 0; row < o.rows(); row++)
+      for (int f = 0; f < count; f++) {
+        float angle = (first + row) * Simd.at(o.frequencies(), f);
+        Simd.put(o.out(), 2L * row * count + f, (float) Math.cos(angle));
+        Simd.put(o.out(), (2L * row + 1) * count + f, (float) Math.sin(angle));
+      }
+  }
+
+  private Runnable rotary(Rotary op) {
+    Matrices x = op.x(), to = op.to();
+    int rows = x.rows(), cols = x.cols();
+    return chunks.groups(x.outer() * x.inner() * rows, cols, 0, (begin, end, _) -> {
+      for (int task = begin; task < end; task++) {
+        int row = task % rows, o = task / rows / x.inner(), i = task / rows % x.inner();
+        Elements.rotate(x.segment(), x.index(o, i, row, 0), op.table(), (long) row * cols, to.segment(), to.index(o, i, row, 0),
+            cols / 2);
+      }
+    });
   }
 
   private Runnable depthwise(Depthwise o) {

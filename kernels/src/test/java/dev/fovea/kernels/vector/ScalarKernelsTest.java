@@ -91,7 +91,7 @@ class ScalarKernelsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1,64", "197,197,64", "300,600,32", "20,257,80", "7,3,5"})
+  @CsvSource({"1,1,64", "197,197,64", "300,600,32", "20,257,80", "7,3,5", "1,1000,64", "4,513,80", "8,130,65", "3,131,13", "2,64,1100"})
   void attention(int queries, int keys, int depth) {
     int heads = 3;
     Matrices q = Matrices.dense(floats((long) heads * queries * depth, 3), heads, queries, depth);
@@ -108,6 +108,8 @@ class ScalarKernelsTest {
     expectSame((long) rows * cols, out -> new Operation.LayerNorm(x, gamma, beta, 1e-6f, out, rows, cols));
     expectSame((long) rows * cols, out -> new Operation.LayerNorm(x, gamma, null, 1e-6f, out, rows, cols));
     expectSame((long) rows * cols, out -> new Operation.Softmax(x, out, rows, cols));
+    expectSame((long) rows * cols, out -> new Operation.RmsNorm(x, gamma, 1e-6f, out, rows, cols));
+    expectSame((long) rows * cols, out -> new Operation.RmsNorm(x, null, 1e-6f, out, rows, cols));
     expectSame((long) rows * cols, out -> new Operation.Add(x, gamma, out, (long) rows * cols, cols));
     expectSame((long) rows * cols, out -> new Operation.Multiply(x, gamma, out, (long) rows * cols, cols));
   }
@@ -153,6 +155,15 @@ class ScalarKernelsTest {
     expectSame(size, out -> new Operation.Copy(channelsLast, new Matrices(out, 1, channels, rows, cols, 0, (long) rows * cols, cols, 1)));
   }
 
+  /// Heads in a projection `[N, H, D]`.
+  @ParameterizedTest
+  @CsvSource({"1,1,2", "3,7,10", "30,4,64", "5,2,130"})
+  void rotary(int rows, int heads, int depth) {
+    MemorySegment x = floats((long) rows * heads * depth, 1), table = floats((long) rows * depth, 1);
+    expectSame((long) rows * heads * depth, out -> new Operation.Rotary(
+        new Matrices(x, 1, heads, rows, depth, 0, depth, (long) heads * depth, 1), table, Matrices.dense(out, heads, rows, depth)));
+  }
+
   /// Over a cache of which a part is in use, and behind that part.
   @Test
   void caches() {
@@ -164,6 +175,9 @@ class ScalarKernelsTest {
     var row = Matrices.dense(floats(heads * depth, 1), heads, 1, depth);
     var mask = new AttentionMask(false, null, null, null, length);
     expectSame(heads * depth, out -> new Operation.Attention(q, k, k, mask, Matrices.dense(out, heads, 1, depth), 0.25f));
+    var few = Matrices.dense(floats(heads * 3 * depth, 3), heads, 3, depth);
+    expectSame(heads * 3 * depth, out ->
+        new Operation.Attention(few, k, k, AttentionMask.cached(length), Matrices.dense(out, heads, 3, depth), 0.25f));
     expectSame((long) heads * capacity * depth, out -> new Operation.Append(row, Matrices.dense(out, heads, capacity, depth), length));
   }
 
@@ -174,7 +188,6 @@ class ScalarKernelsTest {
     var out = arena.allocate(256, 64);
     var m = Matrices.dense(x, 1, 8, 8);
     assertThat(SCALAR.tryRun(new Operation.Attention(m, m, m, AttentionMask.CAUSAL, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
-    assertThat(SCALAR.tryRun(new Operation.RmsNorm(x, null, 1e-6f, out, 8, 8))).isFalse();
     assertThat(SCALAR.tryRun(new Operation.Matmul(m, m, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
     assertThat(out.mismatch(arena.allocate(256, 64))).isEqualTo(-1);
   }

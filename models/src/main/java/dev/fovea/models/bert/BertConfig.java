@@ -49,6 +49,12 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
   }
 
   @Override
+  public boolean isOfLanguageModel(String parameter) {
+    Objects.requireNonNull(parameter, "parameter");
+    return true;
+  }
+
+  @Override
   public Family family() {
     return Family.BERT;
   }

@@ -5,13 +5,10 @@ import dev.fovea.engine.nn.Attention;
 import dev.fovea.engine.nn.Embedding;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
-import dev.fovea.engine.nn.PatchEmbedding;
-import dev.fovea.engine.nn.PositionGrid;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
@@ -41,33 +38,18 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
 
   /// The image encoder.
   ///
-  /// @param clsToken `[1, C]`
-  /// @param posEmbed `[1 + P, C]`; the patches' positions are resampled for pictures of another size
-  /// @param normPre norm before the blocks
   /// @param norm norm of the class token after the blocks
   /// @param proj `C → D`
-  record Visual(PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, LayerNorm normPre, List<EncoderBlock> blocks,
-      LayerNorm norm, Linear proj) {
+  record Visual(ClipTower tower, LayerNorm norm, Linear proj) {
     static Visual load(ClipConfig config, Weights w) {
       var c = config.vision();
-      int dim = c.blocks().dim(), patch = c.patchSize();
-      return new Visual(
-          new PatchEmbedding(w.linear("patch_embed.proj", c.numChannels() * patch * patch, dim, false), c.numChannels(), patch),
-          w.tensor("cls_token", 1, dim),
-          new PositionGrid(w.tensor("pos_embed", 1 + c.rows() * c.cols(), dim), c.rows(), c.cols(), Interpolation.BICUBIC),
-          w.layerNorm("norm_pre", dim, c.blocks().layerNormEps()),
-          EncoderBlock.stack(c.depth(), c.blocks(), w),
-          w.layerNorm("norm", dim, c.blocks().layerNormEps()),
+      int dim = c.blocks().dim();
+      return new Visual(ClipTower.load(c, c.depth(), w), w.layerNorm("norm", dim, c.blocks().layerNormEps()),
           w.linear("proj", dim, config.projectionDim(), false));
     }
 
     Encoded forward(Tensor image, Probe probe) {
-      int patch = patchEmbed.patchSize(), rows = image.dim(2) / patch, cols = image.dim(3) / patch;
-      var patches = patchEmbed.forward(image);                                        // [I, P, C]
-      var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);               // [I, 1+P, C]
-      x = normPre.forward(x.plus(posEmbed.forward(x.workspace(), rows, cols)));
-      var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.grid(rows, cols));
-      x = EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe);
+      var x = tower.forward(image, probe);                                            // [I, 1+P, C]
       var pooled = norm.forward(x.select(1, 0).contiguous());                         // [I, C]
       return new Encoded(x, pooled, proj.forward(pooled));
     }

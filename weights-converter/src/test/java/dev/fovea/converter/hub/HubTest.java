@@ -295,8 +295,8 @@ class HubTest extends HubCase {
   @Test
   void filesThatAConversionMayRead() throws IOException {
     var read = List.of("open_clip_config.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json",
-        "tokenizer.json", "special_tokens_map.json", "processor_config.json");
-    for (var name : List.of("generation_config.json", "model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
+        "tokenizer.json", "special_tokens_map.json", "processor_config.json", "generation_config.json");
+    for (var name : List.of("model.onnx", "tf_model.h5", "pytorch_model.bin", "README.md"))
       server.files.put(name, new byte[9]);
     for (var name : read) server.files.put(name, name.getBytes(StandardCharsets.UTF_8));
     pull();
@@ -309,8 +309,8 @@ class HubTest extends HubCase {
 
   @Test
   void modelsThatCannotBeConverted() {
-    server.files.put("config.json", "{\"model_type\": \"llama\"}".getBytes(StandardCharsets.UTF_8));
-    refused().hasMessageContaining("config.json: model_type 'llama' is not supported; expected one of vit, dinov2");
+    server.files.put("config.json", "{\"model_type\": \"gpt2\"}".getBytes(StandardCharsets.UTF_8));
+    refused().hasMessageContaining("config.json: model_type 'gpt2' is not supported; expected one of vit, dinov2");
     assertThat(server.asked()).noneMatch(each -> each.contains(WEIGHTS));
   }
 

@@ -20,8 +20,13 @@ public final class MaskPainter {
   public static byte[] overlay(Picture picture, List<Mask> masks) {
     var image = image(picture, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < masks.size(); i++)
-      paint(image, sized(masks.get(i), picture), Color.HSBtoRGB(FIRST_HUE + i * HUE_STEP, 0.9f, 1));
+      paint(image, sized(masks.get(i), picture), colour(i));
     return PictureWriter.png(image);
+  }
+
+  /// The colour of the i-th thing in a picture.
+  static int colour(int i) {
+    return Color.HSBtoRGB(FIRST_HUE + i * HUE_STEP, 0.9f, 1);
   }
 
   private static void paint(BufferedImage image, Mask mask, int colour) {
@@ -64,7 +69,7 @@ public final class MaskPainter {
     return mask;
   }
 
-  private static BufferedImage image(Picture picture, int type) {
+  static BufferedImage image(Picture picture, int type) {
     var image = new BufferedImage(picture.width(), picture.height(), type);
     for (int i = 0; i < picture.width() * picture.height(); i++) {
       var rgb = picture.rgb();

@@ -1,10 +1,13 @@
-package dev.fovea.cli;
+package dev.fovea.engine.image;
 
 import java.awt.image.BufferedImage;
+import java.util.Objects;
 
 /// A font of 5 × 7 dots. Java's text rendering needs fonts and native libraries, which a bare machine may lack.
-final class BitmapFont {
-  static final int HEIGHT = 7;
+/// Thread-safe.
+public final class BitmapFont {
+  /// Height of a line, in dots.
+  public static final int HEIGHT = 7;
   private static final int COLUMNS = 5, ADVANCE = COLUMNS + 1;
   private static final char FIRST = ' ', LAST = '~';
 
@@ -26,12 +29,18 @@ final class BitmapFont {
   private BitmapFont() {}
 
   /// Width in pixels of a text with dots of `scale` pixels.
-  static int width(String text, int scale) {
+  public static int width(String text, int scale) {
     return text.length() * ADVANCE * scale;
   }
 
-  /// Draws a text; unsupported characters become question marks.
-  static void draw(BufferedImage image, String text, int left, int top, int scale, int colour) {
+  /// Draws a text; unsupported characters become question marks. What lies outside the image is left out.
+  ///
+  /// @param left column of the text's left edge, in pixels
+  /// @param top row of its upper edge
+  /// @param scale side of a dot, in pixels
+  /// @param colour `0xRRGGBB`
+  public static void draw(BufferedImage image, String text, int left, int top, int scale, int colour) {
+    Objects.requireNonNull(image, "image");
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i) < FIRST || text.charAt(i) > LAST ? '?' : text.charAt(i);
       for (int column = 0; column < COLUMNS; column++) {
@@ -43,6 +52,7 @@ final class BitmapFont {
   }
 
   private static void dot(BufferedImage image, int left, int top, int scale, int colour) {
-    for (int y = top; y < top + scale; y++) for (int x = left; x < left + scale; x++) image.setRGB(x, y, colour);
+    for (int y = Math.max(0, top); y < Math.min(image.getHeight(), top + scale); y++)
+      for (int x = Math.max(0, left); x < Math.min(image.getWidth(), left + scale); x++) image.setRGB(x, y, colour);
   }
 }
