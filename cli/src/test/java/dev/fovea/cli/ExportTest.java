@@ -53,7 +53,7 @@ class ExportTest {
     var report = fovea("convert", MODELS.resolve("segformer.safetensors").toString(), "--to", "HF", "--json",
         "-o", folder.resolve("out").toString());
     var json = JsonParser.parseString(report.out()).getAsJsonObject();
-    assertThat(json.keySet()).containsExactly("family", "parameters", "added");
+    assertThat(json.keySet()).containsExactly("family", "parameters", "decoded", "added");
     assertThat(json.get("parameters").getAsLong()).isEqualTo(405_175);
     assertThat(json.getAsJsonObject("added").keySet()).contains("decode_head.batch_norm");
   }
