@@ -323,7 +323,7 @@ class KernelsTest {
         var weight = Weights.convert(Weight.rows(table, rows, cols), type, layout);
         compare((long) count * cols, (kernels, out) -> kernels.run(new Operation.Gather(weight, indices, out, count)));
         MemorySegment exact = empty((long) count * cols), found = empty((long) count * cols);
-        one.run(new Operation.Gather(Weights.rounded(Weight.rows(table, rows, cols), type), indices, exact, count));
+        reference.run(new Operation.Gather(Weights.rounded(Weight.rows(table, rows, cols), type), indices, exact, count));
         one.run(new Operation.Gather(weight, indices, found, count));
         assertThat(found.mismatch(exact)).as("%s in %s", type, layout).isEqualTo(-1);
       }
