@@ -8,7 +8,7 @@ import org.jetbrains.annotations.Nullable;
 /// The options of a conversion.
 ///
 /// @param format element format of the matrices; everything else is stored as float32. [WeightFormat#Q8] is for the matrices of a
-///   language model; other matrices and the tables of embeddings are then float16
+///   language model, with a token embedding that is the head too; other matrices and the tables of embeddings are then float16
 /// @param config the model's config file; null for the one beside the weights
 /// @param preset name of the published model with these sizes, instead of a config; null for none
 /// @param towers whether all matrices count as a language model's, also those of image encoders

@@ -31,7 +31,7 @@ import org.jetbrains.annotations.Nullable;
 /// optionally, a `preprocessor_config.json` beside them.
 public final class Converter {
   /// Incremented when a conversion gives different bytes, so that [ConversionCache] does not use earlier ones.
-  public static final int VERSION = 2;
+  public static final int VERSION = 3;
 
   /// The file with the tokens that end a text.
   static final String GENERATION = "generation_config.json";

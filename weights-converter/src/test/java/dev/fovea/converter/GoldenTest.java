@@ -149,8 +149,8 @@ class GoldenTest {
     return outputs(model, golden, provider, threads, Residency.MAPPED);
   }
 
-  private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads,
-      Residency residency) {
+  /// A model's outputs for a case's inputs.
+  static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads, Residency residency) {
     try (var checkpoint = Checkpoint.open(model, residency); var reference = Checkpoint.open(reference(golden));
         var arena = Arena.ofShared(); var kernels = provider.open(Workers.threads(threads)); var workspace = new Workspace(kernels)) {
       var run = LoadedModel.of(checkpoint, arena);

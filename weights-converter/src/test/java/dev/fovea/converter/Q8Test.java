@@ -19,6 +19,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +49,59 @@ class Q8Test {
           : parameter.name().matches("(.*(qkv|proj|fc1|fc2)|pooler|head).weight") ? "Q8" : "F32");
   }
 
+  /// A token embedding that is the head too is one matrix in 8 bits; one that is only looked up is a table.
+  @ParameterizedTest
+  @CsvSource({"qwen2-tiny, Q8, ", "llama-tiny, F16, Q8", "deepseek-vl-tiny, F16, Q8"})
+  void tokenEmbeddings(String golden, String embedding, String head) {
+    var types = new HashMap<String, String>();
+    for (var parameter : Converter.plan(FIXTURES.resolve(golden), Conversion.to(WeightFormat.Q8)).mapped())
+      types.put(parameter.name().replaceFirst("^language.", ""), parameter.dtype());
+    assertThat(types.get("token_embed.weight")).isEqualTo(embedding);
+    assertThat(types.get("head.weight")).isEqualTo(head);
+    assertThat(types.get("blocks.0.attn.kv.weight")).isEqualTo("Q8");
+  }
+
+  /// Both providers, with the file loaded and mapped, look up the same rows of a tied head and compute as with float32 weights of
+  /// its values.
+  @Test
+  void aTiedHead() {
+    Path model = convert("qwen2-tiny", Conversion.to(WeightFormat.Q8)), whole = folder.resolve("whole.safetensors");
+    HuggingFaceExport.write(model, folder.resolve("hf"));
+    Converter.convert(folder.resolve("hf"), whole, WeightFormat.F32);
+    var rows = GoldenTest.outputs(whole, "qwen2-tiny", KernelProvider.REFERENCE, 1, Residency.LOADED).get("hidden_states.0");
+    for (var provider : KernelProvider.values()) {
+      var expected = GoldenTest.outputs(whole, "qwen2-tiny", provider, 2, Residency.LOADED);
+      for (var residency : Residency.values()) {
+        var outputs = GoldenTest.outputs(model, "qwen2-tiny", provider, 2, residency);
+        assertThat(outputs).containsKey("logits");
+        outputs.forEach((name, values) -> assertThat(values).as(provider + " " + name).isEqualTo(expected.get(name)));
+        assertThat(outputs.get("hidden_states.0")).isEqualTo(rows);
+      }
+    }
+  }
+
+  /// Files of earlier versions have a tied head in float16 beside matrices in 8 bits.
+  @Test
+  void aTiedHeadInFloat16() {
+    var file = folder.resolve("before.safetensors");
+    Path half = convert("qwen2-tiny", Conversion.to(WeightFormat.F16));
+    var writer = new CheckpointWriter();
+    try (var narrow = Checkpoint.open(convert("qwen2-tiny", Conversion.to(WeightFormat.Q8))); var wide = Checkpoint.open(half)) {
+      narrow.metadata().forEach(writer::metadata);
+      narrow.tensors().forEach((name, tensor) -> {
+        var stored = name.equals("token_embed.weight") ? wide.tensor(name) : tensor;
+        writer.tensor(name, stored.dtype(), stored.shape().stream().mapToLong(i -> i).toArray(), stored::data);
+      });
+      writer.write(file);
+    }
+    for (var provider : KernelProvider.values()) {
+      var outputs = GoldenTest.outputs(file, "qwen2-tiny", provider, 1, Residency.MAPPED);
+      assertThat(outputs.get("hidden_states.0"))
+          .isEqualTo(GoldenTest.outputs(half, "qwen2-tiny", provider, 1, Residency.MAPPED).get("hidden_states.0"));
+      assertThat(outputs).containsKey("logits");
+    }
+  }
+
   @Test
   void aModelWithoutALanguageModel() {
     assertThatThrownBy(() -> convert("vit-tiny", Conversion.to(WeightFormat.Q8))).isInstanceOf(CheckpointException.class)
@@ -59,7 +113,7 @@ class Q8Test {
 
   /// Every number is within half of its block's step of the published one.
   @ParameterizedTest
-  @CsvSource({"vit-tiny", "bert-tiny-classifier", "clip-tiny", "segformer-tiny"})
+  @CsvSource({"vit-tiny", "bert-tiny-classifier", "clip-tiny", "segformer-tiny", "qwen2-tiny"})
   void roundTrip(String golden) {
     int matrices = 0;
     try (var whole = Checkpoint.open(convert(golden, Conversion.to(WeightFormat.F32)));
@@ -98,12 +152,13 @@ class Q8Test {
     assertThat(comparisons).anyMatch(c -> c.maxError() > 1e-4);
   }
 
-  /// Both providers and both ways to hold a file, and the file that Hugging Face's form of it becomes again.
-  @Test
-  void thereAndBack() throws IOException {
-    var model = convert("vit-tiny", TOWERS);
+  /// The file that Hugging Face's form of a model becomes again, one with a tied head among them.
+  @ParameterizedTest
+  @CsvSource({"vit-tiny, 14", "qwen2-tiny, 13"})
+  void thereAndBack(String golden, int matrices) throws IOException {
+    var model = convert(golden, TOWERS);
     var report = HuggingFaceExport.write(model, folder.resolve("hf"));
-    assertThat(report.decoded()).isEqualTo(14);
+    assertThat(report.decoded()).isEqualTo(matrices);
     try (var exported = Checkpoint.open(folder.resolve("hf/model.safetensors"))) {
       assertThat(exported.tensors().values()).allMatch(tensor -> tensor.dtype() == DType.F32);
     }

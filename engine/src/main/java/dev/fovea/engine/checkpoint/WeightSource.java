@@ -33,8 +33,8 @@ public interface WeightSource {
   /// @throws MismatchException if it is missing or has another shape
   Weight matrix(String name, int n, int k);
 
-  /// The table `[n, k]` whose rows are looked up, such as an embedding: a [#matrix], which a source may store with finer steps,
-  /// because a row is read alone.
+  /// The table `[n, k]` whose rows are only looked up, such as an embedding: a [#matrix], which a source may store with finer
+  /// steps, because a row is read alone.
   ///
   /// @throws MismatchException if it is missing or has another shape
   default Weight table(String name, int n, int k) {

@@ -191,7 +191,7 @@ public final class Weights {
     return new ConvTranspose2d(matrix(name + ".weight", kernel * kernel * out, in), tensor(name + ".bias", out), kernel);
   }
 
-  /// An embedding of `count` tokens: `name.weight` `[count, dim]`.
+  /// An embedding of `count` tokens: `name.weight` `[count, dim]`. One whose table is also a layer's weight is a [#matrix].
   public Embedding embedding(String name, int count, int dim) {
     Objects.requireNonNull(name, "name");
     return new Embedding(weight(name + ".weight", count, dim, ledger.source::table));

@@ -73,7 +73,9 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
   /// Reads a decoder's parameters below `w`; [Weights#bind] reports those that are missing or misshapen. Their memory is the
   /// source's.
   public static Llama load(LlamaConfig c, Weights w) {
-    var embed = w.embedding("token_embed", c.vocabSize(), c.dim());
+    // A tied table is the head's matrix, which each token reads whole, so the source stores it as it stores matrices.
+    var embed = c.tied() ? new Embedding(w.matrix("token_embed.weight", c.vocabSize(), c.dim()))
+        : w.embedding("token_embed", c.vocabSize(), c.dim());
     return new Llama(c, embed,
         new RotaryPositions(c.headDim(), c.ropeTheta(), c.scaling(), c.maxTokens()),
         IntStream.range(0, c.depth()).mapToObj(i -> Block.load(c, w.at("blocks").at(i))).toList(),
