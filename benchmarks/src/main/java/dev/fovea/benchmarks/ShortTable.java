@@ -22,7 +22,7 @@ final class ShortTable {
   ///
   /// @throws IllegalStateException if a result is wrong
   static void print(Pattern filter) {
-    double peak = MachineProbe.peakGflops(), read = Limit.readBandwidth() / 1e9, copy = MachineProbe.copyBandwidth();
+    double peak = MachineProbe.peakGflops(), read = MachineProbe.readBandwidth(1), copy = MachineProbe.copyBandwidth();
     System.out.printf("Java %s, %d-bit vectors; FMA peak %.0f GFLOP/s, read %.1f GB/s, copy %.1f GB/s read and written.%n"
         + "Times are medians and, after the slash, the best of 5 calls or more; limits are measured right before and after.%n%n",
         Runtime.version(), MachineProbe.vectorBits(), peak, read, copy);
@@ -54,7 +54,7 @@ final class ShortTable {
   /// A product that the memory limits, against what as many threads read together.
   private void together(int threads, String name) {
     var shape = Shapes.named(name);
-    row(name + ", " + threads + " threads", shape, threads, () -> shape.amount() / Limit.readBandwidth(threads));
+    row(name + ", " + threads + " threads", shape, threads, () -> shape.amount() / (1e9 * MachineProbe.readBandwidth(threads)));
   }
 
   private void row(String name, Shape shape, int threads, DoubleSupplier limit) {

@@ -1,20 +1,18 @@
 package dev.fovea.cli;
 
 import dev.fovea.engine.checkpoint.Residency;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Workspace;
-import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.MachineProbe;
 import dev.fovea.kernels.WarmUp;
-import dev.fovea.engine.nn.Probe;
+import dev.fovea.kernels.WeightFormat;
+import dev.fovea.models.ContinuesText;
 import dev.fovea.models.LoadedModel;
 import dev.fovea.models.sam.PointPrompt;
-import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.concurrent.Callable;
+import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,12 +21,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(name = "bench", description = "Measure how fast a model runs, beside what the processor could do.")
 final class BenchCommand implements Callable<Integer> {
-  private static final long WARM_UP_AT_LEAST = 1_500_000_000L, WARM_UP_AT_MOST = 15_000_000_000L;
-  private static final int PASSES_WITHOUT_GAIN = 5, MAX_SIZE = 1 << 14;
-  /// A pass below this fraction of the best time is faster; smaller gains are noise.
-  private static final double GAIN = 0.97;
-  /// Rounds of some milliseconds to measure the peak between two passes.
-  private static final int PEAK_ROUNDS = 2;
+  private static final int MAX_SIZE = 1 << 14, RUNS = 10, RUNS_OF_TEXT = 3;
 
   @ArgGroup(multiplicity = "1")
   private Subject subject;
@@ -55,8 +48,18 @@ final class BenchCommand implements Callable<Integer> {
       description = "Side of the pictures in pixels (default: the model's own).")
   private int size;
 
-  @Option(names = "--runs", paramLabel = "N", defaultValue = "10", description = "Passes to measure (default: 10).")
-  private int runs;
+  @Option(names = "--runs", paramLabel = "N",
+      description = "Passes to measure (default: " + RUNS + "; of a model that continues texts " + RUNS_OF_TEXT + ").")
+  private @Nullable Integer runs;
+
+  @Option(names = "--dtype", paramLabel = "TYPE",
+      description = "With --preset: store its matrices as convert does, f32, f16, bf16 or q8 (default: f32).")
+  private @Nullable WeightFormat dtype;
+
+  @Option(names = "--prompt", paramLabel = "N",
+      description = "Of a model that continues texts, tokens of text in the prompt (default: " + TextBench.TEXT
+          + ", beside a picture " + TextBench.TEXT_BESIDE_PICTURE + ").")
+  private @Nullable Integer prompt;
 
   @Option(names = "--point",
       description = "Of Segment Anything, measure what a point costs where the picture's embedding is ready.")
@@ -73,10 +76,19 @@ final class BenchCommand implements Callable<Integer> {
     if (batch < 1 || batch > 4096) throw new Fovea.UsageException("--batch: expected 1 to 4096, got " + batch);
     if (point && batch != 1) throw new Fovea.UsageException("--batch: expected 1 beside --point, got " + batch);
     if (size < 0 || size > MAX_SIZE) throw new Fovea.UsageException("--size: expected 1 to " + MAX_SIZE + ", got " + size);
-    if (runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
+    if (runs != null && runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
+    if (prompt != null && prompt < 1) throw new Fovea.UsageException("--prompt: expected at least 1, got " + prompt);
+    if (dtype != null && subject.preset == null) throw new Fovea.UsageException("--dtype: expected --preset beside it");
     try (var arena = Arena.ofShared();
         var checkpoint = subject.model == null ? null : modelOptions.open(subject.model, Residency.LOADED)) {
       var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> LoadedModel.of(checkpoint, arena));
+      if (!point && model.model() instanceof ContinuesText continues) {
+        var report = ofText(model, continues, arena);
+        Output.write(json ? Output.json(report) : report.text(), null);
+        return Fovea.GOOD;
+      }
+      if (prompt != null) throw new Fovea.UsageException("--prompt: only a model that continues texts takes it, and " + model.name()
+          + " is none");
       var report = measure(point ? ofPoint(model) : model, arena);
       Output.write(json ? Output.json(report) : text(report), null);
     }
@@ -85,7 +97,7 @@ final class BenchCommand implements Callable<Integer> {
 
   private LoadedModel preset(Arena arena) {
     try {
-      return LoadedModel.preset(subject.preset, arena);
+      return LoadedModel.preset(subject.preset, dtype == null ? WeightFormat.F32 : dtype, arena);
     } catch (IllegalArgumentException e) {
       throw new Fovea.UsageException("--" + e.getMessage());
     }
@@ -99,28 +111,34 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
+  private TextBench.Report ofText(LoadedModel model, ContinuesText continues, Arena arena) {
+    if (batch != 1) throw new Fovea.UsageException("--batch: expected 1 for a model that continues texts, got " + batch);
+    if (size != 0) throw new Fovea.UsageException("--size: a model that continues texts takes its own, got " + size);
+    try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
+      return new TextBench(model, continues, kernels, workspace, arena).measure(prompt, runs == null ? RUNS_OF_TEXT : runs);
+    } catch (InputException e) {
+      throw new Fovea.UsageException("--prompt: " + e.getMessage());
+    }
+  }
+
   private Report measure(LoadedModel model, Arena arena) {
     long macs = macs(model);
     var inputs = model.randomInputs(batch, size, arena);
+    int count = runs == null ? RUNS : runs;
     try (var kernels = kernelOptions.open(); var workspace = new Workspace(kernels)) {
       Runnable pass = () -> model.run(workspace, inputs, Probe.NONE);
       WarmUp.await();
-      warmUp(pass);
-      // The clock rate varies, so the peak is measured between passes too; not with slow vectors, which would take too long.
-      boolean hasPeak = KernelProvider.VECTOR.reasonAgainst().isEmpty();
-      double peak = hasPeak ? MachineProbe.peakGflops() : Double.NaN;
-      var millis = new double[runs];
-      for (int i = 0; i < runs; i++) {
-        millis[i] = millis(pass);
-        if (hasPeak) peak = Math.max(peak, MachineProbe.peakGflops(PEAK_ROUNDS));
+      PassTimes.warmUp(pass);
+      var peak = new SeenPeak(kernels.threads());
+      var times = new PassTimes();
+      for (int i = 0; i < count; i++) {
+        times.add(pass);
+        peak.glance();
       }
-      if (hasPeak) peak = Math.max(peak, MachineProbe.peakGflops());
-      peak *= kernels.threads();
-      Arrays.sort(millis);
-      double median = (millis[(runs - 1) / 2] + millis[runs / 2]) / 2;
-      double gflops = 2 * macs / median / 1e6;
-      return new Report(model.name(), kernels.name(), kernels.threads(), batch, median, millis[0], gflops, peak, gflops / peak,
-          peakRss());
+      peak.look();
+      double gflops = 2 * macs / times.median() / 1e6;
+      return new Report(model.name(), kernels.name(), kernels.threads(), batch, times.median(), times.best(), gflops, peak.gflops(),
+          gflops / peak.gflops(), PassTimes.peakRss());
     }
   }
 
@@ -130,36 +148,6 @@ final class BenchCommand implements Callable<Integer> {
     } catch (InputException e) {
       throw new Fovea.UsageException("--size: " + e.getMessage());
     }
-  }
-
-  private static double millis(Runnable pass) {
-    long start = System.nanoTime();
-    pass.run();
-    return (System.nanoTime() - start) / 1e6;
-  }
-
-  /// Runs passes, while C2 compiles, until they no longer become faster or time is up.
-  private static void warmUp(Runnable pass) {
-    long start = System.nanoTime(), elapsed;
-    double best = Double.POSITIVE_INFINITY;
-    int withoutGain = 0;
-    do {
-      double millis = millis(pass);
-      withoutGain = millis < GAIN * best ? 0 : withoutGain + 1;
-      best = Math.min(best, millis);
-      elapsed = System.nanoTime() - start;
-    } while (elapsed < WARM_UP_AT_LEAST || withoutGain < PASSES_WITHOUT_GAIN && elapsed < WARM_UP_AT_MOST);
-  }
-
-  /// Peak resident memory as Linux reports it; NaN elsewhere.
-  private static double peakRss() {
-    try {
-      for (var line : Files.readAllLines(Path.of("/proc/self/status")))
-        if (line.startsWith("VmHWM:")) return Long.parseLong(line.replaceAll("\\D", "")) / 1024.0;
-    } catch (IOException e) {
-      // Not Linux.
-    }
-    return Double.NaN;
   }
 
   private static String text(Report r) {

@@ -29,6 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The command line's contract: options, JSON fields, exit codes. What wrong use prints is in `.ci/wrong-use`.
@@ -162,6 +163,22 @@ class CommandsTest {
         "share_of_peak", "peak_rss_mib");
     assertThat(report.get("model").getAsString()).isEqualTo("vit-tiny-patch16-224");
     assertThat(fovea("bench", model, "--runs", "1", "--batch", "3").status).isZero();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"llama-tiny, 0, 4", "deepseek-vl-tiny, 16, 3"})
+  void benchOfATextThatIsContinued(String golden, int ofPicture, int ofText) {
+    var file = folder.resolve(golden + ".safetensors").toString();
+    assertThat(fovea("convert", FIXTURE.resolveSibling(golden).toString(), "-o", file, "--dtype", "q8")).returns(0, Run::status);
+    var report = fovea("bench", file, "--runs", "1", "--threads", "1", "--prompt", "" + ofText, "--json").json();
+    assertThat(report.keySet()).contains("model", "kernels", "threads", "batch", "median_ms", "min_ms", "gflops", "peak_gflops",
+        "share_of_peak", "peak_rss_mib", "prefill_tokens_per_s", "decode_tokens_per_s", "first_token_ms", "share_of_read_bandwidth");
+    assertThat(report.get("picture_tokens").getAsInt()).isEqualTo(ofPicture);
+    assertThat(report.get("prompt_tokens").getAsInt()).isEqualTo(ofPicture + ofText);
+    assertThat(report.get("first_token_ms").getAsDouble()).isGreaterThan(report.get("min_ms").getAsDouble());
+    assertThat(report.getAsJsonArray("tokens").get(0).getAsJsonObject().get("bytes_read").getAsLong()).isPositive();
+    assertThat(fovea("bench", file, "--prompt", "100000")).returns(2, Run::status).returns("", Run::out)
+        .extracting(Run::err).asString().startsWith("fovea: --prompt: expected a prompt of less than ");
   }
 
   @Test

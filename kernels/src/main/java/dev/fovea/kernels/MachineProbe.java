@@ -69,4 +69,12 @@ public final class MachineProbe {
       return best;
     }
   }
+
+  /// The bytes that threads together read per second from memory, in GB/s: the best of several passes over a block that is larger
+  /// than most caches, of which each thread reads a part.
+  ///
+  /// @throws IllegalArgumentException if `threads` is not positive
+  public static double readBandwidth(int threads) {
+    return ReadBandwidth.gigabytes(threads);
+  }
 }

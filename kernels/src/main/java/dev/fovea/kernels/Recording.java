@@ -58,6 +58,38 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
     return plan.macs();
   }
 
+  /// Bytes of the weights that a run reads: all of each matrix, and of tables only the rows that are looked up.
+  public long weightBytes() {
+    var count = new WeightCount();
+    for (var operation : operations)
+      if (operation instanceof Operation.Gather(var table, _, _, int rows))
+        count.bytes += table.format().bytes(rows, table.k());
+      else
+        operation.on(count);
+    return count.bytes;
+  }
+
+  /// Adds the sizes of an operation's weights.
+  private static final class WeightCount implements BufferVisitor {
+    private long bytes;
+
+    @Override
+    public MemorySegment dense(String name, MemorySegment buffer, long... shape) {
+      return buffer;
+    }
+
+    @Override
+    public MemorySegment strided(String name, Matrices matrices) {
+      return matrices.segment();
+    }
+
+    @Override
+    public MemorySegment weight(Weight weight) {
+      bytes += Weight.bytes(weight.format(), weight.layout(), weight.n(), weight.k());
+      return weight.segment();
+    }
+  }
+
   /// Runs the pass once, without the model.
   ///
   /// @param inputs memory of all inputs with their contents, by name

@@ -14,6 +14,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Recording;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -69,8 +70,20 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// @param arena a shared or automatic one; owns the parameters
   /// @throws IllegalArgumentException if there is no such preset
   public static LoadedModel preset(String name, Arena arena) {
+    return preset(name, WeightFormat.F32, arena);
+  }
+
+  /// A model of a published size with random parameters, whose matrices are stored as a conversion to `format` stores them: with
+  /// [WeightFormat#Q8], only those of a language model are in 8 bits, and the others are float16.
+  ///
+  /// @param arena a shared or automatic one; owns the parameters
+  /// @throws IllegalArgumentException if there is no such preset
+  public static LoadedModel preset(String name, WeightFormat format, Arena arena) {
     Objects.requireNonNull(arena, "arena");
-    return of(name, Family.preset(name), new RandomWeights(arena, 1));
+    Objects.requireNonNull(format, "format");
+    var config = Family.preset(name);
+    return of(name, config, new RandomWeights(arena, 1, parameter ->
+        format == WeightFormat.Q8 && !config.isOfLanguageModel(parameter) ? WeightFormat.F16 : format));
   }
 
   /// A model of a published size whose parameters have shapes but no memory, for counting.

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Function;
 
 /// Uniform random parameters with standard deviation 0.02, the usual initialisation of vision transformers; the same seed gives the
 /// same numbers.
@@ -16,12 +17,23 @@ public final class RandomWeights implements WeightSource {
   private static final float HALF_WIDTH = (float) (0.02 * Math.sqrt(3));
 
   private final Arena arena;
+  private final Function<String, WeightFormat> formats;
   private long state;
 
+  /// Float32 parameters.
+  ///
   /// @param arena a shared or automatic one; owns the parameters' memory
   public RandomWeights(Arena arena, long seed) {
+    this(arena, seed, _ -> WeightFormat.F32);
+  }
+
+  /// @param arena a shared or automatic one; owns the parameters' memory
+  /// @param formats the format of a matrix, by its name
+  public RandomWeights(Arena arena, long seed, Function<String, WeightFormat> formats) {
     Objects.requireNonNull(arena, "arena");
+    Objects.requireNonNull(formats, "formats");
     this.arena = arena;
+    this.formats = formats;
     state = seed;
   }
 
@@ -51,19 +63,41 @@ public final class RandomWeights implements WeightSource {
 
   @Override
   public Weight matrix(String name, int n, int k) {
-    Objects.requireNonNull(name, "name");
-    var segment = arena.allocate(Weight.bytes(WeightFormat.F32, Weight.Layout.PANELS, n, k), 64);
-    fill(segment);
-    return new Weight(segment, WeightFormat.F32, Weight.Layout.PANELS, n, k);
+    return matrix(formats.apply(Objects.requireNonNull(name, "name")), n, k);
+  }
+
+  /// In place of 8 bits, a table has the finer steps that a conversion gives it.
+  @Override
+  public Weight table(String name, int n, int k) {
+    var format = formats.apply(Objects.requireNonNull(name, "name"));
+    return matrix(format == WeightFormat.Q8 ? WeightFormat.F16 : format, n, k);
+  }
+
+  private Weight matrix(WeightFormat format, int n, int k) {
+    var segment = arena.allocate(Weight.bytes(format, Weight.Layout.PANELS, n, k), 64);
+    var weight = new Weight(segment, format, Weight.Layout.PANELS, n, k);
+    if (format == WeightFormat.F32)
+      fill(weight.segment());
+    else
+      for (int row = 0; row < n; row += Weight.PANEL) encode(weight, row);
+    return weight;
+  }
+
+  /// Fills a panel.
+  private void encode(Weight weight, int row) {
+    var panel = new float[Math.multiplyExact(weight.k(), Weight.PANEL)];
+    for (int i = 0; i < panel.length; i++) panel[i] = next();
+    weight.format().encode(panel, 0, Weight.PANEL, weight.k(), weight.segment(), weight.offset(row, 0));
   }
 
   /// A linear congruential generator (Knuth's MMIX constants): a billion parameters in a second or two.
+  private float next() {
+    state = state * 6364136223846793005L + 1442695040888963407L;
+    return (state >> 32) * (HALF_WIDTH / (1L << 31));
+  }
+
   private void fill(MemorySegment segment) {
-    long s = state, n = segment.byteSize() / 4;
-    for (long i = 0; i < n; i++) {
-      s = s * 6364136223846793005L + 1442695040888963407L;
-      segment.setAtIndex(JAVA_FLOAT, i, (s >> 32) * (HALF_WIDTH / (1L << 31)));
-    }
-    state = s;
+    long n = segment.byteSize() / 4;
+    for (long i = 0; i < n; i++) segment.setAtIndex(JAVA_FLOAT, i, next());
   }
 }

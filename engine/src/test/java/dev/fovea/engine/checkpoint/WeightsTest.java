@@ -195,4 +195,20 @@ class WeightsTest {
       assertThat(Weights.bind(new RandomWeights(arena, 7), w -> w.layerNorm("n", 2, 0)).model().weight().toArray()).isEqualTo(new float[] {1, 1});
     }
   }
+
+  @Test
+  void randomWeightsHaveTheFormatOfTheirName() {
+    try (var arena = Arena.ofConfined()) {
+      var source = new RandomWeights(arena, 7, name -> name.equals("a") ? WeightFormat.Q8 : WeightFormat.BF16);
+      Weight a = source.matrix("a", 20, 70), table = source.table("a", 20, 70), b = source.matrix("b", 20, 70);
+      assertThat(a.format()).isEqualTo(WeightFormat.Q8);
+      assertThat(table.format()).as("rows that are looked up").isEqualTo(WeightFormat.F16);
+      assertThat(b.format()).isEqualTo(WeightFormat.BF16);
+      for (var weight : List.of(a, table, b)) {
+        double squares = 0;
+        for (int row = 0; row < 20; row++) for (int column = 0; column < 70; column++) squares += Math.pow(weight.get(row, column), 2);
+        assertThat(Math.sqrt(squares / 1400)).isBetween(0.019, 0.021);
+      }
+    }
+  }
 }

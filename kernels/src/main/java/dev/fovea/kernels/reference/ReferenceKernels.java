@@ -90,13 +90,18 @@ public final class ReferenceKernels implements Kernels {
     }
   }
 
+  /// One output feature after the other, whose weights are decoded once: virtual machines that run this without C2 take long to
+  /// decode a number.
   private void linear(MemorySegment x, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, int m) {
     int n = weight.n(), k = weight.k();
-    workers.forEach(m, row -> {
-      for (int col = 0; col < n; col++) {
+    workers.forEach(n, col -> {
+      float[] weights = new float[k], line = new float[k];
+      for (int i = 0; i < k; i++) weights[i] = weight.get(col, i);
+      for (int row = 0; row < m; row++) {
+        MemorySegment.copy(x, JAVA_FLOAT_UNALIGNED, (long) row * k * Float.BYTES, line, 0, k);
         double sum = 0;
-        for (int i = 0; i < k; i++) sum += (double) at(x, (long) row * k + i) * weight.get(col, i);
+        for (int i = 0; i < k; i++) sum += (double) line[i] * weights[i];
         if (bias != null) sum += at(bias, col);
         double y = apply(activation, sum);
         long to = (long) row * n + col;
