@@ -7,6 +7,7 @@ module dev.fovea.cli {
   requires org.jline.reader;
   requires org.jline.terminal;
   requires java.desktop;
+  requires java.logging;
 
   opens dev.fovea.cli to info.picocli, com.google.gson;
 }

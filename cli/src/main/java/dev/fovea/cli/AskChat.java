@@ -3,6 +3,7 @@ package dev.fovea.cli;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
+import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.models.chat.Conversation;
 import java.io.BufferedReader;
@@ -13,10 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jetbrains.annotations.Nullable;
-import org.jline.reader.EndOfFileException;
-import org.jline.reader.LineReaderBuilder;
-import org.jline.reader.UserInterruptException;
-import org.jline.terminal.TerminalBuilder;
 
 /// A conversation whose questions are read line by line, on a terminal or from stdin.
 final class AskChat {
@@ -28,9 +25,14 @@ final class AskChat {
 
   /// Where lines come from.
   @FunctionalInterface
-  private interface Lines {
+  interface Lines {
     /// The next one; null at the end.
     @Nullable String next() throws IOException;
+
+    /// Runs what a line asks for.
+    default void answer(Runnable work) {
+      work.run();
+    }
   }
 
   private AskChat(AskCommand command, Conversation conversation, List<Picture> pictures) {
@@ -46,7 +48,9 @@ final class AskChat {
     var chat = new AskChat(command, conversation, pictures);
     try {
       if (Terminal.isStdout()) {
-        chat.onTerminal();
+        try (var editor = LineEditor.open()) {
+          chat.talk(editor);
+        }
         return Fovea.GOOD;
       }
       var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -57,41 +61,33 @@ final class AskChat {
     return chat.complained ? Fovea.WRONG_USE : Fovea.GOOD;
   }
 
-  /// Without any of JLine's providers that need native code or other programs: the system edits the line.
-  private void onTerminal() throws IOException {
-    try (var terminal = TerminalBuilder.builder().system(true).encoding(StandardCharsets.UTF_8).dumb(true).exec(false).jni(false)
-        .ffm(false).build()) {
-      var reader = LineReaderBuilder.builder().terminal(terminal).build();
-      talk(() -> {
-        try {
-          return reader.readLine("> ");
-        } catch (EndOfFileException | UserInterruptException _) {
-          return null;
-        }
-      });
-    }
-  }
-
   private void talk(Lines lines) throws IOException {
     for (String line; (line = lines.next()) != null && !line.strip().equals("/exit");) {
-      if (!line.isBlank()) answer(line.strip());
+      var words = line.strip();
+      if (!words.isEmpty()) lines.answer(() -> answer(words));
       if (Stdout.isLost()) return;
     }
   }
 
   private void answer(String line) {
     try {
-      if (line.startsWith("/")) {
-        obey(line);
-        return;
-      }
-      var shown = List.copyOf(pictures);
-      pictures.clear();
-      command.ask(conversation, shown, line);
+      if (line.startsWith("/")) obey(line);
+      else ask(line);
     } catch (InputException e) {
       complain(e.getMessage() + "; /reset begins anew");
     } catch (ImageException | CheckpointException | Fovea.UsageException | IllegalArgumentException e) {
       complain(e.getMessage());
+    }
+  }
+
+  private void ask(String question) {
+    var shown = List.copyOf(pictures);
+    pictures.clear();
+    try {
+      command.ask(conversation, shown, question);
+    } catch (CancelledException e) {
+      pictures.addAll(shown);
+      throw e;
     }
   }
 

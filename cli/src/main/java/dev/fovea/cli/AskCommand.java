@@ -27,7 +27,8 @@ import picocli.CommandLine.Parameters;
 @Command(name = "ask", description = "Ask a language model a question, about pictures if it sees.",
     footer = {"",
         "The last argument is the question, unless it names a file. Without a question, questions are read line by line: on a "
-            + "terminal, or from stdin. /picture FILE shows a picture with the next question, /reset begins anew, /exit ends."})
+            + "terminal, or from stdin. /picture FILE shows a picture with the next question, /reset begins anew, /exit ends. "
+            + "On a terminal, Ctrl-C cancels an answer, and Ctrl-D ends."})
 final class AskCommand implements Callable<Integer> {
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;

@@ -39,7 +39,7 @@ public final class Converter {
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
       Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", Converter.GENERATION,
-          ChatTemplate.FILE, ChatTemplate.JSON), Tokenizer.FILES.stream()).toList();
+          PublishedTemplate.FILE, PublishedTemplate.JSON), Tokenizer.FILES.stream()).toList();
 
   /// The metadata key of the defaults used for missing fields, as JSON.
   public static final String ASSUMED = "assumed";
@@ -181,7 +181,7 @@ public final class Converter {
     addTokenizer(folder, writer);
     new ModelHeader(config.family().id(), new JsonFields("config", config.toJson()), model.preprocessing,
         model.published.labels(), model.published.palette()).addTo(writer);
-    var template = ChatTemplate.in(folder);
+    var template = PublishedTemplate.in(folder);
     if (template != null) writer.metadata(ModelHeader.CHAT_TEMPLATE, template);
     if (!model.assumed.isEmpty()) {
       var lines = new JsonArray();

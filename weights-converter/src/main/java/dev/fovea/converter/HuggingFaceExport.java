@@ -90,7 +90,7 @@ public final class HuggingFaceExport {
       var tokenizer = model.tensors().get(Tokenizer.TENSOR);
       if (tokenizer != null) WholeFile.write(place.resolve("tokenizer.json"), tokenizer.data().toArray(ValueLayout.JAVA_BYTE));
       var template = ModelHeader.chatTemplate(model);
-      if (template != null) WholeFile.write(place.resolve(ChatTemplate.FILE), template.getBytes(StandardCharsets.UTF_8));
+      if (template != null) WholeFile.write(place.resolve(PublishedTemplate.FILE), template.getBytes(StandardCharsets.UTF_8));
       requireSame(model.name(), config, place);
     });
     return new Report(config.family().id(), bound.parameters(), source.decoded(), added);

@@ -157,6 +157,17 @@ class VisionLanguageFolderTest {
     assertThat(template(folder.path())).isEqualTo("C");
   }
 
+  @Test
+  void templatesThatAreNone() throws IOException {
+    var folder = PublishedFolder.of("llava-tiny", place).put("tokenizer_config.json", "{'chat_template': [{'name': 'tool', 'template': 'B'}]}");
+    assertThat(template(folder.path())).isNull();
+    folder.put("tokenizer_config.json", "{'chat_template': 5}");
+    assertThatThrownBy(() -> plan(folder)).isInstanceOf(CheckpointException.class).hasMessageContaining("tokenizer_config.json: ")
+        .hasMessageContaining("chat_template");
+    Files.write(folder.path().resolve("chat_template.jinja"), new byte[] {(byte) 0xff});
+    assertThatThrownBy(() -> plan(folder)).isInstanceOf(CheckpointException.class).hasMessageContaining("chat_template.jinja: cannot be read");
+  }
+
   private String template(Path folder) {
     try (var checkpoint = Checkpoint.open(convert(folder))) {
       return ModelHeader.chatTemplate(checkpoint);

@@ -1,17 +1,9 @@
 package dev.fovea.models.chat;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonObject;
-import com.google.gson.JsonPrimitive;
 import dev.fovea.engine.checkpoint.CheckpointException;
-import dev.fovea.engine.checkpoint.JsonFields;
-import dev.fovea.engine.checkpoint.WholeFile;
 import dev.fovea.engine.text.Encoding;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.models.argument.Arguments;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -24,7 +16,7 @@ import org.jetbrains.annotations.Nullable;
 /// The form in which a model was taught conversations: turns in, one text out.
 ///
 /// ```java
-/// var template = ChatTemplate.in(folder);
+/// var template = ChatTemplate.recognise(model.name(), ModelHeader.chatTemplate(model.checkpoint()));
 /// var text = template.prompt(List.of(ChatTurn.user("What is this?", 1)));      // … <image> …
 /// var expanded = template.expand(text, List.of(PictureTokens.whole(576)));     // … <image><image> …
 /// var ids = template.encode(tokenizer, expanded).ids();
@@ -33,12 +25,8 @@ import org.jetbrains.annotations.Nullable;
 /// Published checkpoints hold their form as a Jinja program. It is not run: the known forms are recognised by their literals.
 /// Immutable and thread-safe.
 public final class ChatTemplate {
-  /// The files of a published folder that may hold a template, the first one that does decides.
-  public static final List<String> FILES = List.of("chat_template.jinja", "chat_template.json", "processor_config.json",
-      "tokenizer_config.json");
   /// Literals around the standing system text of ChatML, as a line feed or as Jinja writes one.
   private static final Pattern STANDING = Pattern.compile("<\\|im_start\\|>system(?:\\\\n|\n)([^{}<'\"]++)<\\|im_end\\|>");
-  private static final String FIELD = "chat_template";
   private static final String PICTURE_AROUND = "<fake_token_around_image>", WHOLE = "<global-img>";
 
   private final ChatForm form;
@@ -101,47 +89,6 @@ public final class ChatTemplate {
   private static boolean says(String jinja, String... literals) {
     for (var literal : literals) if (!jinja.contains(literal)) return false;
     return true;
-  }
-
-  /// The form of a published folder; null if no file of [#FILES] holds one.
-  ///
-  /// @throws CheckpointException if a file cannot be read, or the form is not known
-  public static @Nullable ChatTemplate in(Path folder) {
-    var jinja = jinjaIn(folder);
-    return jinja == null ? null : recognise(folder.toString(), jinja);
-  }
-
-  /// The Jinja program of a published folder, to be kept in a model file; null if there is none.
-  ///
-  /// @throws CheckpointException if a file cannot be read
-  public static @Nullable String jinjaIn(Path folder) {
-    Objects.requireNonNull(folder, "folder");
-    for (var name : FILES) {
-      var file = folder.resolve(name);
-      if (!Files.exists(file)) continue;
-      var jinja = name.endsWith(".json") ? field(JsonFields.parse(file.toString(), read(file))) : read(file);
-      if (jinja != null) return jinja;
-    }
-    return null;
-  }
-
-  /// The field, which is the program, or a list of named ones of which `default` counts.
-  private static @Nullable String field(JsonFields json) {
-    if (!json.has(FIELD)) return null;
-    if (!(json.json().get(FIELD) instanceof JsonArray named)) return json.string(FIELD);
-    for (var each : named)
-      if (each instanceof JsonObject one && new JsonPrimitive("default").equals(one.get("name")))
-        return new JsonFields(json.where(), one).string("template");
-    return null;
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      WholeFile.requireUninterrupted(file.toString(), e);
-      throw new CheckpointException(file + ": cannot be read: " + WholeFile.reason(e), e);
-    }
   }
 
   /// This form with another placeholder, such as the text of the model's picture token where it is an unusual one. A form without

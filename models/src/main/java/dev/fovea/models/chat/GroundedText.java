@@ -20,12 +20,17 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// | form | numbers |
 /// |---|---|
-/// | `<ref> a star </ref> <det> 10 20 30 40 </det>` | 0 to 99 over the picture's width and height |
+/// | `<ref> a star </ref> <det> 10 20 30 40 </det>`, the demo's | 0 to 99 over the picture's width and height |
 /// | `<\|ref\|>a star<\|/ref\|><\|det\|>[[10, 20, 30, 40]]<\|/det\|>`, DeepSeek-VL2's | 0 to 999 over width and height |
 /// | `{"bbox_2d": [10, 20, 30, 40], "label": "a star"}`, Qwen's, alone, in an array or in a fence | pixels of the model's input |
 ///
 /// Each has left, top, right and bottom. A label may have several boxes. What breaks its form stays text: numbers out of range, a
 /// right side left of the left one, an answer cut off inside a mark.
+///
+/// Shares of width and height are those of the picture as it was given, also where the model sees it on a padded square or in tiles
+/// (ref: DeepSeek-VL2, `deepseek_vl2/serve/app_modules/utils.py`, `parse_ref_bbox`, and `inference.py`, which gives it the picture
+/// before any preparation). Pixels of the input are those of a picture resized in each direction, without padding (ref: Qwen2.5-VL,
+/// `cookbooks/spatial_understanding.ipynb`, `plot_bounding_boxes`); nothing published says what they would be on a padded square.
 ///
 /// @param text with labels, without marks and numbers
 /// @param boxes in the order of the answer
@@ -64,7 +69,7 @@ public record GroundedText(String text, List<LabelledBox> boxes) {
   ///
   /// @param answer any text
   /// @param picture its size, in whose pixels the boxes are
-  /// @param input the size that the model saw, in whose pixels the numbers of JSON are
+  /// @param input the size to which the picture was resized for the model, in whose pixels the numbers of JSON are
   public static GroundedText of(String answer, Size picture, Size input) {
     Objects.requireNonNull(answer, "answer");
     Objects.requireNonNull(picture, "picture");

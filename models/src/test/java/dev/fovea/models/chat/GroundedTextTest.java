@@ -67,6 +67,13 @@ class GroundedTextTest {
     assertBoxes(answer, box("the giraffe", 100, 0, 200, 1998), box("trees", 1, 4, 3, 8), box("trees", 5, 12, 7, 16));
   }
 
+  /// The square on which the model saw the picture does not count.
+  @ParameterizedTest
+  @ValueSource(strings = {"<ref>a</ref><det>10 20 30 40</det>", "<|ref|>a<|/ref|><|det|>[[10, 20, 30, 40]]<|/det|>"})
+  void sharesAreOfThePictureAsItWasGiven(String answer) {
+    assertThat(GroundedText.of(answer, SIZE, new Size(384, 384))).isEqualTo(GroundedText.of(answer, SIZE));
+  }
+
   @Test
   void jsonInPixelsOfTheInput() {
     var json = """
