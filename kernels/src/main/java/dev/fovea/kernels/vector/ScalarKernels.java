@@ -88,14 +88,15 @@ final class ScalarKernels {
         o.residual(), o.out(), row -> (long) row * n);
   }
 
-  /// Attention of few queries, or without a mask and with heads so narrow that a score is summed in one piece.
+  /// Attention of few queries, or with heads so narrow that a score is summed in one piece and nothing that is added to the scores.
   private boolean tryAttention(Attention o) {
     if (FewQueries.suits(o)) {
       if (!o.to().isEmpty()) fewQueries.run(o);
       return true;
     }
-    if (!o.mask().isNone() || StepCut.of(o.k().cols()).count() != 1) return false;
-    if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.to(), o.scale());
+    var mask = o.mask();
+    if (mask.keys() != null || mask.bias() != null || mask.grid() != null || StepCut.of(o.k().cols()).count() != 1) return false;
+    if (!o.to().isEmpty()) attention.run(o);
     return true;
   }
 
