@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
@@ -73,7 +74,7 @@ class ColdStartTest {
   void operationsWithoutScalarLoopsRunWhileCold() {
     var out = arena.allocate(4L * M * M, 64);
     try (var kernels = open()) {
-      kernels.run(new Operation.Matmul(Matrices.dense(x, 1, M, K), Matrices.dense(x, 1, M, K).transposed(), Matrices.dense(out, 1, M, M), 1));
+      kernels.run(new Operation.AttentionMaps(Matrices.dense(x, 1, M, K), Matrices.dense(x, 1, M, K), AttentionMask.NONE, out, 1));
       assertThat(out.get(ValueLayout.JAVA_FLOAT, 0)).isPositive();
     }
   }
