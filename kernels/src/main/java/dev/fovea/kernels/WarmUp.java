@@ -14,6 +14,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
+  private static final String NAME = "fovea-warm-up";
+
   /// The thread of the first step, and of the later ones if they have begun. No thread waits in between: it would keep these
   /// classes, which a server may want to unload.
   private static @Nullable Thread preparing, rehearsing, rehearsingDecoder;
@@ -24,7 +26,7 @@ public final class WarmUp {
   public static synchronized void start() {
     if (preparing != null || !KernelProvider.hasVectorApi()) return;
     Rehearsal.announce();
-    preparing = start(WarmUp::prepare);
+    preparing = DetachedThread.start(NAME, WarmUp::prepare);
   }
 
   private static void prepare() {
@@ -33,7 +35,7 @@ public final class WarmUp {
 
   private static synchronized void rehearse() {
     try {
-      rehearsing = start(Rehearsal::run);
+      rehearsing = DetachedThread.start(NAME, () -> Rehearsal.run(step -> DetachedThread.start(NAME + "-2", step)));
     } catch (OutOfMemoryError _) {
       Rehearsal.skip();   // There is no thread to be had, and this one computes something else.
     }
@@ -41,18 +43,10 @@ public final class WarmUp {
 
   private static synchronized void rehearseDecoder() {
     try {
-      rehearsingDecoder = start(Rehearsal::runForDecoder);
+      rehearsingDecoder = DetachedThread.start(NAME, Rehearsal::runForDecoder);
     } catch (OutOfMemoryError _) {
       Rehearsal.skip();   // As above.
     }
-  }
-
-  /// Starts a thread that keeps nothing of the one that starts it, which may be an application's.
-  private static Thread start(Runnable step) {
-    var thread = Thread.ofPlatform().name("fovea-warm-up").daemon().inheritInheritableThreadLocals(false).unstarted(step);
-    thread.setContextClassLoader(WarmUp.class.getClassLoader());
-    thread.start();
-    return thread;
   }
 
   /// Compiles the vector loops of a started warm-up now and waits until this is done; for those of a decoder, if the program has used

@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.function.Function;
 
 /// Calls the hot loops of a transformer on tiny operands until C2 has compiled them, for [dev.fovea.kernels.WarmUp]. Until then the
 /// program is cold.
@@ -49,9 +50,11 @@ public final class Rehearsal {
   }
 
   /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads.
-  public static void run() {
+  ///
+  /// @param second starts the second thread
+  public static void run(Function<Runnable, Thread> second) {
     try {
-      rehearse();
+      rehearse(second);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (NoClassDefFoundError _) {
@@ -103,10 +106,10 @@ public final class Rehearsal {
     }
   }
 
-  private static void rehearse() throws InterruptedException {
+  private static void rehearse(Function<Runnable, Thread> second) throws InterruptedException {
     try (var arena = Arena.ofShared()) {
       var file = mapped(arena);
-      var products = Thread.ofPlatform().name("fovea-warm-up-2").daemon().start(() -> {
+      var products = second.apply(() -> {
         try {
           products(arena);
         } catch (NoClassDefFoundError _) {
