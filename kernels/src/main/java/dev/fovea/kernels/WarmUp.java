@@ -9,8 +9,8 @@ import org.jetbrains.annotations.Nullable;
 /// A vector loop runs a hundred times slower until C2 has compiled it, and compilation takes several times as long in the middle of
 /// a large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the
 /// program continues, a background thread calls each vector loop repeatedly on tiny operands until C2 has compiled it; then vector
-/// loops take over. The loops of a decoder follow when the program uses one. Programs that run a small model once skip this, because
-/// compilation competes for the processor.
+/// loops take over. The loops of a decoder follow when the program uses one. Programs that run a small model once skip this,
+/// because compilation competes for the processor.
 ///
 /// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
@@ -49,8 +49,8 @@ public final class WarmUp {
     }
   }
 
-  /// Compiles the vector loops of a started warm-up now and waits until this is done; for those of a decoder, if the program has used
-  /// one. An interrupt ends the wait and stays set. Without a started warm-up it returns at once.
+  /// Compiles the vector loops of a started warm-up now and waits until this is done; for those of a decoder, if the program has
+  /// used one. An interrupt ends the wait and stays set. Without a started warm-up it returns at once.
   public static void await() {
     try {
       if (!join(() -> preparing)) return;
