@@ -28,6 +28,8 @@ public final class Rehearsal {
   /// Calls of each loop: C1 compiles it after 200 calls and starts to count for C2.
   private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
+  /// Calls of the loops of a decoder, after which C2 compiles them: its first token makes as many, and would wait.
+  private static final int TOKEN_CALLS = 3000, TOKENS = 120;
   private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
 
@@ -180,7 +182,7 @@ public final class Rehearsal {
     int most = 5 * LANES + 3;
     MemorySegment x = arena.allocate(4L * most, 64), y = arena.allocate(4L * most, 64);
     var s = new float[Elements.ROOM];
-    for (int i = 0; i < CALLS; i++) {
+    for (int i = 0; i < TOKEN_CALLS; i++) {
       int n = i % 2 == 0 ? most : 5 * LANES;
       Elements.activate(Activation.SILU, s, 0, n);
       Elements.multiply(x, y, 0, x, 0, n);
@@ -194,7 +196,7 @@ public final class Rehearsal {
     var length = arena.allocate(4, 64);
     var cache = Matrices.dense(heads, 1, capacity, d);
     var single = new AttentionMask(false, null, null, null, length);
-    for (int i = 0; i < 10 * OPERATIONS; i++) {
+    for (int i = 0; i < TOKENS; i++) {
       Simd.put(length, 0, i % 2 == 0 ? capacity - 1 : WIDTH);
       kernels.run(new Operation.Attention(Matrices.dense(heads, 1, 1, d), cache, cache, single, Matrices.dense(out, 1, 1, d), 1));
       if (i < OPERATIONS)
@@ -214,7 +216,7 @@ public final class Rehearsal {
         boolean asStored = RowMicroKernel.suits(weight);
         var left = asStored ? Panels.stored(weight, 0, 0, steps, space) : Panels.of(weight, 0, 0, steps, space);
         var right = asStored ? Panels.stored(weight, WIDTH, 0, steps, more) : Panels.of(weight, WIDTH, 0, steps, more);
-        for (int i = 0; i < CALLS; i++) {
+        for (int i = 0; i < TOKEN_CALLS; i++) {
           if (asStored) RowMicroKernel.run(format, x, 0, left, right, steps, out, 0, i % 2 == 0);
           else SkinnyMicroKernel.run(1, x, 0, left, right, steps, out, 0, i % 2 == 0);
         }
