@@ -110,7 +110,8 @@ final class Load {
       return;
     }
     if (response.statusCode() != status || !response.body().startsWith(text))
-      throw new IllegalStateException("expected " + status + ", " + text + "; got " + response.statusCode() + ", " + response.body());
+      throw new IllegalStateException("expected " + status + ", " + text + "; got " + response.statusCode() + ", "
+          + response.body());
     (status == 200 ? right : refused).incrementAndGet();
   }
 }

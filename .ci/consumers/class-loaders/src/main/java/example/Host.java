@@ -33,7 +33,8 @@ final class Host {
   private static final int TURNS = 20, FIRST_TURNS = 5;
   private static final long MORE_CLASSES = 50, MORE_METASPACE = 1 << 20;
   /// Threads that Java starts when they are needed first.
-  private static final Pattern OF_JAVA = Pattern.compile("Java2D Disposer|Common-Cleaner|Cleaner-\\d+|ForkJoinPool\\.commonPool-.*");
+  private static final Pattern OF_JAVA =
+      Pattern.compile("Java2D Disposer|Common-Cleaner|Cleaner-\\d+|ForkJoinPool\\.commonPool-.*");
 
   private final URL[] classPath;
   private final Path model;

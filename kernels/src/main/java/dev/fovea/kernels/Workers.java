@@ -66,7 +66,7 @@ public final class Workers implements AutoCloseable {
     for (int i = 0; i < helpers.length; i++) helpers[i] = new Helper();
     own = new Thread[spawn ? threads - 1 : 0];
     try {
-      for (int i = 0; i < own.length; i++) own[i] = start("fovea-worker-" + (i + 1));
+      for (int i = 0; i < own.length; i++) own[i] = DetachedThread.start("fovea-worker-" + (i + 1), this::serve);
     } catch (Throwable e) {
       close();
       throw e;
@@ -81,14 +81,6 @@ public final class Workers implements AutoCloseable {
     executor = null;
     helpers = new Helper[0];
     own = new Thread[0];
-  }
-
-  /// A thread that keeps nothing of the one that starts it, which may end much earlier.
-  private Thread start(String name) {
-    var thread = Thread.ofPlatform().name(name).daemon().inheritInheritableThreadLocals(false).unstarted(this::serve);
-    thread.setContextClassLoader(Workers.class.getClassLoader());
-    thread.start();
-    return thread;
   }
 
   /// Workers with `threads - 1` daemon threads, ended by [#close()].

@@ -609,7 +609,7 @@ class ServerTest {
         var watch = Thread.ofPlatform().start(() -> {
           while (!over.get())
             for (var thread : Thread.getAllStackTraces().keySet())
-              if (thread.getName().equals("fovea-warm-up"))
+              if (thread.getName().startsWith("fovea-warm-up"))
                 seen.add(thread.getContextClassLoader() == mine ? "mine" : "none of mine");
         });
         try (var opened = OpenModel.open(Path.of(arguments[0]), OpenOptions.DEFAULT.withWarmUp(warmUp))) {

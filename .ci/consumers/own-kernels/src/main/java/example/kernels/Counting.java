@@ -45,7 +45,8 @@ public final class Counting implements KernelService {
           case Operation.Attention _, Operation.AttentionMaps _ -> "attentions";
           case Operation.Softmax _, Operation.LayerNorm _, Operation.RmsNorm _, Operation.Activate _, Operation.Scale _,
               Operation.Add _, Operation.Multiply _, Operation.Copy _, Operation.Append _, Operation.Gather _, Operation.Find _,
-              Operation.Fourier _, Operation.RotaryTable _, Operation.Rotary _, Operation.Resize _, Operation.ResizeArgmax _ -> "others";
+              Operation.Fourier _, Operation.RotaryTable _, Operation.Rotary _, Operation.Resize _,
+              Operation.ResizeArgmax _ -> "others";
         };
         COUNTS.merge(kind, 1, Integer::sum);
         reference.run(operation);

@@ -36,6 +36,17 @@ final class FusedAttention {
     return new Step(op);
   }
 
+  /// Number of tasks of a head.
+  static int groups(RowCut rows) {
+    return Math.ceilDiv(rows.count(), TILES);
+  }
+
+  /// First query of a task; for `group = groups(rows)`, the number of queries. With a causal mask, all queries of a task process
+  /// the keys that its last one sees.
+  static int start(RowCut rows, int group) {
+    return rows.start(Math.min(rows.count(), group * TILES));
+  }
+
   /// One attention. If the mask has a length, the panels are laid out for all keys, and a run uses only the keys present.
   private final class Step implements Runnable {
     private final Matrices q, k, kt, v, to;
@@ -62,7 +73,7 @@ final class FusedAttention {
       rows = RowCut.of(q.rows());
       layout = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols());
       heads = q.outer() * q.inner();
-      groups = Math.ceilDiv(rows.count(), TILES);
+      groups = groups(rows);
       headsAtOnce = Math.min(heads, 2 * workers.threads());
       int threads = Math.min(workers.threads(), headsAtOnce * Math.max(2, groups));
       scratch.reserveArrays(threads, Math.max(Panels.ROOM, QueryTiles.size(TILES, layout, mine)));

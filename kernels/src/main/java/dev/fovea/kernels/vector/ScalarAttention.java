@@ -1,12 +1,13 @@
 package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Matrices;
+import dev.fovea.kernels.Operation.Attention;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/// [FusedAttention] in scalar loops, without a mask. All data is transposed: scores, exponentials, sums and outputs are columns
-/// with one number per query, so that every loop runs over the queries.
+/// [FusedAttention] in scalar loops, without a mask or with a causal one. All data is transposed: scores, exponentials, sums and
+/// outputs are columns with one number per query, so that every loop runs over the queries.
 final class ScalarAttention {
   private static final int QUERIES = ColumnPool.LENGTH;
 
@@ -20,29 +21,36 @@ final class ScalarAttention {
     this.pool = pool;
   }
 
-  void run(Matrices q, Matrices k, Matrices v, Matrices out, float scale) {
-    int blocks = Math.ceilDiv(q.rows(), QUERIES);
-    ColdStart.count((long) q.outer() * q.inner() * q.rows() * k.rows() * (k.cols() + v.cols()));
+  /// @param op its mask has no length and adds nothing to the scores; a score is summed in one piece
+  void run(Attention op) {
+    Matrices q = op.q(), k = op.k(), v = op.v();
+    ColdStart.count(op.macs());
+    // A causal mask takes the tasks of FusedAttention: a sum depends, in its last bit, on the hidden keys that take part in it.
+    var cut = RowCut.of(q.rows());
+    boolean causal = op.mask().causal();
+    int blocks = causal ? FusedAttention.groups(cut) : Math.ceilDiv(q.rows(), QUERIES);
     workers.forEach(q.outer() * q.inner() * blocks, task -> {
       int block = task % blocks, head = task / blocks, o = head / q.inner(), i = head % q.inner();
-      int first = (int) ((long) q.rows() * block / blocks), count = (int) ((long) q.rows() * (block + 1) / blocks) - first;
+      int first = causal ? FusedAttention.start(cut, block) : (int) ((long) q.rows() * block / blocks);
+      int end = causal ? FusedAttention.start(cut, block + 1) : (int) ((long) q.rows() * (block + 1) / blocks);
       var queries = pool.borrow(k.cols());
-      load(q, o, i, first, count, scale, queries);
-      var sums = new Sums(pool, v.cols(), count);
-      for (int key = 0; key < k.rows(); key += QueryTiles.BLOCK)
-        meet(queries, k, v, o, i, key, Math.min(QueryTiles.BLOCK, k.rows() - key), sums);
-      write(sums, out, o, i, first);
+      load(q, o, i, first, end - first, op.scale(), queries);
+      var sums = new Sums(pool, v.cols(), first, end - first);
+      int visible = op.mask().visible(end - 1, q.rows(), k.rows());
+      for (int key = 0; key < visible; key += QueryTiles.BLOCK)
+        meet(queries, op, o, i, key, Math.min(QueryTiles.BLOCK, visible - key), sums);
+      write(sums, op.to(), o, i);
       pool.giveBack(queries);
       sums.giveBack(pool);
     });
   }
 
-  /// The running sums of some queries.
+  /// The running sums of queries `first … first + count - 1`.
   ///
   /// @param lanes the sums of exponentials, one for each lane of a vector, as in [QueryTiles]
-  private record Sums(float[][] outputs, float[][] lanes, float[][] maxima, int count) {
-    Sums(ColumnPool pool, int cols, int count) {
-      this(pool.borrow(cols), pool.borrow(Simd.LANES), pool.borrow(1), count);
+  private record Sums(float[][] outputs, float[][] lanes, float[][] maxima, int first, int count) {
+    Sums(ColumnPool pool, int cols, int first, int count) {
+      this(pool.borrow(cols), pool.borrow(Simd.LANES), pool.borrow(1), first, count);
       for (var column : outputs) Arrays.fill(column, 0, count, 0);
       for (var column : lanes) Arrays.fill(column, 0, count, 0);
       Arrays.fill(maxima[0], 0, count, Float.NEGATIVE_INFINITY);
@@ -67,7 +75,8 @@ final class ScalarAttention {
   }
 
   /// Processes a block of keys and their values.
-  private void meet(float[][] queries, Matrices k, Matrices v, int o, int i, int key, int keys, Sums sums) {
+  private void meet(float[][] queries, Attention op, int o, int i, int key, int keys, Sums sums) {
+    Matrices k = op.k(), v = op.v();
     int count = sums.count, depth = k.cols(), cols = v.cols();
     var scores = pool.borrow(keys);
     var part = pool.borrow(cols);
@@ -75,10 +84,11 @@ final class ScalarAttention {
       float[] rows = loan.floats();
       read(k, o, i, key, keys, rows);
       ScalarMicroKernel.run(queries, 0, rows, 0, 1, depth, depth, scores, 0, keys, count);
+      if (op.mask().causal()) hide(scores, op, key, sums);
       softmax(scores, sums);
       read(v, o, i, key, keys, rows);
-      ScalarMicroKernel.run(scores, 0, rows, 0, cols, 1, keys, part, 0, cols, count);
-      ScalarMicroKernel.add(part, sums.outputs, 0, cols, count);
+      ScalarMicroKernel.run(scores, 0, rows, 0, cols, 1, keys, key == 0 ? sums.outputs : part, 0, cols, count);
+      if (key > 0) ScalarMicroKernel.add(part, sums.outputs, 0, cols, count);
     }
     pool.giveBack(scores);
     pool.giveBack(part);
@@ -88,6 +98,14 @@ final class ScalarAttention {
   private static void read(Matrices m, int o, int i, int row, int count, float[] to) {
     for (int r = 0; r < count; r++)
       MemorySegment.copy(m.segment(), Simd.FLOAT, 4 * m.index(o, i, row + r, 0), to, r * m.cols(), m.cols());
+  }
+
+  /// Sets the scores of invisible keys, from key `key` on, to `-∞`.
+  private static void hide(float[][] scores, Attention op, int key, Sums sums) {
+    for (int q = 0; q < sums.count; q++) {
+      int visible = op.mask().visible(sums.first + q, op.q().rows(), op.k().rows());
+      for (int j = Math.max(0, visible - key); j < scores.length; j++) scores[j][q] = Float.NEGATIVE_INFINITY;
+    }
   }
 
   /// As in [QueryTiles]: replaces scores by `exp(score - maximum)` and rescales sums with a smaller maximum.
@@ -143,7 +161,7 @@ final class ScalarAttention {
   }
 
   /// Adds the lanes as in [Simd#sumOfHalves], divides by the sums and writes rows.
-  private void write(Sums sums, Matrices out, int o, int i, int first) {
+  private void write(Sums sums, Matrices out, int o, int i) {
     for (int half = Simd.LANES / 2; half > 0; half /= 2)
       for (int lane = 0; lane < half; lane++) {
         float[] a = sums.lanes[lane], b = sums.lanes[lane + half];
@@ -156,7 +174,7 @@ final class ScalarAttention {
       float[] line = loan.floats();
       for (int q = 0; q < sums.count; q++) {
         for (int c = 0; c < out.cols(); c++) line[c] = sums.outputs[c][q];
-        MemorySegment.copy(line, 0, out.segment(), Simd.FLOAT, 4 * out.index(o, i, first + q, 0), out.cols());
+        MemorySegment.copy(line, 0, out.segment(), Simd.FLOAT, 4 * out.index(o, i, sums.first + q, 0), out.cols());
       }
     }
   }

@@ -40,6 +40,15 @@ final class ScalarElements {
     }
   }
 
+  /// `out[i] = x[i] · factor`.
+  static void scale(MemorySegment x, float factor, MemorySegment out, long from, long to, float[] s) {
+    for (long i = from; i < to; i += BLOCK) {
+      int n = read(x, i, to, s, 0);
+      for (int j = 0; j < n; j++) s[j] *= factor;
+      MemorySegment.copy(s, 0, out, FLOAT, i * 4, n);
+    }
+  }
+
   /// As [Elements#rotate].
   ///
   /// @param s `6 · half` floats

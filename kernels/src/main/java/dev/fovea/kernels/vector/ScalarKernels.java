@@ -54,6 +54,9 @@ final class ScalarKernels {
   boolean tryRun(Operation operation) {
     switch (operation) {
       case Linear o -> linear(o);
+      case Matmul o -> {
+        if (!o.to().isEmpty()) product.matmul(o.a(), o.b(), o.to(), o.scale());
+      }
       case Attention o -> {
         return tryAttention(o.present());
       }
@@ -63,6 +66,8 @@ final class ScalarKernels {
       case Rotary o -> rotary(o);
       case Activate(var activation, var x, var out, long n) ->
           chunks.chunks(n, (from, to, s) -> ScalarElements.activate(activation, x, out, from, to, s)).run();
+      case Scale(var x, float factor, var out, long n) ->
+          chunks.chunks(n, (from, to, s) -> ScalarElements.scale(x, factor, out, from, to, s)).run();
       case Add(var a, var b, var out, long n, long period) ->
           chunks.periods(n, period, (from, to, at, s) -> ScalarElements.add(a, b, at, out, from, to, s)).run();
       case Multiply(var a, var b, var out, long n, long period) ->
@@ -73,8 +78,8 @@ final class ScalarKernels {
       }
       case Convolve o -> convolutions.run(o);
       case TransposedConvolution o -> convolutions.run(o);
-      case Matmul _, AttentionMaps _, Scale _, Gather _, Find _, Fourier _, RotaryTable _, Depthwise _, Resize _,
-          ResizeArgmax _ -> {
+      // Gather, Find, Fourier and RotaryTable are scalar loops anyway.
+      case AttentionMaps _, Gather _, Find _, Fourier _, RotaryTable _, Depthwise _, Resize _, ResizeArgmax _ -> {
         return false;
       }
     }
@@ -88,14 +93,15 @@ final class ScalarKernels {
         o.residual(), o.out(), row -> (long) row * n);
   }
 
-  /// Attention of few queries, or without a mask and with heads so narrow that a score is summed in one piece.
+  /// Attention of few queries, or with heads so narrow that a score is summed in one piece and nothing that is added to the scores.
   private boolean tryAttention(Attention o) {
     if (FewQueries.suits(o)) {
       if (!o.to().isEmpty()) fewQueries.run(o);
       return true;
     }
-    if (!o.mask().isNone() || StepCut.of(o.k().cols()).count() != 1) return false;
-    if (!o.to().isEmpty()) attention.run(o.q(), o.k(), o.v(), o.to(), o.scale());
+    var mask = o.mask();
+    if (mask.keys() != null || mask.bias() != null || mask.grid() != null || StepCut.of(o.k().cols()).count() != 1) return false;
+    if (!o.to().isEmpty()) attention.run(o);
     return true;
   }
 

@@ -1,19 +1,22 @@
 package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import org.jetbrains.annotations.Nullable;
 
-/// [Product] in scalar loops. A block of rows of the left operand is transposed, and each task multiplies it by some panels.
+/// [Product] in scalar loops. A block of rows of the left operand is transposed, and each task multiplies it by some columns.
 final class ScalarProduct implements MatrixProduct {
   private static final int ROWS = ColumnPool.LENGTH, PANEL = Weight.PANEL;
   /// Panels whose results are written together: longer pieces of a row need fewer copies.
   private static final int PANELS = 4;
   /// Columns of the left operand transposed by one task.
   private static final int TRANSPOSED = 128;
+  /// Columns of a task of [#matmul].
+  private static final int COLUMNS = 256;
 
   private final Workers workers;
   private final ScratchPool scratch;
@@ -48,6 +51,24 @@ final class ScalarProduct implements MatrixProduct {
     pool.giveBack(left);
   }
 
+  /// `out = scale · a · b`, matrix by matrix.
+  void matmul(Matrices a, Matrices b, Matrices out, float scale) {
+    int blocks = Math.ceilDiv(a.rows(), ROWS), parts = Math.ceilDiv(b.cols(), COLUMNS), k = a.cols();
+    ColdStart.count((long) a.outer() * a.inner() * a.rows() * k * b.cols());
+    workers.forEach(a.outer() * a.inner() * blocks * parts, task -> {
+      int block = task / parts % blocks, batch = task / parts / blocks, o = batch / a.inner(), i = batch % a.inner();
+      int row = (int) ((long) a.rows() * block / blocks), count = (int) ((long) a.rows() * (block + 1) / blocks) - row;
+      int col = task % parts * COLUMNS, cols = Math.min(COLUMNS, b.cols() - col);
+      float[][] left = pool.borrow(k), sums = pool.borrow(cols);
+      for (int from = 0; from < k; from += TRANSPOSED)
+        transpose(RowReader.of(a, o, i), row, count, from, Math.min(TRANSPOSED, k - from), left);
+      sum(left, count, RowReader.of(b, o, i), k, col, sums);
+      spread(sums, scale, out, o, i, row, count, col);
+      pool.giveBack(left);
+      pool.giveBack(sums);
+    });
+  }
+
   private void transpose(RowReader x, int row, int count, int from, int length, float[][] left) {
     try (var loan = scratch.borrowArray(TRANSPOSED)) {
       float[] line = loan.floats();
@@ -79,6 +100,22 @@ final class ScalarProduct implements MatrixProduct {
           ScalarMicroKernel.run(left, start, loan.floats(), 0, PANEL, 1, length, first ? sums : part, first ? j : 0, PANEL, count);
           if (!first) ScalarMicroKernel.add(part, sums, j, PANEL, count);
         }
+    }
+    pool.giveBack(part);
+  }
+
+  /// `sums = left · b` for the columns of `b` from `col` on, piece by piece as in [Product#matmul].
+  private void sum(float[][] left, int count, RowReader b, int k, int col, float[][] sums) {
+    var steps = StepCut.of(k);
+    int cols = sums.length;
+    var part = pool.borrow(cols);
+    try (var loan = scratch.borrowArray(steps.length(0) * cols)) {
+      for (int piece = 0; piece < steps.count(); piece++) {
+        int start = steps.start(piece), length = steps.length(piece);
+        for (int step = 0; step < length; step++) b.copy(start + step, col, cols, loan.floats(), step * cols);
+        ScalarMicroKernel.run(left, start, loan.floats(), 0, cols, 1, length, piece == 0 ? sums : part, 0, cols, count);
+        if (piece > 0) ScalarMicroKernel.add(part, sums, 0, cols, count);
+      }
     }
     pool.giveBack(part);
   }
@@ -126,6 +163,21 @@ final class ScalarProduct implements MatrixProduct {
           for (int j = 0; j < cols; j++) line[j] += line[cols + j];
         }
         MemorySegment.copy(line, 0, out, Simd.FLOAT, to, cols);
+      }
+    }
+  }
+
+  /// Transposes the result back and writes it, times `scale`.
+  private void spread(float[][] sums, float scale, Matrices out, int o, int i, int row, int count, int col) {
+    int cols = sums.length;
+    try (var loan = scratch.borrowArray(cols)) {
+      float[] line = loan.floats();
+      for (int r = 0; r < count; r++) {
+        long to = out.index(o, i, row + r, col);
+        gather(sums, r, cols, line);
+        for (int j = 0; j < cols; j++) line[j] *= scale;
+        if (out.colStride() == 1) MemorySegment.copy(line, 0, out.segment(), Simd.FLOAT, 4 * to, cols);
+        else for (int j = 0; j < cols; j++) Simd.put(out.segment(), to + j * out.colStride(), line[j]);
       }
     }
   }

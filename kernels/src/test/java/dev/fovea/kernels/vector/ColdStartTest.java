@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.kernels.Activation;
+import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -33,7 +35,7 @@ class ColdStartTest {
   }
 
   private ColdStartKernels open() {
-    return new ColdStartKernels(Workers.threads(1), () -> {
+    return new ColdStartKernels(Workers.threads(1), _ -> {
       questions.incrementAndGet();
       return cold.get();
     });
@@ -69,11 +71,40 @@ class ColdStartTest {
     }
   }
 
+  /// A warm program that appends to a cache has its decoder's loops compiled, once, and computes it with scalar loops meanwhile.
+  @Test
+  void decodersAreColdLater() {
+    var calls = new AtomicInteger();
+    var out = arena.allocate(4L * M * N, 64);
+    var length = arena.allocate(4, 64);
+    var weight = Weight.rows(w, N, K);
+    Operation append = new Operation.Append(Matrices.dense(x, 1, 1, K), Matrices.dense(w, 1, N, K), length);
+    Operation token = new Operation.Linear(x, weight, null, Activation.NONE, null, out, 1);
+    Operation many = new Operation.Linear(x, weight, null, Activation.NONE, null, out, M);
+    try {
+      ColdStart.whenDecoder(calls::incrementAndGet);
+      ColdStart.set(true);
+      assertThat(ColdStart.isCold(append)).isTrue();
+      ColdStart.set(false);
+      assertThat(ColdStart.isCold(token)).isFalse();
+      assertThat(calls).hasValue(0);
+      for (int i = 0; i < 2; i++) assertThat(ColdStart.isCold(append)).isFalse();
+      assertThat(calls).hasValue(1);
+      assertThat(ColdStart.isCold(token)).isTrue();
+      assertThat(ColdStart.isCold(many)).isFalse();
+      assertThat(ColdStart.hasSeen(WeightFormat.F32)).isTrue();
+      Rehearsal.runForDecoder();
+      assertThat(ColdStart.isCold(token)).isFalse();
+    } finally {
+      Rehearsal.skip();
+    }
+  }
+
   @Test
   void operationsWithoutScalarLoopsRunWhileCold() {
     var out = arena.allocate(4L * M * M, 64);
     try (var kernels = open()) {
-      kernels.run(new Operation.Matmul(Matrices.dense(x, 1, M, K), Matrices.dense(x, 1, M, K).transposed(), Matrices.dense(out, 1, M, M), 1));
+      kernels.run(new Operation.AttentionMaps(Matrices.dense(x, 1, M, K), Matrices.dense(x, 1, M, K), AttentionMask.NONE, out, 1));
       assertThat(out.get(ValueLayout.JAVA_FLOAT, 0)).isPositive();
     }
   }

@@ -101,6 +101,32 @@ class ScalarKernelsTest {
         out -> new Operation.Attention(q, k, v, AttentionMask.NONE, Matrices.dense(out, heads, queries, depth), 0.125f));
   }
 
+  /// Rows and columns of any layout.
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "5,64,64", "3,0,20", "20,37,300", "300,1030,17", "2,515,600"})
+  void matrixProducts(int m, int k, int n) {
+    int heads = 2;
+    var a = Matrices.dense(floats((long) heads * m * k, 1), heads, m, k);
+    var b = Matrices.dense(floats((long) heads * k * n, 1), heads, k, n);
+    var bt = Matrices.dense(floats((long) heads * k * n, 1), heads, n, k).transposed();
+    long size = (long) heads * m * n;
+    expectSame(size, out -> new Operation.Matmul(a, b, Matrices.dense(out, heads, m, n), 0.3f));
+    expectSame(size, out -> new Operation.Matmul(a, bt, Matrices.dense(out, heads, m, n), 0.3f));
+    expectSame(size, out -> new Operation.Matmul(a, b, Matrices.dense(out, heads, n, m).transposed(), 0.3f));
+  }
+
+  /// A text by itself, the next block of a longer one, and more queries than keys, of which the first see none.
+  @ParameterizedTest
+  @CsvSource({"9,9,64", "57,57,64", "197,197,64", "300,300,32", "128,700,64", "16,272,32", "60,1100,80", "70,40,65", "300,7,16"})
+  void causalAttention(int queries, int keys, int depth) {
+    int heads = 2;
+    Matrices q = Matrices.dense(floats((long) heads * queries * depth, 3), heads, queries, depth);
+    Matrices k = Matrices.dense(floats((long) heads * keys * depth, 3), heads, keys, depth);
+    Matrices v = Matrices.dense(floats((long) heads * keys * depth, 1), heads, keys, depth);
+    expectSame((long) heads * queries * depth,
+        out -> new Operation.Attention(q, k, v, AttentionMask.CAUSAL, Matrices.dense(out, heads, queries, depth), 0.125f));
+  }
+
   @ParameterizedTest
   @CsvSource({"1,1", "3,7", "5,768", "20,1000", "2,4099"})
   void rows(int rows, int cols) {
@@ -110,6 +136,7 @@ class ScalarKernelsTest {
     expectSame((long) rows * cols, out -> new Operation.Softmax(x, out, rows, cols));
     expectSame((long) rows * cols, out -> new Operation.RmsNorm(x, gamma, 1e-6f, out, rows, cols));
     expectSame((long) rows * cols, out -> new Operation.RmsNorm(x, null, 1e-6f, out, rows, cols));
+    expectSame((long) rows * cols, out -> new Operation.Scale(x, -1.7f, out, (long) rows * cols));
     expectSame((long) rows * cols, out -> new Operation.Add(x, gamma, out, (long) rows * cols, cols));
     expectSame((long) rows * cols, out -> new Operation.Multiply(x, gamma, out, (long) rows * cols, cols));
   }
@@ -178,6 +205,9 @@ class ScalarKernelsTest {
     var few = Matrices.dense(floats(heads * 3 * depth, 3), heads, 3, depth);
     expectSame(heads * 3 * depth, out ->
         new Operation.Attention(few, k, k, AttentionMask.cached(length), Matrices.dense(out, heads, 3, depth), 0.25f));
+    var many = Matrices.dense(floats(heads * 17 * depth, 3), heads, 17, depth);
+    expectSame(heads * 17 * depth, out ->
+        new Operation.Attention(many, k, k, AttentionMask.cached(length), Matrices.dense(out, heads, 17, depth), 0.25f));
     expectSame((long) heads * capacity * depth, out -> new Operation.Append(row, Matrices.dense(out, heads, capacity, depth), length));
   }
 
@@ -187,8 +217,9 @@ class ScalarKernelsTest {
     var x = floats(64, 1);
     var out = arena.allocate(256, 64);
     var m = Matrices.dense(x, 1, 8, 8);
-    assertThat(SCALAR.tryRun(new Operation.Attention(m, m, m, AttentionMask.CAUSAL, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
-    assertThat(SCALAR.tryRun(new Operation.Matmul(m, m, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
+    var mask = AttentionMask.padding(x);
+    assertThat(SCALAR.tryRun(new Operation.Attention(m, m, m, mask, Matrices.dense(out, 1, 8, 8), 1))).isFalse();
+    assertThat(SCALAR.tryRun(new Operation.AttentionMaps(m, m, AttentionMask.NONE, out, 1))).isFalse();
     assertThat(out.mismatch(arena.allocate(256, 64))).isEqualTo(-1);
   }
 }
