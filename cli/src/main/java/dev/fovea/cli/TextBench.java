@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import com.google.common.math.Quantiles;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
@@ -27,7 +28,7 @@ final class TextBench {
   /// Tokens of the prompt's text.
   static final int TEXT = 512, TEXT_BESIDE_PICTURE = 64;
   /// Tokens of the texts that are continued, and of the answers to them.
-  private static final int SHORT = 10, LONG = 1000, ANSWER = 24;
+  private static final int SHORT = 10, LONG = 1000, ANSWER = 32, GROUPS = 8;
 
   private final LoadedModel model;
   private final ContinuesText continues;
@@ -182,40 +183,49 @@ final class TextBench {
     }
   }
 
-  /// @param read the read bandwidth in the same minute, in GB/s
+  /// @param read the median of the read bandwidths in GB/s
   private record Decode(List<Token> tokens, double read) {}
 
   /// Continues a short and a long text, at most `longest` tokens.
   private Decode decode(DecoderState state, int longest) {
-    var lengths = IntStream.of(SHORT, LONG).map(length -> Math.max(1, Math.min(length, longest))).distinct().toArray();
-    var millis = new double[lengths.length];
-    double read = bandwidth();
-    for (int i = 0; i < lengths.length; i++) {
-      millis[i] = millis(state, lengths[i]);
-      read = Math.max(read, bandwidth());
-    }
     var c = continues.language().config();
     long weights = stepBytes(), cached = 2L * Float.BYTES * c.depth() * c.numKeyHeads() * c.headDim();
     var tokens = new ArrayList<Token>();
-    for (int i = 0; i < lengths.length; i++) {
-      long bytes = weights + cached * lengths[i];
-      tokens.add(new Token(lengths[i], millis[i], 1e3 / millis[i], bytes, bytes / millis[i] / 1e6 / read));
-    }
-    return new Decode(tokens, read);
+    var bandwidths = new ArrayList<Double>();
+    for (int length : IntStream.of(SHORT, LONG).map(some -> Math.max(1, Math.min(some, longest))).distinct().toArray())
+      tokens.add(decode(state, length, weights + cached * length, bandwidths));
+    return new Decode(tokens, median(bandwidths));
   }
 
-  /// The median time of a token after a text of `length` tokens.
-  private double millis(DecoderState state, int length) {
+  /// Tokens after a text of `length` tokens. Other users of the memory change its bandwidth from one moment to the next, so every
+  /// few tokens are compared with what is measured right before and after them.
+  ///
+  /// @param bandwidths receives them
+  private Token decode(DecoderState state, int length, long bytes, List<Double> bandwidths) {
     if (state.length() >= length) state.truncate(length - 1);
     var more = new int[length - state.length()];
     for (int i = 0; i < more.length; i++) more[i] = randomToken(-1);
     state.read(workspace, more);
-    var times = new PassTimes();
-    for (int i = 0; i < ANSWER; i++) {
-      int token = randomToken(-1);
-      times.add(() -> state.read(workspace, token));
+    List<Double> all = new ArrayList<>(), shares = new ArrayList<>();
+    double before = bandwidth();
+    bandwidths.add(before);
+    for (int group = 0; group < GROUPS; group++) {
+      var few = new ArrayList<Double>();
+      for (int i = 0; i < ANSWER / GROUPS; i++) {
+        int token = randomToken(-1);
+        few.add(PassTimes.millis(() -> state.read(workspace, token)));
+      }
+      double after = bandwidth();
+      shares.add(bytes / median(few) / 1e6 / Math.max(before, after));
+      all.addAll(few);
+      bandwidths.add(before = after);
     }
-    return times.median();
+    double millis = median(all);
+    return new Token(length, millis, 1e3 / millis, bytes, median(shares));
+  }
+
+  private static double median(List<Double> values) {
+    return Quantiles.median().compute(values);
   }
 
   private double bandwidth() {

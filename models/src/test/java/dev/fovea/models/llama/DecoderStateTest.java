@@ -1,5 +1,6 @@
 package dev.fovea.models.llama;
 
+import static dev.fovea.models.llama.DecoderState.BLOCK;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -24,7 +25,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /// A decoder of odd sizes that reads texts in pieces, beside itself when it reads them at once.
 class DecoderStateTest {
-  private static final int VOCABULARY = 37, CONTEXT = 700;
+  private static final int VOCABULARY = 37, CONTEXT = 1150;
   private static final LlamaConfig CONFIG = new LlamaConfig(VOCABULARY, 20, 2, 6, 2, 10, 28, new LlamaConfig.Bias(true, false, false),
       1e-5f, CONTEXT, 100, Scaling.NONE, false, List.of(3));
 
@@ -78,7 +79,7 @@ class DecoderStateTest {
       try (var kernels = provider.open(Workers.threads(2)); var workspace = new Workspace(kernels);
           var state = new DecoderState(model, CONTEXT)) {
         int from = 0;
-        for (int count : new int[] {1, 5, 1, 128, 1, 127, 2, 129, 300, 1}) {
+        for (int count : new int[] {1, 5, 1, BLOCK, 1, BLOCK - 1, 2, 2 * BLOCK + 3, 1}) {
           state.read(workspace, Arrays.copyOfRange(tokens, from, from += count));
           assertThat(state.length()).isEqualTo(from);
           requireClose(state.logits(workspace), atOnce(model, workspace, Arrays.copyOf(tokens, from)), provider + " after " + from);
@@ -162,7 +163,7 @@ class DecoderStateTest {
       state.read(workspace, text(8));
       float[] logits = state.logits(workspace);
       assertThatThrownBy(() -> state.read(workspace, 1, 2, 3)).isInstanceOf(InputException.class)
-          .hasMessage("the text would have 11 tokens, expected at most 10, the capacity chosen for it (the model's context is 700)");
+          .hasMessage("the text would have 11 tokens, expected at most 10, the capacity chosen for it (the model's context is 1150)");
       assertThatThrownBy(() -> state.read(workspace, 1, 37)).isInstanceOf(InputException.class)
           .hasMessage("token 37: expected one of 37 tokens of the vocabulary");
       assertThatThrownBy(() -> state.next(workspace, _ -> -1)).isInstanceOf(InputException.class).hasMessageStartingWith("token -1: expected one");
