@@ -25,8 +25,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// Not thread-safe. An exception leaves the text as it was before the call.
 public final class DecoderState implements AutoCloseable {
-  /// Tokens that are read at a time: enough that a weight is read once for many of them, and whole tiles of a product, of 14 rows or
-  /// of 5 with vectors of 256 bits.
+  /// Tokens that are read at a time: enough that a weight is read once for many of them, and whole tiles of a product, which have
+  /// 14 rows, or 5 with vectors of 256 bits.
   public static final int BLOCK = 280;
   /// The keys of a block are looked for among a multiple of so many, so that few plans serve texts of any length.
   private static final int STRIDE = 512;

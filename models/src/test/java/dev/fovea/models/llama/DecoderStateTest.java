@@ -178,7 +178,7 @@ class DecoderStateTest {
           .hasMessageStartingWith("the text would have 11 tokens, expected at most 10");
       assertThat(state.logits(workspace)).isNotEqualTo(logits);
       whole.read(workspace, text(CONTEXT));
-      assertThatThrownBy(() -> whole.read(workspace, 1)).hasMessage("the text would have 701 tokens, expected at most 700, the model's context");
+      assertThatThrownBy(() -> whole.read(workspace, 1)).hasMessage("the text would have 1151 tokens, expected at most 1150, the model's context");
       assertThatThrownBy(() -> new DecoderState(model, CONTEXT + 1)).isInstanceOf(InputException.class);
       assertThatThrownBy(() -> new DecoderState(model, 0)).isInstanceOf(InputException.class);
     }
