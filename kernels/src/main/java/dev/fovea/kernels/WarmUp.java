@@ -1,7 +1,6 @@
 package dev.fovea.kernels;
 
 import dev.fovea.kernels.vector.Rehearsal;
-import java.util.function.Supplier;
 import org.jetbrains.annotations.Nullable;
 
 /// Avoids the slow start of the vector kernels.
@@ -9,16 +8,15 @@ import org.jetbrains.annotations.Nullable;
 /// A vector loop runs a hundred times slower until C2 has compiled it, and compilation takes several times as long in the middle of
 /// a large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the
 /// program continues, a background thread calls each vector loop repeatedly on tiny operands until C2 has compiled it; then vector
-/// loops take over. The loops of a decoder follow when the program uses one. Programs that run a small model once skip this,
-/// because compilation competes for the processor.
+/// loops take over. Programs that run a small model once skip this, because compilation competes for the processor.
 ///
 /// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
   private static final String NAME = "fovea-warm-up";
 
-  /// The thread of the first step, and of the later ones if they have begun. No thread waits in between: it would keep these
+  /// The thread of the first step, and of the second one if that has begun. No thread waits in between: it would keep these
   /// classes, which a server may want to unload.
-  private static @Nullable Thread preparing, rehearsing, rehearsingDecoder;
+  private static @Nullable Thread preparing, rehearsing;
 
   private WarmUp() {}
 
@@ -30,7 +28,7 @@ public final class WarmUp {
   }
 
   private static void prepare() {
-    if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.prepare(WarmUp::rehearse, WarmUp::rehearseDecoder);
+    if (KernelProvider.VECTOR.reasonAgainst().isEmpty()) Rehearsal.prepare(WarmUp::rehearse);
   }
 
   private static synchronized void rehearse() {
@@ -41,32 +39,23 @@ public final class WarmUp {
     }
   }
 
-  private static synchronized void rehearseDecoder() {
-    try {
-      rehearsingDecoder = DetachedThread.start(NAME, Rehearsal::runForDecoder);
-    } catch (OutOfMemoryError _) {
-      Rehearsal.skip();   // As above.
-    }
-  }
-
-  /// Compiles the vector loops of a started warm-up now and waits until this is done; for those of a decoder, if the program has
-  /// used one. An interrupt ends the wait and stays set. Without a started warm-up it returns at once.
+  /// Compiles the vector loops of a started warm-up now and waits until this is done. An interrupt ends the wait and stays set.
+  /// Without a started warm-up it returns at once.
   public static void await() {
     try {
-      if (!join(() -> preparing)) return;
+      if (!join(true)) return;
       Rehearsal.hurry();
-      join(() -> rehearsing);
-      join(() -> rehearsingDecoder);
+      join(false);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
   }
 
   /// Waits for a step; false if it has not begun.
-  private static boolean join(Supplier<@Nullable Thread> of) throws InterruptedException {
+  private static boolean join(boolean first) throws InterruptedException {
     Thread step;
     synchronized (WarmUp.class) {
-      step = of.get();
+      step = first ? preparing : rehearsing;
     }
     if (step != null) step.join();
     return step != null;

@@ -3,14 +3,14 @@ package dev.fovea.kernels.vector;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
-import java.util.function.Predicate;
+import java.util.function.BooleanSupplier;
 
 /// The vector provider with scalar loops for a cold start: while the program is cold, scalar loops run the operations that they
 /// implement and vector loops the others; afterwards vector loops run all.
 ///
 /// Both compute identical bits, so a result does not depend on the time of the switch.
 public final class ColdStartKernels implements Kernels {
-  private final Predicate<Operation> isCold;
+  private final BooleanSupplier isCold;
   private final VectorKernels vector;
   private final ScalarKernels scalar;
 
@@ -18,12 +18,12 @@ public final class ColdStartKernels implements Kernels {
     this(workers, ColdStart::isCold);
   }
 
-  ColdStartKernels(Workers workers, Predicate<Operation> isCold) {
+  ColdStartKernels(Workers workers, BooleanSupplier isCold) {
     this(workers, isCold, new ScratchPool(workers.threads()));
   }
 
   /// @param scratch closed with these kernels
-  ColdStartKernels(Workers workers, Predicate<Operation> isCold, ScratchPool scratch) {
+  ColdStartKernels(Workers workers, BooleanSupplier isCold, ScratchPool scratch) {
     this.isCold = isCold;
     vector = new VectorKernels(workers, scratch);
     scalar = new ScalarKernels(workers, scratch);
@@ -41,14 +41,14 @@ public final class ColdStartKernels implements Kernels {
 
   @Override
   public void run(Operation operation) {
-    if (!isCold.test(operation) || !scalar.tryRun(operation)) vector.run(operation);
+    if (!isCold.getAsBoolean() || !scalar.tryRun(operation)) vector.run(operation);
   }
 
   @Override
   public Runnable bind(Operation operation) {
     var step = vector.bind(operation);
     return () -> {
-      if (!isCold.test(operation) || !scalar.tryRun(operation)) step.run();
+      if (!isCold.getAsBoolean() || !scalar.tryRun(operation)) step.run();
     };
   }
 

@@ -28,8 +28,6 @@ public final class Rehearsal {
   /// Calls of each loop: C1 compiles it after 200 calls and starts to count for C2.
   private static final int CALLS = 300;
   private static final int OPERATIONS = 6;
-  /// Calls of the loops of a decoder, after which C2 compiles them: its first token makes as many, and would wait.
-  private static final int TOKEN_CALLS = 3000, TOKENS = 120;
   private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
 
@@ -43,11 +41,9 @@ public final class Rehearsal {
     ColdStart.set(true);
   }
 
-  /// Compiles the scalar loops. `next` is called when the vector loops are worthwhile, by the thread that notices, and
-  /// `nextForDecoder` when after that a decoder is seen.
-  public static void prepare(Runnable next, Runnable nextForDecoder) {
+  /// Compiles the scalar loops. `next` is called when the vector loops are worthwhile, by the thread that notices.
+  public static void prepare(Runnable next) {
     scalarLoops();
-    ColdStart.whenDecoder(nextForDecoder);
     ColdStart.whenMany(next);
   }
 
@@ -66,24 +62,9 @@ public final class Rehearsal {
     }
   }
 
-  /// Compiles the vector loops of a decoder: gates, attention to a cache, and products of one row, for the formats of weights that
-  /// the program has used.
-  public static void runForDecoder() {
-    try (var arena = Arena.ofShared(); var kernels = new VectorKernels(Workers.threads(1))) {
-      gates(arena);
-      caches(arena, kernels);
-      rowsByWeights(arena);
-    } catch (NoClassDefFoundError _) {
-      // As in run.
-    } finally {
-      ColdStart.decoderIsWarm();
-    }
-  }
-
   /// Leaves the compilation to the program's own passes.
   public static void skip() {
     ColdStart.set(false);
-    ColdStart.decoderIsWarm();
   }
 
   /// Calls `next` of [#prepare] now, unless that has happened.
@@ -174,52 +155,6 @@ public final class Rehearsal {
         kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, null, y, m));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, null, y, m));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, y, y, m));
-      }
-    }
-  }
-
-  private static void gates(Arena arena) {
-    int most = 5 * LANES + 3;
-    MemorySegment x = arena.allocate(4L * most, 64), y = arena.allocate(4L * most, 64);
-    var s = new float[Elements.ROOM];
-    for (int i = 0; i < TOKEN_CALLS; i++) {
-      int n = i % 2 == 0 ? most : 5 * LANES;
-      Elements.activate(Activation.SILU, s, 0, n);
-      Elements.multiply(x, y, 0, x, 0, n);
-    }
-  }
-
-  /// A block of tokens, and single ones, at a cache of which a part is in use.
-  private static void caches(Arena arena, VectorKernels kernels) {
-    int capacity = MicroKernel.MAX_STEPS + WIDTH, d = 4 * LANES + 1, m = MAX_ROWS + 1;
-    MemorySegment heads = arena.allocate(4L * capacity * d, 64), out = arena.allocate(4L * m * d, 64);
-    var length = arena.allocate(4, 64);
-    var cache = Matrices.dense(heads, 1, capacity, d);
-    var single = new AttentionMask(false, null, null, null, length);
-    for (int i = 0; i < TOKENS; i++) {
-      Simd.put(length, 0, i % 2 == 0 ? capacity - 1 : WIDTH);
-      kernels.run(new Operation.Attention(Matrices.dense(heads, 1, 1, d), cache, cache, single, Matrices.dense(out, 1, 1, d), 1));
-      if (i < OPERATIONS)
-        kernels.run(new Operation.Attention(Matrices.dense(heads, 1, m, d), cache, cache, AttentionMask.cached(length),
-            Matrices.dense(out, 1, m, d), 1));
-    }
-  }
-
-  private static void rowsByWeights(Arena arena) {
-    int steps = 64, n = 2 * WIDTH;
-    float[] x = new float[steps], out = new float[2 * SkinnyMicroKernel.TILE];
-    try (var scratch = new ScratchPool(1); var space = scratch.borrow(1); var more = scratch.borrow(1)) {
-      for (var format : WeightFormat.values()) {
-        if (!ColdStart.hasSeen(format)) continue;
-        var layout = Weight.Layout.PANELS;
-        var weight = new Weight(arena.allocate(Weight.bytes(format, layout, n, steps), 64), format, layout, n, steps);
-        boolean asStored = RowMicroKernel.suits(weight);
-        var left = asStored ? Panels.stored(weight, 0, 0, steps, space) : Panels.of(weight, 0, 0, steps, space);
-        var right = asStored ? Panels.stored(weight, WIDTH, 0, steps, more) : Panels.of(weight, WIDTH, 0, steps, more);
-        for (int i = 0; i < TOKEN_CALLS; i++) {
-          if (asStored) RowMicroKernel.run(format, x, 0, left, right, steps, out, 0, i % 2 == 0);
-          else SkinnyMicroKernel.run(1, x, 0, left, right, steps, out, 0, i % 2 == 0);
-        }
       }
     }
   }

@@ -8,7 +8,6 @@ import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
-import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -35,7 +34,7 @@ class ColdStartTest {
   }
 
   private ColdStartKernels open() {
-    return new ColdStartKernels(Workers.threads(1), _ -> {
+    return new ColdStartKernels(Workers.threads(1), () -> {
       questions.incrementAndGet();
       return cold.get();
     });
@@ -68,35 +67,6 @@ class ColdStartTest {
       cold.set(true);
       linear(kernels);
       assertThat(ColdStart.counted()).isEqualTo(before + (long) M * N * K);
-    }
-  }
-
-  /// A warm program that appends to a cache has its decoder's loops compiled, once, and computes it with scalar loops meanwhile.
-  @Test
-  void decodersAreColdLater() {
-    var calls = new AtomicInteger();
-    var out = arena.allocate(4L * M * N, 64);
-    var length = arena.allocate(4, 64);
-    var weight = Weight.rows(w, N, K);
-    Operation append = new Operation.Append(Matrices.dense(x, 1, 1, K), Matrices.dense(w, 1, N, K), length);
-    Operation token = new Operation.Linear(x, weight, null, Activation.NONE, null, out, 1);
-    Operation many = new Operation.Linear(x, weight, null, Activation.NONE, null, out, M);
-    try {
-      ColdStart.whenDecoder(calls::incrementAndGet);
-      ColdStart.set(true);
-      assertThat(ColdStart.isCold(append)).isTrue();
-      ColdStart.set(false);
-      assertThat(ColdStart.isCold(token)).isFalse();
-      assertThat(calls).hasValue(0);
-      for (int i = 0; i < 2; i++) assertThat(ColdStart.isCold(append)).isFalse();
-      assertThat(calls).hasValue(1);
-      assertThat(ColdStart.isCold(token)).isTrue();
-      assertThat(ColdStart.isCold(many)).isFalse();
-      assertThat(ColdStart.hasSeen(WeightFormat.F32)).isTrue();
-      Rehearsal.runForDecoder();
-      assertThat(ColdStart.isCold(token)).isFalse();
-    } finally {
-      Rehearsal.skip();
     }
   }
 

@@ -114,14 +114,14 @@ class FailingAllocationTest {
           int failures = 0;
           boolean failed = true;
           float[] expected;
-          try (var kernels = new ColdStartKernels(Workers.threads(threads), _ -> cold)) {
+          try (var kernels = new ColdStartKernels(Workers.threads(threads), () -> cold)) {
             expected = run(kernels, operation);
           }
           for (int n = 1; failed; n++) {
             calls = 0;
             failing = n;
             var pool = new ScratchPool(3, this::arena, this::array);
-            try (var kernels = new ColdStartKernels(Workers.threads(threads), _ -> cold, pool)) {
+            try (var kernels = new ColdStartKernels(Workers.threads(threads), () -> cold, pool)) {
               failed = fails(kernels, operation);
               if (failed) failures++;
               failing = 0;
