@@ -26,6 +26,10 @@ final class PassTimes {
     millis.add(time);
   }
 
+  void addAll(PassTimes others) {
+    millis.addAll(others.millis);
+  }
+
   double median() {
     return Quantiles.median().compute(millis);
   }

@@ -194,7 +194,7 @@ final class TextBench {
     var bandwidths = new ArrayList<Double>();
     for (int length : IntStream.of(SHORT, LONG).map(some -> Math.max(1, Math.min(some, longest))).distinct().toArray())
       tokens.add(decode(state, length, weights + cached * length, bandwidths));
-    return new Decode(tokens, median(bandwidths));
+    return new Decode(tokens, Quantiles.median().compute(bandwidths));
   }
 
   /// Tokens after a text of `length` tokens. Other users of the memory change its bandwidth from one moment to the next, so every
@@ -206,26 +206,23 @@ final class TextBench {
     var more = new int[length - state.length()];
     for (int i = 0; i < more.length; i++) more[i] = randomToken(-1);
     state.read(workspace, more);
-    List<Double> all = new ArrayList<>(), shares = new ArrayList<>();
+    var all = new PassTimes();
+    var shares = new ArrayList<Double>();
     double before = bandwidth();
     bandwidths.add(before);
     for (int group = 0; group < GROUPS; group++) {
-      var few = new ArrayList<Double>();
+      var few = new PassTimes();
       for (int i = 0; i < ANSWER / GROUPS; i++) {
         int token = randomToken(-1);
-        few.add(PassTimes.millis(() -> state.read(workspace, token)));
+        few.add(() -> state.read(workspace, token));
       }
       double after = bandwidth();
-      shares.add(bytes / median(few) / 1e6 / Math.max(before, after));
+      shares.add(bytes / few.median() / 1e6 / Math.max(before, after));
       all.addAll(few);
       bandwidths.add(before = after);
     }
-    double millis = median(all);
-    return new Token(length, millis, 1e3 / millis, bytes, median(shares));
-  }
-
-  private static double median(List<Double> values) {
-    return Quantiles.median().compute(values);
+    double millis = all.median();
+    return new Token(length, millis, 1e3 / millis, bytes, Quantiles.median().compute(shares));
   }
 
   private double bandwidth() {

@@ -76,18 +76,12 @@ public final class RandomWeights implements WeightSource {
   private Weight matrix(WeightFormat format, int n, int k) {
     var segment = arena.allocate(Weight.bytes(format, Weight.Layout.PANELS, n, k), 64);
     var weight = new Weight(segment, format, Weight.Layout.PANELS, n, k);
-    if (format == WeightFormat.F32)
-      fill(weight.segment());
-    else
-      for (int row = 0; row < n; row += Weight.PANEL) encode(weight, row);
+    var panel = new float[Math.multiplyExact(k, Weight.PANEL)];
+    for (int row = 0; row < n; row += Weight.PANEL) {
+      for (int i = 0; i < panel.length; i++) panel[i] = next();
+      format.encode(panel, 0, Weight.PANEL, k, segment, weight.offset(row, 0));
+    }
     return weight;
-  }
-
-  /// Fills a panel.
-  private void encode(Weight weight, int row) {
-    var panel = new float[Math.multiplyExact(weight.k(), Weight.PANEL)];
-    for (int i = 0; i < panel.length; i++) panel[i] = next();
-    weight.format().encode(panel, 0, Weight.PANEL, weight.k(), weight.segment(), weight.offset(row, 0));
   }
 
   /// A linear congruential generator (Knuth's MMIX constants): a billion parameters in a second or two.
