@@ -174,6 +174,12 @@ public enum WeightFormat {
     return blockBytes;
   }
 
+  /// The format for what should not share data in blocks, such as a table whose rows are read alone: this one, or [#F16] instead of
+  /// one with longer blocks.
+  public WeightFormat withoutBlocks() {
+    return blockLength == 1 ? this : F16;
+  }
+
   /// Number of blocks for `steps` numbers of a row.
   public int blocks(int steps) {
     return blockLength == 1 ? steps : Math.ceilDiv(steps, blockLength);

@@ -83,7 +83,7 @@ public record LoadedModel(String name, Model model, long parameters) {
     Objects.requireNonNull(format, "format");
     var config = Family.preset(name);
     return of(name, config, new RandomWeights(arena, 1, parameter ->
-        format == WeightFormat.Q8 && !config.isOfLanguageModel(parameter) ? WeightFormat.F16 : format));
+        config.isOfLanguageModel(parameter) ? format : format.withoutBlocks()));
   }
 
   /// A model of a published size whose parameters have shapes but no memory, for counting.

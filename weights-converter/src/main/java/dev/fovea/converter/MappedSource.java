@@ -167,7 +167,7 @@ final class MappedSource implements WeightSource {
 
   /// The format of what is not stored in blocks.
   private WeightFormat ofSingleNumbers() {
-    return conversion.format().blockLength() > 1 ? WeightFormat.F16 : conversion.format();
+    return conversion.format().withoutBlocks();
   }
 
   private Weight matrix(String name, int n, int k, WeightFormat format) {

@@ -69,8 +69,7 @@ public final class RandomWeights implements WeightSource {
   /// In place of 8 bits, a table has the finer steps that a conversion gives it.
   @Override
   public Weight table(String name, int n, int k) {
-    var format = formats.apply(Objects.requireNonNull(name, "name"));
-    return matrix(format == WeightFormat.Q8 ? WeightFormat.F16 : format, n, k);
+    return matrix(formats.apply(Objects.requireNonNull(name, "name")).withoutBlocks(), n, k);
   }
 
   private Weight matrix(WeightFormat format, int n, int k) {
