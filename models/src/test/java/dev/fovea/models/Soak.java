@@ -18,14 +18,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -42,16 +38,10 @@ import javax.imageio.ImageIO;
 ///
 /// 64 platform and 500 virtual threads call all tasks with pictures and texts of random sizes. Meanwhile threads are interrupted,
 /// models are closed and opened again, also by callbacks, and their files are replaced. Every result must have the bits that the
-/// same call had on a single thread. At the end resident memory has not grown, and threads, file descriptors and mappings are as
-/// they were.
+/// same call had on a single thread. The load ends several times: then threads, file descriptors and mappings must be as they were,
+/// and memory as it was after the first time.
 final class Soak {
   private static final int PLATFORM_THREADS = 64, VIRTUAL_THREADS = 500, CASES = 24;
-  /// Resident memory may be this much larger in the second half than in the first.
-  private static final double GROWTH = 1.03;
-  private static final long GROWTH_BYTES = 16 << 20;
-  /// Threads of Java's own that come and go.
-  private static final Set<String> OF_JAVA = Set.of("ForkJoinPool", "CompletableFutureDelayScheduler", "VirtualThread", "Cleaner",
-      "Common", "Java", "process", "Reference", "Finalizer", "Signal", "Attach", "Notification", "AWT", "Monitor");
 
   private final Path folder;
   private final int seconds;
@@ -61,7 +51,6 @@ final class Soak {
       failed = new AtomicLong(), reopened = new AtomicLong();
   /// Of models that wait for their calls; and how many may wait, since they hold memory.
   private final List<Thread> closers = new ArrayList<>();
-  private final Set<AutoCloseable> tasks = ConcurrentHashMap.newKeySet();
   private final Semaphore closings = new Semaphore(8);
   private volatile boolean over;
 
@@ -125,7 +114,6 @@ final class Soak {
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
       var before = current;
       current = new Opened<>(open.apply(file, options), version);
-      tasks.add(current.task);
       reopened.incrementAndGet();
       if (before == null) return;
       closings.acquire();
@@ -133,13 +121,13 @@ final class Soak {
           Thread.ofVirtual().start(() -> guarded(before.task::close)));
       closers.add(Thread.ofVirtual().start(() -> guarded(() -> {
         for (var closer : both) closer.join();
-        tasks.remove(before.task);
         closings.release();
       })));
     }
 
     void close() throws Exception {
       current.task.close();
+      current = null;
     }
 
     void call(Random random) throws Exception {
@@ -363,7 +351,21 @@ final class Soak {
     addServices(random);
     for (var service : services) service.expect();
     var before = Resources.now();
-    List<Long> resident = new ArrayList<>(), others = new ArrayList<>();
+    var rests = new ArrayList<Resources.Memory>();
+    for (int second = 0, part = Math.min(60, seconds / 2); second < seconds; second += part) {
+      load(random, second, Math.min(part, seconds - second));
+      if (wrong.get() != null) throw new IllegalStateException("a call went wrong", wrong.get());
+      rests.add(rest(before));
+    }
+    requireAllHappened();
+    rests.getLast().requireFlatSince(rests.getFirst());
+  }
+
+  /// Opens the models, calls them for a while and closes them.
+  ///
+  /// @param from the seconds under load so far
+  private void load(Random random, int from, int seconds) throws Exception {
+    over = false;
     try (var pool = Executors.newFixedThreadPool(3); var own = Workers.threads(3); var borrowed = Workers.using(moody(pool), 4)) {
       var options = new ArrayList<OpenOptions>();
       for (var residency : Residency.values())
@@ -372,44 +374,33 @@ final class Soak {
       for (var service : services) service.reopen(random, options.getFirst());
       var callers = new ArrayList<Thread>();
       for (int i = 0; i < PLATFORM_THREADS + VIRTUAL_THREADS; i++) {
-        var choices = new Random(i);
+        var choices = new Random(1000 * from + i);
         Runnable caller = () -> guarded(() -> calls(choices));
         callers.add(i < PLATFORM_THREADS ? Thread.ofPlatform().start(caller) : Thread.ofVirtual().start(caller));
       }
       var troublemakers = List.of(Thread.ofPlatform().start(() -> guarded(() -> interrupts(callers))),
           Thread.ofPlatform().start(() -> guarded(() -> reopenings(options))));
-      for (int second = 0; second < seconds && wrong.get() == null; second++) {
+      for (int second = 1; second <= seconds && wrong.get() == null; second++) {
         Thread.sleep(1000);
-        long now = Resources.resident(), ofModels = held();
-        resident.add(now);
-        others.add(now - ofModels);
-        if (second % 10 == 9)
-          System.out.println(second + 1 + " s: " + counts() + ", " + (now >> 20) + " MiB, of which models hold " + (ofModels >> 20));
+        if (second % 10 == 0) System.out.println(from + second + " s: " + counts() + ", " + Resources.memory());
       }
       over = true;
       for (var thread : troublemakers) thread.join();
       for (var thread : callers) thread.join();
       for (var thread : closers) thread.join();
+      closers.clear();
       for (var service : services) service.close();
     }
-    if (wrong.get() != null) throw new IllegalStateException("a call went wrong", wrong.get());
-    System.out.println(counts());
-    requireAllHappened();
-    requireFlat("resident memory", resident, Long.MAX_VALUE);
-    requireFlat("of this what no model holds", others, GROWTH_BYTES);
-    for (int i = 0; i < 100 && !Resources.now().equals(before); i++) Thread.sleep(100);
-    var after = Resources.now();
-    System.out.println("before: " + before);
-    System.out.println("after:  " + after);
-    if (!after.equals(before)) throw new IllegalStateException("expected " + before + ", got " + after);
   }
 
-  /// Bytes that open models hold, and those that wait for their last calls.
-  private long held() throws Exception {
-    long bytes = 0;
-    for (var task : tasks)
-      bytes += ((MemoryUse) task.getClass().getMethod("memory").invoke(task)).bytes();
-    return bytes;
+  /// Waits until the process holds what it held before the first call, beside the memory of Java itself.
+  private Resources.Memory rest(Resources before) throws Exception {
+    var now = Resources.now();
+    for (int i = 0; i < 100 && !now.equals(before); i++, now = Resources.now()) Thread.sleep(100);
+    if (!now.equals(before)) throw new IllegalStateException("expected " + before + ", got " + now);
+    var memory = Resources.memoryAtRest();
+    System.out.println("at rest: " + memory + ", " + now);
+    return memory;
   }
 
   private String counts() {
@@ -420,18 +411,6 @@ final class Soak {
   private void requireAllHappened() {
     for (var count : List.of(answers, cancelled, refused, failed, reopened))
       if (count.get() < 2) throw new IllegalStateException("too little has happened: " + counts());
-  }
-
-  /// Compares the halves of the time after the first minute; of a short run, after its first half. What models hold varies with the
-  /// calls that run, and the largest ones come late; the rest must not grow. The least of each half counts: what leaks never goes
-  /// away, while on a busy machine freed memory may wait for its return to the system.
-  ///
-  /// @param most bytes by which the second half may exceed the first, beside [#GROWTH]
-  private static void requireFlat(String what, List<Long> bytes, long most) {
-    int from = Math.min(60, bytes.size() / 2), half = (from + bytes.size()) / 2;
-    long first = Collections.min(bytes.subList(from, half)), second = Collections.min(bytes.subList(half, bytes.size()));
-    System.out.printf("%s: at least %d MiB from second %d to %d, then %d MiB%n", what, first >> 20, from, half, second >> 20);
-    if (second - GROWTH * first > most) throw new IllegalStateException(what + " grows");
   }
 
   private static Executor moody(Executor executor) {
@@ -470,28 +449,6 @@ final class Soak {
     while (!over) {
       Thread.sleep(random.nextInt(200));
       services.get(random.nextInt(services.size())).reopen(random, options.get(random.nextInt(options.size())));
-    }
-  }
-
-  /// What a process holds beside memory.
-  private record Resources(Set<String> threads, int descriptors, List<String> mappings) {
-    private static final Path SELF = Path.of("/proc/self");
-
-    static Resources now() throws IOException {
-      var threads = Thread.getAllStackTraces().keySet().stream().map(Thread::getName)
-          .filter(name -> !OF_JAVA.contains(name.split("[^A-Za-z]")[0])).collect(Collectors.toCollection(TreeSet::new));
-      if (!Files.exists(SELF)) return new Resources(threads, 0, List.of());
-      try (var descriptors = Files.list(SELF.resolve("fd")); var maps = Files.lines(SELF.resolve("maps"))) {
-        return new Resources(threads, (int) descriptors.count(), maps.filter(map -> map.contains(".safetensors")).toList());
-      }
-    }
-
-    /// Bytes of resident memory; 0 where the system does not tell.
-    static long resident() throws IOException {
-      if (!Files.exists(SELF)) return 0;
-      for (var line : Files.readAllLines(SELF.resolve("status")))
-        if (line.startsWith("VmRSS:")) return Long.parseLong(line.replaceAll("\\D", "")) << 10;
-      return 0;
     }
   }
 }
