@@ -28,6 +28,11 @@ record Door(Kernels provider) implements Kernels {
     return provider.bind(operation);
   }
 
+  @Override
+  public void expect(Recording recording) {
+    provider.expect(Objects.requireNonNull(recording, "recording"));
+  }
+
   /// The operations of a recording are checked when its memory is allocated.
   @Override
   public Program prepare(Recording recording, Map<String, MemorySegment> given) {

@@ -39,6 +39,10 @@ public interface Kernels extends AutoCloseable {
     return () -> run(operation);
   }
 
+  /// Announces a recorded pass before its first run, so that a provider can prepare for its size. It may wait here; an interrupt
+  /// ends that and stays set.
+  default void expect(Recording recording) {}
+
   /// Prepares a recorded pass to run any number of times. A provider may compile the pass as a whole; by default the operations run
   /// one after the other.
   ///

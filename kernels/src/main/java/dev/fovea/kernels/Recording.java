@@ -1,9 +1,11 @@
 package dev.fovea.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /// A forward pass as data, sufficient to count its cost, plan its memory and run it again without the model.
 ///
@@ -60,18 +62,33 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
 
   /// Bytes of the weights that a run reads: all of each matrix, and of tables only the rows that are looked up.
   public long weightBytes() {
+    return weights().bytes;
+  }
+
+  /// The formats of the weights that a run reads.
+  public Set<WeightFormat> weightFormats() {
+    return weights().formats;
+  }
+
+  private WeightCount weights() {
     var count = new WeightCount();
     for (var operation : operations)
       if (operation instanceof Operation.Gather(var table, _, _, int rows))
-        count.bytes += table.format().bytes(rows, table.k());
+        count.add(table.format(), table.format().bytes(rows, table.k()));
       else
         operation.on(count);
-    return count.bytes;
+    return count;
   }
 
-  /// Adds the sizes of an operation's weights.
+  /// Collects sizes and formats of an operation's weights.
   private static final class WeightCount implements BufferVisitor {
+    private final Set<WeightFormat> formats = EnumSet.noneOf(WeightFormat.class);
     private long bytes;
+
+    private void add(WeightFormat format, long size) {
+      formats.add(format);
+      bytes += size;
+    }
 
     @Override
     public MemorySegment dense(String name, MemorySegment buffer, long... shape) {
@@ -85,7 +102,7 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
 
     @Override
     public MemorySegment weight(Weight weight) {
-      bytes += Weight.bytes(weight.format(), weight.layout(), weight.n(), weight.k());
+      add(weight.format(), Weight.bytes(weight.format(), weight.layout(), weight.n(), weight.k()));
       return weight.segment();
     }
   }

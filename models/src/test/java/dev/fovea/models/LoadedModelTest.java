@@ -58,6 +58,7 @@ class LoadedModelTest {
       var step = Workspace.dryRun(ids -> llama.logits(llama.forward(llama.embed(ids), Probe.NONE)), List::of, 1, 1);
       int block = 3 * 64 * 64 + 3 * 96 * 64, head = 112 * 64;
       assertThat(step.weightBytes()).isEqualTo((2 * block + head) / 32 * bytesOf32 + 64 / 32 * bytesOf32InTable);
+      assertThat(step.weightFormats()).contains(format);
     }
   }
 }

@@ -102,7 +102,11 @@ public final class Workspace implements AutoCloseable {
     requireIdle();
     var key = List.of(kind, mapped(inputs, Tensor::layout));
     var known = plans.getIfPresent(key);
-    if (known == null) plans.put(key, known = record(inputs, forward, outputs).plan());
+    if (known == null) {
+      var recording = record(inputs, forward, outputs);
+      kernels.expect(recording);
+      plans.put(key, known = recording.plan());
+    }
     reserve(known.bytes());
     plan = known;
     nextBuffer = 0;

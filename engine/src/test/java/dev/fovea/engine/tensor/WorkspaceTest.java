@@ -9,6 +9,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Recording;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -69,6 +70,43 @@ class WorkspaceTest {
   @Test
   void computesWhatPlainLoopsCompute() {
     for (float first : new float[] {-3, 0, 5}) check(run(input(first)), input(first));
+  }
+
+  private record Expecting(Kernels kernels, List<Long> expected) implements Kernels {
+    @Override
+    public String name() {
+      return kernels.name();
+    }
+
+    @Override
+    public int threads() {
+      return kernels.threads();
+    }
+
+    @Override
+    public void expect(Recording recording) {
+      expected.add(recording.plan().bytes());
+    }
+
+    @Override
+    public void run(Operation operation) {
+      assertThat(expected).isNotEmpty();
+      kernels.run(operation);
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  @Test
+  void kernelsHearOfEachNewPassBeforeItsFirstOperation() {
+    var expecting = new Expecting(kernels, new ArrayList<>());
+    try (var other = new Workspace(expecting)) {
+      for (int i = 0; i < 3; i++) check(other.run("forward", input(i), WorkspaceTest::forward, r -> r), input(i));
+      assertThat(expecting.expected).containsExactly(other.bytes());
+      other.run("short", input(1), x -> List.of(x.times(2)), r -> r);
+      assertThat(expecting.expected).hasSize(2);
+    }
   }
 
   @Test

@@ -1,5 +1,9 @@
 package dev.fovea.kernels.vector;
 
+import dev.fovea.kernels.WeightFormat;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jetbrains.annotations.Nullable;
 
@@ -13,16 +17,25 @@ final class ColdStart {
   /// because elapsed time means little on a busy machine.
   private static final long MANY = 20_000_000_000L;
 
+  /// Multiply-accumulates of a pass that waits for the vector loops. C2 needs a second for them on two processors, in which the
+  /// scalar loops take less than half of these (`benchmarks/NOTES.md`).
+  private static final long VERY_MANY = 100_000_000_000L;
+
   private static final AtomicLong done = new AtomicLong();
   private static volatile boolean cold;
   /// What to do when many are counted.
   private static volatile @Nullable Runnable next;
+  /// Zero once what was begun by `next` has ended.
+  private static volatile @Nullable CountDownLatch rehearsed;
+  private static final Set<WeightFormat> formats = ConcurrentHashMap.newKeySet();
 
   private ColdStart() {}
 
   /// Sets whether the vector loops still need compilation. A program is warm by default.
   static void set(boolean isCold) {
     cold = isCold;
+    var waiting = rehearsed;
+    if (!isCold && waiting != null) waiting.countDown();
   }
 
   static boolean isCold() {
@@ -32,6 +45,26 @@ final class ColdStart {
   /// Adds multiply-accumulates of the scalar loops to the count.
   static void count(long multiplyAccumulates) {
     if (done.addAndGet(multiplyAccumulates) > MANY && next != null) hurry();
+  }
+
+  /// Notes the formats of a pass that will run soon. If the pass is large, it begins the compilation of the vector loops and waits
+  /// for that. An interrupt ends the wait and stays set.
+  static void expect(long multiplyAccumulates, Set<WeightFormat> ofWeights) {
+    formats.addAll(ofWeights);
+    if (multiplyAccumulates < VERY_MANY) return;
+    hurry();
+    var waiting = rehearsed;
+    if (!cold || waiting == null) return;
+    try {
+      waiting.await();
+    } catch (InterruptedException _) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// The formats noted so far.
+  static Set<WeightFormat> formats() {
+    return Set.copyOf(formats);
   }
 
   /// Multiply-accumulates counted so far.
@@ -49,6 +82,8 @@ final class ColdStart {
   static synchronized void hurry() {
     var action = next;
     next = null;
-    if (action != null) action.run();
+    if (action == null) return;
+    rehearsed = new CountDownLatch(1);
+    action.run();
   }
 }

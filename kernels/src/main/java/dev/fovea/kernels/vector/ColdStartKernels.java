@@ -2,13 +2,15 @@ package dev.fovea.kernels.vector;
 
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Recording;
 import dev.fovea.kernels.Workers;
 import java.util.function.BooleanSupplier;
 
 /// The vector provider with scalar loops for a cold start: while the program is cold, scalar loops run the operations that they
 /// implement and vector loops the others; afterwards vector loops run all.
 ///
-/// Both compute identical bits, so a result does not depend on the time of the switch.
+/// Both compute identical bits, so a result does not depend on the time of the switch. A pass that takes scalar loops longer than
+/// C2 takes to compile the vector loops waits for these.
 public final class ColdStartKernels implements Kernels {
   private final BooleanSupplier isCold;
   private final VectorKernels vector;
@@ -50,6 +52,11 @@ public final class ColdStartKernels implements Kernels {
     return () -> {
       if (!isCold.getAsBoolean() || !scalar.tryRun(operation)) step.run();
     };
+  }
+
+  @Override
+  public void expect(Recording recording) {
+    if (isCold.getAsBoolean()) ColdStart.expect(recording.macs(), recording.weightFormats());
   }
 
   @Override

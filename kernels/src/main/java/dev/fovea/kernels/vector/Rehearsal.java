@@ -17,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 
 /// Calls the hot loops of a transformer on tiny operands until C2 has compiled them, for [dev.fovea.kernels.WarmUp]. Until then the
@@ -25,8 +26,16 @@ import java.util.function.Function;
 /// The calls must take every branch and use every kind of memory: C2 omits branches that were never taken, and discards its code
 /// when one is taken later. `-Xlog:deoptimization=debug` shows missing cases.
 public final class Rehearsal {
-  /// Calls of each loop: C1 compiles it after 200 calls and starts to count for C2.
-  private static final int CALLS = 300;
+  /// Calls of each loop: C1 compiles it after 200 calls and starts to count for C2, which looks at the count every 1,024 calls.
+  private static final int CALLS = 1100;
+  /// Steps of most calls of a product's loop, and of those that are timed.
+  private static final int STEPS = 8, TIMED_STEPS = 24;
+  private static final int TIMED_CALLS = 4;
+  private static final int MOST_ROUNDS = 300;
+  private static final long PAUSE_NANOS = 2_000_000;
+  /// A loop that takes more nanoseconds for each vector is not compiled: C2's code takes a fifth or less, a loop of vector objects
+  /// five times as long or more.
+  private static final double COMPILED_NANOS = 4;
   private static final int OPERATIONS = 6;
   private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
@@ -101,6 +110,7 @@ public final class Rehearsal {
       });
       try {
         rows(arena);
+        for (var format : ColdStart.formats()) if (format != WeightFormat.F32) widening(arena, format);
       } finally {
         products.join();
       }
@@ -111,12 +121,40 @@ public final class Rehearsal {
   private static void products(Arena arena) {
     var x = new float[MAX_ROWS * STRIDE];
     var out = new float[MAX_ROWS * WIDTH];
-    var w = arena.allocate(4L * 4 * Weight.PANEL, 64);
-    int touched = 0;
-    for (int height : new int[] {MAX_ROWS, MicroKernel.height(MAX_ROWS - 1), 1})
-      for (int i = 0; i < CALLS; i++)
-        touched += MicroKernel.run(height, x, 0, w, 0, 0, i % 4, out, 0, WIDTH, i % 2 == 0, 0, 4);
-    sink = touched;
+    var w = arena.allocate(4L * TIMED_STEPS * Weight.PANEL, 64);
+    int most = MAX_ROWS, fewer = MicroKernel.height(MAX_ROWS - 1);
+    untilCompiled((i, steps) -> {
+      sink = MicroKernel.run(most, x, 0, w, 0, 0, steps, out, 0, WIDTH, i % 2 == 0, 0, 4);
+      sink = MicroKernel.run(fewer, x, 0, w, 0, 0, steps, out, 0, WIDTH, i % 2 == 0, 0, 4);
+    }, 2 * (most + fewer));
+    for (int i = 0; i < CALLS; i++) sink = MicroKernel.run(1, x, 0, w, 0, 0, 1 + i % 3, out, 0, WIDTH, i % 2 == 0, 0, 4);
+  }
+
+  /// Decodes panels of a format. Uncompiled, this takes longer than the products of a panel.
+  private static void widening(Arena arena, WeightFormat format) {
+    var panel = arena.allocate(Weight.bytes(format, Weight.Layout.PANELS, Weight.PANEL, TIMED_STEPS), 64);
+    var floats = arena.allocate(4L * TIMED_STEPS * Weight.PANEL, 64);
+    untilCompiled((_, steps) -> Widening.panel(format, panel, 0, steps, floats, 0), 5.0 * Weight.PANEL / LANES);
+  }
+
+  /// A loop over steps.
+  private interface Loop {
+    void run(int call, int steps);
+  }
+
+  /// Calls a loop until C2 has compiled it. C2 does so after 1,024 calls with 15,000 steps; after 40,000 steps it would first
+  /// compile the middle of the loop, which takes it four times as long.
+  ///
+  /// @param vectors vectors that a step makes
+  private static void untilCompiled(Loop loop, double vectors) {
+    for (int i = 0; i < CALLS; i++) loop.run(i, STEPS * (1 + i % 3));
+    for (int round = 0; round < MOST_ROUNDS; round++) {
+      long start = System.nanoTime();
+      for (int i = 0; i < TIMED_CALLS; i++) loop.run(i, TIMED_STEPS);
+      if (System.nanoTime() - start < COMPILED_NANOS * vectors * TIMED_CALLS * TIMED_STEPS) return;
+      for (int i = 0; i < CALLS / 20; i++) loop.run(i, 1 + i % 2);
+      LockSupport.parkNanos(PAUSE_NANOS);
+    }
   }
 
   private static void rows(Arena arena) {

@@ -7,12 +7,19 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Plan;
+import dev.fovea.kernels.Recording;
 import dev.fovea.kernels.Weight;
+import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -76,6 +83,48 @@ class ColdStartTest {
     try (var kernels = open()) {
       kernels.run(new Operation.AttentionMaps(Matrices.dense(x, 1, M, K), Matrices.dense(x, 1, M, K), AttentionMask.NONE, out, 1));
       assertThat(out.get(ValueLayout.JAVA_FLOAT, 0)).isPositive();
+    }
+  }
+
+  /// The pass is recorded only: its operands have no memory.
+  private Recording recording(int rows) {
+    long macs = (long) rows * N * K;
+    var buffer = MemorySegment.ofAddress(Recording.FIRST_ADDRESS);
+    var linear = new Operation.Linear(buffer, Weight.rows(w, N, K), null, Activation.NONE, null, buffer, rows);
+    return new Recording(List.of(linear), Map.of(), List.of(), List.of(), Plan.of(List.of(), macs), Recording.Constants.NONE);
+  }
+
+  @Test
+  void aVeryLargePassWaitsForTheVectorLoops() throws InterruptedException {
+    var compiled = new CountDownLatch(1);
+    var begun = new CountDownLatch(1);
+    ColdStart.set(true);
+    try (var kernels = open()) {
+      ColdStart.whenMany(() -> {
+        begun.countDown();
+        Thread.ofVirtual().start(() -> {
+          try {
+            compiled.await();
+          } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+          }
+          ColdStart.set(false);
+        });
+      });
+      kernels.expect(recording(1000));
+      assertThat(ColdStart.formats()).contains(WeightFormat.F32);
+      assertThat(ColdStart.isCold()).isTrue();
+      var pass = Thread.ofPlatform().start(() -> kernels.expect(recording(100_000_000)));
+      begun.await();
+      pass.join(Duration.ofMillis(100));
+      assertThat(pass.isAlive()).isTrue();
+      pass.interrupt();
+      pass.join();
+      compiled.countDown();
+      kernels.expect(recording(100_000_000));
+      assertThat(ColdStart.isCold()).isFalse();
+    } finally {
+      ColdStart.set(false);
     }
   }
 
