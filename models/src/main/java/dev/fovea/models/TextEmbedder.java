@@ -15,26 +15,41 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
+import org.jetbrains.annotations.Nullable;
 
-/// An embedder of texts, from the file of an image-text model: vectors of length 1 in the common space of [Pooling#JOINT] of
-/// [PictureEmbedder].
+/// An embedder of texts. The file of an image-text model gives vectors of length 1 in the common space of [Pooling#JOINT] of
+/// [PictureEmbedder]. The file of a text encoder, such as BERT, gives vectors pooled from the features of the tokens, as the model
+/// was published in sentence-transformers' form, or by other [TextSettings].
 ///
 /// Arguments are checked before any work. A null argument is refused with a [NullPointerException] that names the parameter.
 ///
 /// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class TextEmbedder implements AutoCloseable {
   private final OpenModel opened;
-  private final JoinsPicturesAndText model;
-  private final Tokenizer tokenizer;
+  /// Of an image-text model; null for a text encoder.
+  private final @Nullable JoinsPicturesAndText model;
+  private final @Nullable Tokenizer tokenizer;
+  /// Of a text encoder; null for an image-text model.
+  private final @Nullable SentenceEncoder sentences;
 
   TextEmbedder(OpenModel opened) {
     this.opened = opened;
-    if (!(opened.model() instanceof JoinsPicturesAndText joins) || !joins.readsText())
-      throw new CheckpointException(opened.name() + ": expected a model of pictures and words, got family "
-          + opened.header().family()
-          + (opened.model() instanceof JoinsPicturesAndText ? " without an encoder of words" : ""));
-    model = joins;
+    if (opened.model() instanceof EncodesText encodes) {
+      sentences = new SentenceEncoder(opened, encodes);
+      model = null;
+      tokenizer = null;
+      return;
+    }
+    sentences = null;
+    model = requireJoins(opened, "a text encoder or a model of pictures and words");
     tokenizer = opened.tokenizer();
+  }
+
+  /// @throws CheckpointException if it is not an image-text model with an encoder of words
+  static JoinsPicturesAndText requireJoins(OpenModel opened, String expected) {
+    if (opened.model() instanceof JoinsPicturesAndText joins && joins.readsText()) return joins;
+    throw new CheckpointException(opened.name() + ": expected " + expected + ", got family " + opened.header().family()
+        + (opened.model() instanceof JoinsPicturesAndText ? " without an encoder of words" : ""));
   }
 
   private static TextEmbedder orClose(OpenModel opened) {
@@ -48,7 +63,7 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// Opens a model file with [OpenOptions#DEFAULT].
   ///
-  /// @throws CheckpointException if there is no such file, or it is not an image-text model with a tokenizer
+  /// @throws CheckpointException if there is no such file, or it is not a model of texts with a tokenizer
   /// @see #open(Path, OpenOptions)
   public static TextEmbedder open(Path file) {
     return open(file, OpenOptions.DEFAULT);
@@ -56,7 +71,7 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// Opens a model file with the fastest kernels that can run here, as [OpenModel#open(Path, OpenOptions)].
   ///
-  /// @throws CheckpointException if there is no such file, it is not an image-text model with a tokenizer, or it does not fit in
+  /// @throws CheckpointException if there is no such file, it is not a model of texts with a tokenizer, or it does not fit in
   ///     memory
   /// @throws CancelledException if the thread is interrupted
   public static TextEmbedder open(Path file, OpenOptions options) {
@@ -66,7 +81,7 @@ public final class TextEmbedder implements AutoCloseable {
   /// Creates an embedder from an open checkpoint, which it closes, also on an exception, and from kernels, which it leaves open and
   /// which must not be closed before it; as [OpenModel#of].
   ///
-  /// @throws CheckpointException if it is not an image-text model with a tokenizer
+  /// @throws CheckpointException if it is not a model of texts with a tokenizer
   public static TextEmbedder of(Checkpoint checkpoint, Kernels kernels) {
     return orClose(OpenModel.of(checkpoint, kernels));
   }
@@ -76,13 +91,13 @@ public final class TextEmbedder implements AutoCloseable {
     return embed(text, Progress.NONE);
   }
 
-  /// The vector of a text, of length 1. A call costs a pass of the text encoder; what the passes of texts of one length have in
+  /// The vector of a text, by the model's [#settings()]. A call costs a pass of the text encoder; what the passes of texts of one length have in
   /// common is computed in the first and kept.
   ///
   /// @param progress called on the calling thread before each operation of the pass
   /// @return the caller's own
-  /// @throws TokenizerException if the text has no tokens, more than the model has positions, one outside its vocabulary, or lacks
-  ///     the required [JoinsPicturesAndText#endOfText()]
+  /// @throws TokenizerException if the text has no tokens, one outside the model's vocabulary, more than an image-text model has
+  ///     positions, or lacks the required [JoinsPicturesAndText#endOfText()]; a text encoder truncates to [#maxTokens()]
   /// @throws CancelledException if the thread is interrupted
   /// @throws CheckpointException if the model file was truncated after it was opened
   /// @throws IllegalStateException if the embedder is closed
@@ -95,18 +110,70 @@ public final class TextEmbedder implements AutoCloseable {
     return embed(texts, Progress.NONE);
   }
 
-  /// The vector of each text, in the order of the texts, from one pass whose memory grows with their number and is kept as
-  /// [OpenModel] says. Padding is masked, unless the model was trained to read it, so that each text has the same vector as
-  /// alone, up to rounding.
+  /// The vector of each text, in the order of the texts, by the model's [#settings()].
+  ///
+  /// @see #embed(List, TextSettings, Progress)
+  public List<float[]> embed(List<String> texts, Progress progress) {
+    return embed(texts, settings(), progress);
+  }
+
+  /// The vector of each text, in the order of the texts.
+  ///
+  /// An image-text model computes them in one pass, whose memory grows with their number and is kept as [OpenModel] says. Padding is
+  /// masked, unless the model was trained to read it, so that each text has the same vector as alone, up to rounding.
+  ///
+  /// A text encoder sorts the texts by length and computes batches without padding, so that each text has the same vector as alone
+  /// to the last bit.
   ///
   /// @param texts may be empty
-  /// @throws IllegalArgumentException if the texts have more than 2³¹ - 9 tokens together, padding included
+  /// @throws IllegalArgumentException if the settings are not for this model, or texts for an image-text model have more than
+  ///     2³¹ - 9 tokens together, padding included
   /// @see #embed(String, Progress)
-  public List<float[]> embed(List<String> texts, Progress progress) {
+  public List<float[]> embed(List<String> texts, TextSettings settings, Progress progress) {
     var given = Arguments.elements(texts, "texts");
+    Objects.requireNonNull(settings, "settings");
     Objects.requireNonNull(progress, "progress");
+    if ((settings.pooling() == null) != (sentences == null))
+      throw new IllegalArgumentException("settings: expected " + (sentences == null ? "no pooling" : "a pooling")
+          + " for this model, got " + settings.pooling());
+    if (sentences == null && !settings.normalized())
+      throw new IllegalArgumentException("settings: expected vectors of length 1 of this model, got normalized false");
     if (given.isEmpty()) return List.of();
-    return Batches.rows(run("vectors", given, this::vectors, progress), given.size());
+    if (sentences != null) return sentences.vectors(given, settings, progress);
+    var prompted = given.stream().map(text -> settings.prompt() + text).toList();
+    return Batches.rows(run("vectors", prompted, this::vectors, progress), given.size());
+  }
+
+  /// How the model makes vectors unless it is told otherwise: as published; the mean without normalisation for a text encoder
+  /// without such settings.
+  public TextSettings settings() {
+    return sentences == null ? new TextSettings(null, true, "") : sentences.settings();
+  }
+
+  /// Whether the model was published with its pooling; an image-text model is.
+  public boolean hasPublishedSettings() {
+    return !(opened.model() instanceof EncodesText encodes) || encodes.sentence() != null;
+  }
+
+  /// The published prompts by name, such as `query`; see [TextSettings#prompt()].
+  public Map<String, String> prompts() {
+    return sentences == null ? Map.of() : sentences.prompts();
+  }
+
+  /// The number of numbers of a vector.
+  public int dimension() {
+    return sentences == null ? model.commonDim() : sentences.channels();
+  }
+
+  /// The most tokens of a text, special tokens included. A text encoder ignores those beyond.
+  public int maxTokens() {
+    return sentences == null ? model.maxTokens() : sentences.maxTokens();
+  }
+
+  /// The number of tokens of a text before truncation, special tokens included.
+  public int countTokens(String text) {
+    Objects.requireNonNull(text, "text");
+    return sentences == null ? tokenizer.encode(text).length() : sentences.countTokens(text);
   }
 
   /// The mean of the vectors of texts, normalised to length 1.
@@ -134,10 +201,6 @@ public final class TextEmbedder implements AutoCloseable {
   private Tensor mean(Map<String, Tensor> inputs) {
     var vectors = vectors(inputs);                                                                   // [T, D]
     return vectors.reshape(1, vectors.dim(0), vectors.dim(1)).mean(1).normalized();                  // [1, D]
-  }
-
-  JoinsPicturesAndText model() {
-    return model;
   }
 
   /// The number of parameters of the model.

@@ -71,8 +71,8 @@ public final class ZeroShotClassifier implements AutoCloseable {
   private ZeroShotClassifier(OpenModel opened) {
     this.opened = opened;
     try {
+      model = TextEmbedder.requireJoins(opened, "a model of pictures and words");
       texts = new TextEmbedder(opened);
-      model = texts.model();
       preprocessing = Preprocessing.of(opened.header().preprocessing());
     } catch (RuntimeException | Error e) {
       opened.close();

@@ -64,6 +64,10 @@ final class ConfigDefaults {
         Map.entry("siglip_vision_model", siglipVision),
         Map.entry("bert", new Class("BertConfig", "{" + blocks + "'vocab_size': 30522, 'intermediate_size': 3072, "
             + "'max_position_embeddings': 512, 'type_vocab_size': 2, 'hidden_act': 'gelu', 'layer_norm_eps': 1e-12}")),
+        Map.entry("distilbert", new Class("DistilBertConfig", "{'vocab_size': 30522, 'max_position_embeddings': 512, "
+            + "'n_layers': 6, 'n_heads': 12, 'dim': 768, 'hidden_dim': 3072, 'activation': 'gelu'}")),
+        Map.entry("roberta", roberta("RobertaConfig", 50265)),
+        Map.entry("xlm-roberta", roberta("XLMRobertaConfig", 30522)),
         Map.entry("segformer", new Class("SegformerConfig",
             "{'num_channels': 3, 'depths': [2, 2, 2, 2], 'sr_ratios': [8, 4, 2, 1], "
             + "'hidden_sizes': [32, 64, 160, 256], 'patch_sizes': [7, 3, 3, 3], 'strides': [4, 2, 2, 2], "
@@ -82,6 +86,12 @@ final class ConfigDefaults {
         Map.entry("smolvlm", smolVlm("SmolVLM")),
         Map.entry("idefics3", smolVlm("Idefics3")),
         Map.entry("sam", sam()));
+  }
+
+  private static Class roberta(String name, int vocabulary) {
+    return new Class(name, "{'vocab_size': " + vocabulary + ", 'hidden_size': 768, 'num_hidden_layers': 12, "
+        + "'num_attention_heads': 12, 'intermediate_size': 3072, 'max_position_embeddings': 512, 'type_vocab_size': 2, "
+        + "'hidden_act': 'gelu', 'layer_norm_eps': 1e-12, 'pad_token_id': 1}");
   }
 
   private static Class smolVlm(String name) {

@@ -39,7 +39,8 @@ public final class Converter {
   /// The files beside the weights that a conversion may read.
   public static final List<String> BESIDE_WEIGHTS = Stream.concat(
       Stream.of("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json", Converter.GENERATION,
-          PublishedTemplate.FILE, PublishedTemplate.JSON), Tokenizer.FILES.stream()).toList();
+          PublishedTemplate.FILE, PublishedTemplate.JSON), Stream.concat(Tokenizer.FILES.stream(), SentenceFolder.FILES.stream()))
+      .toList();
 
   /// The metadata key of the defaults used for missing fields, as JSON.
   public static final String ASSUMED = "assumed";

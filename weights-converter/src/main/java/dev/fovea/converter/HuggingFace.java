@@ -21,6 +21,7 @@ import dev.fovea.models.vit.ViTConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// The model in a Hugging Face folder, with one method per family.
@@ -31,7 +32,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param palette class colours; empty if not used
 record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
   private static final List<String> MODEL_TYPES = List.of("vit", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model",
-      "siglip", "siglip_vision_model", "bert", "segformer", "sam", "llama", "qwen2",
+      "siglip", "siglip_vision_model", "bert", "distilbert", "roberta", "xlm-roberta", "segformer", "sam", "llama", "qwen2",
       "deepseek_vl", "llava", "smolvlm", "idefics3");
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
@@ -67,6 +68,8 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "siglip" -> siglip(config, checkpoint);
       case "siglip_vision_model" -> siglip(inside("vision_config", config), checkpoint);
       case "bert" -> bert(config, checkpoint);
+      case "distilbert" -> distilBert(config, checkpoint);
+      case "roberta", "xlm-roberta" -> roberta(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
       case "sam" -> sam(config, checkpoint);
       case "llama", "qwen2" -> llama(config);
@@ -190,18 +193,58 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   }
 
   private static HuggingFace bert(JsonFields config, Source checkpoint) {
+    requireAbsolutePositions(config);
+    var tensors = checkpoint.tensors();
+    return bert(config, checkpoint, tensors.containsKey("bert.embeddings.word_embeddings.weight") ? "bert." : "");
+  }
+
+  private static HuggingFace bert(JsonFields config, Source checkpoint, String prefix) {
+    var tensors = checkpoint.tensors();
+    var norms = tensors.containsKey(prefix + "embeddings.LayerNorm.gamma") ? "{gamma|beta}" : "{weight|bias}";
+    return bert(config, labels(config, checkpoint), tensors.containsKey(prefix + "pooler.dense.weight"),
+        HuggingFaceNames.bert(prefix, norms));
+  }
+
+  private static HuggingFace bert(JsonFields config, List<String> labels, boolean pooler, NameMap names) {
+    var json = config.json().deepCopy();
+    json.addProperty("num_labels", labels.size());
+    json.addProperty("pooler", pooler);
+    return new HuggingFace(BertConfig.of(new JsonFields(config.where(), json)), names, labels, new JsonObject());
+  }
+
+  /// A BERT without token types and pooler, and with names of its own for the sizes.
+  private static HuggingFace distilBert(JsonFields config, Source checkpoint) {
+    if (checkpoint.tensors().containsKey("pre_classifier.weight"))
+      throw new CheckpointException(checkpoint.name() + ": a DistilBERT with a classifier, 'pre_classifier.weight', is not "
+          + "supported; expected an encoder");
+    var json = config.json().deepCopy();
+    Map.of("dim", "hidden_size", "n_layers", "num_hidden_layers", "n_heads", "num_attention_heads", "hidden_dim",
+        "intermediate_size", "activation", "hidden_act").forEach((own, berts) -> json.add(berts, json.get(own)));
+    json.addProperty("layer_norm_eps", 1e-12);
+    json.addProperty("type_vocab_size", 0);
+    boolean inside = checkpoint.tensors().containsKey("distilbert.embeddings.word_embeddings.weight");
+    return bert(new JsonFields(config.where(), json), List.of(), false, HuggingFaceNames.distilBert(inside ? "distilbert." : ""));
+  }
+
+  /// A BERT whose positions count from the one after the padding token's id. Its classifier begins with a layer that is BERT's
+  /// pooler.
+  private static HuggingFace roberta(JsonFields config, Source checkpoint) {
+    requireAbsolutePositions(config);
+    var tensors = checkpoint.tensors();
+    var prefix = tensors.containsKey("roberta.embeddings.word_embeddings.weight") ? "roberta." : "";
+    var head = tensors.get("classifier.out_proj.weight");
+    int first = config.integer("pad_token_id", 1) + 1;
+    var json = config.json().deepCopy();
+    json.addProperty("max_position_embeddings", config.integer("max_position_embeddings") - first);
+    return bert(new JsonFields(config.where(), json), labels(config, checkpoint, rows(head)),
+        head != null || tensors.containsKey(prefix + "pooler.dense.weight"),
+        HuggingFaceNames.roberta(prefix, first, head != null));
+  }
+
+  private static void requireAbsolutePositions(JsonFields config) {
     if (config.has("position_embedding_type") && !config.string("position_embedding_type").equals("absolute"))
       throw new CheckpointException(config.where() + ": position_embedding_type '" + config.string("position_embedding_type")
           + "' is not supported; expected absolute");
-    var tensors = checkpoint.tensors();
-    var prefix = tensors.containsKey("bert.embeddings.word_embeddings.weight") ? "bert." : "";
-    var norms = tensors.containsKey(prefix + "embeddings.LayerNorm.gamma") ? "{gamma|beta}" : "{weight|bias}";
-    var labels = labels(config, checkpoint);
-    var json = config.json().deepCopy();
-    json.addProperty("num_labels", labels.size());
-    json.addProperty("pooler", tensors.containsKey(prefix + "pooler.dense.weight"));
-    var bert = BertConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(bert, HuggingFaceNames.bert(prefix, norms), labels, new JsonObject());
   }
 
   /// Tensor names may be the original repository's, beside a Hugging Face `config.json`.

@@ -17,8 +17,10 @@ import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.Family;
 import dev.fovea.models.ModelConfig;
+import dev.fovea.models.bert.BertConfig;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -91,6 +93,11 @@ public final class HuggingFaceExport {
       if (tokenizer != null) WholeFile.write(place.resolve("tokenizer.json"), tokenizer.data().toArray(ValueLayout.JAVA_BYTE));
       var template = ModelHeader.chatTemplate(model);
       if (template != null) WholeFile.write(place.resolve(PublishedTemplate.FILE), template.getBytes(StandardCharsets.UTF_8));
+      if (config instanceof BertConfig bert && bert.sentence() != null)
+        for (var file : SentenceFolder.files(bert.sentence(), bert.encoder().blocks().dim()).entrySet()) {
+          Files.createDirectories(place.resolve(file.getKey()).getParent());
+          WholeFile.write(place.resolve(file.getKey()), (PRETTY.toJson(file.getValue()) + "\n").getBytes(StandardCharsets.UTF_8));
+        }
       requireSame(model.name(), config, place);
     });
     return new Report(config.family().id(), bound.parameters(), source.decoded(), added);

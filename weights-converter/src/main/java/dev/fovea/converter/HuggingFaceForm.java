@@ -144,12 +144,24 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     return json;
   }
 
+  /// A BERT without token types is a DistilBERT.
   private static HuggingFaceForm bert(BertConfig c, List<String> labels) {
+    if (c.typeVocabSize() == 0) return distilBert(c);
     var json = model("bert", c.numClasses() > 0 ? "BertForSequenceClassification" : "BertModel");
     copy(c.toJson(), json, "vocab_size", "max_position_embeddings", "type_vocab_size", "num_hidden_layers", "hidden_size",
         "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps");
     addLabels(json, c.numClasses(), labels);
-    return new HuggingFaceForm(json, HuggingFaceNames.bert(c.numClasses() > 0 ? "bert." : "", "{weight|bias}"), Map.of());
+    var names = HuggingFaceNames.bert(c.numClasses() > 0 ? "bert." : "", "{weight|bias}");
+    return new HuggingFaceForm(json, names, Map.of());
+  }
+
+  private static HuggingFaceForm distilBert(BertConfig c) {
+    var json = model("distilbert", "DistilBertModel");
+    var fields = c.toJson();
+    copy(fields, json, "vocab_size", "max_position_embeddings");
+    Map.of("hidden_size", "dim", "num_hidden_layers", "n_layers", "num_attention_heads", "n_heads", "intermediate_size",
+        "hidden_dim", "hidden_act", "activation").forEach((berts, own) -> json.add(own, fields.get(berts)));
+    return new HuggingFaceForm(json, HuggingFaceNames.distilBert(""), Map.of());
   }
 
   private static HuggingFaceForm segformer(SegformerConfig c, List<String> labels) {

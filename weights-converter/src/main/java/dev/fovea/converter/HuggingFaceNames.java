@@ -8,6 +8,7 @@ import static dev.fovea.converter.NameRule.depthwise;
 import static dev.fovea.converter.NameRule.patches;
 
 import com.google.common.collect.ImmutableMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -167,6 +168,53 @@ final class HuggingFaceNames {
             preTraining("cls.predictions.decoder.bias"),
             preTraining("cls.seq_relationship.weight"),
             preTraining("cls.seq_relationship.bias")));
+  }
+
+  /// Hugging Face's `DistilBertModel` (ref: transformers, `models/distilbert/modeling_distilbert.py`).
+  ///
+  /// @param prefix of all names
+  static NameMap distilBert(String prefix) {
+    var layer = prefix + "transformer.layer.#.";
+    return new NameMap(Map.ofEntries(
+        one("token_embed", prefix + "embeddings.word_embeddings"),
+        one("pos_embed", prefix + "embeddings.position_embeddings.weight"),
+        one("embed_norm", prefix + "embeddings.LayerNorm"),
+        Map.entry("blocks.#.attn.qkv",
+            List.of(layer + "attention.q_lin", layer + "attention.k_lin", layer + "attention.v_lin")),
+        one("blocks.#.attn.proj", layer + "attention.out_lin"),
+        one("blocks.#.norm1", layer + "sa_layer_norm"),
+        one("blocks.#.mlp.fc1", layer + "ffn.lin1"),
+        one("blocks.#.mlp.fc2", layer + "ffn.lin2"),
+        one("blocks.#.norm2", layer + "output_layer_norm")),
+        Map.ofEntries(
+            Map.entry(prefix + "embeddings.position_ids", COUNTS_UP),
+            preTraining("vocab_transform.weight"),
+            preTraining("vocab_transform.bias"),
+            preTraining("vocab_layer_norm.weight"),
+            preTraining("vocab_layer_norm.bias"),
+            preTraining("vocab_projector.weight"),
+            preTraining("vocab_projector.bias")));
+  }
+
+  /// Hugging Face's `RobertaModel`, `XLMRobertaModel` and their `ForSequenceClassification` (ref: transformers,
+  /// `models/roberta/modeling_roberta.py`): BERT's names, but for the head.
+  ///
+  /// @param prefix of all names but the classifier's
+  /// @param first the position of the first token
+  /// @param classifier whether there is one
+  static NameMap roberta(String prefix, int first, boolean classifier) {
+    var bert = bert(prefix, "{weight|bias}");
+    var rules = new HashMap<>(bert.rules());
+    rules.put("pos_embed", List.of(prefix + "embeddings.position_embeddings.weight[" + first + ":]"));
+    rules.put("head", List.of("classifier.out_proj"));
+    if (classifier) rules.put("pooler", List.of("classifier.dense"));
+    var dropped = new HashMap<>(bert.dropped());
+    for (var name : List.of("lm_head.bias", "lm_head.dense.weight", "lm_head.dense.bias", "lm_head.layer_norm.weight",
+        "lm_head.layer_norm.bias", "lm_head.decoder.weight", "lm_head.decoder.bias")) {
+      var entry = preTraining(name);
+      dropped.put(entry.getKey(), entry.getValue());
+    }
+    return new NameMap(Map.copyOf(rules), Map.copyOf(dropped));
   }
 
   /// Hugging Face's `LlamaForCausalLM` and `Qwen2ForCausalLM` (ref: transformers, `models/llama/modeling_llama.py`,

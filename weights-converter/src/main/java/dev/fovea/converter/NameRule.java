@@ -11,6 +11,7 @@ import java.util.regex.Pattern;
 /// |---|---|
 /// | `name{w\|b}` | its tensors' endings, if not `.weight` and `.bias` |
 /// | `name[i/n]` | part `i` of its rows, split into `n` equal parts |
+/// | `name[i:]` | its rows from `i` on; the export does not know this |
 /// | `name<N * 3 3>` | the published shape of its weight, if the engine's differs |
 /// | `name(0 2 3 1)` | its weight with the dimensions in this order; a bias is unchanged |
 /// | `name ~ norm` | with the following batch norm `norm` folded into it |
@@ -21,6 +22,7 @@ import java.util.regex.Pattern;
 final class NameRule {
   private static final Pattern ENDINGS = Pattern.compile("\\{(.*)\\|(.*)}");
   private static final Pattern PART = Pattern.compile("(.*)\\[(\\d+)/(\\d+)]");
+  private static final Pattern FROM = Pattern.compile("(.*)\\[(\\d+):]");
   private static final Pattern SHAPE = Pattern.compile("(.*)<(.*)>");
   private static final Pattern ORDER = Pattern.compile("(.*)\\(([0-9 ]+)\\)");
   private static final String NORM = " ~ ", NEXT = "#+1", ZEROS = "0, ";
@@ -79,6 +81,9 @@ final class NameRule {
       name = shaped.group(1);
       if (!ending.equals(BIAS)) shape = shaped.group(2).isEmpty() ? List.of() : List.of(shaped.group(2).split(" "));
     }
+    var from = FROM.matcher(name);
+    if (from.matches())
+      return new SourcePart(named(from.group(1), ending), 0, 1, Integer.parseInt(from.group(2)), shape, order, norm, zeros);
     var part = PART.matcher(name);
     if (!part.matches()) return new SourcePart(named(name, ending), 0, 1, shape, order, norm, zeros);
     int index = Integer.parseInt(part.group(2)), count = Integer.parseInt(part.group(3));

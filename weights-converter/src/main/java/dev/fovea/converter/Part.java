@@ -31,9 +31,10 @@ sealed interface Part {
   record Stored(SourceTensor tensor, SourceTensor view, long from, long to, List<Integer> order,
       @Nullable BatchNorm norm) implements Part {
     static Stored of(SourceTensor tensor, SourcePart source, @Nullable BatchNorm norm) {
-      long size = tensor.size();
-      return new Stored(tensor, source.order().isEmpty() ? tensor : tensor.permuted(source.order()),
-          source.index() * size / source.count(), (source.index() + 1) * size / source.count(), source.order(), norm);
+      long size = tensor.size(), rows = tensor.shape().isEmpty() ? 1 : Math.max(1, tensor.shape().getFirst());
+      long from = source.first() == 0 ? source.index() * size / source.count() : size / rows * Math.min(rows, source.first());
+      return new Stored(tensor, source.order().isEmpty() ? tensor : tensor.permuted(source.order()), from,
+          (source.index() + 1) * size / source.count(), source.order(), norm);
     }
 
     @Override

@@ -122,9 +122,9 @@ class HuggingFaceExportTest {
           .forEach(field -> assertThat(preprocessing.get(field.getKey())).as(field.getKey()).isEqualTo(field.getValue()));
     }
     var second = published(again);
-    try (var files = Files.list(published); var others = Files.list(second)) {
-      var names = files.map(Path::getFileName).sorted().toList();
-      assertThat(others.map(Path::getFileName).sorted().toList()).isEqualTo(names);
+    try (var files = Files.walk(published); var others = Files.walk(second)) {
+      var names = files.filter(Files::isRegularFile).map(published::relativize).sorted().toList();
+      assertThat(others.filter(Files::isRegularFile).map(second::relativize).sorted().toList()).isEqualTo(names);
       for (var name : names) assertThat(second.resolve(name)).hasSameBinaryContentAs(published.resolve(name));
     }
   }

@@ -12,10 +12,15 @@ import java.util.stream.Stream;
 /// A copy of a golden case's folder, to be altered.
 record PublishedFolder(Path path) {
   static PublishedFolder of(String golden, Path place) {
-    try (var files = Files.list(Renamed.FIXTURES.resolve(golden))) {
+    var original = Renamed.FIXTURES.resolve(golden);
+    try (var files = Files.walk(original)) {
       var folder = Files.createDirectory(place.resolve(golden));
-      for (var file : Stream.of(files.toArray(Path[]::new)).filter(file -> !file.endsWith("reference.safetensors")).toList())
-        Files.copy(file, folder.resolve(file.getFileName()));
+      for (var file : Stream.of(files.toArray(Path[]::new)).filter(Files::isRegularFile)
+          .filter(file -> !file.endsWith("reference.safetensors")).toList()) {
+        var copy = folder.resolve(original.relativize(file));
+        Files.createDirectories(copy.getParent());
+        Files.copy(file, copy);
+      }
       return new PublishedFolder(folder);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

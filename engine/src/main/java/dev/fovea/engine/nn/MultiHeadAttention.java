@@ -2,6 +2,7 @@ package dev.fovea.engine.nn;
 
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
+import java.util.List;
 import java.util.Objects;
 
 /// Multi-head self-attention (Vaswani et al., "Attention Is All You Need", 2017); one product projects queries, keys and values.
@@ -27,8 +28,28 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
   /// @param mask tokens visible to each token
   /// @param site destination of the map `[B, H, N, N]`, if requested
   public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
-    int batch = x.dim(0), tokens = x.dim(1), depth = x.dim(2) / numHeads;
-    var heads = qkv.forward(x).reshape(batch, tokens, 3, numHeads, depth).transposed(1, 3);           // [B, H, 3, N, D]
-    return proj.forward(Attention.attend(heads.select(2, 0), heads.select(2, 1), heads.select(2, 2), mask, site));
+    return proj.forward(attend(qkv.forward(x), x.dim(0), x.dim(1), mask, site));
+  }
+
+  /// Sequences of several lengths in one matrix, without padding: `[1, T, C]` → `[1, T, C]`. Each sequence sees itself only.
+  ///
+  /// @param sequences tensors `[B, N, …]` of `B` sequences of one length each; together they have `T` tokens
+  public Tensor forward(Tensor x, List<Tensor> sequences) {
+    int channels = x.dim(2), at = 0;
+    var projected = qkv.forward(x);
+    var parts = new Tensor[sequences.size()];
+    for (int i = 0; i < parts.length; i++) {
+      int batch = sequences.get(i).dim(0), tokens = sequences.get(i).dim(1), end = at + batch * tokens;
+      parts[i] = attend(projected.slice(1, at, end), batch, tokens, AttentionMask.NONE, Probe.Site.NOWHERE)
+          .reshape(1, batch * tokens, channels);
+      at = end;
+    }
+    return proj.forward(Tensor.concat(1, parts));
+  }
+
+  private Tensor attend(Tensor projected, int batch, int tokens, AttentionMask mask, Probe.Site site) {
+    int depth = projected.dim(-1) / 3 / numHeads;
+    var heads = projected.reshape(batch, tokens, 3, numHeads, depth).transposed(1, 3);                // [B, H, 3, N, D]
+    return Attention.attend(heads.select(2, 0), heads.select(2, 1), heads.select(2, 2), mask, site);
   }
 }

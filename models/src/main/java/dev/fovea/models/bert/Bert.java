@@ -14,8 +14,11 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.models.ClassifiesText;
+import dev.fovea.models.EncodesText;
 import dev.fovea.models.Model;
 import dev.fovea.models.ModelInput;
+import dev.fovea.models.SentenceConfig;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,16 +33,16 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param tokenEmbed one vector per token id
 /// @param posEmbed `[positions, C]`
-/// @param typeEmbed one vector per token type: first text, second text
+/// @param typeEmbed one vector per token type: first text, second text; null for a model without types
 /// @param pooler `C → C` on the first token; or null
 /// @param head `C → classes`, or null for features only
-public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Embedding typeEmbed, LayerNorm embedNorm,
-    List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head) implements Model, ClassifiesText {
+public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nullable Embedding typeEmbed,
+    LayerNorm embedNorm, List<Block> blocks, @Nullable Linear pooler, @Nullable Linear head)
+    implements Model, ClassifiesText, EncodesText {
   public Bert {
     Objects.requireNonNull(config, "config");
     Objects.requireNonNull(tokenEmbed, "tokenEmbed");
     Objects.requireNonNull(posEmbed, "posEmbed");
-    Objects.requireNonNull(typeEmbed, "typeEmbed");
     Objects.requireNonNull(embedNorm, "embedNorm");
     Objects.requireNonNull(blocks, "blocks");
   }
@@ -68,7 +71,16 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     }
 
     Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {                   // [B, N, C]
-      x = norm1.forward(x.plus(attn.forward(x, mask, site)));
+      return rest(x, attn.forward(x, mask, site));
+    }
+
+    /// Texts one after the other, `[1, tokens, C]`: only attention looks at a text as a whole.
+    Tensor forward(Tensor x, List<Tensor> texts) {
+      return rest(x, attn.forward(x, texts));
+    }
+
+    private Tensor rest(Tensor x, Tensor attended) {
+      x = norm1.forward(x.plus(attended));
       return norm2.forward(x.plus(mlp.forward(x)));
     }
   }
@@ -80,7 +92,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     return new Bert(config,
         w.embedding("token_embed", c.vocabSize(), dim),
         w.tensor("pos_embed", c.maxTokens(), dim),
-        w.embedding("type_embed", config.typeVocabSize(), dim),
+        config.typeVocabSize() == 0 ? null : w.embedding("type_embed", config.typeVocabSize(), dim),
         w.layerNorm("embed_norm", dim, c.blocks().layerNormEps()),
         IntStream.range(0, c.depth()).mapToObj(i -> Block.load(config, w.at("blocks").at(i))).toList(),
         config.pooler() ? w.linear("pooler", dim, dim) : null,
@@ -99,12 +111,70 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     config.encoder().check(ids);
     var seen = Attention.padding(mask);
     var tokens = Tokens.of(Tokens.Kind.TEXT, ids.dim(1));
-    var x = tokenEmbed.forward(ids).plus(typeEmbed.forward(types)).plus(posEmbed.slice(0, 0, ids.dim(1)));
-    x = probe.see("hidden_states", 0, embedNorm.forward(x));                          // [B, N, C]
+    var x = probe.see("hidden_states", 0, embed(ids, types));                         // [B, N, C]
     for (int i = 0; i < blocks.size(); i++)
       x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, seen, probe.attention(i, tokens, tokens)));
     var pooled = pooler == null ? null : pooler.forward(x.select(1, 0).contiguous(), Activation.TANH);   // [B, C]
     return new Output(x, pooled, head == null ? null : head.forward(pooled));
+  }
+
+  /// The published vectors of padded texts, `[B, N, C]` → `[B, C]`.
+  private static Tensor sentenceEmbedding(Tensor x, Tensor mask, SentenceConfig sentence) {
+    var vectors = switch (sentence.pooling()) {
+      case CLASS_TOKEN -> x.select(1, 0).contiguous();
+      case MEAN -> weighted(x, mask.softmax());                     // 1 / n for each of n tokens
+      case MEAN_SQRT_LENGTH -> weighted(x, mask.softmax().normalized());   // 1 / √n
+      case MAX -> largest(x, mask);
+    };
+    return sentence.normalized() ? vectors.normalized() : vectors;
+  }
+
+  private static Tensor weighted(Tensor x, Tensor weights) {
+    return weights.reshape(x.dim(0), 1, x.dim(1)).matmul(x, 1).reshape(x.dim(0), x.dim(2));
+  }
+
+  /// The largest value of each channel. The first token always counts; `m + max(x - m, 0)` leaves out padding, whose `x` is `-∞`.
+  private static Tensor largest(Tensor x, Tensor mask) {
+    var most = x.select(1, 0).contiguous();                                           // [B, C]
+    for (int i = 1; i < x.dim(1); i++) {
+      var hidden = mask.select(1, i).expand(x.dim(2)).transposed(0, 1).contiguous();  // [B, C]
+      var next = x.select(1, i).contiguous().plus(hidden);
+      most = most.plus(next.plus(most.times(-1)).activate(Activation.RELU));
+    }
+    return most;
+  }
+
+  private Tensor embed(Tensor ids, Tensor types) {
+    var x = tokenEmbed.forward(ids);
+    if (typeEmbed != null) x = x.plus(typeEmbed.forward(types));
+    return embedNorm.forward(x.plus(posEmbed.slice(0, 0, ids.dim(1))));
+  }
+
+  @Override
+  public List<Tensor> features(List<Tensor> ids) {
+    ids.forEach(config.encoder()::check);
+    int dim = channels();
+    var x = Tensor.concat(1, ids.stream().map(each -> embed(each, each.times(0)).reshape(1, (int) each.size(), dim))
+        .toArray(Tensor[]::new));                                                     // [1, tokens, C]
+    for (var block : blocks) x = block.forward(x, ids);
+    var features = new ArrayList<Tensor>();
+    int at = 0;
+    for (var each : ids) {
+      int tokens = (int) each.size();
+      features.add(x.slice(1, at, at + tokens).reshape(each.dim(0), each.dim(1), dim));
+      at += tokens;
+    }
+    return features;
+  }
+
+  @Override
+  public int channels() {
+    return config.encoder().blocks().dim();
+  }
+
+  @Override
+  public @Nullable SentenceConfig sentence() {
+    return config.sentence();
   }
 
   @Override
@@ -134,7 +204,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     int tokens = config.encoder().maxTokens();
     return Map.of(INPUT_IDS, ModelInput.tokens(config.encoder().vocabSize(), batch, tokens),
         ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, tokens),
-        TOKEN_TYPE_IDS, ModelInput.tokens(config.typeVocabSize(), batch, tokens).zerosLike(INPUT_IDS));
+        TOKEN_TYPE_IDS, ModelInput.tokens(Math.max(1, config.typeVocabSize()), batch, tokens).zerosLike(INPUT_IDS));
   }
 
   @Override
@@ -145,6 +215,8 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, Emb
     named.put("last_hidden_state", output.lastHiddenState);
     if (output.pooled != null) named.put("pooler_output", output.pooled);
     if (output.logits != null) named.put("logits", output.logits);
+    if (config.sentence() != null)
+      named.put("sentence_embedding", sentenceEmbedding(output.lastHiddenState, inputs.get(ATTENTION_MASK), config.sentence()));
     return named;
   }
 }
