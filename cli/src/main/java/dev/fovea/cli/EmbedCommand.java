@@ -20,7 +20,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "embed", description = "Turn pictures or texts into vectors.",
-    footer = {"", "A picture that cannot be read is told on stderr; the others go on, and the exit code is 2.",
+    footer = {"", "The most similar of many lines: embed MODEL --texts FILE --similar-text QUERY", "", "A picture that cannot be read is told on stderr; the others go on, and the exit code is 2.",
         "With -o, vectors are kept in FILE.partial until all are done, and --resume goes on from there."})
 final class EmbedCommand implements Callable<Integer> {
   private static final int MAX_BATCH = 1024, SHOWN = 4;
@@ -33,12 +33,21 @@ final class EmbedCommand implements Callable<Integer> {
   private List<String> images = List.of();
 
   @Option(names = "--text", paramLabel = "TEXT",
-      description = "A text to embed instead, with a model of pictures and words; may be given again.")
+      description = "A text to embed instead, with a text encoder or a model of pictures and words; may be given again.")
   private List<String> texts = List.of();
+
+  @Option(names = "--texts", paramLabel = "FILE", description = "Embed each line of a text file, or of stdin if it is -.")
+  private Path textFile;
+
+  @Option(names = "--prompt", paramLabel = "NAME",
+      description = "Put the model's prompt of this name before each text, such as passage, or this text itself if it ends with a "
+          + "space or a colon.")
+  private String prompt;
 
   @Option(names = "--pool", paramLabel = "HOW",
       description = "class: the class token; mean: of the patches; both: one after the other; joint: in the space shared "
-          + "with words (default: joint where there is such a space, else class).")
+          + "with words (default: joint where there is such a space, else class). Of texts: mean, class, max or "
+          + "mean-sqrt-length (default: as the model was published, else mean).")
   private String pool;
 
   @Option(names = "--no-normalize", description = "Leave the vectors' lengths as they are; without it, they are 1.")
@@ -65,8 +74,12 @@ final class EmbedCommand implements Callable<Integer> {
   private List<String> similar = List.of();
 
   @Option(names = "--similar-text", paramLabel = "TEXT",
-      description = "Rank the pictures by cosine with this text, with a model of pictures and words; may be given again.")
+      description = "Rank the pictures, or the texts, by cosine with this text; may be given again. The model's prompt named "
+          + "query precedes it.")
   private List<String> similarTexts = List.of();
+
+  @Option(names = "--top", paramLabel = "N", description = "Texts to show of a ranking (default: 10).", defaultValue = "10")
+  private int top;
 
   @Mixin
   private ModelOptions modelOptions;
@@ -87,21 +100,40 @@ final class EmbedCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     var form = checkedOutput();
-    if (images.isEmpty() == texts.isEmpty())
-      throw new Fovea.UsageException("expected pictures or --text, got " + (texts.isEmpty() ? "none" : "both"));
-    if (asTheyAre && !(texts.isEmpty() && similarTexts.isEmpty()))
+    boolean ofTexts = textFile != null || !texts.isEmpty();
+    if (images.isEmpty() != ofTexts)
+      throw new Fovea.UsageException("expected pictures, --text or --texts, got " + (ofTexts ? "pictures and texts" : "none"));
+    if (textFile != null && !texts.isEmpty())
+      throw new Fovea.UsageException("--text and --texts: expected one of them, got both");
+    if (top < 1) throw new Fovea.UsageException("--top: expected at least 1, got " + top);
+    if (ofTexts) return embedTexts(form);
+    if (prompt != null) throw new Fovea.UsageException("--prompt: expected texts, got pictures");
+    if (asTheyAre && !similarTexts.isEmpty())
       throw new Fovea.UsageException("--no-normalize: expected no texts beside it, whose vectors have length 1");
-    return texts.isEmpty() ? embedPictures(form) : embedTexts(form);
+    return embedPictures(form);
   }
 
   private int embedTexts(@Nullable EmbeddingFile form) {
-    if (pca != null || !similar.isEmpty() || !similarTexts.isEmpty() || resume || size != null || pool != null)
-      throw new Fovea.UsageException("--text: expected none of the options for pictures beside it");
-    outputs(form).require();
-    try (var kernels = kernelOptions.open(); var embedder = TextEmbedder.of(modelOptions.open(model), kernels)) {
-      var embeddings = embed(texts, embedder);
-      if (form != null) form.write(output, embeddings, "text", Map.of("model", model.toString(), "kernels", kernels.name()));
-      else Output.write(json ? EmbeddingFile.json(embeddings, "text") : text(embeddings), null);
+    if (pca != null || !similar.isEmpty() || size != null)
+      throw new Fovea.UsageException((textFile == null ? "--text" : "--texts")
+          + ": expected none of the options for pictures beside it");
+    outputs(form).reading(textFile == null || textFile.toString().equals("-") ? null : textFile).require();
+    var lines = textFile == null ? texts.stream().distinct().toList() : TextEmbedRun.lines(textFile);
+    if (lines.isEmpty()) throw new Fovea.UsageException("--texts: " + textFile + ": expected at least one line, got none");
+    try (var kernels = kernelOptions.open(); var checkpoint = modelOptions.open(model);
+        var embedder = TextEmbedder.of(checkpoint, kernels); var bar = new Terminal.ProgressBar()) {
+      if (pool == null && !embedder.hasPublishedSettings())
+        Fovea.complain(model + ": published without a pooling; takes the mean of the tokens, as --pool mean does");
+      var run = TextEmbedRun.of(embedder, pool, !asTheyAre, prompt, bar);
+      var settings = settings(checkpoint, run.about(), kernels);
+      try (var journal = form == null || isStream() ? null : EmbedJournal.ofTexts(output, settings.toString(), resume)) {
+        var embeddings = run.embed(lines, journal);
+        if (form != null) form.write(output, embeddings, "text", settings);
+        var rankings = run.queries(similarTexts).stream().map(query -> TextRanking.of(query, embeddings, top)).toList();
+        if (!rankings.isEmpty()) Output.report(json ? Output.json(rankings) : TextRanking.text(rankings), Outputs.of(output));
+        else if (form == null) Output.write(json ? EmbeddingFile.json(embeddings, "text") : text(embeddings), null);
+        if (journal != null) journal.finished();
+      }
     }
     return Fovea.GOOD;
   }
@@ -158,7 +190,7 @@ final class EmbedCommand implements Callable<Integer> {
 
   /// All output files.
   private Outputs outputs(@Nullable EmbeddingFile form) {
-    boolean resumable = form != null && !isStream() && texts.isEmpty();
+    boolean resumable = form != null && !isStream();
     return Outputs.of(output, form == null ? null : form.names(output), resumable ? EmbedJournal.file(output) : null, pca)
         .readingModel(model);
   }
@@ -174,9 +206,16 @@ final class EmbedCommand implements Callable<Integer> {
 
   /// Everything that the vectors depend on besides the pictures.
   private Map<String, String> settings(Checkpoint checkpoint, Pooling pooling, int side, Kernels kernels) {
-    return new TreeMap<>(Map.of("model", model.toString(), "model_stamp", EmbedJournal.stamp(checkpoint.path().toString()),
-        "pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size", String.valueOf(side),
-        "kernels", kernels.name()));
+    return settings(checkpoint, Map.of("pooling", pooling.toString(), "normalized", String.valueOf(!asTheyAre), "size",
+        String.valueOf(side)), kernels);
+  }
+
+  private Map<String, String> settings(Checkpoint checkpoint, Map<String, String> others, Kernels kernels) {
+    var settings = new TreeMap<>(others);
+    settings.put("model", model.toString());
+    settings.put("model_stamp", EmbedJournal.stamp(checkpoint.path().toString()));
+    settings.put("kernels", kernels.name());
+    return settings;
   }
 
   private void embed(EmbedRun run, List<String> names, List<String> queries, List<Embedding> words,

@@ -19,12 +19,13 @@ import java.nio.file.StandardOpenOption;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
 /// The vectors that `embed` has computed so far, in `FILE.partial` beside its output, for `--resume`.
 ///
 /// Each is a line of JSON, appended and never changed, so an interruption loses at most the last line; broken lines are ignored.
-/// The first line has the model and the options. A picture is identified by name, size and modification time.
+/// The first line has the model and the options. A picture is identified by name, size and modification time, a text by itself.
 final class EmbedJournal implements AutoCloseable {
   private static final Gson GSON = new Gson();
 
@@ -39,14 +40,25 @@ final class EmbedJournal implements AutoCloseable {
   private final Map<String, Known> known = new HashMap<>();
   /// Taken before the pictures are read: one that changes meanwhile is not known.
   private final Map<String, String> stamps = new HashMap<>();
+  private final UnaryOperator<String> stamping;
   private boolean finished;
 
-  /// Opens the journal of an output, and locks it.
+  /// Opens the journal of an output whose vectors are of pictures, and locks it.
   ///
   /// @param settings everything that the vectors depend on besides the pictures
   /// @param resume whether to reuse existing vectors
   /// @throws Fovea.UsageException if it cannot be written, or another run uses it
   EmbedJournal(Path output, String settings, boolean resume) {
+    this(output, settings, resume, EmbedJournal::stamp);
+  }
+
+  /// The same for texts.
+  static EmbedJournal ofTexts(Path output, String settings, boolean resume) {
+    return new EmbedJournal(output, settings, resume, _ -> "text");
+  }
+
+  private EmbedJournal(Path output, String settings, boolean resume, UnaryOperator<String> stamping) {
+    this.stamping = stamping;
     path = file(output);
     if (Destination.of(path).isStream()) throw new Fovea.UsageException(path + ": expected a file, got a device or a pipe");
     try {
@@ -88,7 +100,7 @@ final class EmbedJournal implements AutoCloseable {
     if (!resume || first == null || !settings.equals(first.settings)) {
       if (lines.readLine() != null)
         Fovea.complain(path + ": " + (resume ? "is of another model or other options"
-            : "holds an interrupted run's vectors, which --resume would take over") + ": all pictures are computed anew");
+            : "holds an interrupted run's vectors, which --resume would take over") + ": everything is computed anew");
       return false;
     }
     for (var line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -119,7 +131,7 @@ final class EmbedJournal implements AutoCloseable {
 
   /// A picture's vector from an earlier run, or null if there is none or the picture has changed.
   float @Nullable [] known(String image) {
-    var now = stamp(image);
+    var now = stamping.apply(image);
     stamps.put(image, now);
     var entry = known.get(image);
     return entry == null || now.isEmpty() || !entry.stamp.equals(now) ? null : entry.embedding;

@@ -216,7 +216,7 @@ class EmbedCommandTest {
     var anew = array(fovea("embed", model, pictures, "--pool", "mean", "--json"));
     Files.writeString(journal, kept);
     var other = fovea("embed", model, pictures, "-o", file("x.json"), "--resume", "--pool", "mean");
-    assertThat(other.err()).isEqualTo("fovea: " + journal + ": is of another model or other options: all pictures are computed anew\n");
+    assertThat(other.err()).isEqualTo("fovea: " + journal + ": is of another model or other options: everything is computed anew\n");
     assertThat(JsonParser.parseString(Files.readString(folder.resolve("x.json")))).isEqualTo(anew);
     Files.writeString(journal, kept);
     assertThat(fovea("embed", model, pictures, "-o", file("x.json")).err()).contains("which --resume would take over");
