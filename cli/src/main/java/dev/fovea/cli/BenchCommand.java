@@ -8,9 +8,12 @@ import dev.fovea.kernels.WarmUp;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.models.ContinuesText;
 import dev.fovea.models.LoadedModel;
+import dev.fovea.models.TextEmbedder;
 import dev.fovea.models.sam.PointPrompt;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jetbrains.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -61,6 +64,10 @@ final class BenchCommand implements Callable<Integer> {
           + ", beside a picture " + TextBench.TEXT_BESIDE_PICTURE + ").")
   private @Nullable Integer prompt;
 
+  @Option(names = "--texts", paramLabel = "FILE",
+      description = "Of a model that embeds texts, measure the embedding of a file's lines in one call, with the tokenizer's time.")
+  private @Nullable Path textFile;
+
   @Option(names = "--point",
       description = "Of Segment Anything, measure what a point costs where the picture's embedding is ready.")
   private boolean point;
@@ -79,6 +86,14 @@ final class BenchCommand implements Callable<Integer> {
     if (runs != null && runs < 1) throw new Fovea.UsageException("--runs: expected at least 1, got " + runs);
     if (prompt != null && prompt < 1) throw new Fovea.UsageException("--prompt: expected at least 1, got " + prompt);
     if (dtype != null && subject.preset == null) throw new Fovea.UsageException("--dtype: expected --preset beside it");
+    if (textFile != null) {
+      if (subject.model == null) throw new Fovea.UsageException("--texts: expected a MODEL, since presets have no tokenizer");
+      if (point || batch != 1 || size != 0 || prompt != null)
+        throw new Fovea.UsageException("--texts: expected no --point, --batch, --size or --prompt beside it");
+      var report = ofLines(TextEmbedRun.lines(textFile));
+      Output.write(json ? Output.json(report) : report.text(), null);
+      return Fovea.GOOD;
+    }
     try (var arena = Arena.ofShared();
         var checkpoint = subject.model == null ? null : modelOptions.open(subject.model, Residency.LOADED)) {
       var model = checkpoint == null ? preset(arena) : checkpoint.reading(() -> LoadedModel.of(checkpoint, arena));
@@ -93,6 +108,31 @@ final class BenchCommand implements Callable<Integer> {
       Output.write(json ? Output.json(report) : text(report), null);
     }
     return Fovea.GOOD;
+  }
+
+  /// Of texts that are embedded in one call.
+  private record LinesReport(String model, String kernels, int threads, int texts, long tokens, double median_ms, double min_ms,
+      double texts_per_s, double tokens_per_s, double peak_rss_mib) {
+    String text() {
+      return String.format(Locale.ROOT, "%s, %s kernels, %d thread%s, %d texts of %d tokens%n  median %.1f ms, minimum %.1f ms%n"
+          + "  %.1f texts/s, %.0f tokens/s%n  peak resident memory %.0f MiB%n", model, kernels, threads, threads == 1 ? "" : "s",
+          texts, tokens, median_ms, min_ms, texts_per_s, tokens_per_s, peak_rss_mib);
+    }
+  }
+
+  private LinesReport ofLines(List<String> lines) {
+    if (lines.isEmpty()) throw new Fovea.UsageException("--texts: " + textFile + ": expected at least one line, got none");
+    try (var kernels = kernelOptions.open();
+        var embedder = TextEmbedder.of(modelOptions.open(subject.model, Residency.LOADED), kernels)) {
+      WarmUp.await();
+      Runnable pass = () -> embedder.embed(lines);
+      PassTimes.warmUp(pass);
+      var times = new PassTimes();
+      for (int i = 0; i < (runs == null ? RUNS : runs); i++) times.add(pass);
+      long tokens = lines.stream().mapToLong(line -> Math.min(embedder.maxTokens(), embedder.countTokens(line))).sum();
+      return new LinesReport(subject.model.toString(), kernels.name(), kernels.threads(), lines.size(), tokens, times.median(),
+          times.best(), 1000 * lines.size() / times.median(), 1000 * tokens / times.median(), PassTimes.peakRss());
+    }
   }
 
   private LoadedModel preset(Arena arena) {

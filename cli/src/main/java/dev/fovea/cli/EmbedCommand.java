@@ -20,7 +20,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "embed", description = "Turn pictures or texts into vectors.",
-    footer = {"", "The most similar of many lines: embed MODEL --texts FILE --similar-text QUERY", "", "A picture that cannot be read is told on stderr; the others go on, and the exit code is 2.",
+    footer = {"", "The most similar of many lines: embed MODEL --texts FILE --similar-text QUERY", "",
+        "A picture that cannot be read is told on stderr; the others go on, and the exit code is 2.",
         "With -o, vectors are kept in FILE.partial until all are done, and --resume goes on from there."})
 final class EmbedCommand implements Callable<Integer> {
   private static final int MAX_BATCH = 1024, SHOWN = 4;

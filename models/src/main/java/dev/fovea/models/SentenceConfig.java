@@ -21,7 +21,7 @@ public record SentenceConfig(TextPooling pooling, boolean normalized, int maxTok
   public SentenceConfig {
     Objects.requireNonNull(pooling, "pooling");
     Objects.requireNonNull(defaultPrompt, "defaultPrompt");
-    prompts = ImmutableMap.copyOf(prompts);
+    prompts = ImmutableMap.copyOf(Objects.requireNonNull(prompts, "prompts"));
     if (maxTokens < 1) throw new IllegalArgumentException("max_seq_length: expected at least 1, got " + maxTokens);
     if (!defaultPrompt.isEmpty() && !prompts.containsKey(defaultPrompt))
       throw new IllegalArgumentException("default_prompt_name: expected one of " + prompts.keySet() + ", got " + defaultPrompt);
@@ -31,6 +31,7 @@ public record SentenceConfig(TextPooling pooling, boolean normalized, int maxTok
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static SentenceConfig of(JsonFields json) {
+    Objects.requireNonNull(json, "json");
     var name = json.string("pooling");
     var pooling = Arrays.stream(TextPooling.values()).filter(each -> each.toString().equals(name)).findFirst().orElseThrow(() ->
         new CheckpointException(json.where() + ": 'pooling': expected one of " + Arrays.stream(TextPooling.values())

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
 /// An embedder of texts. The file of an image-text model gives vectors of length 1 in the common space of [Pooling#JOINT] of
@@ -25,6 +26,10 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class TextEmbedder implements AutoCloseable {
+  /// A picture as a data URI, or the first bytes of a PNG, JPEG, GIF or WebP in base64 and more of it.
+  private static final Pattern PICTURE = Pattern.compile(
+      "\\s*(data:image/[a-zA-Z0-9.+-]+;base64,|(iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/]{48})");
+
   private final OpenModel opened;
   /// Of an image-text model; null for a text encoder.
   private final @Nullable JoinsPicturesAndText model;
@@ -91,8 +96,8 @@ public final class TextEmbedder implements AutoCloseable {
     return embed(text, Progress.NONE);
   }
 
-  /// The vector of a text, by the model's [#settings()]. A call costs a pass of the text encoder; what the passes of texts of one length have in
-  /// common is computed in the first and kept.
+  /// The vector of a text, by the model's [#settings()]. A call costs a pass of the text encoder; what the passes of
+  /// texts of one length have in common is computed in the first and kept.
   ///
   /// @param progress called on the calling thread before each operation of the pass
   /// @return the caller's own
@@ -119,15 +124,15 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// The vector of each text, in the order of the texts.
   ///
-  /// An image-text model computes them in one pass, whose memory grows with their number and is kept as [OpenModel] says. Padding is
-  /// masked, unless the model was trained to read it, so that each text has the same vector as alone, up to rounding.
+  /// An image-text model computes them in one pass, whose memory grows with their number and is kept as [OpenModel] says. Padding
+  /// is masked, unless the model was trained to read it, so that each text has the same vector as alone, up to rounding.
   ///
   /// A text encoder sorts the texts by length and computes batches without padding, so that each text has the same vector as alone
   /// to the last bit.
   ///
   /// @param texts may be empty
-  /// @throws IllegalArgumentException if the settings are not for this model, or texts for an image-text model have more than
-  ///     2³¹ - 9 tokens together, padding included
+  /// @throws IllegalArgumentException if the settings are not for this model, a text is a picture in base64, or texts for an
+  ///     image-text model have more than 2³¹ - 9 tokens together, padding included
   /// @see #embed(String, Progress)
   public List<float[]> embed(List<String> texts, TextSettings settings, Progress progress) {
     var given = Arguments.elements(texts, "texts");
@@ -138,10 +143,18 @@ public final class TextEmbedder implements AutoCloseable {
           + " for this model, got " + settings.pooling());
     if (sentences == null && !settings.normalized())
       throw new IllegalArgumentException("settings: expected vectors of length 1 of this model, got normalized false");
+    given.forEach(TextEmbedder::requireWords);
     if (given.isEmpty()) return List.of();
     if (sentences != null) return sentences.vectors(given, settings, progress);
     var prompted = given.stream().map(text -> settings.prompt() + text).toList();
     return Batches.rows(run("vectors", prompted, this::vectors, progress), given.size());
+  }
+
+  /// A picture in base64 is a mistake of the caller's, and its letters mean nothing.
+  private static void requireWords(String text) {
+    if (PICTURE.matcher(text).lookingAt())
+      throw new IllegalArgumentException("texts: expected words, got a picture in base64, '" + text.substring(0, 16)
+          + "…'; PictureEmbedder embeds pictures");
   }
 
   /// How the model makes vectors unless it is told otherwise: as published; the mean without normalisation for a text encoder

@@ -93,7 +93,7 @@ class ArgumentsTest {
         ModelInput.Placeholders.class, new ModelInput.Placeholders(1, 2)));
     values.putAll(Map.of(int.class, 1, boolean.class, true, float.class, 1f, double.class, 1.0, float[].class, new float[3],
         Pooling.class, Pooling.CLASS_TOKEN, Progress.class, Progress.NONE, TextClassifier.Text.class, TextClassifier.Text.of("cat"),
-        Prompt.Point.class, new Prompt.Point(1, 2, true)));
+        Prompt.Point.class, new Prompt.Point(1, 2, true), TextSettings.class, new TextSettings(null, true, "")));
     values.putAll(Map.of(Mask.class, new Mask(1, 1, new boolean[1]), short[].class, new short[1], int[].class, new int[] {3},
         Preprocessing.Frame.class, new Preprocessing.Frame(1, 1, 0, 0, 1, 1), Preprocessing.Pixels.class,
         new Preprocessing.Pixels(1, 1, new float[3]), ModelInput.Kind.class, ModelInput.Kind.PIXELS, long.class, 1L,

@@ -64,6 +64,7 @@ import java.lang.reflect.Modifier;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -115,6 +116,7 @@ class NullsTest {
     calls.sample(ModelHeader.class, ModelHeader.of(Demo.model("vit")));
     calls.sample(Family.class, Family.VIT);
     sampleModel(ViT.class, SmallModel.VIT.config());
+    calls.sampleWithParts(SentenceConfig.class, new SentenceConfig(TextPooling.MEAN, true, 1, Map.of("s", "s"), "s"));
     sampleModel(Bert.class, SmallModel.BERT.config());
     sampleModel(Dinov2.class, SmallModel.DINOV2.config());
     sampleModel(Clip.class, SmallModel.CLIP.config());

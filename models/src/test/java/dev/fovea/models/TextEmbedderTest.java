@@ -103,19 +103,56 @@ class TextEmbedderTest {
 
   @Test
   void filesThatCannotDoIt() {
-    requireRefusal(SmallModel.BERT, "expected a model of pictures and words, got family bert");
-    requireRefusal(SmallModel.DINOV2, "expected a model of pictures and words, got family dinov2");
+    requireRefusal(SmallModel.DINOV2, "expected %s, got family dinov2");
     requireRefusal(SmallModel.CLIP.withoutTokenizer(), "holds no tokenizer: there is no tensor 'tokenizer.json'");
     var clip = (ClipConfig) SmallModel.CLIP.config();
     var picturesAlone = new ClipConfig(clip.vision(), null, clip.eosTokenId(), 24);
     requireRefusal(new SmallModel(picturesAlone, SmallModel.CLIP.preprocessing(), false, List.of()),
-        "expected a model of pictures and words, got family clip without an encoder of words");
+        "expected %s, got family clip without an encoder of words");
+    var bert = write(SmallModel.BERT);
+    assertThatThrownBy(() -> ZeroShotClassifier.open(bert)).isInstanceOf(CheckpointException.class)
+        .hasMessage(bert + ": expected a model of pictures and words, got family bert");
+  }
+
+  @Test
+  void settingsForAnotherKindOfModel() {
+    var pooled = new TextSettings(TextPooling.MEAN, true, "");
+    try (var clip = TextEmbedder.open(write(SmallModel.CLIP))) {
+      assertThat(clip.settings()).isEqualTo(new TextSettings(null, true, ""));
+      assertThat(clip.dimension()).isEqualTo(24);
+      assertThatThrownBy(() -> clip.embed(TEXTS, pooled, Progress.NONE)).isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("settings: expected no pooling for this model, got mean");
+      assertThatThrownBy(() -> clip.embed(TEXTS, clip.settings().withNormalized(false), Progress.NONE))
+          .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("length 1");
+      var prompted = clip.embed(List.of("dogs run"), clip.settings().withPrompt("two "), Progress.NONE).getFirst();
+      assertThat(prompted).isEqualTo(clip.embed("two dogs run"));
+    }
+    try (var bert = TextEmbedder.open(write(SmallModel.BERT))) {
+      assertThatThrownBy(() -> bert.embed(TEXTS, new TextSettings(null, true, ""), Progress.NONE))
+          .isInstanceOf(IllegalArgumentException.class).hasMessage("settings: expected a pooling for this model, got null");
+      assertThat(bert.embed(TEXTS)).hasSize(TEXTS.size()).allSatisfy(vector -> assertThat(vector).hasSize(bert.dimension()));
+    }
+  }
+
+  /// Programs sometimes pass a picture to the wrong method.
+  @Test
+  void aPictureInBase64IsNoText() {
+    var jpeg = "/9j/" + "4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJ".repeat(3);
+    try (var embedder = TextEmbedder.open(write(SmallModel.BERT))) {
+      for (var picture : List.of(jpeg, " data:image/png;base64,AAAA", "iVBORw0KGgo" + "A".repeat(60)))
+        assertThatThrownBy(() -> embedder.embed(List.of("a cat", picture))).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith("texts: expected words, got a picture in base64, '" + picture.substring(0, 16))
+            .hasMessageEndingWith("PictureEmbedder embeds pictures");
+      assertThat(embedder.embed(List.of("/9j/ is how a JPEG begins", "data:image/png", "R0lGOD"))).hasSize(3);
+    }
   }
 
   private void requireRefusal(SmallModel model, String why) {
     var file = write(model);
-    assertThatThrownBy(() -> TextEmbedder.open(file)).isInstanceOf(CheckpointException.class).hasMessage(file + ": " + why);
-    assertThatThrownBy(() -> ZeroShotClassifier.open(file)).isInstanceOf(CheckpointException.class).hasMessage(file + ": " + why);
+    assertThatThrownBy(() -> TextEmbedder.open(file)).isInstanceOf(CheckpointException.class)
+        .hasMessage(file + ": " + why.formatted("a text encoder or a model of pictures and words"));
+    assertThatThrownBy(() -> ZeroShotClassifier.open(file)).isInstanceOf(CheckpointException.class)
+        .hasMessage(file + ": " + why.formatted("a model of pictures and words"));
   }
 
   /// A picture embedder's own texts: one open model, closed once.

@@ -35,6 +35,7 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
   ///
   /// @param sequences tensors `[B, N, …]` of `B` sequences of one length each; together they have `T` tokens
   public Tensor forward(Tensor x, List<Tensor> sequences) {
+    Objects.requireNonNull(sequences, "sequences");
     int channels = x.dim(2), at = 0;
     var projected = qkv.forward(x);
     var parts = new Tensor[sequences.size()];

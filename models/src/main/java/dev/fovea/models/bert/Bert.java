@@ -152,6 +152,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
 
   @Override
   public List<Tensor> features(List<Tensor> ids) {
+    Objects.requireNonNull(ids, "ids");
     ids.forEach(config.encoder()::check);
     int dim = channels();
     var x = Tensor.concat(1, ids.stream().map(each -> embed(each, each.times(0)).reshape(1, (int) each.size(), dim))
