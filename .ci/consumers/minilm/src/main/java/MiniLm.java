@@ -102,7 +102,7 @@ final class MiniLm {
     var mean = new double[DIM];
     for (int from = 0; from < tokens.size(); from += PIECE) {
       var piece = tokens.subList(from, Math.min(tokens.size(), from + PIECE));
-      var vector = embedder.embed(List.of(words(piece)), embedder.settings().withNormalized(false), Progress.NONE)
+      var vector = embedder.embed(List.of(String.join(" ", piece)), embedder.settings().withNormalized(false), Progress.NONE)
           .getFirst();
       for (int i = 0; i < DIM; i++) mean[i] += vector[i] * (double) piece.size() / tokens.size();
     }
@@ -110,10 +110,6 @@ final class MiniLm {
     var vector = new float[DIM];
     for (int i = 0; i < DIM; i++) vector[i] = (float) (mean[i] / length);
     return vector;
-  }
-
-  private static String words(List<String> piece) {
-    return String.join(" ", piece.stream().filter(token -> !token.startsWith("[")).toList());
   }
 
   /// English, accents, Han, Korean, emoji, digits, punctuation, nothing, and 10,000 characters.
