@@ -1,6 +1,4 @@
 import dev.fovea.converter.Converter;
-import dev.fovea.engine.tensor.Progress;
-import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.WarmUp;
 import dev.fovea.kernels.Workers;
@@ -13,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -28,9 +25,6 @@ import java.util.concurrent.Executors;
 final class MiniLm {
   private static final int DIM = 384;
   private static final double MOST_DIFFERENCE = 1e-5;
-  /// The artifact cuts longer texts into pieces of at most this many tokens, special ones included, and weights their vectors.
-  private static final int PIECE = 510;
-
   private MiniLm() {}
 
   public static void main(String[] args) throws IOException {
@@ -65,7 +59,8 @@ final class MiniLm {
         """);
     Files.createDirectory(folder.resolve("1_Pooling"));
     Files.writeString(folder.resolve("1_Pooling/config.json"), "{\"pooling_mode_mean_tokens\": true}");
-    Files.writeString(folder.resolve("sentence_bert_config.json"), "{\"max_seq_length\": 512, \"do_lower_case\": false}");
+    // The artifact truncates to what its tokenizer.json says.
+    Files.writeString(folder.resolve("sentence_bert_config.json"), "{\"max_seq_length\": 128, \"do_lower_case\": false}");
     var target = Files.createDirectory(folder.resolve("fovea")).resolve("minilm.safetensors");
     Converter.convert(folder.resolve("model.onnx"), target, WeightFormat.F32);
     return target;
@@ -80,8 +75,7 @@ final class MiniLm {
       for (int i = 0; i < texts.size(); i++) {
         var text = texts.get(i);
         if (text.isBlank()) continue;   // The artifact refuses it.
-        var found = embedder.countTokens(text) <= PIECE ? vectors.get(i) : pieces(embedder, text, file);
-        most = Math.max(most, distance(text, found, peer.embed(text).content().vector()));
+        most = Math.max(most, distance(text, vectors.get(i), peer.embed(text).content().vector()));
       }
       System.out.printf("%d texts, all vectors are those of ONNX Runtime within %.1e of their length%n", texts.size(), most);
     }
@@ -94,22 +88,6 @@ final class MiniLm {
       throw new IllegalStateException("'" + text.substring(0, Math.min(40, text.length())) + "': the vectors differ by "
           + Math.sqrt(sum));
     return Math.sqrt(sum);
-  }
-
-  /// What the artifact does with a text that is too long, of words that are a token each.
-  private static float[] pieces(TextEmbedder embedder, String text, Path file) {
-    var tokens = Tokenizer.open(file).withTruncation(null).withPadding(null).encode(text).tokens();
-    var mean = new double[DIM];
-    for (int from = 0; from < tokens.size(); from += PIECE) {
-      var piece = tokens.subList(from, Math.min(tokens.size(), from + PIECE));
-      var vector = embedder.embed(List.of(String.join(" ", piece)), embedder.settings().withNormalized(false), Progress.NONE)
-          .getFirst();
-      for (int i = 0; i < DIM; i++) mean[i] += vector[i] * (double) piece.size() / tokens.size();
-    }
-    double length = Math.sqrt(Arrays.stream(mean).map(x -> x * x).sum());
-    var vector = new float[DIM];
-    for (int i = 0; i < DIM; i++) vector[i] = (float) (mean[i] / length);
-    return vector;
   }
 
   /// English, accents, Han, Korean, emoji, digits, punctuation, nothing, and 10,000 characters.

@@ -45,7 +45,7 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
           .reshape(1, batch * tokens, channels);
       at = end;
     }
-    return proj.forward(Tensor.concat(1, parts));
+    return proj.forward(parts.length == 1 ? parts[0] : Tensor.concat(1, parts));
   }
 
   private Tensor attend(Tensor projected, int batch, int tokens, AttentionMask mask, Probe.Site site) {

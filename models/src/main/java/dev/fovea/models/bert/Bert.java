@@ -155,8 +155,8 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
     Objects.requireNonNull(ids, "ids");
     ids.forEach(config.encoder()::check);
     int dim = channels();
-    var x = Tensor.concat(1, ids.stream().map(each -> embed(each, each.times(0)).reshape(1, (int) each.size(), dim))
-        .toArray(Tensor[]::new));                                                     // [1, tokens, C]
+    var parts = ids.stream().map(each -> embed(each, each.times(0)).reshape(1, (int) each.size(), dim)).toArray(Tensor[]::new);
+    var x = parts.length == 1 ? parts[0] : Tensor.concat(1, parts);                   // [1, tokens, C]
     for (var block : blocks) x = block.forward(x, ids);
     var features = new ArrayList<Tensor>();
     int at = 0;
