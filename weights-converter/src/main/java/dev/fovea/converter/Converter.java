@@ -125,16 +125,13 @@ public final class Converter {
     var tensors = checkpoint.tensors().values().stream().map(Inspection.Tensor::of).toList();
     String family = null;
     try {
-      var model = model(checkpoint, folder(path), conversion);
+      var folder = Source.folder(path);
+      var model = model(checkpoint, folder, conversion);
       family = model.published.config().family().id();
-      return new Inspection(tensors, family, prepare(checkpoint, folder(path), model, conversion).report(Map.of(), ""), null);
+      return new Inspection(tensors, family, prepare(checkpoint, folder, model, conversion).report(Map.of(), ""), null);
     } catch (CheckpointException e) {
       return new Inspection(tensors, family, null, e.getMessage());
     }
-  }
-
-  private static Path folder(Path source) {
-    return Files.isDirectory(source) ? source : source.toAbsolutePath().getParent();
   }
 
   /// A conversion that is ready to write.
@@ -162,9 +159,9 @@ public final class Converter {
   private record Model(HuggingFace published, String configFrom, List<String> assumed, JsonFields preprocessing) {}
 
   private static <T> T with(Path path, Conversion conversion, Function<Prepared, T> use) {
+    var folder = Source.folder(path);
     try (var checkpoint = Source.open(path)) {
-      return checkpoint.reading(() ->
-          use.apply(prepare(checkpoint, folder(path), model(checkpoint, folder(path), conversion), conversion)));
+      return checkpoint.reading(() -> use.apply(prepare(checkpoint, folder, model(checkpoint, folder, conversion), conversion)));
     }
   }
 

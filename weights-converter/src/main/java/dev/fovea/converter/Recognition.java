@@ -55,7 +55,8 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
     }
     var told = ShapeRecognition.of(checkpoint);
     if (told == null) throw untold(checkpoint);
-    return new Recognition(told, "the tensors' names and shapes", List.of(), false);
+    return new Recognition(told, "the tensors' names and shapes" + (checkpoint.graph() == null ? "" : ", and the graph"), List.of(),
+        false);
   }
 
   /// A config with the tokens that end a text in the folder's `generation_config.json`: there are more of them, such as those that

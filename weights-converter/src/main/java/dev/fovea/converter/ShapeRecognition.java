@@ -25,6 +25,8 @@ final class ShapeRecognition {
   ///
   /// @throws CheckpointException if the family is clear but the sizes are none of the published ones
   static @Nullable HuggingFace of(Source source) {
+    var bert = BertGraph.of(source);
+    if (bert != null) return bert;
     var google = GoogleVit.of(source);
     if (google != null) return HuggingFace.vit(google.config(), source);
     if (OpenAiClip.recognises(source)) return OpenAiClip.read(null, source);

@@ -25,7 +25,7 @@ record SourceFiles(List<Path> files) {
   /// @throws CheckpointException if there are no weights
   static SourceFiles of(Path source, Conversion conversion) {
     var files = new ArrayList<>(Source.files(source));
-    var folder = files.getFirst().toAbsolutePath().getParent();
+    var folder = Source.folder(source);
     for (var name : Converter.BESIDE_WEIGHTS) if (Files.exists(folder.resolve(name))) files.add(folder.resolve(name));
     if (conversion.config() != null) files.add(conversion.config());
     return new SourceFiles(List.copyOf(files));

@@ -25,7 +25,7 @@ final class TokenizerFiles {
   private static final String JSON = "tokenizer.json", BERT = "vocab.txt", CLIP = "vocab.json", CLIP_MERGES = "merges.txt";
 
   /// Endings of published weights whose tokenizer is beside them; safetensors is not among them, because it may hold one.
-  private static final Pattern WEIGHTS = Pattern.compile("\\.(index\\.json|bin|pth|pt|npz)$");
+  private static final Pattern WEIGHTS = Pattern.compile("\\.(index\\.json|bin|pth|pt|npz|onnx)$");
 
   private TokenizerFiles() {}
 

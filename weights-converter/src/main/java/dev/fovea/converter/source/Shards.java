@@ -59,10 +59,15 @@ final class Shards {
     if (names.size() > MAX_SHARDS)
       throw new CheckpointException(index + ": expected at most " + MAX_SHARDS + " shards, got " + names.size());
     for (var name : names)
-      if (name.isBlank() || name.startsWith(".") || !name.matches("[^/\\\\:\\p{Cntrl}]+"))
+      if (!isPlain(name))
         throw new CheckpointException(index + ": expected names of shards in its own folder, got '"
             + name.replaceAll("\\p{Cntrl}", "?") + "'");
     return names;
+  }
+
+  /// Whether a name is that of a file in the same folder, on every system.
+  static boolean isPlain(String name) {
+    return !name.isBlank() && !name.startsWith(".") && name.matches("[^/\\\\:\\p{Cntrl}]+");
   }
 
   private static Map<String, String> weightMap(Path index) {

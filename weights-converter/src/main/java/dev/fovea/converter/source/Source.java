@@ -24,6 +24,7 @@ public final class Source implements AutoCloseable {
       "pytorch_model.bin.index.json", "open_clip_model.safetensors", "open_clip_pytorch_model.bin");
   private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pth", ".pt", ".npz");
 
+  private static final String CONFIG = "config.json";
   private static final String LFS = "version https://git-lfs";
   private static final int BEGIN = 64;
   private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
@@ -32,6 +33,7 @@ public final class Source implements AutoCloseable {
   private final Map<String, SourceTensor> tensors;
   private final List<String> leftOut;
   private final Classes classes;
+  private final @Nullable GraphFacts graph;
   private final List<OpenFile> files;
 
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, List<OpenFile> files) {
@@ -40,10 +42,20 @@ public final class Source implements AutoCloseable {
 
   /// @param leftOut names of tensors that do not belong to the model
   Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, List<OpenFile> files) {
+    this(name, tensors, leftOut, classes, null, files);
+  }
+
+  Source(String name, Map<String, SourceTensor> tensors, GraphFacts graph, List<OpenFile> files) {
+    this(name, tensors, List.of(), Classes.NONE, graph, files);
+  }
+
+  private Source(String name, Map<String, SourceTensor> tensors, List<String> leftOut, Classes classes, @Nullable GraphFacts graph,
+      List<OpenFile> files) {
     this.name = name;
     this.tensors = ImmutableMap.copyOf(tensors);
     this.leftOut = List.copyOf(leftOut);
     this.classes = classes;
+    this.graph = graph;
     this.files = List.copyOf(files);
     for (var each : this.tensors.keySet()) requirePlain(name, each);
   }
@@ -63,12 +75,12 @@ public final class Source implements AutoCloseable {
     return isIndex(file) ? Shards.open(file) : openFile(file);
   }
 
-  /// The files that [#open] reads: the file of weights, or the index and the shards.
+  /// The files that [#open] reads: the file of weights and those that it names, or the index and the shards.
   ///
   /// @throws CheckpointException if there is none, or an index cannot be read
   public static List<Path> files(Path path) {
     var file = find(path);
-    return isIndex(file) ? Shards.files(file) : List.of(file);
+    return isIndex(file) ? Shards.files(file) : OnnxFile.isNamed(file) ? OnnxFile.files(file) : List.of(file);
   }
 
   /// The names of the weight files: those in an index, whether they exist or not, or the file's own.
@@ -88,13 +100,29 @@ public final class Source implements AutoCloseable {
     return Files.isDirectory(path) ? findIn(path) : path;
   }
 
+  /// The folder with the files beside a checkpoint, such as its config: `path` itself, or that of the file. Above a folder `onnx`,
+  /// where optimum may put a graph, it is the one with the config.
+  public static Path folder(Path path) {
+    if (Files.isDirectory(path)) return path;
+    var folder = path.toAbsolutePath().getParent();
+    boolean above = OnnxFile.isNamed(path) && folder.endsWith("onnx") && !Files.exists(folder.resolve(CONFIG))
+        && Files.exists(folder.resolveSibling(CONFIG));
+    return above ? folder.getParent() : folder;
+  }
+
   private static Path findIn(Path folder) {
     try (var all = Files.list(folder)) {
-      return folder.resolve(choose(folder.toString(),
-          all.filter(Files::exists).map(file -> file.getFileName().toString()).toList()));
+      var names = all.filter(Files::exists).map(file -> file.getFileName().toString()).toList();
+      var graph = names.stream().noneMatch(Source::isWeights) ? OnnxFile.in(folder, names) : null;
+      return graph != null ? graph : folder.resolve(choose(folder.toString(), names));
     } catch (IOException e) {
       throw new CheckpointException(folder + ": cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /// Whether a file's name is that of weights alone, without a graph.
+  private static boolean isWeights(String name) {
+    return WELL_KNOWN.contains(name) || ENDINGS.stream().anyMatch(name::endsWith);
   }
 
   /// The weights, or their index, among the files of a folder.
@@ -128,6 +156,8 @@ public final class Source implements AutoCloseable {
   private static @Nullable Source read(MappedFile file) {
     if (TorchFile.isStream(file.bytes())) return TorchFile.readStream(file);
     if (!ZipArchive.isZip(file.bytes())) {
+      requireFetched(file);
+      if (OnnxFile.isNamed(file.path())) return OnnxFile.read(file);
       requireSafetensors(file);
       return null;
     }
@@ -139,13 +169,19 @@ public final class Source implements AutoCloseable {
         + zip.names().stream().limit(4).toList());
   }
 
+  private static String begin(MappedFile file) {
+    return new String(file.bytes().asSlice(0, Math.min(BEGIN, file.bytes().byteSize())).toArray(ValueLayout.JAVA_BYTE),
+        StandardCharsets.ISO_8859_1);
+  }
+
+  private static void requireFetched(MappedFile file) {
+    if (begin(file).startsWith(LFS))
+      throw new CheckpointException(file.path() + ": holds no weights but Git LFS's note where they are; fetch the file itself");
+  }
+
   /// A file not called `.safetensors` must at least look like one, because its errors would mislead.
   private static void requireSafetensors(MappedFile file) {
-    var begin = new String(file.bytes().asSlice(0, Math.min(BEGIN, file.bytes().byteSize())).toArray(ValueLayout.JAVA_BYTE),
-        StandardCharsets.ISO_8859_1);
-    if (begin.startsWith(LFS))
-      throw new CheckpointException(file.path() + ": holds no weights but Git LFS's note where they are; fetch the file itself");
-    if (!file.path().toString().endsWith(".safetensors") && begin.indexOf('{') != Long.BYTES)
+    if (!file.path().toString().endsWith(".safetensors") && begin(file).indexOf('{') != Long.BYTES)
       throw new CheckpointException(file.path()
           + ": expected a file of torch.save, an .npz or a safetensors file; it begins like none of them");
   }
@@ -190,6 +226,11 @@ public final class Source implements AutoCloseable {
   /// Class names and colours stored in the checkpoint.
   public Classes classes() {
     return classes;
+  }
+
+  /// What the checkpoint's graph tells beside the tensors; null for a checkpoint of tensors alone.
+  public @Nullable GraphFacts graph() {
+    return graph;
   }
 
   /// The files that hold tensors, in the order of the checkpoint.

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.zip.ZipEntry;
@@ -62,6 +63,12 @@ class SourceFuzzTest {
     Files.write(file, bytes);
     try (var source = Source.open(file)) {
       for (var tensor : source.tensors().values()) for (long i = 0; i < Math.min(MAX_READ, tensor.size()); i++) tensor.floatAt(i);
+      if (source.graph() != null) {
+        source.graph().heads("l");
+        source.graph().activation("l");
+        source.graph().epsilon("n");
+        source.graph().countsTokens("n.weight");
+      }
       return true;
     } catch (CheckpointException e) {
       assertThat(e.getMessage()).as(what).startsWith(folder.toString());
@@ -108,6 +115,49 @@ class SourceFuzzTest {
   void arrays() throws IOException {
     fuzz("stored.npz", npz(ZipEntry.STORED), 3);
     fuzz("deflated.npz", npz(ZipEntry.DEFLATED), 4);
+  }
+
+  private static OnnxWriter graph() {
+    return new OnnxWriter().initializer(OnnxWriter.floats("l.bias", new float[] {1, 2, 3}, 3))
+        .initializer(OnnxWriter.floats("onnx::MatMul_1", new float[] {0, 1, 2, 3, 4, 5}, 2, 3))
+        .node("MatMul", "/l/MatMul", List.of("x", "onnx::MatMul_1"), "y").node("Add", "/l/Add", List.of("l.bias", "y"), "z")
+        .initializer(OnnxWriter.tensor("n.weight", OnnxWriter.FLOAT16, 3).bytes(5, OnnxWriter.packed(0x3c00, 0, 1)))
+        .initializer(OnnxWriter.external(OnnxWriter.tensor("n.bias", OnnxWriter.FLOAT, 3), Map.of("location", "beside", "offset", "4")))
+        .constant("/Constant_output_0", OnnxWriter.integers("", 0, 0, 3, 1))
+        .node("Reshape", "/Reshape", List.of("z", "/Constant_output_0"), "v");
+  }
+
+  /// Changed bytes, which the reader of the graph's facts also survives.
+  @Test
+  void graphs() throws IOException {
+    Files.write(folder.resolve("beside"), SIX);
+    fuzz("graph.onnx", graph().model(), 8);
+  }
+
+  /// Fields put together at random.
+  @Test
+  void fields() throws IOException {
+    var random = new Random(9);
+    for (int i = 0; i < ROUNDS; i++) {
+      var graph = new OnnxWriter.Message();
+      for (int n = random.nextInt(8); n >= 0; n--) graph.message(random.nextInt(16), field(random, 3));
+      survives("fields.onnx", new OnnxWriter.Message().message(7, graph).bytes(), "fields " + i);
+    }
+  }
+
+  private static OnnxWriter.Message field(Random random, int depth) {
+    var message = new OnnxWriter.Message();
+    for (int n = random.nextInt(8); n >= 0; n--) {
+      int field = random.nextInt(16);
+      switch (random.nextInt(depth > 0 ? 5 : 4)) {
+        case 0 -> message.integer(field, random.nextBoolean() ? random.nextInt(20) : random.nextLong());
+        case 1 -> message.text(field, List.of("MatMul", "Add", "Gemm", "a.weight", "a.bias", "onnx::MatMul_1", "value").get(random.nextInt(7)));
+        case 2 -> message.float32(field, random.nextFloat());
+        case 3 -> message.bytes(field, SIX);
+        default -> message.message(field, field(random, depth - 1));
+      }
+    }
+    return message;
   }
 
   /// Pickles whose steps are put together at random, so that they get further than changed bytes do.
