@@ -50,8 +50,10 @@ final class BertGraph {
     json.addProperty("max_position_embeddings", rows(prefix + POSITIONS));
     json.addProperty("type_vocab_size", rows(prefix + TYPES));
     json.addProperty("intermediate_size", rows(layer(0) + "intermediate.dense.weight"));
-    json.addProperty("num_attention_heads", same(depth, "number of heads", layer -> graph.heads(layer + "attention.self.query")));
-    json.addProperty("hidden_act", same(depth, "activation", layer -> graph.activation(layer + "intermediate.dense")));
+    int heads = same(depth, "number of heads", layer -> graph.heads(layer + "attention.self.query"));
+    String act = same(depth, "activation", layer -> graph.activation(layer + "intermediate.dense"));
+    json.addProperty("num_attention_heads", heads);
+    json.addProperty("hidden_act", act);
     json.addProperty("layer_norm_eps", epsilon(depth));
     return HuggingFace.read(new JsonFields(source.name(), json), null, source);
   }

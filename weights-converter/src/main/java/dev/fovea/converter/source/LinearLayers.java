@@ -83,12 +83,13 @@ final class LinearLayers {
     long outputs = matrix.shape().get(transposed ? 1 : 0);
     var vector = bias == null ? null : graph.stored(bias);
     if (vector != null && !vector.shape().equals(List.of(outputs)))
-      throw broken(node, "expected " + (transposed ? "[in, " : "[") + vector.shape().getFirst() + (transposed ? "]" : ", in]")
-          + " as '" + OnnxTensor.plain(bias) + "' has, got " + matrix.shape());
+      throw broken(node, "its matrix " + matrix.shape() + " has " + outputs + " outputs; expected as many elements of '"
+          + OnnxTensor.plain(bias) + "', got " + vector.shape());
     // OpenAI's projections, for instance, are published as [in, out], and not as the weight of a linear layer.
     var layer = new Layer(matrix, transposed && name.endsWith(WEIGHT));
     var other = layers.putIfAbsent(name, layer);
-    if (other != null && (other.matrix != matrix || other.transposed != layer.transposed))
+    var stored = graph.stored(name);
+    if (other != null && (other.matrix != matrix || other.transposed != layer.transposed) || stored != null && stored != matrix)
       throw broken(node, "its matrix '" + OnnxTensor.plain(value) + "' would be '" + OnnxTensor.plain(name)
           + "', which another one is already; expected a bias for each");
   }

@@ -17,7 +17,7 @@ import org.jetbrains.annotations.Nullable;
 final class OnnxFile {
   static final String ENDING = ".onnx";
   /// No files, for tensors that are in the model itself.
-  static final OnnxTensor.Files NOWHERE = location -> {
+  static final OnnxTensor.OtherFiles NOWHERE = location -> {
     throw new CheckpointException("'" + OnnxTensor.plain(location) + "': expected no other file");
   };
 
@@ -87,7 +87,7 @@ final class OnnxFile {
     return file;
   }
 
-  private static Map<String, SourceTensor> tensors(OnnxGraph graph, OnnxTensor.Files files) {
+  private static Map<String, SourceTensor> tensors(OnnxGraph graph, OnnxTensor.OtherFiles files) {
     var layers = new LinearLayers(graph).byName();
     var tensors = new LinkedHashMap<String, SourceTensor>();
     graph.stored().forEach((name, tensor) -> {

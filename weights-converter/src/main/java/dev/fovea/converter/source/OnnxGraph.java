@@ -54,7 +54,7 @@ final class OnnxGraph {
   }
 
   private void store(String name, OnnxTensor tensor) {
-    if (stored.put(name, tensor) != null) throw twice(name);
+    if (!name.isEmpty() && stored.put(name, tensor) != null) throw twice(name);
   }
 
   private CheckpointException twice(String name) {

@@ -111,7 +111,7 @@ final class OnnxParser {
     while (fields.next()) {
       switch (fields.field()) {
         case 1 -> integers(fields, shape);
-        case 2 -> type = (int) Math.clamp(fields.integer(), -1, Short.MAX_VALUE);
+        case 2 -> type = Math.clamp(fields.integer(), -1, Short.MAX_VALUE);
         case 3 -> throw broken("tensors in segments are not supported");
         case OnnxTensor.FLOATS, OnnxTensor.INTEGERS, OnnxTensor.LONGS, OnnxTensor.DOUBLES -> packed = packed(fields, packed);
         case 8 -> name = text(fields);

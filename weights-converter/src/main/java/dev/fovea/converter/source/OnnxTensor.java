@@ -29,7 +29,7 @@ record OnnxTensor(String file, String name, int type, List<Long> shape, @Nullabl
   record Packed(int field, MemorySegment bytes) {}
 
   /// Finds the files beside the model that hold elements.
-  interface Files {
+  interface OtherFiles {
     /// @throws CheckpointException if there is no such file
     MemorySegment bytes(String location);
   }
@@ -72,7 +72,7 @@ record OnnxTensor(String file, String name, int type, List<Long> shape, @Nullabl
   /// The tensor, whose elements stay where they are, unless they are packed integers.
   ///
   /// @throws CheckpointException if its elements are missing, of a type that is not known, or more or fewer than its shape has
-  SourceTensor in(Files files) {
+  SourceTensor in(OtherFiles files) {
     var dtype = dtype();
     if (dtype == null) throw broken("elements of ONNX's type " + type + " are not supported");
     try {
@@ -87,7 +87,7 @@ record OnnxTensor(String file, String name, int type, List<Long> shape, @Nullabl
     }
   }
 
-  private MemorySegment elements(DType dtype, Files files) {
+  private MemorySegment elements(DType dtype, OtherFiles files) {
     if (!external.isEmpty()) return external(files, dtype);
     if (raw != null) return raw;
     if (packed == null) return MemorySegment.NULL;
@@ -132,7 +132,7 @@ record OnnxTensor(String file, String name, int type, List<Long> shape, @Nullabl
     return value;
   }
 
-  private MemorySegment external(Files files, DType dtype) {
+  private MemorySegment external(OtherFiles files, DType dtype) {
     var location = external.get("location");
     if (location == null) throw broken("its elements are in another file, and which is not said");
     var bytes = files.bytes(location);

@@ -12,6 +12,8 @@ import dev.fovea.converter.source.OnnxWriter.Message;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.DType;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -31,7 +33,7 @@ class OnnxFileTest {
     try {
       return Files.write(folder.resolve("model.onnx"), model);
     } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -128,7 +130,7 @@ class OnnxFileTest {
     assertBroken(bytes(0x3a, 0, 0x3a, 0), "expected one graph, got two");
     assertBroken(bytes(0x3a, 2, 0x7a, 0), "sparse initializers are not supported");
     assertBroken(new OnnxWriter().initializer(tensor("x".repeat(2000), 1)).model(),
-        "is no ONNX model, or a broken one: before byte 2031: expected a text of at most 1024 bytes, got 2000");
+        "is no ONNX model, or a broken one: before byte 2029: expected a text of at most 1024 bytes, got 2000");
   }
 
   @Test
@@ -186,7 +188,7 @@ class OnnxFileTest {
 
   @Test
   void notFetched() {
-    assertBroken("version https://git-lfs.github.com/spec/v1\n".getBytes(java.nio.charset.StandardCharsets.UTF_8),
+    assertBroken("version https://git-lfs.github.com/spec/v1\n".getBytes(StandardCharsets.UTF_8),
         "holds no weights but Git LFS's note where they are; fetch the file itself");
   }
 }
