@@ -186,6 +186,26 @@ class OnnxFileTest {
       assertBroken(elsewhere("location", place), "expected names of files in its own folder, got '" + place.replace('\n', '?') + "'");
   }
 
+  /// A file of two million bytes would otherwise make a million objects.
+  @Test
+  void tooMuch() {
+    var graph = new byte[2 * (1 << 20) + 2];
+    for (int i = 0; i < graph.length; i += 2) graph[i] = 0x0a;
+    assertBroken(new Message().bytes(7, graph).bytes(), "expected a graph of at most 1048576 nodes, names and numbers");
+  }
+
+  @Test
+  void folders() throws IOException {
+    var graph = new OnnxWriter().initializer(floats("a.b", SIX, 6)).model();
+    Files.write(folder.resolve("b.onnx"), graph);
+    try (var source = Source.open(folder)) {
+      assertThat(source.tensors()).containsOnlyKeys("a.b");
+    }
+    Files.write(folder.resolve("a.onnx"), graph);
+    assertThatThrownBy(() -> Source.open(folder)).isInstanceOf(CheckpointException.class).hasMessage(folder
+        + ": expected model.onnx, onnx/model.onnx or one file that ends in .onnx; got a.onnx, b.onnx; say which");
+  }
+
   @Test
   void notFetched() {
     assertBroken("version https://git-lfs.github.com/spec/v1\n".getBytes(StandardCharsets.UTF_8),
