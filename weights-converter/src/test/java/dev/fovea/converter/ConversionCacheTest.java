@@ -55,10 +55,12 @@ class ConversionCacheTest {
   /// A copy of a golden case whose files are `age` old.
   private Path copy(String golden, Duration age) {
     var copy = folder.resolve("copy of " + golden);
-    try (var files = Files.list(FIXTURES.resolve(golden))) {
-      Files.createDirectory(copy);
-      for (var file : files.toList()) {
-        var to = Files.copy(file, copy.resolve(file.getFileName()));
+    var original = FIXTURES.resolve(golden);
+    try (var files = Files.walk(original)) {
+      for (var file : files.filter(Files::isRegularFile).toList()) {
+        var to = copy.resolve(original.relativize(file));
+        Files.createDirectories(to.getParent());
+        Files.copy(file, to);
         Files.setLastModifiedTime(to, FileTime.from(Instant.now().minus(age)));
       }
       return copy;

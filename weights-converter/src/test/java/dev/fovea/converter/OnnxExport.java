@@ -15,19 +15,20 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /// Writes the tensors of a published model in the form that torch.onnx gives them: the matrices of linear layers are transposed
-/// and have numbers for names, and of equal vectors one is stored. The nodes are those that read parameters, and, of a BERT, those that
-/// state what its config would.
+/// and have numbers for names, and of equal vectors one is stored. The nodes are those that read parameters, and, of a BERT, those
+/// that state what its config would.
 final class OnnxExport {
   private static final Set<String> EMBEDDINGS = Set.of("word_embeddings", "position_embeddings", "token_type_embeddings",
       "token_embedding", "position_embedding");
 
   private final Map<String, Array> tensors;
-  final OnnxWriter writer = new OnnxWriter();
+  private final OnnxWriter writer = new OnnxWriter();
   private final Map<String, String> stored = new LinkedHashMap<>();
   private int number = 885;
 
-  /// @param heads of a BERT
-  /// @param eps of its norms
+  /// What a BERT's graph states.
+  ///
+  /// @param eps of the norms
   record Stated(int heads, float eps) {}
 
   private OnnxExport(Map<String, Array> tensors) {
@@ -35,16 +36,16 @@ final class OnnxExport {
   }
 
   static byte[] of(Map<String, Array> tensors, Stated stated) {
-    return graph(tensors, stated).writer.model();
+    return graph(tensors, stated).model();
   }
 
-  /// The export before its last byte, to be added to.
-  static OnnxExport graph(Map<String, Array> tensors, Stated stated) {
+  /// An export that more can be added to.
+  static OnnxWriter graph(Map<String, Array> tensors, Stated stated) {
     var export = new OnnxExport(tensors);
     for (var name : tensors.keySet())
       if (!export.isMatrix(name)) export.vector(name);
     for (var name : tensors.keySet()) if (name.endsWith(".weight")) export.module(name.substring(0, name.lastIndexOf('.')), stated);
-    return export;
+    return export.writer;
   }
 
   private static long[] shape(Array array) {

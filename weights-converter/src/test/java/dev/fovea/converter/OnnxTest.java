@@ -135,7 +135,7 @@ class OnnxTest {
   @Test
   void untold() throws IOException {
     var tensors = tensors("bert-tiny-classifier");
-    var twice = OnnxExport.graph(tensors, STATED).writer;
+    var twice = OnnxExport.graph(tensors, STATED);
     twice.node("Gather", "again", List.of("bert.embeddings.position_embeddings.weight", "input_ids"), "again");
     assertUntold("that the positions count all tokens, as a BERT's do and a RoBERTa's, under the same names, do not", twice);
     assertUntold("one number of heads for all its layers", reshaped(tensors, 1, 4));
@@ -146,7 +146,7 @@ class OnnxTest {
 
   /// A second reshape of a layer's queries, into other heads.
   private static OnnxWriter reshaped(Map<String, Array> tensors, int layer, int heads) {
-    var writer = OnnxExport.graph(tensors, STATED).writer;
+    var writer = OnnxExport.graph(tensors, STATED);
     writer.initializer(OnnxWriter.integers("onnx::Reshape_1", 0, 0, heads, -1));
     return writer.node("Reshape", "other", List.of("/bert/encoder/layer/" + layer + "/attention/self/query/Add_output_0", "onnx::Reshape_1"),
         "other");

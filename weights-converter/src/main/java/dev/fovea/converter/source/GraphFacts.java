@@ -48,7 +48,7 @@ public final class GraphFacts {
     return heads > 0 && headDim > 0 && heads * headDim == channels ? Integer.valueOf(heads.intValue()) : null;
   }
 
-  /// The activation after a linear layer, as `hidden_act` calls it: `gelu` or `relu`.
+  /// The activation after a linear layer, as `hidden_act` calls it: `gelu`, `gelu_pytorch_tanh` or `relu`.
   public @Nullable String activation(String linear) {
     for (var node : takers(linear)) {
       switch (node.op()) {

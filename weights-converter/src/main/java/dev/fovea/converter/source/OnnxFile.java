@@ -33,11 +33,17 @@ final class OnnxFile {
     return file.getFileName().toString().endsWith(ENDING);
   }
 
-  /// The graph of a folder, if there is one under a well-known name, or only one; otherwise null.
+  /// The graph of a folder: under a well-known name, or the only one; null if there is none.
+  ///
+  /// @param names of the files in it
+  /// @throws CheckpointException if there are several, and none has a well-known name
   static @Nullable Path in(Path folder, Collection<String> names) {
     for (var each : WELL_KNOWN) if (Files.isRegularFile(folder.resolve(each))) return folder.resolve(each);
-    var graphs = names.stream().filter(name -> name.endsWith(ENDING)).toList();
-    return graphs.size() == 1 ? folder.resolve(graphs.getFirst()) : null;
+    var graphs = names.stream().filter(name -> name.endsWith(ENDING)).sorted().toList();
+    if (graphs.size() > 1)
+      throw new CheckpointException(folder + ": expected " + String.join(", ", WELL_KNOWN) + " or one file that ends in " + ENDING
+          + "; got " + String.join(", ", graphs.subList(0, Math.min(4, graphs.size()))) + "; say which");
+    return graphs.isEmpty() ? null : folder.resolve(graphs.getFirst());
   }
 
   /// The model and the files beside it with elements of its tensors.

@@ -186,6 +186,67 @@ class OnnxFileTest {
       assertBroken(elsewhere("location", place), "expected names of files in its own folder, got '" + place.replace('\n', '?') + "'");
   }
 
+  private static OnnxWriter linear(OnnxWriter writer, String module) {
+    return writer.initializer(floats(module + ".bias", SIX, 6)).initializer(floats("onnx::MatMul_" + module.length(), new float[12], 2, 6))
+        .node("MatMul", "/" + module + "/MatMul", List.of("x", "onnx::MatMul_" + module.length()), module + "/product")
+        .node("Add", "/" + module + "/Add", List.of(module + "/product", module + ".bias"), module + "/out");
+  }
+
+  @Test
+  void facts() {
+    var writer = new OnnxWriter();
+    for (var module : new String[] {"q", "qq", "qqq"}) linear(writer, module);
+    writer.constant("/six", OnnxWriter.integers("", 1, 4, 3, -1)).node("Reshape", "", List.of("q/out", "/six"), "/q")
+        .constant("/five", OnnxWriter.integers("", 1, 4, 5, -1)).node("Reshape", "", List.of("qq/out", "/five"), "/qq")
+        .node("Relu", "", List.of("q/out"), "/relu").node("Gelu", "", List.of("qq/out"), "/gelu", attribute("approximate", "tanh"))
+        .constant("/root", floats("", new float[] {0.70710677f})).node("Mul", "", List.of("qqq/out", "/root"), "/scaled")
+        .node("Erf", "", List.of("/scaled"), "/erf");
+    for (var norm : new String[] {"n.weight", "m.weight"}) writer.initializer(floats(norm, SIX, 6));
+    writer.node("LayerNormalization", "", List.of("x", "n.weight"), "/n", attribute("epsilon", 1e-6f))
+        .node("LayerNormalization", "", List.of("x", "m.weight"), "/m");
+    for (var table : new String[] {"bert.weight", "roberta.weight"}) writer.initializer(floats(table, SIX, 6, 1));
+    writer.node("Shape", "", List.of("input_ids"), "/shape").node("Slice", "", List.of("/six", "/shape"), "/counted")
+        .node("Gather", "", List.of("bert.weight", "/counted"), "/bert").node("CumSum", "", List.of("input_ids", "/six"), "/told")
+        .node("Gather", "", List.of("roberta.weight", "/told"), "/roberta");
+    try (var source = Source.open(write(writer.model()))) {
+      var graph = source.graph();
+      assertThat(graph.heads("q")).isEqualTo(3);
+      assertThat(graph.heads("qq")).as("6 channels are not 5 heads").isNull();
+      assertThat(graph.heads("qqq")).isNull();
+      assertThat(graph.heads("none")).isNull();
+      assertThat(graph.activation("q")).isEqualTo("relu");
+      assertThat(graph.activation("qq")).isEqualTo("gelu_pytorch_tanh");
+      assertThat(graph.activation("qqq")).isEqualTo("gelu");
+      assertThat(graph.activation("none")).isNull();
+      assertThat(graph.epsilon("n")).isEqualTo(1e-6f);
+      assertThat(graph.epsilon("m")).as("the default").isEqualTo(1e-5f);
+      assertThat(graph.epsilon("q")).isNull();
+      assertThat(graph.countsTokens("bert.weight")).isTrue();
+      assertThat(graph.countsTokens("roberta.weight")).isFalse();
+      assertThat(graph.countsTokens("none")).isFalse();
+    }
+  }
+
+  /// A file of two million bytes would otherwise make a million objects.
+  @Test
+  void tooMuch() {
+    var graph = new byte[2 * (1 << 20) + 2];
+    for (int i = 0; i < graph.length; i += 2) graph[i] = 0x0a;
+    assertBroken(new Message().bytes(7, graph).bytes(), "expected a graph of at most 1048576 nodes, names and numbers");
+  }
+
+  @Test
+  void folders() throws IOException {
+    var graph = new OnnxWriter().initializer(floats("a.b", SIX, 6)).model();
+    Files.write(folder.resolve("b.onnx"), graph);
+    try (var source = Source.open(folder)) {
+      assertThat(source.tensors()).containsOnlyKeys("a.b");
+    }
+    Files.write(folder.resolve("a.onnx"), graph);
+    assertThatThrownBy(() -> Source.open(folder)).isInstanceOf(CheckpointException.class).hasMessage(folder
+        + ": expected model.onnx, onnx/model.onnx or one file that ends in .onnx; got a.onnx, b.onnx; say which");
+  }
+
   @Test
   void notFetched() {
     assertBroken("version https://git-lfs.github.com/spec/v1\n".getBytes(StandardCharsets.UTF_8),
