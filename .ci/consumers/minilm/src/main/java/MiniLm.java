@@ -92,12 +92,12 @@ final class MiniLm {
 
   /// English, accents, Han, Korean, emoji, digits, punctuation, nothing, and 10,000 characters.
   private static List<String> texts() {
-    var parts = List.of("the", "river", "café", "naïve", "Straße", "crème brûlée", "東京", "漢字", "한국어", "안녕하세요", "🙂", "👩‍👩‍👧", "E = mc^2",
-        "3.14159", "don't", "(see below)", "https://example.org/a?b=c", "ANTIDISESTABLISHMENTARIANISM", "слово", "λόγος", "a\tb", "--",
-        "quick brown fox", "vector", "\"quoted\"", "zzyzx");
+    var parts = List.of("the", "river", "café", "naïve", "Straße", "crème brûlée", "東京", "漢字", "한국어", "안녕하세요", "🙂", "👩‍👩‍👧",
+        "E = mc^2", "3.14159", "don't", "(see below)", "https://example.org/a?b=c", "ANTIDISESTABLISHMENTARIANISM", "слово",
+        "λόγος", "a\tb", "--", "quick brown fox", "vector", "\"quoted\"", "zzyzx");
     var random = new Random(3);
-    var texts = new ArrayList<>(List.of("", " ", "a", "Hello, world!", "The capital of France is Paris.", "¿Dónde está la biblioteca?",
-        "我喜欢读书。", "나는 책을 좋아한다.", "🙂🙃", "word ".repeat(2000).strip()));
+    var texts = new ArrayList<>(List.of("", " ", "a", "Hello, world!", "The capital of France is Paris.",
+        "¿Dónde está la biblioteca?", "我喜欢读书。", "나는 책을 좋아한다.", "🙂🙃", "word ".repeat(2000).strip()));
     while (texts.size() < 200)
       texts.add(String.join(" ", random.ints(1 + random.nextInt(60), 0, parts.size()).mapToObj(parts::get).toList()));
     return texts;
