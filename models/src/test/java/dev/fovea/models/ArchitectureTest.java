@@ -87,7 +87,7 @@ class ArchitectureTest {
 
   @Test
   void linesAreShort() throws IOException {
-    for (var module : new String[] {"kernels", "engine", "models", "weights-converter", "cli", "benchmarks"})
+    for (var module : new String[] {"kernels", "engine", "models", "langchain4j", "weights-converter", "cli", "benchmarks"})
       for (var file : sources(module + "/src/main"))
         assertThat(Files.readAllLines(file)).as(file.toString()).allMatch(line -> line.length() <= 132);
   }
