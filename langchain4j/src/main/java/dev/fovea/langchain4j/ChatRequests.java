@@ -88,8 +88,8 @@ record ChatRequests(VisionChat chat, ChatOptions options, String modelName) {
       case UserMessage user -> user(user, where, pictures);
       case AiMessage answer when answer.text() != null && !answer.hasToolExecutionRequests() -> ChatTurn.assistant(answer.text());
       case SystemMessage _ -> throw new UnsupportedFeatureException(where + ": a system message stands first");
-      default -> throw new UnsupportedFeatureException(where + ": expected texts and pictures of the user and texts of the model, got "
-          + message.type());
+      default -> throw new UnsupportedFeatureException(where
+          + ": expected texts and pictures of the user and texts of the model, got " + message.type());
     };
   }
 

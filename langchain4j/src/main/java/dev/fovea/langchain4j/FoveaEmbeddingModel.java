@@ -47,7 +47,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// ```java
 /// try (var model = FoveaEmbeddingModel.builder().file(Path.of("clip.safetensors")).build()) {
-///   store.add(model.embed(EmbeddingRequest.builder().input(ImageContent.from(path, "image/jpeg")).build()).embeddings().getFirst());
+///   var picture = EmbeddingRequest.builder().input(ImageContent.from(Path.of("picture.jpg"), "image/jpeg")).build();
+///   store.add(model.embed(picture).embeddings().getFirst());
 ///   store.search(EmbeddingSearchRequest.builder().queryEmbedding(model.embed("a red star").content()).build());
 /// }
 /// ```
@@ -170,9 +171,11 @@ public final class FoveaEmbeddingModel implements EmbeddingModel, AutoCloseable 
   /// The number of components of a vector. Before the first vector it costs a pass of the model.
   @Override
   public int dimension() {
-    if (dimension == 0)
-      dimension = texts != null ? texts.embed("a").length
-          : pictures.embed(List.of(new Picture("grey", 64, 64, new byte[64 * 64 * 3])), pooling, true, Progress.NONE).getFirst().length;
+    if (dimension == 0) {
+      var vector = texts != null ? texts.embed("a")
+          : pictures.embed(new Picture("black", 64, 64, new byte[64 * 64 * 3]), pooling, true, Progress.NONE);
+      dimension = vector.length;
+    }
     return dimension;
   }
 

@@ -15,7 +15,8 @@ import org.jetbrains.annotations.Nullable;
 final class Images {
   private static final String DATA = "data:image/";
   /// How base64 of a picture file begins.
-  private static final Map<String, String> BEGINNINGS = Map.of("iVBORw0KGgo", "PNG", "/9j/", "JPEG", "R0lGOD", "GIF", "UklGR", "WebP");
+  private static final Map<String, String> BEGINNINGS = Map.of("iVBORw0KGgo", "PNG", "/9j/", "JPEG", "R0lGOD", "GIF", "UklGR",
+      "WebP");
   /// A text of a file's beginning and so many characters of base64 without a space is no word.
   private static final int LONG = 64;
 
