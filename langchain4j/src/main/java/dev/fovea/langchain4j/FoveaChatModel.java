@@ -71,6 +71,7 @@ public final class FoveaChatModel implements ChatModel, AutoCloseable {
   /// @throws IllegalStateException if the model is closed
   @Override
   public ChatResponse doChat(ChatRequest request) {
+    Objects.requireNonNull(request, "request");
     var asked = requests.asked(request);
     return requests.response(requests.chat().answer(asked.turns(), asked.pictures(), asked.options(), _ -> {}, Progress.NONE));
   }

@@ -96,6 +96,7 @@ public final class FoveaEmbeddingModel implements EmbeddingModel, AutoCloseable 
   /// @throws IllegalStateException if the model is closed
   @Override
   public EmbeddingResponse doEmbed(EmbeddingRequest request) {
+    Objects.requireNonNull(request, "request");
     var words = new TreeMap<Integer, String>();
     var shown = new TreeMap<Integer, Image>();
     var prefix = prefixes == null || request.inputType() == null ? "" : prefixes.get(request.inputType());

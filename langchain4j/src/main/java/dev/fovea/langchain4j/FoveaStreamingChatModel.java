@@ -57,8 +57,9 @@ public final class FoveaStreamingChatModel implements StreamingChatModel, AutoCl
   /// @throws IllegalArgumentException if a parameter is out of its range, or a text is a picture in base64
   @Override
   public void doChat(ChatRequest request, StreamingChatResponseHandler handler) {
-    var asked = requests.asked(request);
+    Objects.requireNonNull(request, "request");
     Objects.requireNonNull(handler, "handler");
+    var asked = requests.asked(request);
     executor.execute(() -> answer(asked, handler));
   }
 
