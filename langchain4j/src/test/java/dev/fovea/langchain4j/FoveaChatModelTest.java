@@ -31,6 +31,8 @@ import dev.langchain4j.model.chat.response.PartialResponse;
 import dev.langchain4j.model.chat.response.PartialResponseContext;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
 import dev.langchain4j.model.output.FinishReason;
+import dev.langchain4j.service.AiServices;
+import dev.langchain4j.service.TokenStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -278,6 +280,31 @@ class FoveaChatModelTest {
     var refused = new Handler();
     closed.chat(request(ask(HOW_MANY, 0)).build(), refused);
     assertThatThrownBy(() -> refused.complete.get(60, TimeUnit.SECONDS)).hasRootCauseMessage(Demo.VLM + ": the model is closed");
+  }
+
+  interface Guide {
+    String ask(@dev.langchain4j.service.UserMessage String question, @dev.langchain4j.service.UserMessage ImageContent picture);
+  }
+
+  interface Narrator {
+    TokenStream tell(@dev.langchain4j.service.UserMessage String question, @dev.langchain4j.service.UserMessage ImageContent picture);
+  }
+
+  /// LangChain4j's services work with these models: with a memory, and in pieces.
+  @Test
+  void services() throws Exception {
+    var guide = AiServices.builder(Guide.class).chatModel(model).chatMemory(MessageWindowChatMemory.withMaxMessages(10)).build();
+    assertThat(guide.ask(HOW_MANY, picture(0))).isEqualTo("four.");
+    try (var conversation = chat.conversation()) {
+      conversation.ask(Demo.scene(0), HOW_MANY);
+      assertThat(guide.ask(DESCRIBE, picture(1))).isEqualTo(conversation.ask(Demo.scene(1), DESCRIBE).text());
+    }
+    var narrator = AiServices.builder(Narrator.class).streamingChatModel(model.streaming()).build();
+    var pieces = new StringBuilder();
+    var complete = new CompletableFuture<ChatResponse>();
+    narrator.tell(DESCRIBE, picture(0)).onPartialResponse(pieces::append).onCompleteResponse(complete::complete)
+        .onError(complete::completeExceptionally).start();
+    assertThat(complete.get(60, TimeUnit.SECONDS).aiMessage().text()).isEqualTo(DESCRIPTION).isEqualTo(pieces.toString());
   }
 
   @Test
