@@ -4,13 +4,16 @@ import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
+import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.engine.text.Tokenizer;
+import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.argument.Arguments;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import org.jetbrains.annotations.Nullable;
 
 /// A classifier of texts, from a model file, for example for sentiment or for entailment between two sentences.
@@ -134,6 +137,9 @@ public final class TextClassifier implements AutoCloseable {
   /// their number and is kept as [OpenModel] says; padding is masked, so that each text has the same result as alone, up
   /// to rounding.
   ///
+  /// Scores are the softmax of the [#logits]; of a model with one class, whose softmax is always 1, they are the sigmoid (ref:
+  /// transformers, `pipelines/text_classification.py`; sentence-transformers, `CrossEncoder`).
+  ///
   /// @param texts may be empty
   /// @throws IllegalArgumentException if `top` is not positive, or the texts have more than 2³¹ - 9 tokens together, padding
   ///     included
@@ -142,13 +148,31 @@ public final class TextClassifier implements AutoCloseable {
     var given = Arguments.elements(texts, "texts");
     Arguments.top(top);
     Objects.requireNonNull(progress, "progress");
-    if (given.isEmpty()) return List.of();
-    var encodings = given.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
+    UnaryOperator<Tensor> scores = model.numClasses() == 1 ? logits -> logits.activate(Activation.SIGMOID) : Tensor::softmax;
+    return run("scores", given, scores, progress).stream().map(each -> Classification.likeliest(each, labels(), top)).toList();
+  }
+
+  /// What the model says of each text or pair of texts, in the order given: a number for each of [#labels()], before the softmax or
+  /// sigmoid. A cross-encoder, a model of pairs with one class, says how well the second text answers the first.
+  ///
+  /// @param texts may be empty
+  /// @return arrays of the caller's own
+  /// @throws IllegalArgumentException if the texts have more than 2³¹ - 9 tokens together, padding included
+  /// @see #classifyTexts
+  public List<float[]> logits(List<Text> texts, Progress progress) {
+    var given = Arguments.elements(texts, "texts");
+    Objects.requireNonNull(progress, "progress");
+    return run("logits", given, UnaryOperator.identity(), progress);
+  }
+
+  private List<float[]> run(String kind, List<Text> texts, UnaryOperator<Tensor> last, Progress progress) {
+    if (texts.isEmpty()) return List.of();
+    var encodings = texts.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
         : tokenizer.encode(text.text, text.pair), model.maxTokens(), model.vocabSize())).toList();
-    var scores = opened.run("scores", TokenBatch.padded(encodings).inputs(), inputs ->
-        List.of(model.logits(inputs.get(Model.INPUT_IDS),
-        inputs.get(Model.ATTENTION_MASK), inputs.get(Model.TOKEN_TYPE_IDS)).softmax()), progress).getFirst();
-    return Batches.rows(scores, given.size()).stream().map(each -> Classification.likeliest(each, labels(), top)).toList();
+    var results = opened.run(kind, TokenBatch.padded(encodings).inputs(), inputs ->
+        List.of(last.apply(model.logits(inputs.get(Model.INPUT_IDS), inputs.get(Model.ATTENTION_MASK),
+            inputs.get(Model.TOKEN_TYPE_IDS)))), progress).getFirst();            // [B, classes]
+    return Batches.rows(results, texts.size());
   }
 
   /// The names of the classes, in index order.

@@ -67,6 +67,12 @@ class ArchitectureTest {
     assertNothingSays("converter.hub", Set.of("dev/fovea/converter/hub/", "module-info.java", "PullCommand.java"));
   }
 
+  /// So that whoever uses no framework gets none.
+  @Test
+  void frameworksStayInModulesOfTheirOwn() throws IOException {
+    assertNothingSays("langchain4j", Set.of());
+  }
+
   /// A model is written with tensors: no segment, no operation beside a pass, no file channel, no vector.
   @Test
   void modelPackagesHoldModels() throws IOException {
@@ -87,7 +93,7 @@ class ArchitectureTest {
 
   @Test
   void linesAreShort() throws IOException {
-    for (var module : new String[] {"kernels", "engine", "models", "weights-converter", "cli", "benchmarks"})
+    for (var module : new String[] {"kernels", "engine", "models", "langchain4j", "weights-converter", "cli", "benchmarks"})
       for (var file : sources(module + "/src/main"))
         assertThat(Files.readAllLines(file)).as(file.toString()).allMatch(line -> line.length() <= 132);
   }

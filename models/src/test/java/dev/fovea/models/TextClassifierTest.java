@@ -111,6 +111,37 @@ class TextClassifierTest {
   }
 
   @Test
+  void logitsAreTheScoresBeforeTheSoftmax() {
+    try (var classifier = TextClassifier.open(write(SmallModel.BERT))) {
+      var logits = classifier.logits(TEXTS, Progress.NONE);
+      var scores = classifier.classifyTexts(TEXTS, 2, Progress.NONE);
+      assertThat(logits).hasSize(4);
+      for (int t = 0; t < 4; t++) requireScores(scores.get(t), SmallModel.softmax(logits.get(t)));
+      assertThat(classifier.logits(List.of(), Progress.NONE)).isEmpty();
+    }
+  }
+
+  /// The softmax of one class is 1 for any text: its score is the sigmoid.
+  @Test
+  void aCrossEncoderHasOneClass() {
+    var file = write(SmallModel.bert(1));
+    try (var classifier = TextClassifier.open(file)) {
+      var logits = classifier.logits(TEXTS, Progress.NONE);
+      var ids = SmallModel.tokens("i love you all");
+      var expected = SmallModel.compute(file, Map.of("ids", new OpenModel.Input(ids, 1, ids.length),
+          "mask", new OpenModel.Input(new float[ids.length], 1, ids.length), "types", new OpenModel.Input(new float[ids.length], 1,
+              ids.length)), (model, x) -> ((ClassifiesText) model).logits(x.get("ids"), x.get("mask"), x.get("types")));
+      assertThat(logits.getFirst()).containsExactly(expected, within(2e-6f));
+      assertThat(logits.stream().map(each -> each[0])).doesNotHaveDuplicates();
+      var scores = classifier.classifyTexts(TEXTS, 1, Progress.NONE);
+      for (int t = 0; t < 4; t++) {
+        assertThat(logits.get(t)).hasSize(1);
+        assertThat((double) scores.get(t).getFirst().score()).isCloseTo(1 / (1 + Math.exp(-logits.get(t)[0])), within(1e-6));
+      }
+    }
+  }
+
+  @Test
   void textsThatAreTooLong() {
     try (var classifier = TextClassifier.open(write(SmallModel.BERT))) {
       assertThatThrownBy(() -> classifier.classify("love ".repeat(60))).isInstanceOf(TokenizerException.class)

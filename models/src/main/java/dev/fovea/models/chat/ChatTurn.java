@@ -49,4 +49,8 @@ public record ChatTurn(Role role, String text, int pictures) {
   public static ChatTurn assistant(String text) {
     return new ChatTurn(Role.ASSISTANT, text, 0);
   }
+
+  boolean isAnswer() {
+    return role == Role.ASSISTANT;
+  }
 }

@@ -53,11 +53,12 @@ public final class Conversation implements AutoCloseable {
 
   /// A question that was read.
   ///
+  /// @param turns the question; before it the turns that the caller keeps, if any
   /// @param ids the tokens of the whole conversation up to the answer
   /// @param kept number of those that had been read before
   /// @param seen the pictures that the question shows
   /// @param shown size of the last picture of the conversation; null if there is none
-  record Asked(ChatTurn turn, int[] ids, int kept, List<SeenPicture> seen, @Nullable Size shown, Duration seeing,
+  record Asked(List<ChatTurn> turns, int[] ids, int kept, List<SeenPicture> seen, @Nullable Size shown, Duration seeing,
       Duration reading) {}
 
   Conversation(VisionChat chat, ChatTemplate template, ChatOptions options) {
@@ -151,8 +152,15 @@ public final class Conversation implements AutoCloseable {
     Objects.requireNonNull(question, "question");
     Objects.requireNonNull(listener, "listener");
     Objects.requireNonNull(progress, "progress");
+    return ask(List.of(ChatTurn.user(question, given.size())), given, listener, progress);
+  }
+
+  /// Asks the last of some turns, of which the others follow the conversation's own.
+  ///
+  /// @param given the pictures of all these turns, in their order
+  Answer ask(List<ChatTurn> asked, List<Picture> given, Consumer<String> listener, Progress progress) {
     return chat.model().call(() -> {
-      try (var pieces = stream(given, question, progress)) {
+      try (var pieces = stream(asked, given, progress)) {
         while (pieces.hasNext()) listener.accept(pieces.next());
         return pieces.answer();
       }
@@ -172,12 +180,17 @@ public final class Conversation implements AutoCloseable {
     var given = Arguments.elements(pictures, "pictures");
     Objects.requireNonNull(question, "question");
     Objects.requireNonNull(progress, "progress");
+    return stream(List.of(ChatTurn.user(question, given.size())), given, progress);
+  }
+
+  private AnswerStream stream(List<ChatTurn> more, List<Picture> given, Progress progress) {
     enter();
     try {
-      var asked = read(given, ChatTurn.user(question, given.size()), progress);
+      var asked = read(given, more, progress);
       var session = requireOpen();
       var sampling = options.sampling();
-      var sampler = new Sampler(sampling.withSeed(sampling.seed() + turns.size() / 2), chat.language().config().vocabSize());
+      long answers = turns.stream().filter(ChatTurn::isAnswer).count() + more.stream().filter(ChatTurn::isAnswer).count();
+      var sampler = new Sampler(sampling.withSeed(sampling.seed() + answers), chat.language().config().vocabSize());
       sampler.see(asked.ids);
       var ends = new HashSet<>(template.endTokens(chat.tokenizer()));
       ends.addAll(chat.language().config().eosTokenIds());
@@ -205,13 +218,13 @@ public final class Conversation implements AutoCloseable {
     return open;
   }
 
-  private Asked read(List<Picture> given, ChatTurn turn, Progress progress) {
+  private Asked read(List<Picture> given, List<ChatTurn> more, Progress progress) {
     // A model that reads no pictures is refused by its reader.
     if (!given.isEmpty()) chat.reader();
     var all = new ArrayList<ChatTurn>();
     if (options.system() != null) all.add(ChatTurn.system(options.system()));
     all.addAll(turns);
-    all.add(turn);
+    all.addAll(more);
     var prompt = template.prompt(all);
     long start = System.nanoTime();
     var seen = given.stream().map(picture -> chat.reader().see(picture, progress)).toList();
@@ -223,7 +236,7 @@ public final class Conversation implements AutoCloseable {
     var session = sessionFor(ids.length);
     int kept = read(session, ids, known);
     var size = given.isEmpty() ? shown : new Size(given.getLast().width(), given.getLast().height());
-    return new Asked(turn, ids, kept, seen, size, Duration.ofNanos(seenAt - start), Duration.ofNanos(System.nanoTime() - seenAt));
+    return new Asked(more, ids, kept, seen, size, Duration.ofNanos(seenAt - start), Duration.ofNanos(System.nanoTime() - seenAt));
   }
 
   /// The session, which has room for a prompt and at least a token of its answer.
@@ -273,7 +286,7 @@ public final class Conversation implements AutoCloseable {
   synchronized void commit(AnswerStream stream, Asked asked, Answer answer) {
     if (running != stream) return;
     running = null;
-    turns.add(asked.turn);
+    turns.addAll(asked.turns);
     turns.add(ChatTurn.assistant(answer.text()));
     pictures.addAll(asked.seen);
     shown = asked.shown;

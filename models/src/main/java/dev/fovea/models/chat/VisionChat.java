@@ -127,6 +127,31 @@ public final class VisionChat implements AutoCloseable {
     return ask(pictures, question, ChatOptions.DEFAULT, _ -> {}, Progress.NONE);
   }
 
+  /// Answers the last turn of a conversation that the caller keeps, in a conversation of its own that has just the memory it needs:
+  /// all turns are read, and their pictures seen, in each call. With the same options and seed, the answer is the one that
+  /// [Conversation] gives after the same turns.
+  ///
+  /// @param turns of the user and the assistant in turn, the last one the user's; a turn of the system may come first, if the
+  ///   options have no rules
+  /// @param pictures that the turns show, in their order
+  /// @param options whose capacity does not count
+  /// @throws IllegalArgumentException if turns are in another order, or the pictures are not as many as the turns show
+  /// @see Conversation#ask(List, String, Consumer, Progress)
+  public Answer answer(List<ChatTurn> turns, List<Picture> pictures, ChatOptions options, Consumer<String> listener,
+      Progress progress) {
+    var given = Arguments.elements(turns, "turns");
+    var shown = Arguments.elements(pictures, "pictures");
+    Objects.requireNonNull(options, "options");
+    Objects.requireNonNull(listener, "listener");
+    Objects.requireNonNull(progress, "progress");
+    int expected = given.stream().mapToInt(ChatTurn::pictures).sum();
+    if (shown.size() != expected)
+      throw new IllegalArgumentException("pictures: expected " + expected + " that the turns show, got " + shown.size());
+    try (var conversation = conversation(options.withCapacity(0))) {
+      return conversation.ask(given, shown, listener, progress);
+    }
+  }
+
   private ChatTemplate template(ChatOptions options) {
     var template = options.template();
     if (template == null && jinja == null)

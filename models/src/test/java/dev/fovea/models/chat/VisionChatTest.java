@@ -136,6 +136,29 @@ class VisionChatTest {
     }
   }
 
+  /// Turns that the caller keeps are answered as those of a conversation, to the last draw.
+  @Test
+  void turnsOfTheCallers() {
+    var options = SMALL.withSampling(Sampling.temperature(1).withSeed(3));
+    try (var conversation = chat.conversation(options)) {
+      conversation.ask(file(0), DESCRIBE);
+      conversation.ask(HOW_MANY);
+      var expected = conversation.ask(file(1), DESCRIBE);
+      var turns = conversation.turns().subList(0, 5);
+      var pieces = new ArrayList<String>();
+      var pictures = List.of(scene(0), scene(1));
+      var answer = chat.answer(turns, pictures, options, pieces::add, Progress.NONE);
+      assertThat(answer.ids()).isEqualTo(expected.ids());
+      assertThat(answer.text()).isEqualTo(expected.text()).isEqualTo(String.join("", pieces));
+      assertThat(answer.promptTokens()).isEqualTo(answer.readTokens()).isEqualTo(expected.promptTokens());
+      assertThatThrownBy(() -> chat.answer(turns, List.of(scene(0)), options, NOBODY, Progress.NONE))
+          .isInstanceOf(IllegalArgumentException.class).hasMessage("pictures: expected 2 that the turns show, got 1");
+      assertThatThrownBy(() -> chat.answer(turns.subList(0, 4), List.of(scene(0)), options, NOBODY, Progress.NONE))
+          .isInstanceOf(IllegalArgumentException.class).hasMessage("turns: expected one of user, got the end");
+    }
+    assertThat(chat.memory().sessions()).isZero();
+  }
+
   /// The second picture is another one, though its placeholders are the same; boxes are about the last one shown.
   @Test
   void aPictureInTheSecondTurn() {
