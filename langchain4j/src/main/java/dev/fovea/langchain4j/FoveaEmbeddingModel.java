@@ -54,8 +54,8 @@ import org.jetbrains.annotations.Nullable;
 /// ```
 ///
 /// Texts are words: one that is a picture in base64 is refused with an [IllegalArgumentException]. What a file cannot embed is
-/// refused with an [UnsupportedFeatureException]. Nothing is cut: a text with more tokens than the model has positions gives a
-/// [TokenizerException].
+/// refused with an [UnsupportedFeatureException]. An encoder of texts cuts those that are longer than it was published for; with
+/// CLIP and SigLIP, a text with more tokens than the model has positions gives a [TokenizerException].
 ///
 /// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class FoveaEmbeddingModel implements EmbeddingModel, AutoCloseable {
@@ -99,28 +99,41 @@ public final class FoveaEmbeddingModel implements EmbeddingModel, AutoCloseable 
     Objects.requireNonNull(request, "request");
     var words = new TreeMap<Integer, String>();
     var shown = new TreeMap<Integer, Image>();
-    var prefix = prefixes == null || request.inputType() == null ? "" : prefixes.get(request.inputType());
     var inputs = request.inputs();
     for (int i = 0; i < inputs.size(); i++) {
       var contents = inputs.get(i).contents();
       if (contents.stream().allMatch(TextContent.class::isInstance))
-        words.put(i, prefix + Images.requireWords(inputs.get(i).text(), name(i)));
+        words.put(i, Images.requireWords(inputs.get(i).text(), name(i)));
       else if (contents.size() == 1 && contents.getFirst() instanceof ImageContent picture) shown.put(i, picture.image());
       else throw notFused(inputs.get(i), i);
     }
     var vectors = new TreeMap<Integer, Embedding>();
     if (!words.isEmpty()) {
       var embedder = require(texts, ContentType.TEXT);
-      inBatches(words, batch -> embedder.embed(List.copyOf(batch.values())), vectors);
+      var settings = embedder.settings().withNormalized(true).withPrompt(prompt(embedder, request.inputType()));
+      // An encoder of texts makes its own batches.
+      inBatches(words, settings.pooling() == null ? batchSize : words.size(), batch ->
+          embedder.embed(List.copyOf(batch.values()), settings, Progress.NONE), vectors);
     }
     if (!shown.isEmpty()) {
       var embedder = require(pictures, ContentType.IMAGE);
-      inBatches(shown, batch -> embedder.embed(decoded(batch), pooling, true, Progress.NONE), vectors);
+      inBatches(shown, batchSize, batch -> embedder.embed(decoded(batch), pooling, true, Progress.NONE), vectors);
     }
+    if (!vectors.isEmpty()) dimension = vectors.firstEntry().getValue().dimension();
     return EmbeddingResponse.builder().embeddings(List.copyOf(vectors.values())).modelName(modelName).build();
   }
 
-  private <T> void inBatches(TreeMap<Integer, T> inputs, Function<TreeMap<Integer, T>, List<float[]>> pass,
+  /// The builder's prefix, or the prompt that the model was published with.
+  private String prompt(TextEmbedder embedder, @Nullable EmbeddingInputType type) {
+    var usual = embedder.settings().prompt();
+    if (prefixes != null) return type == null ? "" : prefixes.get(type);
+    if (type == null) return usual;
+    var names = type == EmbeddingInputType.QUERY ? List.of("query") : List.of("document", "passage");
+    for (var name : names) if (embedder.prompts().containsKey(name)) return embedder.prompts().get(name);
+    return usual;
+  }
+
+  private static <T> void inBatches(TreeMap<Integer, T> inputs, int batchSize, Function<TreeMap<Integer, T>, List<float[]>> pass,
       TreeMap<Integer, Embedding> vectors) {
     var batch = new TreeMap<Integer, T>();
     for (var each : inputs.entrySet()) {
@@ -130,7 +143,6 @@ public final class FoveaEmbeddingModel implements EmbeddingModel, AutoCloseable 
       batch.keySet().forEach(i -> vectors.put(i, Embedding.from(found.next())));
       batch.clear();
     }
-    dimension = vectors.firstEntry().getValue().dimension();
   }
 
   private static List<Picture> decoded(TreeMap<Integer, Image> images) {
@@ -163,10 +175,11 @@ public final class FoveaEmbeddingModel implements EmbeddingModel, AutoCloseable 
     return types;
   }
 
-  /// The input type, if the model was given a prefix for queries or documents; otherwise none.
+  /// The input type, if the model was given a prefix for queries or documents, or published with prompts; otherwise none.
   @Override
   public Set<EmbeddingParameter<?>> supportedParameters() {
-    return prefixes == null ? Set.of() : Set.of(EmbeddingRequestParameters.INPUT_TYPE);
+    boolean prompted = prefixes != null || texts != null && !texts.prompts().isEmpty();
+    return prompted ? Set.of(EmbeddingRequestParameters.INPUT_TYPE) : Set.of();
   }
 
   /// The number of components of a vector. Before the first vector it costs a pass of the model.

@@ -3,7 +3,6 @@ package dev.fovea.langchain4j;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.models.OpenModel;
 import dev.fovea.models.OpenOptions;
 import dev.fovea.models.TextClassifier;
@@ -28,8 +27,8 @@ import org.jetbrains.annotations.Nullable;
 /// }
 /// ```
 ///
-/// Nothing is cut: a pair with more tokens than the model has positions gives a [TokenizerException]. It is thread-safe and may be
-/// closed at any time, as [OpenModel] says.
+/// Of a pair with more tokens than the model has positions the longer text is cut, as `CrossEncoder` does. It is thread-safe and
+/// may be closed at any time, as [OpenModel] says.
 public final class FoveaScoringModel implements ScoringModel, AutoCloseable {
   private final TextClassifier classifier;
   private final boolean normalized;
@@ -58,7 +57,6 @@ public final class FoveaScoringModel implements ScoringModel, AutoCloseable {
   /// The score of each text for a query, in their order.
   ///
   /// @throws IllegalArgumentException if a text or the query is a picture in base64
-  /// @throws TokenizerException if a query and a text have more tokens than the model has positions
   /// @throws CancelledException if the thread is interrupted
   /// @throws IllegalStateException if the model is closed
   @Override
@@ -71,7 +69,7 @@ public final class FoveaScoringModel implements ScoringModel, AutoCloseable {
       pairs.add(new TextClassifier.Text(query, Images.requireWords(segment.text(), "text " + (pairs.size() + 1))));
     var scores = new ArrayList<Double>();
     for (int from = 0; from < pairs.size(); from += batchSize)
-      for (var logits : classifier.logits(pairs.subList(from, Math.min(from + batchSize, pairs.size())), Progress.NONE))
+      for (var logits : classifier.logits(pairs.subList(from, Math.min(from + batchSize, pairs.size())), true, Progress.NONE))
         scores.add(score(logits));
     return Response.from(scores);
   }

@@ -11,6 +11,7 @@ import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.models.EncoderBlock;
+import dev.fovea.models.SentenceConfig;
 import dev.fovea.models.TextTowerConfig;
 import dev.fovea.models.bert.BertConfig;
 import com.google.gson.JsonObject;
@@ -24,6 +25,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import org.jetbrains.annotations.Nullable;
 
 /// A small BERT of pairs, whose parameters are random and always the same.
 final class CrossEncoder {
@@ -34,8 +36,13 @@ final class CrossEncoder {
 
   /// @param labels one for each class
   static Path write(Path folder, List<String> labels) throws IOException {
+    return write(folder, labels, null);
+  }
+
+  /// @param sentence how the model makes vectors of texts; or null
+  static Path write(Path folder, List<String> labels, @Nullable SentenceConfig sentence) throws IOException {
     var sizes = new EncoderBlock.Sizes(48, 4, 96, true, Activation.GELU, 1e-12f);
-    var config = new BertConfig(new TextTowerConfig(WORDS.size(), 40, 2, sizes), 2, true, labels.size());
+    var config = new BertConfig(new TextTowerConfig(WORDS.size(), 40, 2, sizes), 2, true, labels.size(), sentence);
     var writer = new CheckpointWriter();
     new ModelHeader("bert", new JsonFields("config", config.toJson()), new JsonFields("preprocessing", new JsonObject()), labels)
         .addTo(writer);

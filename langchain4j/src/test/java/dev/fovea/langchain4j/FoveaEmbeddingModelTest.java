@@ -5,10 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.fovea.engine.image.ImageException;
+import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
+import dev.fovea.models.SentenceConfig;
 import dev.fovea.models.TextEmbedder;
+import dev.fovea.models.TextPooling;
+import dev.fovea.models.TextSettings;
 import dev.langchain4j.data.embedding.Embedding;
 import dev.langchain4j.data.image.Image;
 import dev.langchain4j.data.message.AudioContent;
@@ -29,12 +33,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// Vectors of texts and pictures in LangChain4j's own store, by a CLIP that knows drawn shapes.
 class FoveaEmbeddingModelTest {
@@ -245,5 +251,25 @@ class FoveaEmbeddingModelTest {
     model.close();
     assertThatThrownBy(() -> model.embed("a red star")).isInstanceOf(IllegalStateException.class)
         .hasMessage(Demo.CLIP + ": the model is closed");
+  }
+
+  /// A sentence encoder with prompts: the input type chooses one, and texts of any length and number are taken.
+  @Test
+  void anEncoderOfTexts(@TempDir Path place) throws IOException {
+    var sentence = new SentenceConfig(TextPooling.MEAN, false, 12, Map.of("query", "how many ", "passage", "the "), "");
+    var file = CrossEncoder.write(place, List.of("LABEL_0"), sentence);
+    try (var model = FoveaEmbeddingModel.builder().file(file).build(); var embedder = TextEmbedder.open(file)) {
+      var texts = new ArrayList<String>();
+      for (int i = 0; i < 100; i++) texts.add("people live in berlin ".repeat(i % 7) + "dogs");
+      for (var type : EmbeddingInputType.values()) {
+        var prompt = type == EmbeddingInputType.QUERY ? "how many " : "the ";
+        var expected = embedder.embed(texts, new TextSettings(TextPooling.MEAN, true, prompt), Progress.NONE);
+        var request = EmbeddingRequest.builder().inputs(texts.toArray(String[]::new)).inputType(type).build();
+        assertThat(model.embed(request).embeddings()).extracting(Embedding::vector).usingRecursiveComparison().isEqualTo(expected);
+      }
+      assertThat(model.embed("dogs").content().vector())
+          .isEqualTo(embedder.embed(List.of("dogs"), embedder.settings().withNormalized(true), Progress.NONE).getFirst());
+      assertThat(model.dimension()).isEqualTo(48);
+    }
   }
 }

@@ -7,6 +7,7 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.text.TokenizerException;
 import dev.fovea.engine.text.Tokenizer;
+import dev.fovea.engine.text.Truncation;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.models.argument.Arguments;
@@ -149,7 +150,8 @@ public final class TextClassifier implements AutoCloseable {
     Arguments.top(top);
     Objects.requireNonNull(progress, "progress");
     UnaryOperator<Tensor> scores = model.numClasses() == 1 ? logits -> logits.activate(Activation.SIGMOID) : Tensor::softmax;
-    return run("scores", given, scores, progress).stream().map(each -> Classification.likeliest(each, labels(), top)).toList();
+    return run("scores", tokenizer, given, scores, progress).stream()
+        .map(each -> Classification.likeliest(each, labels(), top)).toList();
   }
 
   /// What the model says of each text or pair of texts, in the order given: a number for each of [#labels()], before the softmax or
@@ -160,12 +162,21 @@ public final class TextClassifier implements AutoCloseable {
   /// @throws IllegalArgumentException if the texts have more than 2³¹ - 9 tokens together, padding included
   /// @see #classifyTexts
   public List<float[]> logits(List<Text> texts, Progress progress) {
-    var given = Arguments.elements(texts, "texts");
-    Objects.requireNonNull(progress, "progress");
-    return run("logits", given, UnaryOperator.identity(), progress);
+    return logits(texts, false, progress);
   }
 
-  private List<float[]> run(String kind, List<Text> texts, UnaryOperator<Tensor> last, Progress progress) {
+  /// The same, for texts of any length.
+  ///
+  /// @param truncated whether texts with more tokens than the model has positions are cut, the longer one of a pair first, as
+  ///     sentence-transformers' `CrossEncoder` does; else they are refused
+  public List<float[]> logits(List<Text> texts, boolean truncated, Progress progress) {
+    var given = Arguments.elements(texts, "texts");
+    Objects.requireNonNull(progress, "progress");
+    return run("logits", truncated ? tokenizer.withTruncation(Truncation.to(model.maxTokens())) : tokenizer, given,
+        UnaryOperator.identity(), progress);
+  }
+
+  private List<float[]> run(String kind, Tokenizer tokenizer, List<Text> texts, UnaryOperator<Tensor> last, Progress progress) {
     if (texts.isEmpty()) return List.of();
     var encodings = texts.stream().map(text -> TokenBatch.check(text.text, text.pair == null ? tokenizer.encode(text.text)
         : tokenizer.encode(text.text, text.pair), model.maxTokens(), model.vocabSize())).toList();
