@@ -419,6 +419,6 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
     assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, "
-            + "clip_vision_model, siglip, siglip_vision_model, bert, segformer, sam, llama, qwen2, deepseek_vl, llava, smolvlm, idefics3");
+            + "clip_vision_model, siglip, siglip_vision_model, bert, distilbert, roberta, xlm-roberta, segformer, sam, llama, qwen2, deepseek_vl, llava, smolvlm, idefics3");
   }
 }
