@@ -123,9 +123,9 @@ final class EmbedCommand implements Callable<Integer> {
     if (lines.isEmpty()) throw new Fovea.UsageException("--texts: " + textFile + ": expected at least one line, got none");
     try (var kernels = kernelOptions.open(); var checkpoint = modelOptions.open(model);
         var embedder = TextEmbedder.of(checkpoint, kernels); var bar = new Terminal.ProgressBar()) {
+      var run = TextEmbedRun.of(embedder, pool, !asTheyAre, prompt, bar);
       if (pool == null && !embedder.hasPublishedSettings())
         Fovea.complain(model + ": published without a pooling; takes the mean of the tokens, as --pool mean does");
-      var run = TextEmbedRun.of(embedder, pool, !asTheyAre, prompt, bar);
       var settings = settings(checkpoint, run.about(), kernels);
       try (var journal = form == null || isStream() ? null : EmbedJournal.ofTexts(output, settings.toString(), resume)) {
         var embeddings = run.embed(lines, journal);
