@@ -121,7 +121,6 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private LinesReport ofLines(List<String> lines) {
-    if (lines.isEmpty()) throw new Fovea.UsageException("--texts: " + textFile + ": expected at least one line, got none");
     try (var kernels = kernelOptions.open();
         var embedder = TextEmbedder.of(modelOptions.open(subject.model, Residency.LOADED), kernels)) {
       WarmUp.await();

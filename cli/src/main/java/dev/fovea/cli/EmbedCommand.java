@@ -120,7 +120,6 @@ final class EmbedCommand implements Callable<Integer> {
           + ": expected none of the options for pictures beside it");
     outputs(form).reading(textFile == null || textFile.toString().equals("-") ? null : textFile).require();
     var lines = textFile == null ? texts.stream().distinct().toList() : TextEmbedRun.lines(textFile);
-    if (lines.isEmpty()) throw new Fovea.UsageException("--texts: " + textFile + ": expected at least one line, got none");
     try (var kernels = kernelOptions.open(); var checkpoint = modelOptions.open(model);
         var embedder = TextEmbedder.of(checkpoint, kernels); var bar = new Terminal.ProgressBar()) {
       var run = TextEmbedRun.of(embedder, pool, !asTheyAre, prompt, bar);

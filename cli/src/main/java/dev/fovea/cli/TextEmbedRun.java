@@ -64,11 +64,13 @@ record TextEmbedRun(TextEmbedder embedder, TextSettings settings, TextSettings q
 
   /// The lines of a file, or of stdin.
   ///
-  /// @throws Fovea.UsageException if it cannot be read, or is not UTF-8
+  /// @throws Fovea.UsageException if it cannot be read, is empty, or is not UTF-8
   static List<String> lines(Path file) {
     boolean stdin = file.toString().equals(STDIN);
     try (var reader = new BufferedReader(stdin ? strict() : Files.newBufferedReader(file))) {
-      return reader.lines().toList();
+      var lines = reader.lines().toList();
+      if (lines.isEmpty()) throw new Fovea.UsageException("--texts: " + file + ": expected at least one line, got none");
+      return lines;
     } catch (NoSuchFileException e) {
       throw new Fovea.UsageException("--texts: " + file + ": no such file");
     } catch (CharacterCodingException e) {

@@ -7,19 +7,9 @@ import dev.langchain4j.exception.UnsupportedFeatureException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.Base64;
-import java.util.Locale;
-import java.util.Map;
-import org.jetbrains.annotations.Nullable;
 
 /// Pictures as LangChain4j has them, and texts that are pictures by mistake.
 final class Images {
-  private static final String DATA = "data:image/";
-  /// How base64 of a picture file begins.
-  private static final Map<String, String> BEGINNINGS = Map.of("iVBORw0KGgo", "PNG", "/9j/", "JPEG", "R0lGOD", "GIF", "UklGR",
-      "WebP");
-  /// A text of a file's beginning and so many characters of base64 without a space is no word.
-  private static final int LONG = 64;
-
   private Images() {}
 
   /// The picture of base64, of a `data:` URL, or of a `file:` URL.
@@ -54,22 +44,10 @@ final class Images {
   /// @param where its name in error messages
   /// @throws IllegalArgumentException if it is a `data:` URL of a picture, or the base64 of a picture file
   static String requireWords(String text, String where) {
-    var kind = pictureKind(text.strip());
+    var kind = Picture.kindInBase64(text);
     if (kind != null)
       throw new IllegalArgumentException(where + ": expected words, got a picture in base64 (" + kind + ", " + text.length()
           + " characters); give it as ImageContent");
     return text;
-  }
-
-  private static @Nullable String pictureKind(String text) {
-    if (text.regionMatches(true, 0, DATA, 0, DATA.length()) && text.contains(";base64,"))
-      return text.substring(DATA.length(), text.indexOf(';')).toUpperCase(Locale.ROOT);
-    if (text.length() < LONG || !text.chars().limit(LONG).allMatch(Images::isBase64)) return null;
-    for (var each : BEGINNINGS.entrySet()) if (text.startsWith(each.getKey())) return each.getValue();
-    return null;
-  }
-
-  private static boolean isBase64(int c) {
-    return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '=';
   }
 }

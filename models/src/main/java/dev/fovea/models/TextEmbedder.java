@@ -2,6 +2,7 @@ package dev.fovea.models;
 
 import dev.fovea.engine.checkpoint.Checkpoint;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.CancelledException;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
@@ -15,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 import org.jetbrains.annotations.Nullable;
 
 /// An embedder of texts. The file of an image-text model gives vectors of length 1 in the common space of [Pooling#JOINT] of
@@ -26,10 +26,6 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// It is thread-safe and may be closed at any time, as [OpenModel] says.
 public final class TextEmbedder implements AutoCloseable {
-  /// A picture as a data URI, or the first bytes of a PNG, JPEG, GIF or WebP in base64 and more of it.
-  private static final Pattern PICTURE = Pattern.compile(
-      "\\s*(data:image/[a-zA-Z0-9.+-]+;base64,|(iVBORw0KGgo|/9j/|R0lGOD|UklGR)[A-Za-z0-9+/]{48})");
-
   private final OpenModel opened;
   /// Of an image-text model; null for a text encoder.
   private final @Nullable JoinsPicturesAndText model;
@@ -152,7 +148,7 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// A picture in base64 is a mistake of the caller's, and its letters mean nothing.
   private static void requireWords(String text) {
-    if (PICTURE.matcher(text).lookingAt())
+    if (Picture.kindInBase64(text) != null)
       throw new IllegalArgumentException("texts: expected words, got a picture in base64, '" + text.substring(0, 16)
           + "…'; PictureEmbedder embeds pictures");
   }

@@ -40,7 +40,7 @@ record Resources(Set<String> threads, int descriptors, List<String> mappings) {
     private static final long MOST_RESIDENT = 512 << 20;
     private static final long MOST_SEGMENTS = 1 << 20;
 
-    private static Memory now() throws IOException, JMException {
+    static Memory now() throws IOException, JMException {
       long resident = 0;
       if (Files.exists(SELF))
         for (var line : Files.readAllLines(SELF.resolve("status")))
@@ -65,17 +65,13 @@ record Resources(Set<String> threads, int descriptors, List<String> mappings) {
     }
   }
 
-  static Memory memory() throws IOException, JMException {
-    return Memory.now();
-  }
-
   /// The memory after what nobody refers to is freed, and has gone back to the system.
   static Memory memoryAtRest() throws IOException, JMException, InterruptedException {
-    var least = memory();
+    var least = Memory.now();
     for (int i = 0; i < 8; i++) {
       System.gc();
       Thread.sleep(500);
-      var now = memory();
+      var now = Memory.now();
       least = new Memory(Math.min(least.resident, now.resident), Math.min(least.segments, now.segments));
     }
     return least;

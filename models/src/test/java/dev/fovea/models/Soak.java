@@ -382,7 +382,7 @@ final class Soak {
           Thread.ofPlatform().start(() -> guarded(() -> reopenings(options))));
       for (int second = 1; second <= seconds && wrong.get() == null; second++) {
         Thread.sleep(1000);
-        if (second % 10 == 0) System.out.println(from + second + " s: " + counts() + ", " + Resources.memory());
+        if (second % 10 == 0) System.out.println(from + second + " s: " + counts() + ", " + Resources.Memory.now());
       }
       over = true;
       for (var thread : troublemakers) thread.join();

@@ -195,11 +195,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   private static HuggingFace bert(JsonFields config, Source checkpoint) {
     requireAbsolutePositions(config);
     var tensors = checkpoint.tensors();
-    return bert(config, checkpoint, tensors.containsKey("bert.embeddings.word_embeddings.weight") ? "bert." : "");
-  }
-
-  private static HuggingFace bert(JsonFields config, Source checkpoint, String prefix) {
-    var tensors = checkpoint.tensors();
+    var prefix = tensors.containsKey("bert.embeddings.word_embeddings.weight") ? "bert." : "";
     var norms = tensors.containsKey(prefix + "embeddings.LayerNorm.gamma") ? "{gamma|beta}" : "{weight|bias}";
     return bert(config, labels(config, checkpoint), tensors.containsKey(prefix + "pooler.dense.weight"),
         HuggingFaceNames.bert(prefix, norms));
@@ -233,12 +229,17 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
     var tensors = checkpoint.tensors();
     var prefix = tensors.containsKey("roberta.embeddings.word_embeddings.weight") ? "roberta." : "";
     var head = tensors.get("classifier.out_proj.weight");
-    int first = config.integer("pad_token_id", 1) + 1;
+    int first = firstPosition(config);
     var json = config.json().deepCopy();
     json.addProperty("max_position_embeddings", config.integer("max_position_embeddings") - first);
     return bert(new JsonFields(config.where(), json), labels(config, checkpoint, rows(head)),
         head != null || tensors.containsKey(prefix + "pooler.dense.weight"),
         HuggingFaceNames.roberta(prefix, first, head != null));
+  }
+
+  /// The position of a RoBERTa's first token; those before are not used.
+  static int firstPosition(JsonFields config) {
+    return config.integer("pad_token_id", 1) + 1;
   }
 
   private static void requireAbsolutePositions(JsonFields config) {

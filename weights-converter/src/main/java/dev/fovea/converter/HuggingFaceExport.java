@@ -96,7 +96,7 @@ public final class HuggingFaceExport {
       if (config instanceof BertConfig bert && bert.sentence() != null)
         for (var file : SentenceFolder.files(bert.sentence(), bert.encoder().blocks().dim()).entrySet()) {
           Files.createDirectories(place.resolve(file.getKey()).getParent());
-          WholeFile.write(place.resolve(file.getKey()), (PRETTY.toJson(file.getValue()) + "\n").getBytes(StandardCharsets.UTF_8));
+          write(place.resolve(file.getKey()), file.getValue());
         }
       requireSame(model.name(), config, place);
     });
@@ -108,7 +108,7 @@ public final class HuggingFaceExport {
     return types.equals(Set.of(DType.F16)) ? "float16" : types.equals(Set.of(DType.BF16)) ? "bfloat16" : "float32";
   }
 
-  private static void write(Path file, JsonObject json) {
+  private static void write(Path file, JsonElement json) {
     WholeFile.write(file, (PRETTY.toJson(json) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 

@@ -20,7 +20,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param assumed the defaults used for missing fields, a line each
 /// @param tellsPreprocessing whether the source has the preprocessing of pictures
 record Recognition(HuggingFace published, String configFrom, List<String> assumed, boolean tellsPreprocessing) {
-  private static final int SHOWN = 4, DEFAULT_POSITIONS = 512;
+  private static final int SHOWN = 4;
   /// Tensors that identify a family, but not its sizes.
   private static final ImmutableMap<String, Family> TELLING = ImmutableMap.<String, Family>builder()
       .put("model.aligner.linear1.weight", Family.DEEPSEEK_VL)
@@ -47,11 +47,11 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
     }
     var file = conversion.config() != null ? conversion.config() : beside(checkpoint, folder);
     if (file != null) {
-      var config = ConfigDefaults.complete(withSentence(withGeneration(json(file), folder), folder), checkpoint, folder);
+      var config = ConfigDefaults.complete(withGeneration(json(file), folder), checkpoint, folder);
       boolean tellsPreprocessing = !config.config().has("model_type")
           && (config.config().has("architecture") || config.config().has("preprocess_cfg"));
-      return new Recognition(HuggingFace.read(config.config(), preprocessor, checkpoint), file.toString(), config.assumed(),
-          tellsPreprocessing);
+      return new Recognition(HuggingFace.read(withSentence(config.config(), folder), preprocessor, checkpoint), file.toString(),
+          config.assumed(), tellsPreprocessing);
     }
     var told = ShapeRecognition.of(checkpoint);
     if (told == null) throw untold(checkpoint);
@@ -75,8 +75,8 @@ record Recognition(HuggingFace published, String configFrom, List<String> assume
   private static JsonFields withSentence(JsonFields config, Path folder) {
     var type = config.has("model_type") ? config.string("model_type") : "";
     if (!List.of("bert", "distilbert", "roberta", "xlm-roberta").contains(type)) return config;
-    int unused = type.endsWith("roberta") ? config.integer("pad_token_id", 1) + 1 : 0;
-    var sentence = SentenceFolder.read(folder, config.integer("max_position_embeddings", DEFAULT_POSITIONS) - unused);
+    int unused = type.endsWith("roberta") ? HuggingFace.firstPosition(config) : 0;
+    var sentence = SentenceFolder.read(folder, config.integer("max_position_embeddings") - unused);
     if (sentence == null) return config;
     var both = config.json().deepCopy();
     both.add("sentence", sentence.toJson());

@@ -10,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Objects;
+import org.jetbrains.annotations.Nullable;
 
 /// A picture of 8-bit red, green and blue samples, compared by name, size and samples. Coordinates are those of a viewer: x from
 /// the left and y from the top, after the file's orientation is applied, on the whole canvas of an animation.
@@ -83,6 +84,12 @@ public record Picture(String name, int width, int height, byte[] rgb) {
   /// @throws ImageException as [#read(Path)]
   public static Picture decode(String name, byte[] bytes) {
     return ImageDecoder.decode(Objects.requireNonNull(name, "name"), Objects.requireNonNull(bytes, "bytes"));
+  }
+
+  /// The kind of picture that a text is in base64, such as `PNG`, as a `data:` URL or alone; null for other texts. Programs pass
+  /// such texts by mistake where words are expected.
+  public static @Nullable String kindInBase64(String text) {
+    return PictureText.kind(Objects.requireNonNull(text, "text"));
   }
 
   /// Decodes a picture from a stream, which is read to its end, or to the limit of [#read(Path)], and stays open.

@@ -31,7 +31,7 @@ public record BertConfig(TextTowerConfig encoder, int typeVocabSize, boolean poo
 
   private static BertConfig preset(int dim, int depth) {
     var blocks = new EncoderBlock.Sizes(dim, dim / 64, 4 * dim, true, Activation.GELU, 1e-12f);
-    return new BertConfig(new TextTowerConfig(30522, 512, depth, blocks), 2, true, 0, null);
+    return new BertConfig(new TextTowerConfig(30522, 512, depth, blocks), 2, true, 0);
   }
 
   /// A model that was published without a way to make vectors of texts.
