@@ -108,7 +108,8 @@ public record LoadedModel(String name, Model model, long parameters) {
   /// @param size side of the pictures in pixels, or 0 for the model's default size
   /// @throws InputException if the model does not accept pictures of that size
   public Recording dryRun(int batch, int size) {
-    return Workspace.dryRun(Maps.transformValues(model.inputs(batch, size), ModelInput::shape),
+    var inputs = model.prepared(Maps.transformValues(model.inputs(batch, size), input -> Tensor.shapeOnly(input.shape())));
+    return Workspace.dryRun(Maps.transformValues(inputs, Tensor::shape),
         inputs -> model.outputs(inputs, Probe.NONE), Map::values);
   }
 
@@ -156,6 +157,6 @@ public record LoadedModel(String name, Model model, long parameters) {
     Objects.requireNonNull(inputs, "inputs");
     Objects.requireNonNull(probe, "probe");
     model.check(inputs);
-    return workspace.run(probe, inputs, given -> model.outputs(given, probe), Map::values);
+    return workspace.run(probe, model.prepared(inputs), given -> model.outputs(given, probe), Map::values);
   }
 }

@@ -36,9 +36,20 @@ public interface Model {
   /// @throws InputException if they do not fulfil it
   default void check(Map<String, Tensor> inputs) {}
 
+  /// Adds to given inputs what the model derives from their values, which a pass cannot read: such as the places of a text's full
+  /// stops. It is called before each pass, and costs time in proportion to the values that it reads.
+  ///
+  /// @param inputs all of [#inputs(int, int)], or those of another pass of the model; not modified. If they have no memory, the
+  ///   result has none either
+  /// @return the inputs of the pass
+  /// @throws InputException if a value does not fit
+  default Map<String, Tensor> prepared(Map<String, Tensor> inputs) {
+    return inputs;
+  }
+
   /// Runs the model on all of its inputs. A mask contains terms added to the scores: 0 or `-∞`.
   ///
-  /// @param inputs all of [#inputs(int, int)]
+  /// @param inputs all of [#inputs(int, int)], as [#prepared] completes them
   /// @param probe selects hidden states and attention maps by name; the outputs include them
   /// @return the outputs by name, in an order of the model's choice
   /// @throws InputException if the model does not accept the shape of an input

@@ -237,7 +237,7 @@ public final class OpenModel implements AutoCloseable {
   /// Runs a forward pass. The first one of a kind and shapes in a workspace also plans its memory there.
   ///
   /// @param kind identifies the pass together with the inputs' shapes: the same kind and shapes perform the same operations
-  /// @param inputs inputs by name, copied to native memory
+  /// @param inputs inputs by name, copied to native memory and completed by [Model#prepared]
   /// @param forward computes the results from the inputs by tensor operations, as [Workspace#run(Object, Map, Function, Function)]
   ///   says; called twice in the first pass of a kind and shapes in a workspace
   /// @param progress called on the calling thread before each operation
@@ -268,8 +268,9 @@ public final class OpenModel implements AutoCloseable {
         var workspace = lent.workspace();
         var tensors = new HashMap<String, Tensor>();
         inputs.forEach((name, input) -> tensors.put(name, Tensor.of(inputArena, input.values, input.shape)));
+        var prepared = model().prepared(tensors);
         workspace.listen(progress);
-        return checkpoint.reading(() -> use.apply(workspace.run(kind, tensors, forward, Function.identity())));
+        return checkpoint.reading(() -> use.apply(workspace.run(kind, prepared, forward, Function.identity())));
       }
     });
   }

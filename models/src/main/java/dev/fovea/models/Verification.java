@@ -57,7 +57,7 @@ public record Verification(Model model, Checkpoint reference) {
       var generated = generated(kernels, inputs, arena);
       var probe = Probe.of(Set.copyOf(names(OUTPUT))::contains);
       var ours = new HashMap<>(
-          workspace.run("comparison", inputs, given -> withMaps(model.outputs(given, probe), size), Map::values));
+          workspace.run("comparison", model.prepared(inputs), given -> withMaps(model.outputs(given, probe), size), Map::values));
       if (generated != null) ours.put(GENERATED, generated);
       return names(OUTPUT).stream().map(name -> {
         var expected = reference.tensor(OUTPUT + name);
