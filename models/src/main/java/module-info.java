@@ -10,10 +10,12 @@ module dev.fovea.models {
   exports dev.fovea.models.chat;
   exports dev.fovea.models.clip;
   exports dev.fovea.models.dinov2;
+  exports dev.fovea.models.grounding;
   exports dev.fovea.models.llama;
   exports dev.fovea.models.sam;
   exports dev.fovea.models.segformer;
   exports dev.fovea.models.siglip;
+  exports dev.fovea.models.swin;
   exports dev.fovea.models.vit;
   exports dev.fovea.models.vlm;
 

@@ -6,6 +6,7 @@ import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.grounding.GroundingDinoConfig;
 import dev.fovea.models.llama.LlamaConfig;
 import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
@@ -42,13 +43,15 @@ public final class Family {
   public static final Family BERT = new Family("bert", BertConfig::of, BertConfig.PRESETS);
   public static final Family SEGFORMER = new Family("segformer", SegformerConfig::of, SegformerConfig.PRESETS);
   public static final Family SAM = new Family("sam", SamConfig::of, SamConfig.PRESETS);
+  public static final Family GROUNDING_DINO =
+      new Family("grounding_dino", GroundingDinoConfig::of, GroundingDinoConfig.PRESETS);
   public static final Family LLAMA = new Family("llama", LlamaConfig::of, LlamaConfig.PRESETS);
   public static final Family DEEPSEEK_VL = new Family("deepseek_vl", DeepseekVlConfig::of, DeepseekVlConfig.PRESETS);
   public static final Family LLAVA = new Family("llava", LlavaConfig::of, LlavaConfig.PRESETS);
   public static final Family SMOLVLM = new Family("smolvlm", SmolVlmConfig::of, SmolVlmConfig.PRESETS);
 
-  private static final List<Family> OWN = List.of(VIT, DINOV2, CLIP, SIGLIP, BERT, SEGFORMER, SAM, LLAMA, DEEPSEEK_VL,
-      LLAVA, SMOLVLM);
+  private static final List<Family> OWN = List.of(VIT, DINOV2, CLIP, SIGLIP, BERT, SEGFORMER, SAM, GROUNDING_DINO,
+      LLAMA, DEEPSEEK_VL, LLAVA, SMOLVLM);
 
   private final String id;
   private final Function<JsonFields, ? extends ModelConfig> config;

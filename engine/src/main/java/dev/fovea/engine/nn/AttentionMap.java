@@ -17,10 +17,18 @@ public record AttentionMap(Tensor weights, Tokens queries, Tokens keys, @Nullabl
     Objects.requireNonNull(keys, "keys");
   }
 
-  /// Square windows that cover a grid row by row, for each input of the batch. Windows at the border may extend beyond the grid.
+  /// Square windows that cover a grid row by row, for each input of the batch. Windows at the border may extend beyond the grid,
+  /// whose size up to the end of the last window is then a whole number of windows.
   ///
   /// @param rows of the grid
   /// @param cols of the grid
   /// @param size of a window's sides
-  public record Windows(int rows, int cols, int size) {}
+  /// @param shift rows and columns by which the first window begins below and right of the grid's corner; the last ones continue
+  ///     around its border
+  public record Windows(int rows, int cols, int size, int shift) {
+    /// Windows without a shift.
+    public Windows(int rows, int cols, int size) {
+      this(rows, cols, size, 0);
+    }
+  }
 }

@@ -103,6 +103,20 @@ public final class Probe {
       return probe == null ? this : new Site(probe, name, cells, cells, windows);
     }
 
+    /// Whether the attention map is requested.
+    boolean isWanted() {
+      return probe != null;
+    }
+
+    /// Keeps a computed attention map, if requested.
+    ///
+    /// @param weights `[B, H, M, N]`
+    void see(Tensor weights) {
+      if (probe == null) return;
+      probe.tensors.put(name, weights);
+      probe.attentions.put(name, new AttentionMap(weights, queries, keys, windows));
+    }
+
     /// Computes and keeps the attention map, if requested.
     ///
     /// @param q `[B, H, M, D]`
@@ -120,8 +134,7 @@ public final class Probe {
     @Nullable Tensor keep(Tensor x, int... shape) {
       if (probe == null) return null;
       var weights = x.allocate(shape);
-      probe.tensors.put(name, weights);
-      probe.attentions.put(name, new AttentionMap(weights, queries, keys, windows));
+      see(weights);
       return weights;
     }
   }

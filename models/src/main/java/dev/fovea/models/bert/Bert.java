@@ -13,6 +13,7 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.kernels.Weight;
 import dev.fovea.models.ClassifiesText;
 import dev.fovea.models.EncodesText;
 import dev.fovea.models.Model;
@@ -109,13 +110,26 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
     Objects.requireNonNull(types, "types");
     Objects.requireNonNull(probe, "probe");
     config.encoder().check(ids);
-    var seen = Attention.padding(mask);
-    var tokens = Tokens.of(Tokens.Kind.TEXT, ids.dim(1));
-    var x = probe.see("hidden_states", 0, embed(ids, types));                         // [B, N, C]
-    for (int i = 0; i < blocks.size(); i++)
-      x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, seen, probe.attention(i, tokens, tokens)));
+    var x = blocks(embed(ids, types), Attention.padding(mask), probe);
     var pooled = pooler == null ? null : pooler.forward(x.select(1, 0).contiguous(), Activation.TANH);   // [B, C]
     return new Output(x, pooled, head == null ? null : head.forward(pooled));
+  }
+
+  /// The last hidden state of tokens whose positions and mask the caller chooses: `[B, N, C]`.
+  ///
+  /// @param ids `[B, N]`
+  /// @param types `[B, N]`
+  /// @param positions `[B, N]`, each less than the number of positions
+  /// @param mask tokens that each token sees
+  /// @throws InputException if there are more tokens than positions
+  public Tensor features(Tensor ids, Tensor types, Tensor positions, AttentionMask mask, Probe probe) {
+    Objects.requireNonNull(types, "types");
+    Objects.requireNonNull(positions, "positions");
+    Objects.requireNonNull(mask, "mask");
+    Objects.requireNonNull(probe, "probe");
+    config.encoder().check(ids);
+    var table = new Embedding(Weight.rows(posEmbed.segment(), posEmbed.dim(0), channels()));
+    return blocks(embedNorm.forward(typed(ids, types).plus(table.forward(positions))), mask, probe);
   }
 
   /// The published vectors of padded texts, `[B, N, C]` → `[B, C]`.
@@ -144,10 +158,22 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
     return most;
   }
 
+  private Tensor blocks(Tensor x, AttentionMask mask, Probe probe) {
+    var tokens = Tokens.of(Tokens.Kind.TEXT, x.dim(1));
+    probe.see("hidden_states", 0, x);                                                 // [B, N, C]
+    for (int i = 0; i < blocks.size(); i++)
+      x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, mask, probe.attention(i, tokens, tokens)));
+    return x;
+  }
+
   private Tensor embed(Tensor ids, Tensor types) {
+    return embedNorm.forward(typed(ids, types).plus(posEmbed.slice(0, 0, ids.dim(1))));
+  }
+
+  /// The embeddings of tokens and their types, without positions.
+  private Tensor typed(Tensor ids, Tensor types) {
     var x = tokenEmbed.forward(ids);
-    if (typeEmbed != null) x = x.plus(typeEmbed.forward(types));
-    return embedNorm.forward(x.plus(posEmbed.slice(0, 0, ids.dim(1))));
+    return typeEmbed == null ? x : x.plus(typeEmbed.forward(types));
   }
 
   @Override

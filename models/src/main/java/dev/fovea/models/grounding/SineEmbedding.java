@@ -1,0 +1,48 @@
+package dev.fovea.models.grounding;
+
+import dev.fovea.engine.tensor.Tensor;
+import dev.fovea.kernels.Operation;
+import java.lang.foreign.Arena;
+
+/// Embeddings of numbers by sines and cosines of several frequencies, in turn (Vaswani et al., "Attention Is All You Need", 2017;
+/// ref: transformers `models/grounding_dino/modeling_grounding_dino.py`, `get_sine_pos_embed`).
+final class SineEmbedding {
+  private SineEmbedding() {}
+
+  /// The divisor of the angle for channels `2 i` and `2 i + 1` of `channels`, rounded to float32 as in the reference.
+  static float divisor(int i, int channels, double temperature) {
+    return (float) Math.pow(temperature, (float) (2.0 * i / channels));
+  }
+
+  /// The `channels` channels for an angle.
+  static float[] of(double angle, double temperature, int channels) {
+    var out = new float[channels];
+    for (int i = 0; i < channels; i++) {
+      double turned = angle / divisor(i / 2, channels, temperature);
+      out[i] = (float) (i % 2 == 0 ? Math.sin(turned) : Math.cos(turned));
+    }
+    return out;
+  }
+
+  /// The divisors' inverses as the basis of a [Operation.Fourier]: `[1, channels / 2]`.
+  static Tensor basis(int channels, double temperature) {
+    var basis = new float[channels / 2];
+    for (int i = 0; i < basis.length; i++) basis[i] = 1 / divisor(i, channels, temperature);
+    return Tensor.of(Arena.ofAuto(), basis, 1, basis.length);
+  }
+
+  /// The embeddings of boxes, each number times `2 π` as an angle: `[B, Q, 4]` → `[B, Q, 4 F]`, y before x.
+  ///
+  /// @param basis of `F` channels
+  static Tensor ofBoxes(Tensor boxes, Tensor basis) {
+    int count = (int) boxes.size() / 4, half = basis.dim(1);
+    var flat = boxes.reshape(count, 4);
+    var swapped = boxes.allocate(count, 4);
+    swapped.slice(1, 0, 1).set(flat.slice(1, 1, 2));
+    swapped.slice(1, 1, 2).set(flat.slice(1, 0, 1));
+    swapped.slice(1, 2, 4).set(flat.slice(1, 2, 4));
+    var waves = boxes.allocate(4 * count, 2, half);                                    // sines, then cosines
+    boxes.run(new Operation.Fourier(swapped.segment(), 1, 0, basis.segment(), waves.segment(), 4 * count, 1, half));
+    return waves.transposed(1, 2).contiguous().reshape(boxes.dim(0), boxes.dim(1), 8 * half);
+  }
+}

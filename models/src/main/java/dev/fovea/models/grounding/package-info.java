@@ -1,0 +1,2 @@
+/// Grounding DINO, which finds in a picture what a text names.
+package dev.fovea.models.grounding;

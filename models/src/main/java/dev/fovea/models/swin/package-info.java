@@ -1,0 +1,2 @@
+/// Swin transformers, as parts of other models.
+package dev.fovea.models.swin;
