@@ -18,5 +18,8 @@ public enum Activation {
   /// `tanh(x)`, of BERT's pooler. Not optimised, like [#SIGMOID]: models use it on one row per picture or sentence.
   TANH,
   /// `σ(x) = 1 / (1 + exp(-x))`.
-  SIGMOID
+  SIGMOID,
+  /// `ln(x / (1 - x))`, the inverse of [#SIGMOID], with `x` clamped to `[1e-5, 1 - 1e-5]`; NaN stays NaN. Not optimised: models use
+  /// it on the coordinates of boxes.
+  LOGIT
 }

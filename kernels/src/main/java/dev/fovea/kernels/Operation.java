@@ -500,6 +500,124 @@ public sealed interface Operation {
     }
   }
 
+  /// `out[b, n]` is the number `b · rows + r` of the row `r` of item `b` whose largest element is the `n`-th greatest of the item:
+  /// the greatest first, equal ones in the order of the rows. NaN is ignored; rows of only NaN come last. The result serves
+  /// [Gather] as indices into all rows.
+  ///
+  /// @param x `[batch, rows, cols]` with at least one column and fewer than 2²⁴ rows in all
+  /// @param out `[batch, count]` with `count` at most `rows`
+  record TopRows(MemorySegment x, MemorySegment out, int batch, int rows, int cols, int count) implements Operation {
+    public TopRows {
+      Objects.requireNonNull(x, "x");
+      Objects.requireNonNull(out, "out");
+    }
+
+    @Override
+    public TopRows on(BufferVisitor b) {
+      return new TopRows(b.dense("x", x, batch, rows, cols), b.dense("out", out, batch, count), batch, rows, cols, count);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(batch, rows, cols, count);
+    }
+
+    @Override
+    public void checkShape() {
+      for (int size : shape()) Check.size("top rows", size);
+      if (cols == 0) throw new IllegalArgumentException("top rows: expected at least 1 column, got 0");
+      if (count > rows) throw new IllegalArgumentException("top rows: expected at most " + rows + " rows, got " + count);
+      if ((long) batch * rows >= Check.MAX_INDEX)
+        throw new IllegalArgumentException("top rows: expected fewer than " + Check.MAX_INDEX + " rows, got " + shape());
+    }
+  }
+
+  /// The points of maps of several sizes that each query and head looks at, for [DeformableAttention] (Zhu et al., "Deformable
+  /// DETR", 2021; ref: transformers, `GroundingDinoMultiscaleDeformableAttention`). With a reference `(x, y)`,
+  /// `out = (x, y) + offset / (width, height)` with the size of the level's map: offsets count cells. With a reference
+  /// `(x, y, w, h)`, `out = (x, y) + offset / points · (w, h) / 2`: offsets count shares of the box.
+  ///
+  /// @param reference `[batch, queries, L, coordinates]`: a centre, or a centre and a size, as shares of the map
+  /// @param offsets `[batch, queries, heads, L, points, 2]`, `x` first
+  /// @param out `[batch, queries, heads, L, points, 2]`, `x` first, as shares of the map
+  /// @param coordinates 2 or 4
+  record SamplingPoints(MemorySegment reference, MemorySegment offsets, MemorySegment out, int batch, int queries, int heads,
+      List<MapSize> levels, int points, int coordinates) implements Operation {
+    public SamplingPoints {
+      Objects.requireNonNull(reference, "reference");
+      Objects.requireNonNull(offsets, "offsets");
+      Objects.requireNonNull(out, "out");
+      levels = List.copyOf(levels);
+    }
+
+    @Override
+    public SamplingPoints on(BufferVisitor b) {
+      long[] shape = {batch, queries, heads, levels.size(), points, 2};
+      return new SamplingPoints(b.dense("reference", reference, batch, queries, levels.size(), coordinates),
+          b.dense("offsets", offsets, shape), b.dense("out", out, shape), batch, queries, heads, levels, points, coordinates);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(batch, queries, heads, levels.size(), points, coordinates);
+    }
+
+    @Override
+    public void checkShape() {
+      for (int size : shape()) Check.size("sampling points", size);
+      Math.multiplyExact(batch, queries);
+      if (coordinates != 2 && coordinates != 4)
+        throw new IllegalArgumentException("sampling points: expected 2 or 4 coordinates, got " + coordinates);
+    }
+  }
+
+  /// `out[b, q, h] = Σ weights · bilinear(map, point)` over the points of all levels: attention of each query to a few cells of
+  /// maps of several sizes (Zhu et al., "Deformable DETR: Deformable Transformers for End-to-End Object Detection", 2021).
+  ///
+  /// A point `(x, y)` lies at column `x · width - 0.5` and row `y · height - 0.5` of its level's map, between four cells. Cells
+  /// outside the map count as zero (ref: PyTorch, `grid_sample` with `align_corners=False` and `padding_mode="zeros"`), so a point
+  /// at infinity adds nothing; a point with a coordinate or a weight of NaN adds NaN.
+  ///
+  /// @param values `[batch, S, heads · depth]`: the cells of all levels, level after level, each row by row
+  /// @param points `[batch, queries, heads, L, pointsPerLevel, 2]`, `x` first, as shares of the map
+  /// @param weights `[batch, queries, heads, L · pointsPerLevel]`
+  /// @param out `[batch, queries, heads · depth]`
+  record DeformableAttention(MemorySegment values, MemorySegment points, MemorySegment weights, MemorySegment out, int batch,
+      int queries, int heads, int depth, List<MapSize> levels, int pointsPerLevel) implements Operation {
+    public DeformableAttention {
+      Objects.requireNonNull(values, "values");
+      Objects.requireNonNull(points, "points");
+      Objects.requireNonNull(weights, "weights");
+      Objects.requireNonNull(out, "out");
+      levels = List.copyOf(levels);
+    }
+
+    @Override
+    public DeformableAttention on(BufferVisitor b) {
+      long channels = (long) heads * depth, samples = (long) levels.size() * pointsPerLevel;
+      return new DeformableAttention(b.dense("values", values, batch, MapSize.cells(levels), channels),
+          b.dense("points", points, batch, queries, heads, levels.size(), pointsPerLevel, 2),
+          b.dense("weights", weights, batch, queries, heads, samples), b.dense("out", out, batch, queries, channels), batch,
+          queries, heads, depth, levels, pointsPerLevel);
+    }
+
+    @Override
+    public List<Integer> shape() {
+      return List.of(batch, queries, heads, depth, levels.size(), pointsPerLevel);
+    }
+
+    @Override
+    public long macs() {
+      return (long) batch * queries * heads * levels.size() * pointsPerLevel * 4 * depth;
+    }
+
+    @Override
+    public void checkShape() {
+      for (int size : shape()) Check.size("deformable attention", size);
+      Math.multiplyExact(batch, queries);
+    }
+  }
+
   /// `out[p, f] = sin a` and `out[p, frequencies + f] = cos a` with `a = 2π Σ_d (scale · x[p, d] + offset) · basis[d, f]`:
   /// Fourier features of positions (Tancik et al., "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional
   /// Domains", 2020). Angles span many turns, so they are computed in double.

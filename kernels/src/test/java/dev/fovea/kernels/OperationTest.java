@@ -30,6 +30,7 @@ class OperationTest {
     var none = Activation.NONE;
     var window = Window.square(2);
     var grid = new GridBias(m(3, 2), m(3, 2));
+    var levels = List.of(new MapSize(4, 6), new MapSize(2, 2));
     return List.of(
         new Operation.Linear(empty(6), w(4, 3), empty(4), none, empty(8), empty(8), 2),
         new Operation.Matmul(m(2, 3), m(3, 4), m(2, 4), 1),
@@ -47,6 +48,9 @@ class OperationTest {
         new Operation.Append(m(1, 3), m(4, 3), Buffers.of(2)),
         new Operation.Gather(w(5, 3), Buffers.of(4, 0), empty(6), 2),
         new Operation.Find(empty(6), 1, empty(2), 2, 3),
+        new Operation.TopRows(empty(12), empty(4), 2, 3, 2, 2),
+        new Operation.SamplingPoints(empty(16), empty(48), empty(48), 2, 2, 3, levels, 1, 2),
+        new Operation.DeformableAttention(empty(224), empty(96), empty(48), empty(16), 2, 2, 2, 2, levels, 3),
         new Operation.Fourier(empty(4), 1, 0, empty(6), empty(12), 2, 2, 3),
         new Operation.RotaryTable(empty(3), Buffers.of(4), empty(12), 2, 3),
         new Operation.Rotary(m(2, 6), empty(12), m(2, 6)),

@@ -25,7 +25,7 @@ public final class ActivationNames {
 
   /// A name accepted by [#of].
   ///
-  /// @throws IllegalArgumentException for [Activation#NONE], which has no name
+  /// @throws IllegalArgumentException for [Activation#NONE] and [Activation#LOGIT], which have no name
   public static String nameOf(Activation activation) {
     Objects.requireNonNull(activation, "activation");
     return switch (activation) {
@@ -37,6 +37,7 @@ public final class ActivationNames {
       case RELU -> "relu";
       case TANH -> "tanh";
       case SIGMOID -> "sigmoid";
+      case LOGIT -> throw new IllegalArgumentException("a config has no name for the logit");
     };
   }
 }

@@ -42,11 +42,11 @@ public final class Counting implements KernelService {
         var kind = switch (operation) {
           case Operation.Linear _, Operation.Matmul _, Operation.Convolve _, Operation.Depthwise _,
               Operation.TransposedConvolution _ -> "products";
-          case Operation.Attention _, Operation.AttentionMaps _ -> "attentions";
+          case Operation.Attention _, Operation.AttentionMaps _, Operation.DeformableAttention _ -> "attentions";
           case Operation.Softmax _, Operation.LayerNorm _, Operation.RmsNorm _, Operation.Activate _, Operation.Scale _,
               Operation.Add _, Operation.Multiply _, Operation.Copy _, Operation.Append _, Operation.Gather _, Operation.Find _,
-              Operation.Fourier _, Operation.RotaryTable _, Operation.Rotary _, Operation.Resize _,
-              Operation.ResizeArgmax _ -> "others";
+              Operation.TopRows _, Operation.SamplingPoints _, Operation.Fourier _, Operation.RotaryTable _, Operation.Rotary _,
+              Operation.Resize _, Operation.ResizeArgmax _ -> "others";
         };
         COUNTS.merge(kind, 1, Integer::sum);
         reference.run(operation);

@@ -7,6 +7,7 @@ import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
 import dev.fovea.kernels.GridBias;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.MapSize;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Operation.Activate;
@@ -16,6 +17,7 @@ import dev.fovea.kernels.Operation.Attention;
 import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Operation.Convolve;
 import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.DeformableAttention;
 import dev.fovea.kernels.Operation.Depthwise;
 import dev.fovea.kernels.Operation.Find;
 import dev.fovea.kernels.Operation.Fourier;
@@ -30,12 +32,16 @@ import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
 import dev.fovea.kernels.Operation.Rotary;
 import dev.fovea.kernels.Operation.RotaryTable;
+import dev.fovea.kernels.Operation.SamplingPoints;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
+import dev.fovea.kernels.Operation.TopRows;
 import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
 /// The specification: a literal translation of each operation's formula, summed in double and rounded once.
@@ -78,6 +84,9 @@ public final class ReferenceKernels implements Kernels {
       case Append append -> run(append.now());
       case Gather gather -> gather(gather);
       case Find(var x, float value, var out, int rows, int cols) -> find(x, value, out, rows, cols);
+      case TopRows o -> topRows(o);
+      case SamplingPoints o -> samplingPoints(o);
+      case DeformableAttention o -> deformableAttention(o);
       case Fourier o -> fourier(o);
       case RotaryTable o -> rotaryTable(o);
       case Rotary(var x, var table, var to) -> rotary(x, table, to);
@@ -232,7 +241,13 @@ public final class ReferenceKernels implements Kernels {
       case RELU -> Math.max(x, 0);
       case TANH -> Math.tanh(x);
       case SIGMOID -> 1 / (1 + Math.exp(-x));
+      case LOGIT -> logit(x);
     };
+  }
+
+  private static double logit(double x) {
+    double p = x < 1e-5 ? 1e-5 : x > 1 - 1e-5 ? 1 - 1e-5 : x;
+    return Math.log(p / (1 - p));
   }
 
   private void add(MemorySegment a, MemorySegment b, MemorySegment out, long n, long period) {
@@ -269,6 +284,76 @@ public final class ReferenceKernels implements Kernels {
       while (col < cols && at(x, (long) row * cols + col) != value) col++;
       put(out, row, col < cols ? (double) row * cols + col : Double.NaN);
     }
+  }
+
+  private void topRows(TopRows o) {
+    for (int b = 0; b < o.batch(); b++) {
+      int first = b * o.rows();
+      int[] order = IntStream.range(first, first + o.rows()).boxed()
+          .sorted(Comparator.comparingDouble(row -> -largest(o, row))).mapToInt(row -> row).toArray();
+      for (int i = 0; i < o.count(); i++) put(o.out(), (long) b * o.count() + i, order[i]);
+    }
+  }
+
+  /// The largest element of a row; NaN, which is sorted last, if it has only these. Zero has no sign here.
+  private static double largest(TopRows o, int row) {
+    double largest = Double.NaN;
+    for (int col = 0; col < o.cols(); col++) {
+      double value = at(o.x(), (long) row * o.cols() + col);
+      if (value > largest || Double.isNaN(largest)) largest = value;
+    }
+    return largest + 0.0;
+  }
+
+  private void samplingPoints(SamplingPoints o) {
+    int levels = o.levels().size();
+    for (int query = 0; query < o.batch() * o.queries(); query++)
+      for (int head = 0; head < o.heads(); head++)
+        for (int level = 0; level < levels; level++)
+          for (int point = 0; point < o.points(); point++)
+            for (int d = 0; d < 2; d++) {
+              var map = o.levels().get(level);
+              long reference = ((long) query * levels + level) * o.coordinates() + d;
+              long to = ((((long) query * o.heads() + head) * levels + level) * o.points() + point) * 2 + d;
+              double step = o.coordinates() == 2
+                  ? 1.0 / (d == 0 ? map.width() : map.height()) : 0.5 * at(o.reference(), reference + 2) / o.points();
+              put(o.out(), to, at(o.reference(), reference) + at(o.offsets(), to) * step);
+            }
+  }
+
+  private void deformableAttention(DeformableAttention o) {
+    int heads = o.heads(), depth = o.depth(), perLevel = o.pointsPerLevel(), levels = o.levels().size();
+    long cells = MapSize.cells(o.levels());
+    workers.forEach(o.batch() * o.queries(), query -> {
+      for (int head = 0; head < heads; head++)
+        for (int d = 0; d < depth; d++) {
+          long sample = ((long) query * heads + head) * levels * perLevel, map = query / o.queries() * cells;
+          double sum = 0;
+          for (var level : o.levels()) {
+            for (int point = 0; point < perLevel; point++, sample++) {
+              double x = (double) at(o.points(), 2 * sample) * level.width() - 0.5;
+              double y = (double) at(o.points(), 2 * sample + 1) * level.height() - 0.5;
+              sum += at(o.weights(), sample) * bilinear(o, map, level, x, y, head * depth + d);
+            }
+            map += level.cells();
+          }
+          put(o.out(), ((long) query * heads + head) * depth + d, sum);
+        }
+    });
+  }
+
+  /// A channel of the map that begins at cell `map`, between cells.
+  private static double bilinear(DeformableAttention o, long map, MapSize size, double x, double y, int channel) {
+    if (Double.isNaN(x) || Double.isNaN(y)) return Double.NaN;
+    double sum = 0;
+    for (int dy = 0; dy < 2; dy++)
+      for (int dx = 0; dx < 2; dx++) {
+        double row = Math.floor(y) + dy, col = Math.floor(x) + dx;
+        if (row >= 0 && row < size.height() && col >= 0 && col < size.width())
+          sum += (1 - Math.abs(y - row)) * (1 - Math.abs(x - col))
+              * at(o.values(), (map + (long) row * size.width() + (long) col) * o.heads() * o.depth() + channel);
+      }
+    return sum;
   }
 
   private void fourier(Fourier o) {

@@ -106,6 +106,7 @@ final class Elements {
       case RELU -> relu(s, from, to);
       case TANH -> tanh(s, from, to);
       case SIGMOID -> sigmoid(s, from, to);
+      case LOGIT -> logit(s, from, to);
     }
   }
 
@@ -115,6 +116,10 @@ final class Elements {
 
   private static void sigmoid(float[] s, int from, int to) {
     for (int i = from; i < to; i++) s[i] = (float) (1 / (1 + Math.exp(-s[i])));
+  }
+
+  private static void logit(float[] s, int from, int to) {
+    for (int i = from; i < to; i++) s[i] = ScalarMath.logit(s[i]);
   }
 
   private static void relu(float[] s, int from, int to) {

@@ -11,6 +11,7 @@ import dev.fovea.kernels.Operation.Attention;
 import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Operation.Convolve;
 import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.DeformableAttention;
 import dev.fovea.kernels.Operation.Depthwise;
 import dev.fovea.kernels.Operation.Find;
 import dev.fovea.kernels.Operation.Fourier;
@@ -24,8 +25,10 @@ import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
 import dev.fovea.kernels.Operation.Rotary;
 import dev.fovea.kernels.Operation.RotaryTable;
+import dev.fovea.kernels.Operation.SamplingPoints;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
+import dev.fovea.kernels.Operation.TopRows;
 import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -33,6 +36,7 @@ import java.lang.foreign.MemorySegment;
 /// The operations that dominate a model's first pass, in scalar loops over arrays, with the same bits as [VectorKernels]: each sum
 /// has the same order and uses fma in the same places.
 final class ScalarKernels {
+  private final ScratchPool scratch;
   private final Chunks chunks;
   private final ScalarProduct product;
   private final ScalarAttention attention;
@@ -40,6 +44,7 @@ final class ScalarKernels {
   private final Convolutions convolutions;
 
   ScalarKernels(Workers workers, ScratchPool scratch) {
+    this.scratch = scratch;
     chunks = new Chunks(workers, scratch);
     var columns = new ColumnPool();
     product = new ScalarProduct(workers, scratch, columns);
@@ -64,6 +69,8 @@ final class ScalarKernels {
       case LayerNorm o -> layerNorm(o);
       case RmsNorm o -> rmsNorm(o);
       case Rotary o -> rotary(o);
+      case SamplingPoints o -> samplingPoints(o);
+      case DeformableAttention o -> deformableAttention(o);
       case Activate(var activation, var x, var out, long n) ->
           chunks.chunks(n, (from, to, s) -> ScalarElements.activate(activation, x, out, from, to, s)).run();
       case Scale(var x, float factor, var out, long n) ->
@@ -78,8 +85,8 @@ final class ScalarKernels {
       }
       case Convolve o -> convolutions.run(o);
       case TransposedConvolution o -> convolutions.run(o);
-      // Gather, Find, Fourier and RotaryTable are scalar loops anyway.
-      case AttentionMaps _, Gather _, Find _, Fourier _, RotaryTable _, Depthwise _, Resize _, ResizeArgmax _ -> {
+      // Gather, Find, TopRows, Fourier and RotaryTable are scalar loops anyway.
+      case AttentionMaps _, Gather _, Find _, TopRows _, Fourier _, RotaryTable _, Depthwise _, Resize _, ResizeArgmax _ -> {
         return false;
       }
     }
@@ -148,6 +155,22 @@ final class ScalarKernels {
         int row = task % rows, o = task / rows / x.inner(), i = task / rows % x.inner();
         ScalarElements.rotate(x.segment(), x.index(o, i, row, 0), op.table(), (long) row * cols, to.segment(),
             to.index(o, i, row, 0), cols / 2, s);
+      }
+    }).run();
+  }
+
+  private void samplingPoints(SamplingPoints o) {
+    if (o.out().byteSize() == 0) return;
+    chunks.groups(o.batch() * o.queries(), o.heads() * Sampling.coordinates(o), Sampling.room(o), (from, to, s) ->
+        ScalarSampling.points(o, from, to, s)).run();
+  }
+
+  private void deformableAttention(DeformableAttention o) {
+    if (o.out().byteSize() == 0) return;
+    long room = Terms.room(o);
+    chunks.groups(o.batch() * o.queries(), o.heads() * o.depth(), 2 * o.depth(), (from, to, s) -> {
+      try (var space = scratch.borrow(room)) {
+        ScalarSampling.attention(o, from, to, space.segment(), s);
       }
     }).run();
   }

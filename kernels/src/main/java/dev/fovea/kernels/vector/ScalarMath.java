@@ -24,6 +24,7 @@ final class ScalarMath {
       case RELU -> relu(s, bias, n);
       case TANH -> tanh(s, bias, n);
       case SIGMOID -> sigmoid(s, bias, n);
+      case LOGIT -> logit(s, bias, n);
     }
   }
 
@@ -57,6 +58,15 @@ final class ScalarMath {
 
   private static void sigmoid(float[] s, float bias, int n) {
     for (int i = 0; i < n; i++) s[i] = (float) (1 / (1 + Math.exp(-(s[i] + bias))));
+  }
+
+  private static void logit(float[] s, float bias, int n) {
+    for (int i = 0; i < n; i++) s[i] = logit(s[i] + bias);
+  }
+
+  static float logit(float x) {
+    double p = x < 1e-5 ? 1e-5 : x > 1 - 1e-5 ? 1 - 1e-5 : x;
+    return (float) Math.log(p / (1 - p));
   }
 
   /// `eˣ⁻ᵐ` for `x ≤ m`.

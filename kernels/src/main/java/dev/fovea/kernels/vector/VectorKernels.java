@@ -12,6 +12,7 @@ import dev.fovea.kernels.Operation.Attention;
 import dev.fovea.kernels.Operation.AttentionMaps;
 import dev.fovea.kernels.Operation.Convolve;
 import dev.fovea.kernels.Operation.Copy;
+import dev.fovea.kernels.Operation.DeformableAttention;
 import dev.fovea.kernels.Operation.Depthwise;
 import dev.fovea.kernels.Operation.Find;
 import dev.fovea.kernels.Operation.Fourier;
@@ -25,8 +26,10 @@ import dev.fovea.kernels.Operation.ResizeArgmax;
 import dev.fovea.kernels.Operation.RmsNorm;
 import dev.fovea.kernels.Operation.Rotary;
 import dev.fovea.kernels.Operation.RotaryTable;
+import dev.fovea.kernels.Operation.SamplingPoints;
 import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
+import dev.fovea.kernels.Operation.TopRows;
 import dev.fovea.kernels.Operation.TransposedConvolution;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
@@ -103,6 +106,9 @@ public final class VectorKernels implements Kernels {
       case Append o -> append(o);
       case Gather o -> chunks.tasks(o.count(), i -> gather(o, i));
       case Find o -> () -> find(o);
+      case TopRows o -> topRows(o);
+      case SamplingPoints o -> samplingPoints(o);
+      case DeformableAttention o -> deformableAttention(o);
       case Fourier o -> chunks.tasks(o.points(), p -> fourier(o, p));
       case RotaryTable o -> () -> rotaryTable(o);
       case Rotary o -> rotary(o);
@@ -182,6 +188,33 @@ public final class VectorKernels implements Kernels {
       while (col < cols && o.x().getAtIndex(FLOAT, (long) row * cols + col) != o.value()) col++;
       o.out().setAtIndex(FLOAT, row, col < cols ? (float) row * cols + col : Float.NaN);
     }
+  }
+
+  private Runnable topRows(TopRows o) {
+    int all = o.batch() * o.rows();
+    scratch.reserve(1, all);
+    return unless(isEmpty(o), () -> {
+      try (var largest = scratch.borrow(all)) {
+        chunks.groups(all, o.cols(), 0, (from, to, _) -> RowSelection.largest(o.x(), o.cols(), largest.segment(), from, to)).run();
+        workers.forEach(o.batch(), b ->
+            RowSelection.select(largest.segment(), b * o.rows(), o.rows(), o.out(), (long) b * o.count(), o.count()));
+      }
+    });
+  }
+
+  private Runnable samplingPoints(SamplingPoints o) {
+    return unless(isEmpty(o), chunks.groups(o.batch() * o.queries(), o.heads() * Sampling.coordinates(o), Sampling.room(o),
+        (from, to, s) -> Sampling.points(o, from, to, s)));
+  }
+
+  private Runnable deformableAttention(DeformableAttention o) {
+    long room = Terms.room(o);
+    scratch.reserve(workers.threads(), room);
+    return unless(isEmpty(o), chunks.groups(o.batch() * o.queries(), o.heads() * o.depth(), 0, (from, to, _) -> {
+      try (var space = scratch.borrow(room)) {
+        Sampling.attention(o, from, to, space.segment());
+      }
+    }));
   }
 
   /// Scalar sines suffice: a prompt has a few points, and the positions of a feature map are computed once.

@@ -55,6 +55,7 @@ class VectorMathTest {
       case RELU -> Math.max(x, 0);
       case TANH -> Math.tanh(x);
       case SIGMOID -> 1 / (1 + Math.exp(-x));
+      case LOGIT -> Double.isNaN(x) ? x : Math.log(Math.clamp(x, 1e-5, 1 - 1e-5) / (1 - Math.clamp(x, 1e-5, 1 - 1e-5)));
     };
   }
 
