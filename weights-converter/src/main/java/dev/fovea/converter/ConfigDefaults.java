@@ -85,6 +85,8 @@ final class ConfigDefaults {
             Map.of(TEXT, LLAMA, VISION, new Class("CLIPVisionConfig", clipVision + "}")))),
         Map.entry("smolvlm", smolVlm("SmolVLM")),
         Map.entry("idefics3", smolVlm("Idefics3")),
+        Map.entry("grounding-dino", groundingDino("GroundingDino")),
+        Map.entry("mm-grounding-dino", groundingDino("MMGroundingDino")),
         Map.entry("sam", sam()));
   }
 
@@ -99,6 +101,21 @@ final class ConfigDefaults {
         + "'num_attention_heads': 16, 'num_channels': 3, 'image_size': 224, 'patch_size': 32, 'hidden_act': 'gelu_pytorch_tanh', "
         + "'layer_norm_eps': 1e-6}");
     return new Class(name + "Config", "{'image_token_id': 128257, 'scale_factor': 2}", Map.of(TEXT, LLAMA, VISION, vision));
+  }
+
+  /// Without a backbone, the model's class takes one with the results of three stages.
+  private static Class groundingDino(String name) {
+    var layers = "'encoder_layers': 6, 'encoder_ffn_dim': 2048, 'encoder_attention_heads': 8, 'encoder_n_points': 4, "
+        + "'decoder_layers': 6, 'decoder_ffn_dim': 2048, 'decoder_attention_heads': 8, 'decoder_n_points': 4, ";
+    var swin = new Class("SwinConfig", "{'num_channels': 3, 'patch_size': 4, 'embed_dim': 96, 'depths': [2, 2, 6, 2], "
+        + "'num_heads': [3, 6, 12, 24], 'window_size': 7, 'mlp_ratio': 4.0, 'qkv_bias': true, 'hidden_act': 'gelu', "
+        + "'layer_norm_eps': 1e-5, 'out_indices': [2, 3, 4], 'use_absolute_embeddings': false}");
+    var text = new Class("BertConfig", "{'vocab_size': 30522, 'hidden_size': 768, 'num_hidden_layers': 12, "
+        + "'num_attention_heads': 12, 'intermediate_size': 3072, 'max_position_embeddings': 512, 'type_vocab_size': 2, "
+        + "'hidden_act': 'gelu', 'layer_norm_eps': 1e-12}");
+    return new Class(name + "Config", "{" + layers + "'num_queries': 900, 'd_model': 256, 'activation_function': 'relu', "
+        + "'num_feature_levels': 4, 'max_text_len': 256, 'embedding_init_target': true, 'two_stage': true, "
+        + "'positional_embedding_temperature': 20, 'layer_norm_eps': 1e-5}", Map.of("backbone_config", swin, TEXT, text));
   }
 
   private static Class sam() {

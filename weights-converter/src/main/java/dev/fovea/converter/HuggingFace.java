@@ -32,8 +32,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param palette class colours; empty if not used
 record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonObject preprocessing, List<Integer> palette) {
   private static final List<String> MODEL_TYPES = List.of("vit", "dinov2", "dinov2_with_registers", "clip", "clip_vision_model",
-      "siglip", "siglip_vision_model", "bert", "distilbert", "roberta", "xlm-roberta", "segformer", "sam", "llama", "qwen2",
-      "deepseek_vl", "llava", "smolvlm", "idefics3");
+      "siglip", "siglip_vision_model", "bert", "distilbert", "roberta", "xlm-roberta", "segformer", "sam",
+      "grounding-dino", "mm-grounding-dino", "llama", "qwen2", "deepseek_vl", "llava", "smolvlm", "idefics3");
   private static final String HEAD = "classifier.weight";
   private static final int DEFAULT_REGISTERS = 4;
   private static final int SEGFORMER_SIZE = 512;
@@ -72,6 +72,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
       case "roberta", "xlm-roberta" -> roberta(config, checkpoint);
       case "segformer" -> segformer(config, checkpoint, preprocessor);
       case "sam" -> sam(config, checkpoint);
+      case "grounding-dino", "mm-grounding-dino" -> GroundingDinoNames.read(config, checkpoint);
       case "llama", "qwen2" -> llama(config);
       case "deepseek_vl" -> VisionLanguage.deepseekVl(config, checkpoint);
       case "llava" -> VisionLanguage.llava(config, checkpoint);

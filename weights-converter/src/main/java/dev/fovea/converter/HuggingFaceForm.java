@@ -12,6 +12,7 @@ import dev.fovea.models.ModelConfig;
 import dev.fovea.models.bert.BertConfig;
 import dev.fovea.models.clip.ClipConfig;
 import dev.fovea.models.dinov2.Dinov2Config;
+import dev.fovea.models.grounding.GroundingDinoConfig;
 import dev.fovea.models.llama.LlamaConfig;
 import dev.fovea.models.sam.SamConfig;
 import dev.fovea.models.segformer.SegformerConfig;
@@ -64,6 +65,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
       case DeepseekVlConfig deepseek -> deepseekVl(deepseek);
       case LlavaConfig llava -> llava(llava);
       case SmolVlmConfig smol -> smolVlm(smol);
+      case GroundingDinoConfig dino -> groundingDino(dino);
       case SamConfig sam -> new HuggingFaceForm(sam(sam), SamNames.HUGGING_FACE, Map.of());
       default -> throw new CheckpointException(where + ": family '" + config.family()
           + "': Hugging Face's form of it is not known");
@@ -197,6 +199,24 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
         "mlp_dim", "attention_downsample_rate", "num_multimask_outputs", "iou_head_hidden_dim", "hidden_act", "layer_norm_eps");
     json.add("mask_decoder_config", masks);
     return json;
+  }
+
+  private static HuggingFaceForm groundingDino(GroundingDinoConfig c) {
+    var json = model(c.mm() ? "mm-grounding-dino" : "grounding-dino",
+        (c.mm() ? "MM" : "") + "GroundingDinoForObjectDetection");
+    var fields = c.toJson();
+    fields.remove("shared_box_head");
+    fields.entrySet().forEach(field -> json.add(field.getKey(), field.getValue()));
+    var text = bert(c.text(), List.of()).config;
+    text.remove("architectures");
+    json.add("text_config", text);
+    json.addProperty("two_stage", true);
+    json.addProperty("query_dim", 4);
+    json.addProperty("position_embedding_type", "sine");
+    if (!c.mm()) json.addProperty("decoder_bbox_embed_share", c.sharedBoxHead());
+    var zeros = c.mm() ? Map.of("model.encoder_output_class_embed.bias", new Zeros(DType.F32, List.of(),
+        "is the same for all scores, of which the largest are chosen, but transformers expects it")) : Map.<String, Zeros>of();
+    return new HuggingFaceForm(json, GroundingDinoNames.names(c), zeros);
   }
 
   /// With biases of queries, keys and values alone it is a Qwen2. The older fields about rotary positions are for transformers 4.
