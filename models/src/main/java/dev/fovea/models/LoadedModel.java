@@ -110,7 +110,7 @@ public record LoadedModel(String name, Model model, long parameters) {
   public Recording dryRun(int batch, int size) {
     var inputs = model.prepared(Maps.transformValues(model.inputs(batch, size), input -> Tensor.shapeOnly(input.shape())));
     return Workspace.dryRun(Maps.transformValues(inputs, Tensor::shape),
-        inputs -> model.outputs(inputs, Probe.NONE), Map::values);
+        given -> model.outputs(given, Probe.NONE), Map::values);
   }
 
   /// Multiply-accumulates of the published architecture, which may be more than those of [#dryRun], and cost as much.
