@@ -158,6 +158,7 @@ final class GroundingDinoNames {
     dropped.put(SWIN + "encoder.layers.#.blocks.#.attention.self.relative_position_index", "follows from the window size");
     dropped.put("model.text_backbone.embeddings.position_ids", "counts up from 0");
     for (var ending : List.of("weight", "bias")) {
+      for (var norm : List.of("swin.layernorm.", "layernorm.")) dropped.put(SWIN + norm + ending, "each map has a norm of its own");
       dropped.put("model.text_backbone.pooler.dense." + ending, "the tokens themselves are read");
       // Files that were not written as safetensors have each shared parameter under all of its names.
       dropped.put("model.decoder.bbox_embed.#.layers.#." + ending, "is bbox_embed's");

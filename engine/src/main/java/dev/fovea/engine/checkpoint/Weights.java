@@ -4,6 +4,7 @@ import dev.fovea.engine.nn.Conv2d;
 import dev.fovea.engine.nn.ConvTranspose2d;
 import dev.fovea.engine.nn.DepthwiseConv;
 import dev.fovea.engine.nn.Embedding;
+import dev.fovea.engine.nn.GroupNorm;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.LayerScale;
 import dev.fovea.engine.nn.Linear;
@@ -207,6 +208,12 @@ public final class Weights {
   public LayerNorm layerNorm(String name, int dim, float eps) {
     Objects.requireNonNull(name, "name");
     return new LayerNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), eps);
+  }
+
+  /// A group norm: `name.weight` and `name.bias`, both `[dim]`.
+  public GroupNorm groupNorm(String name, int dim, int groups, float eps) {
+    Objects.requireNonNull(name, "name");
+    return new GroupNorm(tensor(name + ".weight", WeightSource.Initial.ONES, dim), tensor(name + ".bias", dim), groups, eps);
   }
 
   /// An RMS norm: `name.weight` `[dim]`.

@@ -468,6 +468,16 @@ public final class Tensor {
     return out;
   }
 
+  /// The rows whose largest elements are the greatest, for each item of the batch, in descending order: `[B, N, T]` → `[B, count]`.
+  /// Indices count from this tensor's first row, as those of [#rows(Tensor)].
+  ///
+  /// @see Operation.TopRows
+  public Tensor topRows(int count) {
+    var out = allocate(shape[0], count);
+    run(new Operation.TopRows(segment(), out.segment(), shape[0], shape[1], shape[2], count));
+    return out;
+  }
+
   /// Selected rows of the last dimension: `[…, C]` → `[count, C]`.
   ///
   /// @param indices row numbers, `[count]`

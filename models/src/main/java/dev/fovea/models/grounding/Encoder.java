@@ -27,7 +27,7 @@ record Encoder(List<Layer> layers) {
   ///
   /// The reference subtracts the largest score of a picture and cuts scores at ±50,000, for the sake of half precision. Softmax does
   /// not depend on the first, and the second changes a weight only where all scores of a query are 50,000 below the largest one, so
-  /// that both are left out.
+  /// that both are left out. As in the reference, the results are added to the normed inputs.
   ///
   /// @param vision `C → E`, queries of positions and keys for tokens
   /// @param text `C → E`, queries of tokens and keys for positions
@@ -48,8 +48,8 @@ record Encoder(List<Layer> layers) {
           site(probe, index, "vision_to_text", pass.places(), pass.tokens()));
       var toVision = Attention.attend(words, places, heads(visionValue.forward(seen)), pass.mapPadding(),
           site(probe, index, "text_to_vision", pass.tokens(), pass.places()));
-      return new State(x.vision.plus(visionScale.forward(visionProj.forward(toText))),
-          x.text.plus(textScale.forward(textProj.forward(toVision))));
+      return new State(seen.plus(visionScale.forward(visionProj.forward(toText))),
+          said.plus(textScale.forward(textProj.forward(toVision))));
     }
 
     private Tensor heads(Tensor x) {

@@ -86,9 +86,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
   /// The projection of a map.
   record InputProj(Conv2d conv, GroupNorm norm) {
     static InputProj load(int in, int dim, Window window, Weights w) {
-      return new InputProj(w.conv2d("conv", in, dim, window),
-          new GroupNorm(w.layerNorm("norm", dim, GROUP_NORM_EPS).weight(), w.layerNorm("norm", dim, GROUP_NORM_EPS).bias(), GROUPS,
-              GROUP_NORM_EPS));
+      return new InputProj(w.conv2d("conv", in, dim, window), w.groupNorm("norm", dim, GROUPS, GROUP_NORM_EPS));
     }
 
     Tensor forward(Tensor map) {
