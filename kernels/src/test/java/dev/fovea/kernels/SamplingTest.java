@@ -151,7 +151,7 @@ class SamplingTest {
     try (var kernels = provider.open(Workers.threads(1))) {
       var points = Buffers.of(0.25f, 0.5f,   NaN, 0.5f,   0.25f, NaN,   50, NaN,   NaN, NEGATIVE_INFINITY,   50, 50,   0.25f, 0.5f,   0.75f, 0.5f);
       var out = empty(8);
-      kernels.run(new Operation.DeformableAttention(Buffers.of(2, 7), points, Buffers.of(1, 1, 1, 1, 1, NaN, NaN, 1), out, 1, 8, 1, 1, map, 1));
+      kernels.run(new Operation.DeformableAttention(Buffers.of(2, 7), points, Buffers.of(1, 1, 1, 1, 1, NaN, POSITIVE_INFINITY, 1), out, 1, 8, 1, 1, map, 1));
       assertThat(floats(out)).isEqualTo(new float[] {2, NaN, NaN, NaN, NaN, NaN, NaN, 7});
       out = Buffers.of(5, 5);
       kernels.run(new Operation.DeformableAttention(empty(0), empty(0), empty(0), out, 1, 2, 1, 1, List.of(), 3));

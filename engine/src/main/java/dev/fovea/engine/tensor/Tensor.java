@@ -468,6 +468,16 @@ public final class Tensor {
     return out;
   }
 
+  /// The rows of each item whose largest elements are greatest, the greatest first: `[B, N, T]` → `[B, count]`. Indices count over
+  /// all items, as the row numbers of [#rows(Tensor)]; equal rows keep their order, NaN is ignored, rows of only NaN come last.
+  ///
+  /// @throws IllegalArgumentException if an item has fewer than `count` rows
+  public Tensor topRows(int count) {
+    var out = allocate(dim(0), count);
+    run(new Operation.TopRows(segment(), out.segment(), dim(0), dim(1), dim(2), count));
+    return out;
+  }
+
   /// Selected rows of the last dimension: `[…, C]` → `[count, C]`.
   ///
   /// @param indices row numbers, `[count]`
