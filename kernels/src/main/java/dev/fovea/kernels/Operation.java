@@ -547,7 +547,7 @@ public sealed interface Operation {
       Objects.requireNonNull(reference, "reference");
       Objects.requireNonNull(offsets, "offsets");
       Objects.requireNonNull(out, "out");
-      levels = List.copyOf(levels);
+      levels = List.copyOf(Objects.requireNonNull(levels, "levels"));
     }
 
     @Override
@@ -589,7 +589,7 @@ public sealed interface Operation {
       Objects.requireNonNull(points, "points");
       Objects.requireNonNull(weights, "weights");
       Objects.requireNonNull(out, "out");
-      levels = List.copyOf(levels);
+      levels = List.copyOf(Objects.requireNonNull(levels, "levels"));
     }
 
     @Override
