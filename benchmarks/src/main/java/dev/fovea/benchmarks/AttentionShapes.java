@@ -5,11 +5,15 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.GridBias;
+import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.MapSize;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
+import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// Attention with the heads of a base model: twelve of 64 channels.
 final class AttentionShapes {
@@ -69,6 +73,54 @@ final class AttentionShapes {
         kernels.run(new Operation.RotaryTable(x, start, out, count, depth / 2));
       });
     });
+  }
+
+  /// The levels of a picture of 800 x 1066 pixels, and those of a small one.
+  static final List<MapSize> LEVELS_800 = List.of(new MapSize(100, 134), new MapSize(50, 67), new MapSize(25, 34),
+      new MapSize(13, 17));
+  static final List<MapSize> LEVELS_224 = List.of(new MapSize(28, 28), new MapSize(14, 14), new MapSize(7, 7), new MapSize(4, 4));
+
+  /// Each cell of all levels looks at four points of each level in eight heads; a row is a cell. As in a new model, the points lie
+  /// some cells around the cell itself.
+  static Shape deformable(String what, List<MapSize> levels) {
+    int heads = 8, depth = 32, points = 4, samples = levels.size() * points, queries = Math.toIntExact(MapSize.cells(levels));
+    return new Shape("deformableAttention " + queries + "x" + heads + "x" + samples + "x" + depth + ", " + what, Limit.FMA,
+        8.0 * queries * heads * samples * depth, Shapes.NONE, arena -> {
+      var places = arena.allocate(8L * queries * heads * samples, 64);
+      try (var kernels = KernelProvider.REFERENCE.open(Workers.threads(1))) {
+        var offsets = Operands.random(arena, places.byteSize() / 4, 4);
+        kernels.run(new Operation.SamplingPoints(centres(arena, levels), offsets, places, 1, queries, heads, levels, points, 2));
+      }
+      var weights = Operands.random(arena, (long) queries * heads * samples, 0.1);
+      return Case.of(arena, (long) queries * heads * depth, queries, heads * depth, (kernels, x, from, count, out) ->
+          kernels.run(new Operation.DeformableAttention(x, rows(places, from, count, 2 * heads * samples),
+              rows(weights, from, count, heads * samples), out, 1, count, heads, depth, levels, points)));
+    });
+  }
+
+  /// The points that these cells look at; the limit is a copy of them.
+  static Shape samplingPoints(String what, List<MapSize> levels) {
+    int heads = 8, points = 4, size = heads * levels.size() * points * 2, queries = Math.toIntExact(MapSize.cells(levels));
+    var name = "samplingPoints " + queries + "x" + size + ", " + what;
+    return new Shape(name, Limit.COPY, 4.0 * queries * size, Shapes.NONE, arena -> {
+      var centres = centres(arena, levels);
+      return Case.of(arena, (long) queries * size, queries, size, (kernels, x, from, count, out) ->
+          kernels.run(new Operation.SamplingPoints(rows(centres, from, count, 2 * levels.size()), rows(x, from, count, size), out,
+              1, count, heads, levels, points, 2)));
+    });
+  }
+
+  /// The centre of each cell, once for each level: `[cells, L, 2]`.
+  private static MemorySegment centres(Arena arena, List<MapSize> levels) {
+    var centres = arena.allocate(8L * MapSize.cells(levels) * levels.size(), 64);
+    long i = 0;
+    for (var map : levels)
+      for (int cell = 0; cell < map.cells(); cell++)
+        for (int level = 0; level < levels.size(); level++) {
+          centres.setAtIndex(JAVA_FLOAT, i++, (cell % map.width() + 0.5f) / map.width());
+          centres.setAtIndex(JAVA_FLOAT, i++, (cell / map.width() + 0.5f) / map.height());
+        }
+    return centres;
   }
 
   /// With a bias for each head, query and key.

@@ -1,15 +1,19 @@
 package dev.fovea.benchmarks;
 
 import static dev.fovea.benchmarks.AttentionShapes.CHANNELS;
+import static dev.fovea.benchmarks.AttentionShapes.LEVELS_224;
+import static dev.fovea.benchmarks.AttentionShapes.LEVELS_800;
 import static dev.fovea.benchmarks.AttentionShapes.attention;
 import static dev.fovea.benchmarks.AttentionShapes.biased;
 import static dev.fovea.benchmarks.AttentionShapes.cached;
+import static dev.fovea.benchmarks.AttentionShapes.deformable;
 import static dev.fovea.benchmarks.AttentionShapes.causal;
 import static dev.fovea.benchmarks.AttentionShapes.headsApart;
 import static dev.fovea.benchmarks.AttentionShapes.inGrid;
 import static dev.fovea.benchmarks.AttentionShapes.maps;
 import static dev.fovea.benchmarks.AttentionShapes.rotary;
 import static dev.fovea.benchmarks.AttentionShapes.rotaryTable;
+import static dev.fovea.benchmarks.AttentionShapes.samplingPoints;
 import static dev.fovea.benchmarks.AttentionShapes.scores;
 import static dev.fovea.benchmarks.ConvolutionShapes.channelsLast;
 import static dev.fovea.benchmarks.ConvolutionShapes.depthwise;
@@ -101,6 +105,8 @@ final class Shapes {
       maps("vit-base",                     197),
       cached("llama-3.2-1b", 8, 4,        1000, 64),
       cached("deepseek-vl-1.3b", 16, 1,   1000, 128),
+      deformable("grounding-dino@224",     LEVELS_224),
+      deformable("grounding-dino@800",     LEVELS_800),
 
       // Windows of a square picture or map.   size  channels  outputs  window
       planes("vit-base patches",                224,     3,     768,    Window.patch(16)),
@@ -131,6 +137,10 @@ final class Shapes {
       headsApart("vit-base",                 197),
       gather("bert-base tokens",             512, 30522, 768),
       find("clip ends of texts",            1000, 77),
+      topRows("grounding-dino@800 tokens", 17821, 256, 900),
+      topRows("grounding-dino@224 tokens", 1045, 256, 900),
+      samplingPoints("grounding-dino@224", LEVELS_224),
+      samplingPoints("grounding-dino@800", LEVELS_800),
       fourier("sam positions",              4096, 128),
       rotary("llama-3.2-1b",                 640, 32, 64),
       rotaryTable("llama-3.2-1b",            640, 64),
@@ -217,6 +227,13 @@ final class Shapes {
     return new Shape("find " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
         Case.of(arena, (long) rows * cols, 1, rows, (kernels, x, from, count, out) ->
             kernels.run(new Operation.Find(x, 2, out, rows, cols))));
+  }
+
+  /// A row is the whole choice; the limit is a copy of the matrix.
+  private static Shape topRows(String what, int rows, int cols, int count) {
+    return new Shape("topRows " + count + " of " + rows + "x" + cols + ", " + what, Limit.COPY, 4.0 * rows * cols, NONE, arena ->
+        Case.of(arena, (long) rows * cols, 1, count, (kernels, x, from, n, out) ->
+            kernels.run(new Operation.TopRows(x, out, 1, rows, cols, count))));
   }
 
   /// A row is a point of the plane; the limit is a copy of the result.

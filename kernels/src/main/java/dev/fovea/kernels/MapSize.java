@@ -1,6 +1,7 @@
 package dev.fovea.kernels;
 
 import java.util.List;
+import java.util.Objects;
 
 /// The size of a feature map in cells.
 public record MapSize(int height, int width) {
@@ -17,6 +18,7 @@ public record MapSize(int height, int width) {
 
   /// Number of cells of all maps.
   public static long cells(List<MapSize> maps) {
+    Objects.requireNonNull(maps, "maps");
     long cells = 0;
     for (int i = 0; i < maps.size(); i++) cells += maps.get(i).cells();
     return cells;

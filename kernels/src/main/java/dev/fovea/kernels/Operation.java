@@ -547,7 +547,7 @@ public sealed interface Operation {
       Objects.requireNonNull(reference, "reference");
       Objects.requireNonNull(offsets, "offsets");
       Objects.requireNonNull(out, "out");
-      levels = List.copyOf(levels);
+      levels = List.copyOf(Objects.requireNonNull(levels, "levels"));
     }
 
     @Override
@@ -576,7 +576,7 @@ public sealed interface Operation {
   ///
   /// A point `(x, y)` lies at column `x · width - 0.5` and row `y · height - 0.5` of its level's map, between four cells. Cells
   /// outside the map count as zero (ref: PyTorch, `grid_sample` with `align_corners=False` and `padding_mode="zeros"`), so a point
-  /// at infinity adds nothing; a point with a coordinate or a weight of NaN adds NaN.
+  /// at infinity adds nothing. A point adds NaN if a coordinate is NaN or its weight is not finite.
   ///
   /// @param values `[batch, S, heads · depth]`: the cells of all levels, level after level, each row by row
   /// @param points `[batch, queries, heads, L, pointsPerLevel, 2]`, `x` first, as shares of the map
@@ -589,7 +589,7 @@ public sealed interface Operation {
       Objects.requireNonNull(points, "points");
       Objects.requireNonNull(weights, "weights");
       Objects.requireNonNull(out, "out");
-      levels = List.copyOf(levels);
+      levels = List.copyOf(Objects.requireNonNull(levels, "levels"));
     }
 
     @Override

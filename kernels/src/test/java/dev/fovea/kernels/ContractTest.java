@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -54,6 +55,44 @@ class ContractTest {
           Matrices.dense(empty(9), 1, 3, 3), Matrices.dense(empty(9), 1, 3, 3), AttentionMask.NONE, Matrices.dense(empty(6), 1, 2, 3), 1)));
     }
     refused("n: expected a size of at least 0, got -2", () -> Weight.rows(empty(6), -2, 3));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void wrongSampling(KernelProvider provider) {
+    var levels = List.of(new MapSize(2, 3), new MapSize(1, 2));
+    try (var kernels = provider.open(Workers.threads(1))) {
+      refused("sampling points: expected 2 or 4 coordinates, got 3", () ->
+          kernels.run(new Operation.SamplingPoints(empty(18), empty(48), empty(48), 1, 3, 4, levels, 1, 3)));
+      refused("sampling points: expected a size of at least 0, got -1", () ->
+          kernels.run(new Operation.SamplingPoints(empty(0), empty(0), empty(0), -1, 3, 4, levels, 1, 2)));
+      refused("reference: expected 48 bytes for [1, 3, 2, 2], got 52", () ->
+          kernels.run(new Operation.SamplingPoints(empty(13), empty(48), empty(48), 1, 3, 4, levels, 1, 2)));
+      refused("offsets: expected 192 bytes for [1, 3, 4, 2, 1, 2], got 96", () ->
+          kernels.run(new Operation.SamplingPoints(empty(24), empty(24), empty(48), 1, 3, 4, levels, 1, 4)));
+      refused("out: expected 192 bytes for [1, 3, 4, 2, 1, 2], got 188", () ->
+          kernels.run(new Operation.SamplingPoints(empty(24), empty(48), empty(47), 1, 3, 4, levels, 1, 4)));
+      refused("values: expected 384 bytes for [2, 8, 6], got 192", () ->
+          kernels.run(new Operation.DeformableAttention(empty(48), empty(120), empty(60), empty(60), 2, 5, 3, 2, levels, 1)));
+      refused("points: expected 480 bytes for [2, 5, 3, 2, 1, 2], got 240", () ->
+          kernels.run(new Operation.DeformableAttention(empty(96), empty(60), empty(60), empty(60), 2, 5, 3, 2, levels, 1)));
+      refused("weights: expected 240 bytes for [2, 5, 3, 2], got 480", () ->
+          kernels.run(new Operation.DeformableAttention(empty(96), empty(120), empty(120), empty(60), 2, 5, 3, 2, levels, 1)));
+      refused("out: expected 240 bytes for [2, 5, 6], got 244", () ->
+          kernels.run(new Operation.DeformableAttention(empty(96), empty(120), empty(60), empty(61), 2, 5, 3, 2, levels, 1)));
+      refused("deformable attention: expected a size of at least 0, got -2", () ->
+          kernels.run(new Operation.DeformableAttention(empty(0), empty(0), empty(0), empty(0), 0, 0, 0, -2, levels, 1)));
+      var s = empty(60);
+      refused("out overlaps weights", () -> kernels.run(new Operation.DeformableAttention(empty(96), empty(120), s.asSlice(0, 240), s.asSlice(0, 240), 2, 5, 3, 2, levels, 1)));
+      refused("top rows: expected at least 1 column, got 0", () -> kernels.run(new Operation.TopRows(empty(0), empty(2), 1, 2, 0, 2)));
+      refused("top rows: expected at most 2 rows, got 3", () -> kernels.run(new Operation.TopRows(empty(2), empty(3), 1, 2, 1, 3)));
+      refused("top rows: expected a size of at least 0, got -1", () -> kernels.run(new Operation.TopRows(empty(2), empty(0), 1, 2, 1, -1)));
+      refused("top rows: expected fewer than 16777216 rows, got [4096, 4096, 1, 1]", () ->
+          kernels.run(new Operation.TopRows(empty(0), empty(0), 4096, 4096, 1, 1)));
+      refused("out: expected 16 bytes for [2, 2], got 8", () -> kernels.run(new Operation.TopRows(empty(12), empty(2), 2, 3, 2, 2)));
+    }
+    refused("map 0x3: expected at least 1x1", () -> new MapSize(0, 3));
+    refused("map 2x-1: expected at least 1x1", () -> new MapSize(2, -1));
   }
 
   @ParameterizedTest

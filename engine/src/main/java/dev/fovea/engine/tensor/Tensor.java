@@ -468,13 +468,13 @@ public final class Tensor {
     return out;
   }
 
-  /// The rows whose largest elements are the greatest, for each item of the batch, in descending order: `[B, N, T]` → `[B, count]`.
-  /// Indices count from this tensor's first row, as those of [#rows(Tensor)].
+  /// The rows of each item whose largest elements are greatest, the greatest first: `[B, N, T]` → `[B, count]`. Indices count over
+  /// all items, as the row numbers of [#rows(Tensor)]; equal rows keep their order, NaN is ignored, rows of only NaN come last.
   ///
-  /// @see Operation.TopRows
+  /// @throws IllegalArgumentException if an item has fewer than `count` rows
   public Tensor topRows(int count) {
-    var out = allocate(shape[0], count);
-    run(new Operation.TopRows(segment(), out.segment(), shape[0], shape[1], shape[2], count));
+    var out = allocate(dim(0), count);
+    run(new Operation.TopRows(segment(), out.segment(), dim(0), dim(1), dim(2), count));
     return out;
   }
 

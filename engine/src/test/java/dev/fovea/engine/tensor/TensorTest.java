@@ -196,6 +196,10 @@ class TensorTest {
     assertThat(run(t, x -> x.times(x))).isEqualTo(new float[] {0, 1, 4, 9});
     assertThat(run(t, x -> x.times(0.5f))).isEqualTo(new float[] {0, 0.5f, 1, 1.5f});
     assertThat(run(t, x -> x.matmul(x.transposed(0, 1), 2))).isEqualTo(new float[] {2, 6, 6, 26});
+    var rows = Tensor.of(arena, new float[] {1, 2,   9, 0,   3, 3,   4, 7,   8, 1,   7, 7}, 2, 3, 2);
+    assertThat(run(rows, x -> x.topRows(2))).isEqualTo(new float[] {1, 2, 4, 3});
+    assertThat(run(rows, x -> x.rows(x.topRows(1).reshape(2)))).isEqualTo(new float[] {9, 0, 8, 1});
+    assertThatThrownBy(() -> run(rows, x -> x.topRows(4))).isInstanceOf(IllegalArgumentException.class).hasMessage("top rows: expected at most 3 rows, got 4");
     assertThat(run(Tensor.zeros(arena, 1, 4), Tensor::softmax)).isEqualTo(new float[] {0.25f, 0.25f, 0.25f, 0.25f});
     assertThatThrownBy(() -> run(t, x -> x.plus(range(3)))).isInstanceOf(IllegalArgumentException.class).hasMessage("expected the last dimensions of [2, 2], got [3]");
     assertThatThrownBy(() -> run(range(2), x -> x.plus(t))).isInstanceOf(IllegalArgumentException.class);

@@ -333,7 +333,8 @@ public final class ReferenceKernels implements Kernels {
             for (int point = 0; point < perLevel; point++, sample++) {
               double x = (double) at(o.points(), 2 * sample) * level.width() - 0.5;
               double y = (double) at(o.points(), 2 * sample + 1) * level.height() - 0.5;
-              sum += at(o.weights(), sample) * bilinear(o, map, level, x, y, head * depth + d);
+              float weight = at(o.weights(), sample);
+              sum += Float.isFinite(weight) ? weight * bilinear(o, map, level, x, y, head * depth + d) : Double.NaN;
             }
             map += level.cells();
           }

@@ -6,19 +6,20 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /// The sum of a query's head in [DeformableAttention] as a list of terms, `Σ coefficient · row`: at most four a point, one for each
-/// cell around it that lies inside the map. Neither the loops over the terms nor their tails know of maps and edges.
+/// cell around it that lies inside the map, and one more for a point that makes the sum NaN. Neither the loops over the terms nor
+/// their tails know of maps and edges.
 ///
 /// The list is in native memory: the byte offsets of all rows, then all coefficients.
 final class Terms {
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-  /// Terms of a point.
-  private static final int CELLS = 4;
+  /// Terms of a point, and the most of them.
+  private static final int CELLS = 4, MOST = CELLS + 1;
 
   private Terms() {}
 
   /// The largest number of terms.
   private static long most(DeformableAttention o) {
-    return (long) CELLS * o.levels().size() * o.pointsPerLevel();
+    return (long) MOST * o.levels().size() * o.pointsPerLevel();
   }
 
   /// Size of a list in floats.
@@ -41,6 +42,9 @@ final class Terms {
   /// @return their number
   static int list(DeformableAttention o, int query, int head, MemorySegment terms) {
     MemorySegment points = o.points(), weights = o.weights();
+    Simd.expectPlain(points);
+    Simd.expectPlain(weights);
+    Simd.expectPlain(terms);
     int perLevel = o.pointsPerLevel(), levels = o.levels().size(), n = 0;
     long coefficients = coefficients(o), next = 4L * o.heads() * o.depth();
     long map = query / o.queries() * MapSize.cells(o.levels()) * next + 4L * head * o.depth();
@@ -72,7 +76,8 @@ final class Terms {
             terms.set(LONG, 8L * n, map + (row * width + col) * next);
             Simd.put(terms, coefficients + n++, (dy == 0 ? upper : lower) * (dx == 0 ? 1 - right : right));
           }
-        } else if (Double.isNaN(x) || Double.isNaN(y) || !Float.isFinite(weight)) {                             // nowhere
+        }
+        if (Double.isNaN(x) || Double.isNaN(y) || !Float.isFinite(weight)) {                                 // no number
           terms.set(LONG, 8L * n, map);
           Simd.put(terms, coefficients + n++, Float.NaN);
         }

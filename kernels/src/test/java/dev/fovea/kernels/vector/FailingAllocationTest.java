@@ -7,6 +7,7 @@ import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.kernels.MapSize;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
@@ -97,6 +98,9 @@ class FailingAllocationTest {
     return List.of(linear(1, 40, 50), linear(90, 100, 700), new Operation.Matmul(q, k.transposed(), product, 1),
         new Operation.Attention(q, k, v, AttentionMask.NONE, to, 1),
         new Operation.Softmax(floats(40 * 30), arena.allocate(4 * 40 * 30, 64), 40, 30),
+        new Operation.TopRows(floats(20 * 30), arena.allocate(4 * 5, 64), 1, 20, 30, 5),
+        new Operation.DeformableAttention(floats(2000 * 8), floats(3000 * 4), floats(3000 * 2), arena.allocate(4 * 3000 * 8, 64), 1, 3000, 1, 8,
+            List.of(new MapSize(40, 50)), 2),
         new Operation.Resize(floats(2 * 9 * 7), 1, 9, 7, 2, arena.allocate(4 * 2 * 20 * 15, 64), 20, 15, Interpolation.BILINEAR));
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Convolution;
+import dev.fovea.kernels.MapSize;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
@@ -14,6 +15,7 @@ import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterAll;
@@ -189,6 +191,23 @@ class ScalarKernelsTest {
     MemorySegment x = floats((long) rows * heads * depth, 1), table = floats((long) rows * depth, 1);
     expectSame((long) rows * heads * depth, out -> new Operation.Rotary(
         new Matrices(x, 1, heads, rows, depth, 0, depth, (long) heads * depth, 1), table, Matrices.dense(out, heads, rows, depth)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "3,8,4", "100,17,2", "40,32,4", "20,53,3"})
+  void sampling(int queries, int depth, int points) {
+    int heads = 2;
+    var levels = List.of(new MapSize(6, 9), new MapSize(3, 4), new MapSize(1, 2));
+    long samples = (long) queries * heads * levels.size() * points;
+    for (int coordinates : new int[] {2, 4}) {
+      MemorySegment reference = floats((long) queries * levels.size() * coordinates, 1), offsets = floats(2 * samples, 1);
+      expectSame(2 * samples, out ->
+          new Operation.SamplingPoints(reference, offsets, out, 1, queries, heads, levels, points, coordinates));
+    }
+    MemorySegment values = floats(MapSize.cells(levels) * heads * depth, 1), places = floats(2 * samples, 1), weights = floats(samples, 1);
+    places.setAtIndex(ValueLayout.JAVA_FLOAT, samples, Float.NaN);
+    expectSame((long) queries * heads * depth, out ->
+        new Operation.DeformableAttention(values, places, weights, out, 1, queries, heads, depth, levels, points));
   }
 
   /// Over a cache of which a part is in use, and behind that part.
