@@ -3,11 +3,13 @@ package dev.fovea.converter;
 import static dev.fovea.converter.NameRule.conv;
 import static dev.fovea.converter.NameRule.patches;
 
+import com.google.common.primitives.Ints;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.grounding.GroundingDinoConfig;
+import dev.fovea.models.grounding.TextPositions;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +18,7 @@ import java.util.Map;
 /// `models/grounding_dino/modeling_grounding_dino.py`, `models/mm_grounding_dino/modular_mm_grounding_dino.py`).
 final class GroundingDinoNames {
   private static final String BACKBONE = "backbone_config", TEXT = "text_config";
+  private static final String RELEASE = "transformers_version";
   private static final String SWIN = "model.backbone.conv_encoder.model.";
 
   private GroundingDinoNames() {}
@@ -26,8 +29,25 @@ final class GroundingDinoNames {
     var tensors = checkpoint.tensors();
     var json = config.json().deepCopy();
     json.addProperty("shared_box_head", !tensors.containsKey("bbox_embed.1.layers.0.weight"));
+    json.addProperty("text_positions", positions(config).id());
     var dino = GroundingDinoConfig.of(new JsonFields(config.where(), json));
     return new HuggingFace(dino, names(dino, lastBias(dino, checkpoint)), List.of(), Preprocessing.imageNetBilinear(800, 1333));
+  }
+
+  /// The positions of the release that wrote the config, with which the model was trained, or those of the original implementation.
+  private static TextPositions positions(JsonFields config) {
+    var release = config.has(RELEASE) ? config.string(RELEASE) : "";
+    int dot = release.indexOf('.');
+    var major = Ints.tryParse(dot < 0 ? release : release.substring(0, dot));
+    return major != null && major >= 5 ? TextPositions.TRANSFORMERS_5 : TextPositions.ORIGINAL;
+  }
+
+  /// The release whose positions a model has.
+  static String release(GroundingDinoConfig config) {
+    return switch (config.textPositions()) {
+      case ORIGINAL -> "4.57.0";
+      case TRANSFORMERS_5 -> "5.18.0";
+    };
   }
 
   /// @throws CheckpointException if a part is of another kind than the family's

@@ -206,6 +206,8 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
         (c.mm() ? "MM" : "") + "GroundingDinoForObjectDetection");
     var fields = c.toJson();
     fields.remove("shared_box_head");
+    fields.remove("text_positions");
+    json.addProperty("transformers_version", GroundingDinoNames.release(c));
     fields.entrySet().forEach(field -> json.add(field.getKey(), field.getValue()));
     var text = bert(c.text(), List.of()).config;
     text.remove("architectures");

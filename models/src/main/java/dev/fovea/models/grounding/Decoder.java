@@ -22,8 +22,6 @@ import org.jetbrains.annotations.Nullable;
 /// @param boxHeads `C → 4` for each layer, maybe the same one
 /// @param basis frequencies of the sines and cosines
 record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List<Perceptron> boxHeads, Tensor basis) {
-  private static final double TEMPERATURE = 10_000;
-
   /// Boxes by centre, width and height, and the features that the text is compared with.
   ///
   /// @param features `[B, Q, C]`
@@ -65,7 +63,7 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     var shared = c.sharedBoxHead() ? Perceptron.load(dim, dim, 4, 3, w.at("box_head")) : null;
     return new Decoder(IntStream.range(0, depth).mapToObj(i -> Layer.load(c, w.at("layers").at(i))).toList(),
         w.layerNorm("norm", dim, c.layerNormEps()), Perceptron.load(2 * dim, dim, dim, 2, w.at("position_head")),
-        IntStream.range(0, depth).mapToObj(i -> boxHead(dim, i, shared, w)).toList(), SineEmbedding.basis(dim / 2, TEMPERATURE));
+        IntStream.range(0, depth).mapToObj(i -> boxHead(dim, i, shared, w)).toList(), SineEmbedding.basis(dim / 2, SineEmbedding.TEMPERATURE));
   }
 
   private static Perceptron boxHead(int dim, int index, @Nullable Perceptron shared, Weights w) {

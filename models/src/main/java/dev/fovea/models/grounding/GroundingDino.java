@@ -55,13 +55,18 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
   /// Name of the input with the padding of the pictures, `[B, H, W]`: 0 for pixels, `-∞` for padding.
   public static final String PIXEL_MASK = "pixel_mask";
 
+  /// Name of the input that tells how BERT's sub-sentences are kept apart: 1 as in transformers' eager attention, which adds 1 to the
+  /// scores of tokens of the same sub-sentence, as its mask is of booleans; without it, or with 0, as in its other attentions and in
+  /// all implementations before, which hide the others.
+  public static final String EAGER = "eager_attention";
+
   static final String TEXT = "text";
   /// Groups of the norms of the projected maps.
   static final int GROUPS = 32;
   private static final float GROUP_NORM_EPS = 1e-5f;
-  private static final double TEXT_TEMPERATURE = 10_000;
 
-  private static final String SELF_MASK = "text_self_attention_masks", POSITION_IDS = "position_ids",
+  private static final String SELF_MASK = "text_self_attention_masks",
+      BERT_MASK = "text_backbone_mask", POSITION_IDS = "position_ids",
       TEXT_POSITIONS = "text_position_embedding";
   private static final String MAP_POSITIONS = "vision_position_embedding", REFERENCES = "reference_points",
       PROPOSALS = "output_proposals", KEPT = "output_proposals_valid", HIDDEN = "vision_attention_mask", SHARES = "valid_ratios";
@@ -146,6 +151,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
         INPUT_IDS, ModelInput.tokens(vocabSize(), batch, tokens),
         ATTENTION_MASK, ModelInput.mask(INPUT_IDS, batch, tokens),
         TOKEN_TYPE_IDS, ModelInput.tokens(Math.max(1, config.text().typeVocabSize()), batch, tokens).zerosLike(INPUT_IDS),
+        EAGER, new ModelInput(new int[] {batch, tokens}, ModelInput.Kind.TOKENS, 2, INPUT_IDS, 1),
         PIXEL_MASK, ModelInput.mask(PIXEL_VALUES, batch, size == 0 ? HEIGHT : size, size == 0 ? WIDTH : size));
   }
 
@@ -159,33 +165,31 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     if (ids == null) return inputs;
     if (ids.rank() != 2 || ids.dim(1) < 1) throw new InputException("expected tokens [B, 1 or more], got " + ids);
     var all = new HashMap<>(inputs);
-    int batch = ids.dim(0), tokens = Math.min(ids.dim(1), maxTokens()), dim = config.dim();
-    boolean isShape = ids.isShapeOnly();
+    int tokens = Math.min(ids.dim(1), maxTokens());
     if (tokens < ids.dim(1))
       for (var name : List.of(INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS))
-        all.computeIfPresent(name, (_, text) -> isShape ? Tensor.shapeOnly(batch, tokens)
-            : Tensor.of(Arena.ofAuto(), text.slice(1, 0, tokens).toArray(), batch, tokens));
-    if (isShape) {
-      all.put(SELF_MASK, Tensor.shapeOnly(batch, tokens, tokens));
-      all.put(POSITION_IDS, Tensor.shapeOnly(batch, tokens));
-      all.put(TEXT_POSITIONS, Tensor.shapeOnly(batch, tokens, dim));
-    } else {
-      var parts = SubSentences.of(ids.toArray(), batch, ids.dim(1), tokens);
-      all.put(SELF_MASK, Tensor.of(Arena.ofAuto(), parts.mask(), batch, tokens, tokens));
-      all.put(POSITION_IDS, Tensor.of(Arena.ofAuto(), parts.positions(), batch, tokens));
-      all.put(TEXT_POSITIONS, Tensor.of(Arena.ofAuto(), embedded(parts.positions(), dim), batch, tokens, dim));
-    }
+        all.computeIfPresent(name, (_, text) -> host(text, text.slice(1, 0, tokens)::toArray, text.dim(0), tokens));
+    addText(ids, tokens, all.remove(EAGER), all);
     var mask = all.remove(PIXEL_MASK);
     var picture = inputs.get(PIXEL_VALUES);
     if (mask != null && !mask.isShapeOnly() && picture.rank() == 4) addPadding(mask, picture, all);
     return all;
   }
 
-  private static float[] embedded(float[] positions, int dim) {
-    var embedded = new float[positions.length * dim];
-    for (int i = 0; i < positions.length; i++)
-      System.arraycopy(SineEmbedding.of(positions[i] * 2 * Math.PI, TEXT_TEMPERATURE, dim), 0, embedded, i * dim, dim);
-    return embedded;
+  private void addText(Tensor ids, int tokens, @Nullable Tensor eager, Map<String, Tensor> inputs) {
+    int batch = ids.dim(0), dim = config.dim();
+    var release = config.textPositions();
+    var parts = ids.isShapeOnly() ? null : SubSentences.of(ids.toArray(), batch, ids.dim(1), tokens, release);
+    inputs.put(SELF_MASK, host(ids, () -> parts.terms(0, Float.NEGATIVE_INFINITY), batch, tokens, tokens));
+    if (eager != null && (eager.isShapeOnly() || eager.size() > 0 && eager.toArray()[0] == 1))
+      inputs.put(BERT_MASK, host(ids, () -> parts.terms(1, 0), batch, tokens, tokens));
+    inputs.put(POSITION_IDS, host(ids, () -> parts.positions(), batch, tokens));
+    inputs.put(TEXT_POSITIONS, host(ids, () -> parts.embeddings(dim, release), batch, tokens, dim));
+  }
+
+  /// A tensor of computed values, or its shape if `from` has no memory.
+  private static Tensor host(Tensor from, Supplier<float[]> values, int... shape) {
+    return from.isShapeOnly() ? Tensor.shapeOnly(shape) : Tensor.of(Arena.ofAuto(), values.get(), shape);
   }
 
   private void addPadding(Tensor mask, Tensor picture, Map<String, Tensor> inputs) {
@@ -288,7 +292,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     var pass = pass(inputs, sizes, batch, picture.workspace());
     var ids = inputs.get(INPUT_IDS);
     var words = text.features(ids, inputs.get(TOKEN_TYPE_IDS), inputs.get(POSITION_IDS),
-        pass.subSentences(config.text().encoder().blocks().numHeads()), probe.at("text."));
+        Pass.scores(inputs.getOrDefault(BERT_MASK, pass.selfMask()), config.text().encoder().blocks().numHeads()), probe.at("text."));
     var encoded = encoder.forward(new Encoder.State(vision, textProj.forward(words)), pass, probe.at("encoder."));
     var chosen = queryNorm.forward(queryProj.forward(encoded.vision().times(pass.kept())));
     var best = scores(chosen, encoded.text(), pass).topRows(config.numQueries());     // [B, Q]

@@ -14,6 +14,7 @@ import dev.fovea.models.swin.SwinConfig;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /// The sizes of a Grounding DINO, with the names of the published `config.json`.
 ///
@@ -22,12 +23,13 @@ import java.util.Objects;
 /// @param numQueries boxes of a result
 /// @param maxTokens tokens of the longest text
 /// @param learntQueries whether the decoder starts from learnt vectors, not from those of the chosen places
+/// @param textPositions how the positions of tokens are embedded
 /// @param temperature of the maps' position embeddings
 /// @param sharedBoxHead whether all layers of the decoder refine boxes with the same parameters
 /// @param mm whether it is MM Grounding DINO: the score of a box and a token is scaled by the root of the channels and has a bias
 public record GroundingDinoConfig(SwinConfig backbone, BertConfig text, int levels, int dim, Layers encoder, Layers decoder,
-    Activation act, int numQueries, int maxTokens, boolean learntQueries, float temperature, float layerNormEps,
-    boolean sharedBoxHead, boolean mm) implements ModelConfig {
+    Activation act, int numQueries, int maxTokens, boolean learntQueries, TextPositions textPositions, float temperature,
+    float layerNormEps, boolean sharedBoxHead, boolean mm) implements ModelConfig {
   /// The published models with Swin-T and Swin-B (Liu et al., 2023), and MM Grounding DINO's with Swin-T (Zhao et al., 2024).
   public static final Map<String, GroundingDinoConfig> PRESETS = Map.of(
       "grounding-dino-tiny", preset(96, 7, List.of(2, 2, 6, 2), List.of(3, 6, 12, 24), false),
@@ -53,6 +55,7 @@ public record GroundingDinoConfig(SwinConfig backbone, BertConfig text, int leve
     Objects.requireNonNull(encoder, "encoder");
     Objects.requireNonNull(decoder, "decoder");
     Objects.requireNonNull(act, "act");
+    Objects.requireNonNull(textPositions, "textPositions");
     if (dim < 1 || numQueries < 1 || maxTokens < 3) throw new IllegalArgumentException("sizes must be positive");
     if (backbone.outIndices().isEmpty() || levels < backbone.outIndices().size())
       throw new IllegalArgumentException("num_feature_levels " + levels + ": expected at least one, and the "
@@ -69,16 +72,16 @@ public record GroundingDinoConfig(SwinConfig backbone, BertConfig text, int leve
   }
 
   private static GroundingDinoConfig preset(int dim, int window, List<Integer> depths, List<Integer> heads, boolean mm) {
-    var stages = java.util.stream.IntStream.range(0, depths.size()).mapToObj(i -> new SwinConfig.Stage(depths.get(i), heads.get(i)))
+    var stages = IntStream.range(0, depths.size()).mapToObj(i -> new SwinConfig.Stage(depths.get(i), heads.get(i)))
         .toList();
     var swin = new SwinConfig(3, 4, dim, stages, window, 4, true, Activation.GELU, 1e-5f, List.of(2, 3, 4));
     var bert = BertConfig.PRESETS.get("bert-base-uncased");
     var layers = new Layers(6, 8, 2048, 4);
     return new GroundingDinoConfig(swin, new BertConfig(bert.encoder(), 2, false, 0), 4, 256, layers, layers, Activation.RELU, 900,
-        256, true, 20, 1e-5f, !mm, mm);
+        256, true, TextPositions.ORIGINAL, 20, 1e-5f, !mm, mm);
   }
 
-  /// Reads the config in a model file: the published `config.json` with `shared_box_head`.
+  /// Reads the config in a model file: the published `config.json` with `shared_box_head` and `text_positions`.
   ///
   /// @throws CheckpointException if a field is missing or wrong
   public static GroundingDinoConfig of(JsonFields json) {
@@ -95,7 +98,7 @@ public record GroundingDinoConfig(SwinConfig backbone, BertConfig text, int leve
           BertConfig.of(new JsonFields(json.where() + ": " + TEXT, text)), json.integer("num_feature_levels", 4),
           json.integer("d_model"), layers(json, "encoder"), layers(json, "decoder"),
           ActivationNames.of(json.string("activation_function")), json.integer("num_queries"), json.integer("max_text_len"),
-          json.bool("embedding_init_target", true), json.number("positional_embedding_temperature", 20),
+          json.bool("embedding_init_target", true), TextPositions.of(json.string("text_positions")), json.number("positional_embedding_temperature", 20),
           json.number("layer_norm_eps", 1e-5f), json.bool("shared_box_head", true), mm);
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);
@@ -148,6 +151,7 @@ public record GroundingDinoConfig(SwinConfig backbone, BertConfig text, int leve
     json.addProperty("num_queries", numQueries);
     json.addProperty("max_text_len", maxTokens);
     json.addProperty("embedding_init_target", learntQueries);
+    json.addProperty("text_positions", textPositions.id());
     json.addProperty("positional_embedding_temperature", temperature);
     json.addProperty("layer_norm_eps", layerNormEps);
     json.addProperty("shared_box_head", sharedBoxHead);

@@ -40,7 +40,12 @@ record Pass(List<MapSize> sizes, Tokens places, Tokens tokens, Tensor attentionM
 
   /// Hides the tokens of other sub-sentences.
   AttentionMask subSentences(int numHeads) {
-    return AttentionMask.bias(selfMask.expand(numHeads).transposed(0, 1).matrices());
+    return scores(selfMask, numHeads);
+  }
+
+  /// Adds terms `[B, N, N]` to the scores of all heads.
+  static AttentionMask scores(Tensor terms, int numHeads) {
+    return AttentionMask.bias(terms.expand(numHeads).transposed(0, 1).matrices());
   }
 
   /// Boxes of the picture as boxes of each map with its padding: `[B, Q, 4]` → `[B, Q, L, 4]`.

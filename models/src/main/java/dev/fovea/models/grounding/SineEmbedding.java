@@ -7,6 +7,9 @@ import java.lang.foreign.Arena;
 /// Embeddings of numbers by sines and cosines of several frequencies, in turn (Vaswani et al., "Attention Is All You Need", 2017;
 /// ref: transformers `models/grounding_dino/modeling_grounding_dino.py`, `get_sine_pos_embed`).
 final class SineEmbedding {
+  /// The temperature of all embeddings but those of the maps.
+  static final double TEMPERATURE = 10_000;
+
   private SineEmbedding() {}
 
   /// The divisor of the angle for channels `2 i` and `2 i + 1` of `channels`, rounded to float32 as in the reference.
