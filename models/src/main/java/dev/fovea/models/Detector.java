@@ -118,7 +118,8 @@ public final class Detector implements AutoCloseable {
     return one(PictureInput.of(picture), prompt, DetectionOptions.DEFAULT, Progress.NONE);
   }
 
-  /// The things in the contents of a picture file, with progress; as [#detect(Picture, DetectionPrompt, DetectionOptions, Progress)].
+  /// The things in the contents of a picture file, with progress; as
+  /// [#detect(Picture, DetectionPrompt, DetectionOptions, Progress)].
   public List<Detection> detect(byte[] picture, DetectionPrompt prompt, Progress progress) {
     return one(PictureInput.of(picture), prompt, DetectionOptions.DEFAULT, progress);
   }
