@@ -34,6 +34,7 @@ import picocli.CommandLine.Parameters;
 @Command(name = "detect", description = "Find in pictures what a sentence names, such as \"a giraffe on the left. a red car.\"",
     footer = {"", "Each thing found has a score, the best of the names given, the words of all of them that fit it, and a box.",
         "With --mask each has a mask as well. For several pictures, -o writes out-1.png, out-2.png …; so it does for the cut-outs.",
+        "Letters outside ASCII are drawn as question marks.",
         PictureInputs.FOOTER})
 final class DetectCommand implements Callable<Integer> {
   private static final String EXAMPLE = "such as \"a giraffe on the left. a red car.\", or --labels";
@@ -176,8 +177,9 @@ final class DetectCommand implements Callable<Integer> {
         nmsIou == null ? DetectionOptions.DEFAULT.suppressionIou() : nmsIou);
   }
 
-  private static void requireShare(String option, double value) {
-    if (!(value >= 0 && value <= 1)) throw new Fovea.UsageException(option + ": expected 0 to 1, got " + value);
+  private static void requireShare(String option, Number value) {
+    if (!(value.doubleValue() >= 0 && value.doubleValue() <= 1))
+      throw new Fovea.UsageException(option + ": expected 0 to 1, got " + value);
   }
 
   /// Whether each mask has a file of its own.

@@ -52,10 +52,8 @@ class DetectCommandTest {
   @Test
   void options() {
     for (var value : List.of("-0.1", "1.1", "NaN")) {
-      requireRefusal("--box-threshold: expected 0 to 1, got " + (double) Float.parseFloat(value), PICTURE, "cat", "--box-threshold",
-          value);
-      requireRefusal("--text-threshold: expected 0 to 1, got " + (double) Float.parseFloat(value), PICTURE, "cat",
-          "--text-threshold", value);
+      requireRefusal("--box-threshold: expected 0 to 1, got " + value, PICTURE, "cat", "--box-threshold", value);
+      requireRefusal("--text-threshold: expected 0 to 1, got " + value, PICTURE, "cat", "--text-threshold", value);
       requireRefusal("--nms-iou: expected 0 to 1, got " + value, PICTURE, "cat", "--nms", "label", "--nms-iou", value);
     }
     requireRefusal("--nms-iou: expected --nms label or --nms agnostic beside it", PICTURE, "cat", "--nms-iou", "0.5");

@@ -36,8 +36,9 @@ public record DetectionOptions(float boxThreshold, float textThreshold, Suppress
     requireShare("suppressionIou", suppressionIou);
   }
 
-  private static void requireShare(String name, double value) {
-    if (!(value >= 0 && value <= 1)) throw new IllegalArgumentException(name + ": expected 0 to 1, got " + value);
+  private static void requireShare(String name, Number value) {
+    if (!(value.doubleValue() >= 0 && value.doubleValue() <= 1))
+      throw new IllegalArgumentException(name + ": expected 0 to 1, got " + value);
   }
 
   /// The same options with this threshold.

@@ -164,8 +164,8 @@ class DetectorTest {
     var wrong = IllegalArgumentException.class;
     var options = DetectionOptions.DEFAULT;
     for (float value : new float[] {-0.1f, 1.1f, Float.NaN, Float.POSITIVE_INFINITY}) {
-      requireRefusal(wrong, "boxThreshold: expected 0 to 1, got " + (double) value, () -> options.withBoxThreshold(value));
-      requireRefusal(wrong, "textThreshold: expected 0 to 1, got " + (double) value, () -> options.withTextThreshold(value));
+      requireRefusal(wrong, "boxThreshold: expected 0 to 1, got " + value, () -> options.withBoxThreshold(value));
+      requireRefusal(wrong, "textThreshold: expected 0 to 1, got " + value, () -> options.withTextThreshold(value));
       requireRefusal(wrong, "suppressionIou: expected 0 to 1, got " + (double) value, () -> options.withSuppressionIou(value));
     }
     assertThat(options.withBoxThreshold(0).withTextThreshold(1).withSuppressionIou(0))
