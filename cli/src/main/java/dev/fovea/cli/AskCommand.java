@@ -13,8 +13,6 @@ import dev.fovea.models.chat.EndReason;
 import dev.fovea.models.chat.Sampling;
 import dev.fovea.models.chat.VisionChat;
 import java.io.PrintStream;
-import java.nio.file.Files;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -141,17 +139,7 @@ final class AskCommand implements Callable<Integer> {
   private @Nullable String question() {
     if (arguments.isEmpty()) return null;
     var last = arguments.getLast();
-    return last.equals(PictureInputs.STDIN) || isFile(last) ? null : last;
-  }
-
-  /// Whether there is such a file, or a picture may be meant that is not there.
-  private static boolean isFile(String name) {
-    try {
-      var path = Path.of(name);
-      return Files.exists(path) || PictureInputs.isPicture(path) && name.chars().noneMatch(Character::isWhitespace);
-    } catch (InvalidPathException _) {
-      return false;
-    }
+    return last.equals(PictureInputs.STDIN) || PictureInputs.isFile(last) ? null : last;
   }
 
   private ChatOptions options(boolean once) {

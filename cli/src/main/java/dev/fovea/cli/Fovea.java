@@ -40,6 +40,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("zero-shot", ZeroShotCommand.class);
     COMMANDS.put("segment", SegmentCommand.class);
     COMMANDS.put("mask", MaskCommand.class);
+    COMMANDS.put("detect", DetectCommand.class);
     COMMANDS.put("ask", AskCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("pull", PullCommand.class);
@@ -53,7 +54,7 @@ public final class Fovea implements Callable<Integer> {
 
   /// Commands that run a model.
   private static final Set<String> COMPUTING =
-      Set.of("classify", "embed", "zero-shot", "segment", "mask", "ask", "demo", "verify", "bench");
+      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

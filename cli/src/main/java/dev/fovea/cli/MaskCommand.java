@@ -1,10 +1,8 @@
 package dev.fovea.cli;
 
 import com.google.common.primitives.Floats;
-import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
-import dev.fovea.engine.image.mask.Box;
 import dev.fovea.engine.image.mask.Contours;
 import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.image.mask.MaskPainter;
@@ -125,27 +123,14 @@ final class MaskCommand implements Callable<Integer> {
   @Option(names = {"-o", "--output"}, paramLabel = "FILE.png", description = "Where to write a picture of the masks.")
   private Path output;
 
-  /// A mask as COCO stores it.
-  record Coco(int[] size, String counts) {
-    private static Coco of(RunLengths mask) {
-      return new Coco(new int[] {mask.height(), mask.width()}, mask.compressed());
-    }
-  }
-
-  private record Answer(float predicted_iou, long area, float[] bbox, Coco segmentation, List<int[]> polygons) {}
+  private record Answer(float predicted_iou, long area, float[] bbox, Coco.Runs segmentation, List<int[]> polygons) {}
 
   private record Answers(String image, int width, int height, List<Answer> masks) {}
 
   private Outputs outputs;
 
-  private record CocoImage(int id, String file_name, int width, int height) {}
-
-  private record CocoCategory(int id, String name) {}
-
-  private record CocoAnnotation(int id, int image_id, int category_id, int iscrowd, Coco segmentation, long area, float[] bbox,
+  private record Annotation(int id, int image_id, int category_id, int iscrowd, Coco.Runs segmentation, long area, float[] bbox,
       float predicted_iou, double stability_score, float[][] point_coords, float[] crop_box) {}
-
-  private record CocoFile(List<CocoImage> images, List<CocoCategory> categories, List<CocoAnnotation> annotations) {}
 
   @Override
   public Integer call() {
@@ -188,9 +173,7 @@ final class MaskCommand implements Callable<Integer> {
   }
 
   private NumberedFiles numbered() {
-    if (Destination.of(output).isStream())
-      throw new Fovea.UsageException("-o: expected a file name for several masks, got a device or a pipe, " + output);
-    return new NumberedFiles(output);
+    return NumberedFiles.of("-o", output, "masks");
   }
 
   private Prompt prompt() {
@@ -266,23 +249,19 @@ final class MaskCommand implements Callable<Integer> {
 
   private static Answer toAnswer(MaskPrediction prediction) {
     var mask = prediction.mask();
-    return new Answer(prediction.iou(), mask.area(), xywh(mask.box()),
-        Coco.of(RunLengths.of(mask)), Contours.outer(mask));
+    return new Answer(prediction.iou(), mask.area(), Coco.xywh(mask.box()),
+        Coco.Runs.of(RunLengths.of(mask)), Contours.outer(mask));
   }
 
-  private CocoFile coco(Picture picture, List<AutomaticMasks.Found> found) {
+  private Coco<Annotation> coco(Picture picture, List<AutomaticMasks.Found> found) {
     var annotations = IntStream.range(0, found.size()).mapToObj(i -> {
       var f = found.get(i);
-      return new CocoAnnotation(i + 1, 1, 1, 0, Coco.of(f.mask()), f.mask().area(), xywh(f.box()), f.predictedIou(),
+      return new Annotation(i + 1, 1, 1, 0, Coco.Runs.of(f.mask()), f.mask().area(), Coco.xywh(f.box()), f.predictedIou(),
           f.stability(),
-          new float[][] {{f.point().x(), f.point().y()}}, xywh(f.crop()));
+          new float[][] {{f.point().x(), f.point().y()}}, Coco.xywh(f.crop()));
     }).toList();
-    return new CocoFile(List.of(new CocoImage(1, image, picture.width(), picture.height())),
-        List.of(new CocoCategory(1, "object")), annotations);
-  }
-
-  private static float[] xywh(Box box) {
-    return new float[] {box.x0(), box.y0(), box.x1() - box.x0(), box.y1() - box.y0()};
+    return new Coco<>(List.of(new Coco.Image(1, image, picture.width(), picture.height())),
+        List.of(new Coco.Category(1, "object")), annotations);
   }
 
   private static String text(Answers answers) {

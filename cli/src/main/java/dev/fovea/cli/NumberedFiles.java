@@ -2,6 +2,7 @@ package dev.fovea.cli;
 
 import com.google.common.io.MoreFiles;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.Destination;
 import dev.fovea.engine.checkpoint.WholeFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,6 +15,15 @@ import java.util.regex.Pattern;
 ///
 /// @param file the name given by the user
 record NumberedFiles(Path file) {
+  /// @param option the option's name, for the message
+  /// @param things the results, for the message
+  /// @throws Fovea.UsageException if `file` is a device or a pipe
+  static NumberedFiles of(String option, Path file, String things) {
+    if (Destination.of(file).isStream())
+      throw new Fovea.UsageException(option + ": expected a file name for several " + things + ", got a device or a pipe, " + file);
+    return new NumberedFiles(file);
+  }
+
   /// The first, and those that exist.
   ///
   /// @throws CheckpointException if the folder cannot be read

@@ -122,6 +122,16 @@ final class PictureInputs {
     return file.toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g|webp|bmp|gif)");
   }
 
+  /// Whether there is such a file, or a picture may be meant that is not there.
+  static boolean isFile(String name) {
+    try {
+      var path = Path.of(name);
+      return Files.exists(path) || isPicture(path) && name.chars().noneMatch(Character::isWhitespace);
+    } catch (InvalidPathException _) {
+      return false;
+    }
+  }
+
   /// The files' names, and `-` for stdin.
   List<String> names() {
     return names;

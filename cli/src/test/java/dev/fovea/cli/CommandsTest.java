@@ -372,7 +372,8 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "ask", "tokenize", "demo"})
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "tokenize",
+      "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);
     assertThat(fovea(command, "--help").out).contains("Usage: fovea " + command);

@@ -99,6 +99,8 @@ class ArgumentsTest {
         new Preprocessing.Pixels(1, 1, new float[3]), ModelInput.Kind.class, ModelInput.Kind.PIXELS, long.class, 1L,
         DoubleConsumer.class, (DoubleConsumer) _ -> {}, Segmentation.Share.class, new Segmentation.Share(0, "a", 1, 1),
         Box.class, new Box(1, 2, 3, 4)));
+    values.putAll(Map.of(DetectionPrompt.class, DetectionPrompt.of("cat"), DetectionOptions.class, DetectionOptions.DEFAULT,
+        DetectionOptions.Suppression.class, DetectionOptions.Suppression.NONE));
     var value = values.get(type);
     if (value == null) throw new IllegalStateException("no argument of type " + type);
     return value;
@@ -158,6 +160,10 @@ class ArgumentsTest {
     try (var task = TextClassifier.of(checkpoint(SmallModel.BERT), kernels)) {
       requireNamedNulls(task);
     }
+    try (var task = DetectorTest.detector(new DetectorTest.Brightness(), folder, kernels)) {
+      requireNamedNulls(task);
+    }
+    requireNamedNulls(DetectionOptions.DEFAULT);
     try (var predictor = MaskPredictor.of(Demo.model("sam"), kernels); var session = predictor.session()) {
       requireNamedNulls(session);
       assertThatThrownBy(() -> new AutomaticMasks(predictor, null)).isInstanceOf(NullPointerException.class).hasMessage("settings");
@@ -168,7 +174,7 @@ class ArgumentsTest {
     requireNamedNulls(Prompt.NOTHING);
     for (var record : List.of(Classification.class, Segmentation.class, Segmentation.Share.class, MaskPrediction.class,
         Prompt.class, Labels.class, Prepared.class, TextClassifier.Text.class, OpenModel.Input.class, ModelInput.class,
-        Comparison.class))
+        Comparison.class, Detection.class, DetectionOptions.class))
       for (var constructor : record.getConstructors()) requireNamedNulls(constructor, null);
     assertThatThrownBy(() -> Family.of(null)).isInstanceOf(NullPointerException.class).hasMessage("id");
     assertThatThrownBy(() -> Family.preset(null)).isInstanceOf(NullPointerException.class).hasMessage("name");

@@ -149,6 +149,7 @@ class NullsTest {
         var texts = TextEmbedder.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var zeroShot = ZeroShotClassifier.of(checkpoint(SmallModel.CLIP, folder), kernels);
         var textClassifier = TextClassifier.of(checkpoint(SmallModel.BERT, folder), kernels);
+        var detector = DetectorTest.detector(new DetectorTest.Brightness(), folder, kernels);
         var session = opened.session(); var samSession = predictor.session();
         var language = OpenModel.of(Demo.model("vlm"), kernels); var text = LlamaSession.open(language, 1);
         var chat = VisionChat.of(Demo.model("vlm"), kernels); var conversation = chat.conversation();
@@ -164,6 +165,8 @@ class NullsTest {
       calls.sample(ZeroShotClassifier.class, zeroShot);
       calls.sample(ZeroShotClassifier.Labels.class, zeroShot.embed(List.of("cat")));
       calls.sample(TextClassifier.class, textClassifier);
+      calls.sample(Detector.class, detector);
+      calls.sample(DetectionPrompt.class, DetectionPrompt.of("cat"));
       calls.sample(ModelSession.class, session);
       calls.sample(SamSession.class, samSession);
       calls.sample(LlamaSession.class, text);

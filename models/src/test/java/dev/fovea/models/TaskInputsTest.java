@@ -111,6 +111,15 @@ class TaskInputsTest {
       requirePictureForms(classifier, "classify", Map.of(ZeroShotClassifier.Labels.class, labels), true,
           classifier.classify(picture, labels, 3, Progress.NONE));
     }
+    try (var detector = DetectorTest.detector(new DetectorTest.Brightness(), folder, kernels)) {
+      var text = DetectionPrompt.of("cat. dog.");
+      var options = DetectionOptions.DEFAULT.withBoxThreshold(0.4f);
+      requirePictureForms(detector, "detect", Map.of(DetectionPrompt.class, text), false, detector.detect(picture, text));
+      for (var kind : KINDS.entrySet())
+        assertThat(detector.getClass().getMethod("detect", kind.getKey(), DetectionPrompt.class, DetectionOptions.class,
+            Progress.class).invoke(detector, kind.getValue().call(), text, options, Progress.NONE))
+            .isEqualTo(detector.detect(picture, text, options, Progress.NONE));
+    }
     var prompt = Prompt.point(20, 20);
     try (var predictor = MaskPredictor.of(Demo.model("sam"), kernels); var session = predictor.session()) {
       session.setImage(picture);

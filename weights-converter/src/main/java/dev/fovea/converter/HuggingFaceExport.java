@@ -124,8 +124,9 @@ public final class HuggingFaceExport {
     var json = published.deepCopy();
     boolean crop = fields.bool("do_center_crop", false);
     boolean edge = published.get("size") instanceof JsonObject size && size.has("shortest_edge");
-    json.addProperty("image_processor_type",
-        fields.bool("do_pad", false) ? "SamImageProcessor" : crop || edge ? "CLIPImageProcessor" : "ViTImageProcessor");
+    boolean both = edge && published.getAsJsonObject("size").has("longest_edge") && !crop;
+    json.addProperty("image_processor_type", fields.bool("do_pad", false) ? "SamImageProcessor"
+        : both ? "GroundingDinoImageProcessor" : crop || edge ? "CLIPImageProcessor" : "ViTImageProcessor");
     json.addProperty("do_center_crop", crop);
     return json;
   }

@@ -26,7 +26,9 @@ enum ImageProcessor {
   SAM("Sam", Edge.LONGEST, 1024, Edge.LONGEST, Codes.BILINEAR, 0, 1024, Statistics.IMAGE_NET),
   DEEPSEEK_VL("DeepseekVL", Edge.BOTH, 384, Edge.BOTH, Codes.BICUBIC, 0, 0, Statistics.CLIP),
   SMOLVLM("SmolVLM", Edge.LONGEST, 4 * Codes.TILE, Edge.LONGEST, Codes.LANCZOS, 0, 0, Statistics.STANDARD),
-  IDEFICS3("Idefics3", Edge.LONGEST, 4 * Codes.TILE, Edge.LONGEST, Codes.LANCZOS, 0, 0, Statistics.STANDARD);
+  IDEFICS3("Idefics3", Edge.LONGEST, 4 * Codes.TILE, Edge.LONGEST, Codes.LANCZOS, 0, 0, Statistics.STANDARD),
+  GROUNDING_DINO("GroundingDino", Edge.SHORTEST_AND_LONGEST, 800, Edge.SHORTEST_AND_LONGEST, Codes.BILINEAR, 0, 0,
+      Statistics.IMAGE_NET);
 
   private static final String FILE = "preprocessor_config.json";
   /// The class for each family, if the file names none.
@@ -36,13 +38,15 @@ enum ImageProcessor {
 
   /// The edge that a size refers to.
   private enum Edge {
-    BOTH, SHORTEST, LONGEST
+    BOTH, SHORTEST, LONGEST,
+    /// The shorter one, unless the longer one would exceed its limit.
+    SHORTEST_AND_LONGEST
   }
 
-  /// PIL's filter codes, and the side of a tile and of the smallest picture.
+  /// PIL's filter codes, the side of a tile and of the smallest picture, and the limit of a longer edge.
   private static final class Codes {
     static final int LANCZOS = 1, BILINEAR = 2, BICUBIC = 3;
-    static final int TILE = 364, MIN_SIZE = 14;
+    static final int TILE = 364, MIN_SIZE = 14, LONGEST = 1333;
   }
 
   /// Means and deviations of the three channels.
@@ -142,6 +146,7 @@ enum ImageProcessor {
 
   /// Adds missing fields that have an effect, and converts older forms of sizes and statistics.
   private void fill(JsonFields fields, List<String> assumed) {
+    if (this == GROUNDING_DINO) withoutPaddingOfBatches(fields);
     if (decides(fields, "do_resize", true, assumed)) {
       otherwise(fields, "size", sizes(edge, size), assumed);
       otherwise(fields, "resample", new JsonPrimitive(resample), assumed);
@@ -170,6 +175,14 @@ enum ImageProcessor {
         fields.json().add(field, numbers(each.getAsDouble(), each.getAsDouble(), each.getAsDouble()));
   }
 
+  /// The class fills pictures of several sizes up to those of the largest. Here each size is a batch of its own.
+  private static void withoutPaddingOfBatches(JsonFields fields) {
+    if (fields.has("pad_size"))
+      throw new CheckpointException(fields.where() + ": pad_size: expected none, as pictures of one size are not padded, got "
+          + fields.json().get("pad_size"));
+    for (var field : new String[] {"do_pad", "pad_and_return_pixel_mask", "pad_size"}) fields.json().remove(field);
+  }
+
   /// Whether a step is done. Steps that the class skips by default are not reported.
   private boolean decides(JsonFields fields, String step, boolean otherwise, List<String> assumed) {
     if (otherwise) otherwise(fields, step, new JsonPrimitive(true), assumed);
@@ -195,6 +208,10 @@ enum ImageProcessor {
       case BOTH -> json = heightAndWidth(size, size);
       case SHORTEST -> json.addProperty("shortest_edge", size);
       case LONGEST -> json.addProperty("longest_edge", size);
+      case SHORTEST_AND_LONGEST -> {
+        json.addProperty("shortest_edge", size);
+        json.addProperty("longest_edge", Codes.LONGEST);
+      }
     }
     return json;
   }

@@ -96,6 +96,26 @@ class PublishedDefaultsTest {
     assertThat(preprocessing("{'image_mean': 0.25, 'image_std': 0.5}", Family.CLIP).mean()).containsExactly(0.25f, 0.25f, 0.25f);
   }
 
+  /// Padding belongs to batches of several sizes, which there are none of.
+  @Test
+  void groundingDinosSizes() {
+    var type = "{'image_processor_type': 'GroundingDinoImageProcessor'";
+    var assumed = ImageProcessor.complete(JsonFields.parse("p", (type + "}").replace('\'', '"')), Family.VIT).assumed();
+    assertThat(assumed).contains("preprocessor_config.json: size: {\"shortest_edge\":800,\"longest_edge\":1333}, the default of "
+        + "GroundingDinoImageProcessor").noneMatch(line -> line.contains("pad"));
+    require(preprocessing(type + "}", Family.VIT), new Resize(0, 0, 800, 1333), Resample.BILINEAR, 0, IMAGE_NET_MEAN, IMAGE_NET_STD,
+        0);
+    for (var padding : List.of("'do_pad': true", "'do_pad': true, 'pad_size': null", "'pad_and_return_pixel_mask': true"))
+      require(preprocessing(type + ", 'format': 'coco_detection', 'do_convert_annotations': true, " + padding + "}", Family.VIT),
+          new Resize(0, 0, 800, 1333), Resample.BILINEAR, 0, IMAGE_NET_MEAN, IMAGE_NET_STD, 0);
+    assertThat(preprocessing(type + ", 'size': 128}", Family.VIT).resize()).isEqualTo(new Resize(0, 0, 128, 1333));
+    assertThat(preprocessing(type + ", 'size': {'shortest_edge': 128, 'longest_edge': 213}}", Family.VIT).resize())
+        .isEqualTo(new Resize(0, 0, 128, 213));
+    assertThatThrownBy(() -> preprocessing(type + ", 'pad_size': {'height': 9, 'width': 9}}", Family.VIT))
+        .isInstanceOf(CheckpointException.class)
+        .hasMessage("p: pad_size: expected none, as pictures of one size are not padded, got {\"height\":9,\"width\":9}");
+  }
+
   /// What is said counts, and what has no effect is not made up.
   @Test
   void whatIsSaidCounts() {
@@ -109,7 +129,7 @@ class PublishedDefaultsTest {
         .hasMessage("p: 'ConvNextImageProcessor' is not supported; expected one of ViTImageProcessor, DeiTImageProcessor, "
             + "BeitImageProcessor, "
             + "BitImageProcessor, CLIPImageProcessor, SiglipImageProcessor, SegformerImageProcessor, SamImageProcessor, "
-            + "DeepseekVLImageProcessor, SmolVLMImageProcessor, Idefics3ImageProcessor");
+            + "DeepseekVLImageProcessor, SmolVLMImageProcessor, Idefics3ImageProcessor, GroundingDinoImageProcessor");
   }
 
   @Test

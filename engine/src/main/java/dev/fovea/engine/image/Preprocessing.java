@@ -24,7 +24,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public static final int MAX_ASPECT_RATIO = 200;
 
   /// A target size: `height × width`, or, if these are 0, `shortestEdge` for the shorter side, or, if this is 0 too, `longestEdge`
-  /// for the longer side.
+  /// for the longer side. With both, the shorter side gets less where the longer one would exceed `longestEdge`.
   public record Resize(int height, int width, int shortestEdge, int longestEdge) {
     /// A target size without `longestEdge`.
     public Resize(int height, int width, int shortestEdge) {
@@ -94,8 +94,9 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
       return oneNumberIsTheShortestEdge(json) ? new Resize(0, 0, size, 0) : new Resize(size, size, 0, 0);
     }
     var size = json.object("size");
-    return size.has("shortest_edge") ? new Resize(0, 0, positive(size.integer("shortest_edge")), 0)
-        : size.has("longest_edge") ? new Resize(0, 0, 0, positive(size.integer("longest_edge")))
+    int shortest = size.has("shortest_edge") ? positive(size.integer("shortest_edge")) : 0;
+    int longest = size.has("longest_edge") ? positive(size.integer("longest_edge")) : 0;
+    return shortest > 0 || longest > 0 ? new Resize(0, 0, shortest, longest)
         : new Resize(positive(size.integer("height")), positive(size.integer("width")), 0, 0);
   }
 
@@ -176,6 +177,17 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     return json;
   }
 
+  /// JSON for [#of]: bilinear resize of the shorter side, or less where the longer one would exceed `longest`, normalisation by
+  /// ImageNet's statistics.
+  public static JsonObject betweenEdges(int shortest, int longest) {
+    var json = imageNetBilinear(shortest, shortest);
+    var edges = new JsonObject();
+    edges.addProperty("shortest_edge", shortest);
+    edges.addProperty("longest_edge", longest);
+    json.add("size", edges);
+    return json;
+  }
+
   private static JsonObject json(int height, int width, int resample, double[] mean, double[] std) {
     var json = new JsonObject();
     var edges = new JsonObject();
@@ -202,7 +214,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   public Size inputSize(Picture picture, int minSide) {
     int w = picture.width(), h = picture.height();
     requireNoStrip(picture);
-    requireShorterSide(picture, resize == null ? 0 : resize.shortestEdge);
+    requireShorterSide(picture, resize == null || resize.longestEdge > 0 ? 0 : resize.shortestEdge);
     var frame = frame(picture);
     requireFewPixels(picture, frame.resizedWidth, frame.resizedHeight);
     if (Math.min(frame.resizedWidth, frame.resizedHeight) < minSide)
@@ -316,6 +328,7 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
   /// `longestEdge` to the nearest, as in the reference implementations.
   public Size resizedSize(int width, int height) {
     if (resize == null) return new Size(width, height);
+    if (resize.shortestEdge > 0 && resize.longestEdge > 0) return sizeBetweenEdges(width, height);
     if (resize.longestEdge > 0) {
       double scale = (double) resize.longestEdge / Math.max(width, height);
       return new Size(Math.max(1, (int) (width * scale + 0.5)), Math.max(1, (int) (height * scale + 0.5)));
@@ -323,6 +336,18 @@ public record Preprocessing(@Nullable Resize resize, Resample resample, int @Nul
     if (resize.shortestEdge == 0) return new Size(resize.width, resize.height);
     int edge = resize.shortestEdge, longer = Math.toIntExact(longerEdge(width, height, edge));
     return width <= height ? new Size(edge, longer) : new Size(longer, edge);
+  }
+
+  /// A picture whose shorter side is right already keeps its size, also where the longer one is a little too long. The order of
+  /// operations decides what is rounded down (ref: transformers, `image_transforms.py`, `get_size_with_aspect_ratio`).
+  private Size sizeBetweenEdges(int width, int height) {
+    double shorter = Math.min(width, height), longer = Math.max(width, height);
+    boolean tooLong = longer / shorter * resize.shortestEdge > resize.longestEdge;
+    double exact = tooLong ? resize.longestEdge * shorter / longer : resize.shortestEdge;
+    int edge = (int) Math.rint(exact);
+    if (edge == Math.min(width, height)) return new Size(width, height);
+    int less = Math.max(1, edge), more = Math.max(1, (int) (exact * longer / shorter));
+    return width < height ? new Size(less, more) : new Size(more, less);
   }
 
   /// The longer edge for a shorter one of `edge`, rounded down.

@@ -66,6 +66,39 @@ class PreprocessingTest {
       else assertThat(input.values()[i]).isZero();
   }
 
+  /// What transformers' `get_size_with_aspect_ratio` gives, with its rounding: 1332 of a limit of 1333, halves to even, and no resize
+  /// of a picture whose shorter side is right.
+  @ParameterizedTest
+  @CsvSource({"640,480,800,1333,1066,800", "480,640,800,1333,800,1066", "640,427,800,1333,1199,800", "1920,1080,800,1333,1333,750",
+      "1080,1920,800,1333,750,1333", "4000,1000,800,1333,1333,333", "1333,800,800,1333,1333,800", "1334,800,800,1333,1333,799",
+      "2666,1600,800,1333,1333,800", "7,1400,800,1333,7,1400", "1400,7,800,1333,1400,7", "1,200,800,1333,7,1333",
+      "128,128,128,213,128,128", "300,200,128,213,192,128", "128,300,128,213,91,213", "999,599,800,1333,1333,799",
+      "3,5,800,1333,800,1333", "1,1,800,1333,800,800", "191,83,800,1333,1332,579", "212,94,800,1333,1332,591",
+      "94,233,800,1333,538,1332", "600,300,800,1333,1333,666", "62,1,800,1333,1333,22", "200,1,8,13,13,1"})
+  void theShorterEdgeIsResizedUnlessTheLongerIsTooLong(int width, int height, int shortest, int longest, int toWidth,
+      int toHeight) {
+    var p = Preprocessing.of(new JsonFields("p", Preprocessing.betweenEdges(shortest, longest)));
+    assertThat(p.resize()).isEqualTo(new Preprocessing.Resize(0, 0, shortest, longest));
+    assertThat(p.resample()).isEqualTo(Resample.BILINEAR);
+    assertThat(p.resizedSize(width, height)).isEqualTo(new Preprocessing.Size(toWidth, toHeight));
+    assertThat(p.inputSize(new Picture("p", width, height, new byte[3 * width * height]), 1))
+        .isEqualTo(new Preprocessing.Size(toWidth, toHeight));
+  }
+
+  /// A shorter side alone would make these too large.
+  @Test
+  void theLongerEdgeLimitsWhatAStripCosts() {
+    var limited = plain(new Preprocessing.Resize(0, 0, 1400, 2000), (int[]) null);
+    assertThat(limited.apply(grid(200, 1), 1)).returns(2000, Preprocessing.Pixels::width).returns(10, Preprocessing.Pixels::height);
+    assertThatThrownBy(() -> limited.apply(grid(201, 1), 1)).isInstanceOf(ImageException.class)
+        .hasMessage("grid: the picture is 201x1, expected sides at most 200 : 1");
+    assertThatThrownBy(() -> plain(new Preprocessing.Resize(0, 0, 1 << 30, 1 << 30), (int[]) null).apply(grid(4, 4), 1))
+        .isInstanceOf(ImageException.class)
+        .hasMessage("grid: preprocessed to 1073741824x1073741824 pixels, more than 100000000");
+    assertThatThrownBy(() -> of("{\"size\": {\"shortest_edge\": 8, \"longest_edge\": 0}, " + MEAN_STD + "}"))
+        .isInstanceOf(CheckpointException.class).hasMessage("p.json: expected sizes of at least 1, got 0");
+  }
+
   @Test
   void whatIsLargerThanItsPaddingIsRefused() {
     var p = of("{\"do_resize\": false, \"do_pad\": true, \"pad_size\": 8, \"image_mean\": [0, 0, 0], \"image_std\": [1, 1, 1]}");

@@ -37,6 +37,11 @@ public record Prompt(List<Point> points, @Nullable Box box, float @Nullable [] m
     return NOTHING.within(x0, y0, x1, y1);
   }
 
+  /// The object in a box.
+  public static Prompt box(Box box) {
+    return new Prompt(List.of(), Objects.requireNonNull(box, "box"), null);
+  }
+
   /// The same prompt with another point on the object.
   public Prompt and(float x, float y) {
     return with(new Point(x, y, true));

@@ -26,6 +26,11 @@ public record Box(float x0, float y0, float x1, float y1) {
     return new Box(x0 + left, y0 + top, x1 + left, y1 + top);
   }
 
+  /// The part of this box inside a picture; on its border, and empty, if all of it is outside.
+  public Box clippedTo(int width, int height) {
+    return new Box(Math.clamp(x0, 0, width), Math.clamp(y0, 0, height), Math.clamp(x1, 0, width), Math.clamp(y1, 0, height));
+  }
+
   /// Whether a side lies within `tolerance` pixels of the same side of `part` but not of `whole`: then the object in the box
   /// probably extends beyond `part`, which was cut out of `whole` (ref: segment_anything `utils/amg.py`, `is_box_near_crop_edge`).
   public boolean isCutBy(Box part, Box whole, float tolerance) {

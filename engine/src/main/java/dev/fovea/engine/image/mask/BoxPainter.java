@@ -6,6 +6,7 @@ import dev.fovea.engine.image.PictureWriter;
 import java.awt.image.BufferedImage;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 
 /// Renders labelled boxes as PNG. Thread-safe. Arguments are neither kept nor changed; results are the caller's own.
 public final class BoxPainter {
@@ -19,13 +20,32 @@ public final class BoxPainter {
   /// room above. Later boxes cover earlier ones, and what lies outside the picture is left out. Characters outside ASCII become
   /// question marks.
   public static byte[] overlay(Picture picture, List<LabelledBox> boxes) {
-    Objects.requireNonNull(picture, "picture");
     Objects.requireNonNull(boxes, "boxes");
+    return overlay(picture, boxes, List.of(), IntStream.range(0, boxes.size()).boxed().toList());
+  }
+
+  /// The same with chosen colours, and below the boxes the masks of what is in them, filled and outlined in the boxes' colours.
+  ///
+  /// @param masks one of each box, or empty
+  /// @param colours a number for each box, from 0: each has a colour of its own, the same in all pictures
+  /// @throws IllegalArgumentException if there is another number of masks or colours, or a mask has another size than the picture
+  public static byte[] overlay(Picture picture, List<LabelledBox> boxes, List<Mask> masks, List<Integer> colours) {
+    Objects.requireNonNull(picture, "picture");
+    int count = Objects.requireNonNull(boxes, "boxes").size();
+    if (!Objects.requireNonNull(masks, "masks").isEmpty()) requireOneEach("masks", masks, count);
+    requireOneEach("colours", Objects.requireNonNull(colours, "colours"), count);
     var image = MaskPainter.image(picture, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < masks.size(); i++)
+      MaskPainter.paint(image, MaskPainter.sized(masks.get(i), picture), MaskPainter.colour(colours.get(i)));
     int scale = Math.max(1, Math.round((float) Math.min(picture.width(), picture.height()) / SMALL));
-    for (int i = 0; i < boxes.size(); i++) outline(image, boxes.get(i).box(), 2 * scale, MaskPainter.colour(i));
-    for (int i = 0; i < boxes.size(); i++) label(image, boxes.get(i), scale, MaskPainter.colour(i));
+    for (int i = 0; i < count; i++) outline(image, boxes.get(i).box(), 2 * scale, MaskPainter.colour(colours.get(i)));
+    for (int i = 0; i < count; i++) label(image, boxes.get(i), scale, MaskPainter.colour(colours.get(i)));
     return PictureWriter.png(image);
+  }
+
+  private static void requireOneEach(String name, List<?> list, int boxes) {
+    if (list.size() != boxes) throw new IllegalArgumentException(name + ": expected one for each of " + boxes + " boxes, got "
+        + list.size());
   }
 
   private static void outline(BufferedImage image, Box box, int thickness, int colour) {

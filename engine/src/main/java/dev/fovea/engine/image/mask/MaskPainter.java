@@ -29,7 +29,7 @@ public final class MaskPainter {
     return Color.HSBtoRGB(FIRST_HUE + i * HUE_STEP, 0.9f, 1);
   }
 
-  private static void paint(BufferedImage image, Mask mask, int colour) {
+  static void paint(BufferedImage image, Mask mask, int colour) {
     for (int y = 0; y < mask.height(); y++)
       for (int x = 0; x < mask.width(); x++) {
         if (!mask.at(x, y)) continue;
@@ -63,7 +63,7 @@ public final class MaskPainter {
     return PictureWriter.png(image);
   }
 
-  private static Mask sized(Mask mask, Picture picture) {
+  static Mask sized(Mask mask, Picture picture) {
     if (mask.width() != picture.width() || mask.height() != picture.height())
       throw new IllegalArgumentException("mask: expected " + picture.width() + "x" + picture.height() + ", got " + mask);
     return mask;

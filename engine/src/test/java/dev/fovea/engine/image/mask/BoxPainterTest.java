@@ -1,6 +1,7 @@
 package dev.fovea.engine.image.mask;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fovea.engine.image.Picture;
 import java.util.List;
@@ -36,6 +37,31 @@ class BoxPainterTest {
     var inside = painted(100, 80, new LabelledBox("star", new Box(10, 5, 60, 70)));
     assertThat(at(inside, 15, 6)).isEqualTo(at(inside, 10, 45));
     assertThat(at(inside, 15, 3)).isZero();
+  }
+
+  /// Below its box each mask has the box's colour, which is that of its number in any picture.
+  @Test
+  void masksHaveTheColoursOfTheirBoxes() {
+    var black = new Picture("black", 100, 80, new byte[3 * 100 * 80]);
+    var pixels = new boolean[100 * 80];
+    for (int y = 45; y < 60; y++) for (int x = 15; x < 25; x++) pixels[y * 100 + x] = true;
+    var box = new LabelledBox("star", new Box(10, 40, 30, 70));
+    var empty = new LabelledBox("", new Box(50, 40, 70, 70));
+    var masks = List.of(new Mask(100, 80, pixels), new Mask(100, 80, new boolean[100 * 80]));
+    var picture = Picture.decode("painted", BoxPainter.overlay(black, List.of(box, empty), masks, List.of(4, 4)));
+    assertThat(at(picture, 10, 60)).isEqualTo(at(picture, 50, 60)).isEqualTo(at(picture, 15, 45)).isNotEqualTo(at(picture, 20, 50));
+    assertThat(at(picture, 20, 50)).isNotZero();
+    assertThat(at(picture, 27, 50)).isZero();
+    var alone = Picture.decode("painted", BoxPainter.overlay(black, List.of(empty), List.of(), List.of(4)));
+    assertThat(at(alone, 50, 60)).isEqualTo(at(picture, 50, 60));
+    assertThat(at(Picture.decode("painted", BoxPainter.overlay(black, List.of(empty), List.of(), List.of(3))), 50, 60))
+        .isNotEqualTo(at(alone, 50, 60));
+    assertThatThrownBy(() -> BoxPainter.overlay(black, List.of(box), masks, List.of(1))).isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("masks: expected one for each of 1 boxes, got 2");
+    assertThatThrownBy(() -> BoxPainter.overlay(black, List.of(box), List.of(), List.of()))
+        .isInstanceOf(IllegalArgumentException.class).hasMessage("colours: expected one for each of 1 boxes, got 0");
+    assertThatThrownBy(() -> BoxPainter.overlay(black, List.of(box), List.of(new Mask(1, 1, new boolean[1])), List.of(1)))
+        .isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("mask: expected 100x80, got 1x1");
   }
 
   /// A label at a side moves into the picture, and nothing outside is drawn.

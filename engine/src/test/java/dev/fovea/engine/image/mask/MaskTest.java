@@ -149,4 +149,11 @@ class MaskTest {
     assertThat(overlay.getRGB(1, 0)).isNotEqualTo(0xff646464);
     assertThatThrownBy(() -> MaskPainter.cutOut(picture, mask("#"))).isInstanceOf(IllegalArgumentException.class);
   }
+
+  @Test
+  void boxesInsideAPicture() {
+    assertThat(new Box(-3, -0.5f, 12.5f, 7).clippedTo(10, 8)).isEqualTo(new Box(0, 0, 10, 7));
+    assertThat(new Box(1, 2, 3, 4).clippedTo(10, 8)).isEqualTo(new Box(1, 2, 3, 4));
+    assertThat(new Box(-3, 9, -1, 12).clippedTo(10, 8)).isEqualTo(new Box(0, 8, 0, 8));
+  }
 }
