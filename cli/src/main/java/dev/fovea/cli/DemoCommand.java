@@ -8,9 +8,12 @@ import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.PictureWriter;
 import dev.fovea.engine.image.mask.BoxPainter;
 import dev.fovea.engine.image.mask.LabelledBox;
+import dev.fovea.engine.image.mask.Mask;
 import dev.fovea.engine.image.mask.MaskPainter;
 import dev.fovea.engine.tensor.Progress;
 import dev.fovea.kernels.Kernels;
+import dev.fovea.models.DetectionPrompt;
+import dev.fovea.models.Detector;
 import dev.fovea.models.ImageClassifier;
 import dev.fovea.models.Segmenter;
 import dev.fovea.models.chat.VisionChat;
@@ -19,9 +22,11 @@ import dev.fovea.models.sam.Prompt;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,8 +34,9 @@ import picocli.CommandLine.Option;
 @Command(name = "demo", description = "Run the embedded models on the embedded pictures.",
     footer = "%nThe models are small and know drawn shapes only; on photographs their answers mean nothing.")
 final class DemoCommand implements Callable<Integer> {
-  private static final String SEGMENTATION = "segmentation.png", MASK = "mask.png", BOXES = "boxes.png";
+  private static final String SEGMENTATION = "segmentation.png", MASK = "mask.png", BOXES = "boxes.png", FOUND = "found.png";
   private static final String COUNT = "How many shapes are there?", FIND = "Find the orange square.";
+  private static final String SENTENCE = "a yellow circle.";
   private static final int TOP = 3;
   private static final double OPACITY = 0.6;
   /// A point on one of the scene's shapes.
@@ -45,11 +51,13 @@ final class DemoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (folder != null && !Files.isDirectory(folder)) throw new Fovea.UsageException("--output-dir: there is no folder " + folder);
-    if (folder != null) Outputs.of(folder.resolve(SEGMENTATION), folder.resolve(MASK), folder.resolve(BOXES)).require();
+    if (folder != null) Outputs.of(folder.resolve(SEGMENTATION), folder.resolve(MASK), folder.resolve(FOUND),
+        folder.resolve(BOXES)).require();
     try (var kernels = kernelOptions.open()) {
       classify(kernels);
       segment(kernels);
       mask(kernels);
+      detect(kernels);
       ask(kernels);
     }
     return Fovea.GOOD;
@@ -100,6 +108,31 @@ final class DemoCommand implements Callable<Integer> {
           + "  %d pixels from %.0f,%.0f to %.0f,%.0f, predicted IoU %.2f%n", POINT_X, POINT_Y, predictor.parameters(),
               found.mask().area(),
           box.x0(), box.y0(), box.x1(), box.y1(), found.iou()), null);
+    }
+  }
+
+  /// Finds what a sentence names in the scene, and its mask.
+  private void detect(Kernels kernels) throws IOException {
+    var scene = picture("scene");
+    try (var detector = Detector.of(model("grounding-dino"), kernels); var predictor = MaskPredictor.of(model("sam"), kernels);
+        var session = predictor.session()) {
+      session.setImage(scene);
+      var text = new StringBuilder(String.format(Locale.ROOT,
+          "\"%s\" in a drawn scene (embedded Grounding DINO of %d parameters, and Segment Anything)%n", SENTENCE,
+          detector.parameters()));
+      var boxes = new ArrayList<LabelledBox>();
+      var masks = new ArrayList<Mask>();
+      for (var found : detector.detect(scene, DetectionPrompt.of(SENTENCE))) {
+        var mask = session.best(Prompt.box(found.box())).mask();
+        boxes.add(new LabelledBox(found.label(), found.box()));
+        masks.add(mask);
+        text.append(String.format(Locale.ROOT, "  %s  score %.2f, from %.0f,%.0f to %.0f,%.0f, %d pixels%n", found.label(),
+            found.score(), found.box().x0(), found.box().y0(), found.box().x1(), found.box().y1(), mask.area()));
+      }
+      if (folder != null)
+        Output.write(BoxPainter.overlay(scene, boxes, masks, IntStream.range(0, boxes.size()).boxed().toList()),
+            folder.resolve(FOUND));
+      Output.write(text.toString(), null);
     }
   }
 

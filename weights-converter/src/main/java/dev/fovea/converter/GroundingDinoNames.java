@@ -7,7 +7,6 @@ import com.google.common.primitives.Ints;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.JsonFields;
-import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.models.grounding.GroundingDinoConfig;
 import dev.fovea.models.grounding.TextPositions;
 import java.util.HashMap;
@@ -31,7 +30,7 @@ final class GroundingDinoNames {
     json.addProperty("shared_box_head", !tensors.containsKey("bbox_embed.1.layers.0.weight"));
     json.addProperty("text_positions", positions(config).id());
     var dino = GroundingDinoConfig.of(new JsonFields(config.where(), json));
-    return new HuggingFace(dino, names(dino, lastBias(dino, checkpoint)), List.of(), Preprocessing.imageNetBilinear(800, 1333));
+    return new HuggingFace(dino, names(dino, lastBias(dino, checkpoint)), List.of(), ImageProcessor.GROUNDING_DINO.usual());
   }
 
   /// The positions of the release that wrote the config, with which the model was trained, or those of the original implementation.

@@ -34,7 +34,7 @@ enum ImageProcessor {
   /// The class for each family, if the file names none.
   private static final Map<Family, ImageProcessor> USUAL = Map.of(Family.VIT, VIT, Family.DINOV2, BIT, Family.CLIP, CLIP,
       Family.SIGLIP, SIGLIP, Family.SEGFORMER, SEGFORMER, Family.SAM, SAM, Family.DEEPSEEK_VL, DEEPSEEK_VL, Family.LLAVA, CLIP,
-      Family.SMOLVLM, SMOLVLM);
+      Family.SMOLVLM, SMOLVLM, Family.GROUNDING_DINO, GROUNDING_DINO);
 
   /// The edge that a size refers to.
   private enum Edge {
@@ -108,6 +108,14 @@ enum ImageProcessor {
     }
     processor.fill(new JsonFields(published.where(), json), assumed);
     return new Told(new JsonFields(published.where(), json), List.copyOf(assumed));
+  }
+
+  /// The complete config of this class.
+  JsonObject usual() {
+    var json = new JsonObject();
+    json.addProperty("image_processor_type", name);
+    fill(new JsonFields("preprocessing", json), new ArrayList<>());
+    return json;
   }
 
   /// The complete config of this class with a field of the model's.

@@ -4,7 +4,8 @@ import dev.fovea.engine.tensor.Tensor;
 import java.util.Objects;
 
 /// Joins each 2 × 2 positions of a map to one with half as many channels as they have together (Liu et al., "Swin Transformer",
-/// 2021; ref: microsoft/Swin-Transformer `models/swin_transformer.py`, `PatchMerging`). A map with an odd side is padded with zeros.
+/// 2021; ref: microsoft/Swin-Transformer `models/swin_transformer.py`, `PatchMerging`). A map with an odd side is padded with
+/// zeros.
 ///
 /// @param norm of the `4 C` channels of four positions: upper left, lower left, upper right, lower right
 /// @param reduction `4 C → 2 C`

@@ -101,8 +101,7 @@ record ShiftedWindows(int height, int width, int size, int shift) {
     var x = windows.allocate(batch, height, width, channels);
     for (var row : runs(height, rows()))
       for (var col : runs(width, cols()))
-        if (row.source >= 0 && col.source >= 0)
-          part(x, row.source, row.count(), col.source, col.count()).set(part(shifted, row.from, row.count(), col.from, col.count()));
+        if (row.source >= 0 && col.source >= 0) here(x, row, col).set(there(shifted, row, col));
     return x;
   }
 
@@ -141,10 +140,20 @@ record ShiftedWindows(int height, int width, int size, int shift) {
     var shifted = x.allocate(x.dim(0), rows() * size, cols() * size, x.dim(3));
     for (var row : runs(height, rows()))
       for (var col : runs(width, cols())) {
-        var to = part(shifted, row.from, row.count(), col.from, col.count());
-        to.set(row.source < 0 || col.source < 0 ? zeros(to.shape()) : part(x, row.source, row.count(), col.source, col.count()));
+        var to = there(shifted, row, col);
+        to.set(row.source < 0 || col.source < 0 ? zeros(to.shape()) : here(x, row, col));
       }
     return shifted;
+  }
+
+  /// The part of the map that two runs are of.
+  private static Tensor here(Tensor map, Run row, Run col) {
+    return part(map, row.source, row.count(), col.source, col.count());
+  }
+
+  /// The part of the shifted map that two runs are in.
+  private static Tensor there(Tensor shifted, Run row, Run col) {
+    return part(shifted, row.from, row.count(), col.from, col.count());
   }
 
   private static Tensor part(Tensor map, int row, int rows, int col, int cols) {

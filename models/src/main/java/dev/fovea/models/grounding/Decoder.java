@@ -63,7 +63,7 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     var shared = c.sharedBoxHead() ? Perceptron.load(dim, dim, 4, 3, w.at("box_head")) : null;
     return new Decoder(IntStream.range(0, depth).mapToObj(i -> Layer.load(c, w.at("layers").at(i))).toList(),
         w.layerNorm("norm", dim, c.layerNormEps()), Perceptron.load(2 * dim, dim, dim, 2, w.at("position_head")),
-        IntStream.range(0, depth).mapToObj(i -> boxHead(dim, i, shared, w)).toList(), SineEmbedding.basis(dim / 2, SineEmbedding.TEMPERATURE));
+        IntStream.range(0, depth).mapToObj(i -> boxHead(dim, i, shared, w)).toList(), SineEmbedding.basis(dim / 2));
   }
 
   private static Perceptron boxHead(int dim, int index, @Nullable Perceptron shared, Weights w) {

@@ -14,8 +14,8 @@ import dev.fovea.kernels.AttentionMask;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// The encoder: in each layer, the positions of the picture's maps and the tokens of the text look at each other, then the tokens at
-/// those of their sub-sentence, then the positions at a few points of all maps (ref: transformers
+/// The encoder: in each layer, the positions of the picture's maps and the tokens of the text look at each other, then the tokens
+/// at those of their sub-sentence, then the positions at a few points of all maps (ref: transformers
 /// `models/grounding_dino/modeling_grounding_dino.py`, `GroundingDinoEncoderLayer`).
 ///
 /// Shapes: B batch, S positions of all maps, N tokens, C channels, E inner channels of the fusion, h heads.
@@ -23,11 +23,12 @@ record Encoder(List<Layer> layers) {
   /// Positions of the maps, and tokens.
   record State(Tensor vision, Tensor text) {}
 
-  /// Attention from the picture to the text and back, with the same scores (Li et al., "Grounded Language-Image Pre-training", 2022).
+  /// Attention from the picture to the text and back, with the same scores (Li et al., "Grounded Language-Image Pre-training",
+  /// 2022). As in the reference, the results are added to the normed inputs.
   ///
-  /// The reference subtracts the largest score of a picture and cuts scores at ±50,000, for the sake of half precision. Softmax does
-  /// not depend on the first, and the second changes a weight only where all scores of a query are 50,000 below the largest one, so
-  /// that both are left out. As in the reference, the results are added to the normed inputs.
+  /// The reference subtracts the largest score of a picture and cuts scores at ±50,000, for the sake of half precision. Softmax
+  /// does not depend on the first, and the second changes a weight only where all scores of a query are 50,000 below the largest
+  /// one, so that both are left out.
   ///
   /// @param vision `C → E`, queries of positions and keys for tokens
   /// @param text `C → E`, queries of tokens and keys for positions

@@ -31,10 +31,10 @@ import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
-/// Grounding DINO, which finds in a picture what a text names (Liu et al., "Grounding DINO: Marrying DINO with Grounded Pre-Training
-/// for Open-Set Object Detection", 2023; ref: transformers `models/grounding_dino/modeling_grounding_dino.py`), and MM Grounding
-/// DINO (Zhao et al., "An Open and Comprehensive Pipeline for Unified Object Grounding and Detection", 2024; ref: transformers
-/// `models/mm_grounding_dino`).
+/// Grounding DINO, which finds in a picture what a text names (Liu et al., "Grounding DINO: Marrying DINO with Grounded
+/// Pre-Training for Open-Set Object Detection", 2023; ref: transformers `models/grounding_dino/modeling_grounding_dino.py`), and MM
+/// Grounding DINO (Zhao et al., "An Open and Comprehensive Pipeline for Unified Object Grounding and Detection", 2024; ref:
+/// transformers `models/mm_grounding_dino`).
 ///
 /// A picture becomes maps of several sizes, a text becomes tokens. The encoder lets both look at each other. The positions of the
 /// maps that fit the text best become the first boxes, which the decoder refines. A box's scores are its products with the tokens.
@@ -55,9 +55,9 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
   /// Name of the input with the padding of the pictures, `[B, H, W]`: 0 for pixels, `-∞` for padding.
   public static final String PIXEL_MASK = "pixel_mask";
 
-  /// Name of the input that tells how BERT's sub-sentences are kept apart: 1 as in transformers' eager attention, which adds 1 to the
-  /// scores of tokens of the same sub-sentence, as its mask is of booleans; without it, or with 0, as in its other attentions and in
-  /// all implementations before, which hide the others.
+  /// Name of the input that tells how BERT's sub-sentences are kept apart, `[B, N]`. With 1, as in the eager attention of
+  /// transformers 5, which adds its mask of booleans: the scores of tokens of the same sub-sentence are greater by 1. With 0, or
+  /// without this input, as in its other attentions and in all implementations before: the others are hidden.
   public static final String EAGER = "eager_attention";
 
   static final String TEXT = "text";
@@ -104,7 +104,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
   /// @param logits `[B, Q, N]`
   /// @param features `[B, Q, C]`
   /// @param firstBoxes `[B, Q, 4]`, before the decoder
-  private record Output(Tensor logits, Tensor boxes, Tensor features, Tensor firstBoxes, Encoder.State encoded) {}
+  record Output(Tensor logits, Tensor boxes, Tensor features, Tensor firstBoxes, Encoder.State encoded) {}
 
   static GroundingDino load(GroundingDinoConfig c, Weights w) {
     int dim = c.dim();
@@ -201,7 +201,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     if (mask.size() != (long) batch * height * width)
       throw new InputException("expected a mask of pixels [" + batch + ", " + height + ", " + width + "], got " + mask);
     var sizes = sizes(height, width);
-    var all = IntStream.range(0, batch).mapToObj(i -> MapGeometry.padded(sizes, values, i * height, height, width)).toList();
+    var all = IntStream.range(0, batch).mapToObj(i -> MapGeometry.padded(sizes, values, i * height * width, height, width)).toList();
     if (!all.stream().allMatch(MapGeometry::isAnythingVisible))
       throw new InputException("expected pixels in the first row and column of each map, got a picture that is all padding");
     int positions = all.getFirst().positions(), dim = config.dim();
@@ -248,8 +248,8 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
 
   /// The logits `[B, Q, longest text]`, `-∞` for padding; `pred_boxes` and `init_reference_points` `[B, Q, 4]`;
   /// `encoder_last_hidden_state_vision` `[B, S, C]`, `encoder_last_hidden_state_text` `[B, N, C]` and `last_hidden_state`
-  /// `[B, Q, C]`. A probe can select those of the backbone, `backbone.…`, of BERT, `text.…`, of the encoder, `encoder.…`, and of the
-  /// decoder, `decoder.…`, each with its attentions and hidden states.
+  /// `[B, Q, C]`. A probe can select the attentions and hidden states of the backbone, `backbone.…`, of BERT, `text.…`, of the
+  /// encoder, `encoder.…`, and of the decoder, `decoder.…`.
   @Override
   public Map<String, Tensor> outputs(Map<String, Tensor> inputs, Probe probe) {
     Objects.requireNonNull(probe, "probe");
@@ -276,29 +276,34 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     var picture = inputs.get(PIXEL_VALUES);
     var maps = new ArrayList<>(backbone.forward(picture, probe.at("backbone.")));
     var last = maps.getLast();
-    int batch = picture.dim(0), dim = config.dim();
+    int batch = picture.dim(0);
     var flat = new ArrayList<Tensor>();
     var sizes = new ArrayList<MapSize>();
     for (int i = 0; i < inputProjs.size(); i++) {
       last = inputProjs.get(i).forward(i < maps.size() ? maps.get(i) : last);
       sizes.add(new MapSize(last.dim(1), last.dim(2)));
-      flat.add(last.reshape(batch, last.dim(1) * last.dim(2), dim));
+      flat.add(last.reshape(batch, last.dim(1) * last.dim(2), config.dim()));
       if (i + 1 == maps.size()) last = maps.getLast();
     }
-    var vision = Tensor.concat(1, flat.toArray(Tensor[]::new));                       // [B, S, C]
-    if (vision.dim(1) < config.numQueries())
-      throw new InputException("expected pictures whose maps have at least " + config.numQueries() + " positions, got "
+    return forward(Tensor.concat(1, flat.toArray(Tensor[]::new)), sizes, inputs, probe);
+  }
+
+  /// @param vision the projected maps, `[B, S, C]`
+  Output forward(Tensor vision, List<MapSize> sizes, Map<String, Tensor> inputs, Probe probe) {
+    int batch = vision.dim(0), dim = config.dim(), count = config.numQueries();
+    var picture = inputs.get(PIXEL_VALUES);
+    if (vision.dim(1) < count)
+      throw new InputException("expected pictures whose maps have at least " + count + " positions, got "
           + picture.dim(3) + "x" + picture.dim(2) + " with " + vision.dim(1));
-    var pass = pass(inputs, sizes, batch, picture.workspace());
-    var ids = inputs.get(INPUT_IDS);
-    var words = text.features(ids, inputs.get(TOKEN_TYPE_IDS), inputs.get(POSITION_IDS),
-        Pass.scores(inputs.getOrDefault(BERT_MASK, pass.selfMask()), config.text().encoder().blocks().numHeads()), probe.at("text."));
+    var pass = pass(inputs, sizes, batch, vision.workspace());
+    var seen = Pass.scores(inputs.getOrDefault(BERT_MASK, pass.selfMask()), config.text().encoder().blocks().numHeads());
+    var words = text.features(inputs.get(INPUT_IDS), inputs.get(TOKEN_TYPE_IDS), inputs.get(POSITION_IDS), seen,
+        probe.at("text."));
     var encoded = encoder.forward(new Encoder.State(vision, textProj.forward(words)), pass, probe.at("encoder."));
     var chosen = queryNorm.forward(queryProj.forward(encoded.vision().times(pass.kept())));
-    var best = scores(chosen, encoded.text(), pass).topRows(config.numQueries());     // [B, Q]
-    var candidates = chosen.rows(best.reshape(batch * config.numQueries())).reshape(batch, config.numQueries(), dim);
-    var proposals = proposals(pass, batch).rows(best.reshape(batch * config.numQueries()))
-        .reshape(batch, config.numQueries(), 4);
+    var best = scores(chosen, encoded.text(), pass).topRows(count).reshape(batch * count);
+    var candidates = chosen.rows(best).reshape(batch, count, dim);
+    var proposals = proposals(pass, batch).rows(best).reshape(batch, count, 4);
     var first = proposalHead.forward(candidates).plus(proposals).activate(Activation.SIGMOID);
     var output = decoder.forward(queries == null ? candidates : repeated(queries, candidates), first, encoded, pass,
         probe.at("decoder."));

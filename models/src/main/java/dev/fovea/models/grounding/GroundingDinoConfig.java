@@ -98,7 +98,8 @@ public record GroundingDinoConfig(SwinConfig backbone, BertConfig text, int leve
           BertConfig.of(new JsonFields(json.where() + ": " + TEXT, text)), json.integer("num_feature_levels", 4),
           json.integer("d_model"), layers(json, "encoder"), layers(json, "decoder"),
           ActivationNames.of(json.string("activation_function")), json.integer("num_queries"), json.integer("max_text_len"),
-          json.bool("embedding_init_target", true), TextPositions.of(json.string("text_positions")), json.number("positional_embedding_temperature", 20),
+          json.bool("embedding_init_target", true), TextPositions.of(json.string("text_positions")),
+          json.number("positional_embedding_temperature", 20),
           json.number("layer_norm_eps", 1e-5f), json.bool("shared_box_head", true), mm);
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(json.where() + ": " + e.getMessage(), e);

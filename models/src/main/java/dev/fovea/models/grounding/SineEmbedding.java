@@ -27,10 +27,10 @@ final class SineEmbedding {
     return out;
   }
 
-  /// The divisors' inverses as the basis of a [Operation.Fourier]: `[1, channels / 2]`.
-  static Tensor basis(int channels, double temperature) {
+  /// The divisors' inverses as the basis of an [Operation.Fourier]: `[1, channels / 2]`.
+  static Tensor basis(int channels) {
     var basis = new float[channels / 2];
-    for (int i = 0; i < basis.length; i++) basis[i] = 1 / divisor(i, channels, temperature);
+    for (int i = 0; i < basis.length; i++) basis[i] = 1 / divisor(i, channels, TEMPERATURE);
     return Tensor.of(Arena.ofAuto(), basis, 1, basis.length);
   }
 
