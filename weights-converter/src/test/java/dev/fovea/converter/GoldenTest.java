@@ -176,7 +176,7 @@ class GoldenTest {
     try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(reference(golden)); var arena = Arena.ofShared();
         var kernels = provider.open(Workers.threads(1))) {
       var run = LoadedModel.of(checkpoint, arena);
-      var inputs = new Verification(run.model(), reference).inputs(arena);
+      var inputs = run.model().prepared(new Verification(run.model(), reference).inputs(arena));
       var shapes = new TreeMap<String, int[]>();
       inputs.forEach((name, input) -> shapes.put(name, input.shape()));
       var names = new ArrayList<String>();
@@ -209,6 +209,14 @@ class GoldenTest {
       "bert-tiny-classifier; attentions.0 TEXT8->TEXT8",
       "llama-tiny; attentions.1 TEXT13->TEXT13",
       "segformer-tiny; attentions.1 PATCH64->PATCH4",
+      "grounding-dino-tiny; backbone.attentions.2 PATCH16->PATCH16 of 6x5",
+      "grounding-dino-tiny; backbone.attentions.3 PATCH16->PATCH16 of 6x5",
+      "grounding-dino-tiny; text.attentions.1 TEXT15->TEXT15",
+      "grounding-dino-tiny; encoder.layers.0.vision_to_text PATCH120+PATCH30+PATCH9+PATCH4->TEXT15",
+      "grounding-dino-tiny; encoder.layers.1.text_to_vision TEXT15->PATCH120+PATCH30+PATCH9+PATCH4",
+      "grounding-dino-tiny; encoder.layers.1.text TEXT15->TEXT15",
+      "grounding-dino-tiny; decoder.layers.0.self QUERY12->QUERY12",
+      "grounding-dino-tiny; decoder.layers.1.text QUERY12->TEXT15",
       "sam-tiny; vision_attentions.0 PATCH9->PATCH9 of 8x8",
       "sam-tiny; vision_attentions.1 PATCH64->PATCH64",
       "sam-tiny; point.multi.mask_decoder.0.layers.0.token_to_image QUERY5+PROMPT2->PATCH64"})
@@ -419,6 +427,6 @@ class GoldenTest {
     Files.writeString(source.resolve("config.json"), "{\"model_type\": \"vgg\"}");
     assertThatThrownBy(() -> Converter.convert(source, folder.resolve("out.safetensors"), WeightFormat.F32)).isInstanceOf(CheckpointException.class)
         .hasMessageEndingWith("config.json: model_type 'vgg' is not supported; expected one of vit, dinov2, dinov2_with_registers, clip, "
-            + "clip_vision_model, siglip, siglip_vision_model, bert, distilbert, roberta, xlm-roberta, segformer, sam, llama, qwen2, deepseek_vl, llava, smolvlm, idefics3");
+            + "clip_vision_model, siglip, siglip_vision_model, bert, distilbert, roberta, xlm-roberta, segformer, sam, grounding-dino, mm-grounding-dino, llama, qwen2, deepseek_vl, llava, smolvlm, idefics3");
   }
 }

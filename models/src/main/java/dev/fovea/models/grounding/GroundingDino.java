@@ -201,7 +201,8 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     if (mask.size() != (long) batch * height * width)
       throw new InputException("expected a mask of pixels [" + batch + ", " + height + ", " + width + "], got " + mask);
     var sizes = sizes(height, width);
-    var all = IntStream.range(0, batch).mapToObj(i -> MapGeometry.padded(sizes, values, i * height * width, height, width)).toList();
+    var all = IntStream.range(0, batch).mapToObj(i ->
+        MapGeometry.padded(sizes, values, i * height * width, height, width)).toList();
     if (!all.stream().allMatch(MapGeometry::isAnythingVisible))
       throw new InputException("expected pixels in the first row and column of each map, got a picture that is all padding");
     int positions = all.getFirst().positions(), dim = config.dim();
