@@ -2,7 +2,9 @@ package dev.fovea.benchmarks.peers;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 
 /// An ONNX model that is being written: each operation returns its result's name
 /// (ref: onnx `onnx.proto`, whose field numbers these are, and `docs/Operators.md`).
@@ -17,21 +19,27 @@ final class OnnxGraph {
   private final Proto graph = new Proto().string(2, "fovea");
   private int names;
 
-  /// The input.
+  /// An input of float32 numbers.
   String input(String name, long... shape) {
-    graph.message(11, value(name, shape));
+    graph.message(11, value(name, FLOAT, shape));
     return name;
   }
 
-  /// Makes `name` the output.
-  void output(String name, long... shape) {
-    graph.message(12, value(name, shape));
+  /// An input of integers, such as tokens.
+  String integers(String name, long... shape) {
+    graph.message(11, value(name, INT64, shape));
+    return name;
   }
 
-  private static Proto value(String name, long[] shape) {
+  /// Makes `name` an output.
+  void output(String name, long... shape) {
+    graph.message(12, value(name, FLOAT, shape));
+  }
+
+  private static Proto value(String name, int type, long[] shape) {
     var dims = new Proto();
     for (long d : shape) dims.message(1, new Proto().integer(1, d));
-    return new Proto().string(1, name).message(2, new Proto().message(1, new Proto().integer(1, FLOAT).message(2, dims)));
+    return new Proto().string(1, name).message(2, new Proto().message(1, new Proto().integer(1, type).message(2, dims)));
   }
 
   /// Constant float32 numbers.
@@ -66,6 +74,10 @@ final class OnnxGraph {
       return new Attribute(new Proto().string(1, name).number(2, value).integer(20, 1));
     }
 
+    static Attribute of(String name, String value) {
+      return new Attribute(new Proto().string(1, name).bytes(4, value.getBytes(StandardCharsets.UTF_8)).integer(20, 3));
+    }
+
     static Attribute of(String name, long[] values) {
       var proto = new Proto().string(1, name);
       for (long value : values) proto.integer(8, value);
@@ -75,14 +87,25 @@ final class OnnxGraph {
 
   /// An operation with one result.
   String node(String operation, Iterable<String> inputs, Attribute... attributes) {
-    var name = "v" + names++;
+    return write(operation, inputs, List.of("v" + names++), attributes);
+  }
+
+  /// The second result of an operation with two.
+  String second(String operation, Iterable<String> inputs, Attribute... attributes) {
+    var second = "v" + names++;
+    write(operation, inputs, List.of("v" + names++, second), attributes);
+    return second;
+  }
+
+  private String write(String operation, Iterable<String> inputs, List<String> results, Attribute... attributes) {
     var node = new Proto();
     for (var in : inputs) node.string(1, in);
-    node.string(2, name).string(3, name).string(4, operation);
+    for (var result : results) node.string(2, result);
+    node.string(3, results.getFirst()).string(4, operation);
     Arrays.stream(attributes).forEach(a -> node.message(5, a.proto()));
     if (operation.equals("MultiHeadAttention")) node.string(7, MICROSOFT);
     graph.message(1, node);
-    return name;
+    return results.getFirst();
   }
 
   /// The model's file.

@@ -8,6 +8,8 @@ import java.util.List;
 ///
 /// Shapes: P patches, N = 1 + P tokens, C channels.
 final class OnnxVit {
+  static final String IMAGE = "image";
+
   private final OnnxGraph g = new OnnxGraph();
   private final VitWeights w;
 
@@ -23,7 +25,7 @@ final class OnnxVit {
   private byte[] build() {
     var c = w.config();
     int dim = c.embedDim(), patch = c.patchSize(), count = c.rows() * c.cols();
-    var image = g.input("image", 1, c.numChannels(), c.imageHeight(), c.imageWidth());
+    var image = g.input(IMAGE, 1, c.numChannels(), c.imageHeight(), c.imageWidth());
     var proj = g.constant(w.rows("patch_embed.proj.weight"), dim, c.numChannels(), patch, patch);
     var x = g.node("Conv", List.of(image, proj, tensor("patch_embed.proj.bias", dim)),
         Attribute.of("kernel_shape", new long[] {patch, patch}), Attribute.of("strides", new long[] {patch, patch}));
