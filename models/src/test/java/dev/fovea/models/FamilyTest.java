@@ -65,11 +65,11 @@ class FamilyTest {
 
   @Test
   void ours() {
-    assertThat(Family.all()).extracting(Family::id).containsExactly("vit", "dinov2", "clip", "siglip", "bert", "segformer", "sam", "llama",
+    assertThat(Family.all()).extracting(Family::id).containsExactly("vit", "dinov2", "clip", "siglip", "bert", "segformer", "sam", "grounding_dino", "llama",
         "deepseek_vl", "llava", "smolvlm");
     for (var family : Family.all()) assertThat(Family.of(family.id())).isSameAs(family).hasToString(family.id());
     assertThatThrownBy(() -> Family.of("vgg")).isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam, llama, "
+        .hasMessage("family 'vgg' is not supported; expected one of vit, dinov2, clip, siglip, bert, segformer, sam, grounding_dino, llama, "
             + "deepseek_vl, llava, smolvlm");
     for (var name : Family.presets()) assertThat(Family.preset(name).family()).as(name).isIn(Family.all());
   }

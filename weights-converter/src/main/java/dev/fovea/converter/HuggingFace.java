@@ -86,7 +86,7 @@ record HuggingFace(ModelConfig config, NameMap names, List<String> labels, JsonO
   /// @param where the name of the sizes in error messages
   static HuggingFace of(String where, ModelConfig sizes, Source checkpoint) {
     var json = sizes.toJson();
-    json.addProperty("model_type", sizes.family().id());
+    if (!json.has("model_type")) json.addProperty("model_type", sizes.family().id());
     var config = new JsonFields(where, json);
     return sizes.family() == Family.SEGFORMER ? segformer(config, checkpoint) : read(config, null, checkpoint);
   }

@@ -132,7 +132,7 @@ class HuggingFaceExportTest {
   @ParameterizedTest
   @ValueSource(strings = {"vit-tiny", "vit-tiny-rect-nobias", "dinov2-tiny", "dinov2-tiny-interpolated", "dinov2-tiny-swiglu",
       "dinov2-tiny-registers", "dinov2-tiny-classifier", "clip-tiny", "siglip-tiny", "bert-tiny-classifier", "segformer-tiny",
-      "segformer-tiny-rect", "sam-tiny", "llama-tiny", "llama-tiny-scaled", "qwen2-tiny",
+      "segformer-tiny-rect", "sam-tiny", "grounding-dino-tiny", "mm-grounding-dino-tiny", "llama-tiny", "llama-tiny-scaled", "qwen2-tiny",
       "deepseek-vl-tiny", "deepseek-vl-tiny-picture", "llava-tiny", "smolvlm-tiny"})
   void thereAndBack(String golden) throws IOException {
     var source = FIXTURES.resolve(golden);

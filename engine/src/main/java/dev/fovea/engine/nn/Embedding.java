@@ -14,6 +14,11 @@ public record Embedding(Weight table) {
     Objects.requireNonNull(table, "table");
   }
 
+  /// An embedding whose table is a tensor `[N, C]`.
+  public static Embedding of(Tensor table) {
+    return new Embedding(Weight.rows(table.segment(), table.dim(0), table.dim(1)));
+  }
+
   /// Token ids `[…]` → `[…, C]`.
   ///
   /// @throws IllegalArgumentException if an id is not in the vocabulary

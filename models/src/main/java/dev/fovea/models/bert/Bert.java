@@ -13,7 +13,6 @@ import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
-import dev.fovea.kernels.Weight;
 import dev.fovea.models.ClassifiesText;
 import dev.fovea.models.EncodesText;
 import dev.fovea.models.Model;
@@ -128,8 +127,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
     Objects.requireNonNull(mask, "mask");
     Objects.requireNonNull(probe, "probe");
     config.encoder().check(ids);
-    var table = new Embedding(Weight.rows(posEmbed.segment(), posEmbed.dim(0), channels()));
-    return blocks(embedNorm.forward(typed(ids, types).plus(table.forward(positions))), mask, probe);
+    return blocks(embedNorm.forward(typed(ids, types).plus(Embedding.of(posEmbed).forward(positions))), mask, probe);
   }
 
   /// The published vectors of padded texts, `[B, N, C]` → `[B, C]`.
