@@ -47,10 +47,15 @@ record SourceFrame(String type, String method, String name, String file, int lin
       // The first hands the operation to the kernels, the second is the pass.
       if (type.equals(Workspace.class.getName()) && frame.getMethodName().equals(RUN)) runs++;
       if (runs == 2) break;
-      if (runs == 1 && NO_SOURCE.stream().noneMatch(type::startsWith)) inPass.addFirst(of(frame));
+      if (runs == 1 && NO_SOURCE.stream().noneMatch(type::startsWith)) addOuter(inPass, of(frame));
       if (runs == 0 && runsThePass == null && type.startsWith(MODELS)) runsThePass = of(frame);
     }
     return runs == 0 && runsThePass != null ? List.of(runsThePass) : List.copyOf(inPass);
+  }
+
+  /// Adds the method around the others, unless it only hands on to one of the same name.
+  private static void addOuter(List<SourceFrame> inPass, SourceFrame frame) {
+    if (inPass.isEmpty() || !inPass.getFirst().call().equals(frame.call())) inPass.addFirst(frame);
   }
 
   /// Of frames, the innermost of a model, rather than of a layer that models share.

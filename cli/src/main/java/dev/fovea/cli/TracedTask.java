@@ -143,7 +143,7 @@ enum TracedTask {
     var texts = given.texts;
     return switch (this) {
       case DETECT -> {
-        var prompt = DetectionPrompt.of(texts.getFirst());
+        var prompt = prompt(texts.getFirst());
         var detector = Detector.of(checkpoint, kernels);
         yield opened(detector::close, pictures -> detector.detect(pictures.getFirst(), prompt));
       }
@@ -179,6 +179,14 @@ enum TracedTask {
       }
       case RUN -> new AnyModel(checkpoint, kernels);
     };
+  }
+
+  private static DetectionPrompt prompt(String sentence) {
+    try {
+      return DetectionPrompt.of(sentence);
+    } catch (IllegalArgumentException e) {
+      throw new Fovea.UsageException("--" + e.getMessage());
+    }
   }
 
   private static Opened mask(Checkpoint checkpoint, Kernels kernels, @Nullable Prompt point) {
