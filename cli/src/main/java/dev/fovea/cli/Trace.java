@@ -16,8 +16,8 @@ import org.jetbrains.annotations.Nullable;
 /// @param ms all operations together, in milliseconds
 /// @param callMs the whole call, with the preparation of pictures and texts and what becomes of the results
 /// @param peakGflops measured peak of all threads; NaN if it was not measured
-record Trace(String model, String family, String task, List<String> images, List<String> texts, String kernels, int threads, int runs,
-    double ms, double callMs, long macs, double gflops, double peakGflops, double shareOfPeak, List<Row> operations,
+record Trace(String model, String family, String task, List<String> images, List<String> texts, String kernels, int threads,
+    int runs, double ms, double callMs, long macs, double gflops, double peakGflops, double shareOfPeak, List<Row> operations,
     List<Kind> kinds) {
 
   /// An operation.
@@ -117,8 +117,9 @@ record Trace(String model, String family, String task, List<String> images, List
     int count = kinds.stream().mapToInt(Kind::count).sum();
     return List.of(String.format(Locale.ROOT, "%s (%s), %s%s", model, family, task,
         given.isEmpty() ? " on random inputs" : " " + String.join(" ", given)),
-        String.format(Locale.ROOT, "%s kernels, %d thread%s, the median of %d run%s: %d operations in %.2f ms, the whole call %.2f ms",
-            kernels, threads, threads == 1 ? "" : "s", runs, runs == 1 ? "" : "s", count, ms, callMs),
+        String.format(Locale.ROOT,
+            "%s kernels, %d thread%s, the median of %d run%s: %d operations in %.2f ms, the whole call %.2f ms", kernels, threads,
+            threads == 1 ? "" : "s", runs, runs == 1 ? "" : "s", count, ms, callMs),
         String.format(Locale.ROOT, "%.1f GFLOP/s%s", gflops, Double.isNaN(peakGflops) ? "" : String.format(Locale.ROOT,
             ", %s of the measured FMA peak of %.0f GFLOP/s", percent(shareOfPeak, 0), peakGflops)));
   }

@@ -23,10 +23,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "trace", description = "Show the operations of a model's work on a picture, a row each: result, time, line of source.",
-    footer = {"", "The work is that of the command for the model: classify, embed, zero-shot, segment, mask, detect or ask, of which "
-        + "the question is read and no more than one token said. A share of the peak is that of multiplications and sums.",
-        PictureInputs.FOOTER})
+@Command(name = "trace",
+    description = "Show the operations of a model's work on a picture, a row each: result, time, line of source.",
+    footer = {"", "The work is that of the command for the model: classify, embed, zero-shot, segment, mask, detect or ask, which",
+        "reads the question and says one token.", PictureInputs.FOOTER})
 final class TraceCommand implements Callable<Integer> {
   private static final int RUNS = 5;
 
@@ -38,7 +38,8 @@ final class TraceCommand implements Callable<Integer> {
   private List<String> images = List.of();
 
   @Option(names = "--text", paramLabel = "TEXT",
-      description = "The sentence of detect, the question of ask, a label of zero-shot, or a text; the last two may be given again.")
+      description = "The sentence of detect, the question of ask, a label of zero-shot, or a text; the last two may be given "
+          + "again.")
   private List<String> texts = List.of();
 
   @Option(names = "--point", paramLabel = "X,Y", description = "Of Segment Anything (default: the middle of the picture).")
@@ -84,7 +85,8 @@ final class TraceCommand implements Callable<Integer> {
     boolean isPage = html != null && html.toString().isEmpty() || html == null && !json && isHtml(output);
     if (isPage && json) throw new Fovea.UsageException("--html: expected a FILE.html beside --json");
     var page = isPage || html == null ? null : html;
-    if (page != null && !isHtml(page)) throw new Fovea.UsageException("--html: expected a file name that ends in .html, got " + page);
+    if (page != null && !isHtml(page))
+      throw new Fovea.UsageException("--html: expected a file name that ends in .html, got " + page);
     var given = new TracedTask.Given(texts, point(), template());
     var pictures = PictureInputs.of(images);
     var outputs = Outputs.of(output, page).readingModel(model).reading(pictures);
@@ -127,19 +129,19 @@ final class TraceCommand implements Callable<Integer> {
   }
 
   private List<Traced> traced(PictureInputs pictures, TracedTask.Given given) {
-    var header = header(pictures.names().size(), given);
+    var task = task(pictures.names().size(), given);
     var traced = new ArrayList<Traced>();
     try (var kernels = kernelOptions.open(); var bar = new Terminal.ProgressBar()) {
       var tracing = new TracingKernels(kernels);
       WarmUp.await();
-      try (var opened = header.task.open(modelOptions.open(model, Residency.LOADED), tracing, given)) {
+      try (var opened = task.task.open(modelOptions.open(model, Residency.LOADED), tracing, given)) {
         var peak = new SeenPeak(kernels.threads());
-        if (header.task.takesAll()) {
+        if (task.task.takesAll()) {
           var all = pictures.names().stream().map(pictures::read).toList();
-          traced.add(trace(header, tracing, peak, pictures.names(), () -> opened.call(all)));
+          traced.add(trace(task, tracing, peak, pictures.names(), () -> opened.call(all)));
         } else {
           pictures.each(bar, (_, name, picture, _) ->
-              traced.add(trace(header, tracing, peak, List.of(name), () -> opened.call(List.of(picture)))));
+              traced.add(trace(task, tracing, peak, List.of(name), () -> opened.call(List.of(picture)))));
         }
       }
     } catch (IllegalArgumentException | ArithmeticException e) {
@@ -151,7 +153,7 @@ final class TraceCommand implements Callable<Integer> {
   private record Task(TracedTask task, String family) {}
 
   /// Looks into the file for what the model is for.
-  private Task header(int pictures, TracedTask.Given given) {
+  private Task task(int pictures, TracedTask.Given given) {
     try (var checkpoint = modelOptions.mapped(model); var arena = Arena.ofShared()) {
       var family = ModelHeader.of(checkpoint).family();
       var loaded = checkpoint.reading(() -> LoadedModel.of(checkpoint, arena));
@@ -181,9 +183,9 @@ final class TraceCommand implements Callable<Integer> {
     double ms = rows.stream().mapToDouble(Trace.Row::ms).sum();
     long macs = rows.stream().mapToLong(Trace.Row::macs).sum();
     double gflops = 2 * macs / ms / 1e6;
-    return new Traced(new Trace(model.toString(), task.family, task.task.command(), names, texts, kernels.name(), kernels.threads(), runs,
-        ms, calls.median(), macs, gflops, peak.gflops(), gflops / peak.gflops(), rows, Trace.kinds(rows, peak.gflops())),
-        seen.stream().map(TracingKernels.Seen::frames).toList());
+    var trace = new Trace(model.toString(), task.family, task.task.command(), names, texts, kernels.name(), kernels.threads(), runs,
+        ms, calls.median(), macs, gflops, peak.gflops(), gflops / peak.gflops(), rows, Trace.kinds(rows, peak.gflops()));
+    return new Traced(trace, seen.stream().map(TracingKernels.Seen::frames).toList());
   }
 
   private static long median(Stream<Long> numbers) {
