@@ -58,6 +58,8 @@ final class Pass implements AutoCloseable {
       else if (input.matches("\\d+,\\d+")) addPoint(input.split(","), tensors);
       else addText(input, tensors);
     }
+    if (tokens.isEmpty() && model.model().inputs(1, 0).containsKey("input_ids"))
+      throw new IllegalArgumentException("this model reads a text, too");
     if (picture == null && model.model() instanceof ContinuesText decoder) {
       workspace.run("text", tensors.get("input_ids"), ids -> {
         decoder.language().forward(decoder.language().embed(ids), probe);
