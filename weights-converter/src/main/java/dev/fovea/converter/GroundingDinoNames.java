@@ -6,6 +6,7 @@ import static dev.fovea.converter.NameRule.patches;
 import com.google.common.primitives.Ints;
 import dev.fovea.converter.source.Source;
 import dev.fovea.engine.checkpoint.CheckpointException;
+import dev.fovea.engine.checkpoint.DType;
 import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.models.grounding.GroundingDinoConfig;
 import dev.fovea.models.grounding.TextPositions;
@@ -170,6 +171,20 @@ final class GroundingDinoNames {
 
   private static void perceptron(Map<String, List<String>> rules, String own, String source, int layers) {
     for (int i = 0; i < layers; i++) add(rules, own + ".fc" + (i + 1), source + ".layers." + i);
+  }
+
+  /// What transformers expects of the model and the model does not use, as zeros.
+  static Map<String, HuggingFaceForm.Zeros> unused(GroundingDinoConfig config) {
+    var zeros = new HashMap<String, HuggingFaceForm.Zeros>();
+    var swin = config.backbone();
+    if (config.textPositions() == TextPositions.TRANSFORMERS_5)
+      for (var ending : List.of("weight", "bias"))
+        zeros.put(SWIN + "swin.layernorm." + ending, new HuggingFaceForm.Zeros(DType.F32,
+            List.of((long) swin.dim(swin.stages().size() - 1)), "is not used, but transformers expects it"));
+    if (config.mm())
+      zeros.put("model.encoder_output_class_embed.bias", new HuggingFaceForm.Zeros(DType.F32, List.of(),
+          "is the same for all scores, of which the largest are chosen, but transformers expects it"));
+    return Map.copyOf(zeros);
   }
 
   private static Map<String, String> dropped(GroundingDinoConfig config, int bias) {

@@ -216,9 +216,7 @@ record HuggingFaceForm(JsonObject config, NameMap names, Map<String, Zeros> zero
     json.addProperty("query_dim", 4);
     json.addProperty("position_embedding_type", "sine");
     if (!c.mm()) json.addProperty("decoder_bbox_embed_share", c.sharedBoxHead());
-    var zeros = c.mm() ? Map.of("model.encoder_output_class_embed.bias", new Zeros(DType.F32, List.of(),
-        "is the same for all scores, of which the largest are chosen, but transformers expects it")) : Map.<String, Zeros>of();
-    return new HuggingFaceForm(json, GroundingDinoNames.names(c), zeros);
+    return new HuggingFaceForm(json, GroundingDinoNames.names(c), GroundingDinoNames.unused(c));
   }
 
   /// With biases of queries, keys and values alone it is a Qwen2. The older fields about rotary positions are for transformers 4.

@@ -40,6 +40,12 @@ class HuggingFaceExportTest {
 
   /// What a fixture's config says and an exported one does not: what training alone knows, what is true of every model that is
   /// read here, what follows from other fields, and what transformers does not use either.
+  /// What only training reads of a Grounding DINO, what follows from other fields of its backbone, and the size that it was trained at.
+  private static final Set<String> OF_TRAINING = Set.of("activation_dropout", "auxiliary_loss", "bbox_cost", "bbox_loss_coefficient", "class_cost",
+      "disable_custom_kernels", "dropout", "focal_alpha", "fusion_dropout", "fusion_droppath", "giou_cost", "giou_loss_coefficient", "init_std",
+      "is_encoder_decoder", "text_enhancer_dropout", "two_stage_bbox_embed_share", "backbone_config.drop_path_rate", "backbone_config.encoder_stride",
+      "backbone_config.hidden_size", "backbone_config.image_size", "backbone_config.num_layers", "backbone_config.out_features",
+      "backbone_config.stage_names", "backbone_config.use_absolute_embeddings");
   private static final Set<String> NOT_SAID = Set.of("attention_probs_dropout_prob", "hidden_dropout_prob", "attention_dropout",
       "classifier_dropout", "classifier_dropout_prob", "drop_path_rate", "initializer_range", "initializer_factor",
       "layerscale_value", "logit_scale_init_value", "semantic_loss_ignore_index", "encoder_stride", "pooler_act",
@@ -152,6 +158,9 @@ class HuggingFaceExportTest {
       assertThat(made).singleElement().asString().endsWith("embeddings.mask_token");
     } else if (golden.startsWith("llava")) {
       assertThat(made).hasSize(18).allMatch(name -> name.startsWith("vision_tower.encoder.layers.2.") || name.startsWith("vision_tower.post_layernorm."));
+    } else if (golden.contains("grounding-dino")) {
+      assertThat(made).hasSize(golden.startsWith("mm") ? 3 : 2)
+          .allMatch(name -> name.startsWith("model.backbone.conv_encoder.model.swin.layernorm.") || name.equals("model.encoder_output_class_embed.bias"));
     } else {
       assertThat(made).isEmpty();
     }
@@ -181,8 +190,8 @@ class HuggingFaceExportTest {
 
   /// SegFormer's norms have PyTorch's epsilon whatever the config says; the rest is what transformers has where nothing is said.
   private static boolean known(String name, String field, JsonElement value) {
-    // A decoder reads one text at a time, which needs no padding.
-    return NOT_SAID.contains(field) || name.matches("(text_config.)?pad_token_id") && value.getAsInt() == 2
+    // A decoder reads one text at a time, which needs no padding, and a BERT's is 0.
+    return NOT_SAID.contains(field) || OF_TRAINING.contains(name) || name.matches("(text_config.)?pad_token_id") && (value.getAsInt() == 2 || value.getAsInt() == 0)
         || name.equals("vision_config.projection_dim") || Map.of("layer_norm_eps", "1e-06", "text_config.pad_token_id", "1",
         "text_config.eos_token_id", "1", "pad_token_id", "0", "mask_decoder_config.model_type", "", "prompt_encoder_config.model_type", "")
         .getOrDefault(name, "said").equals(value.getAsString());
