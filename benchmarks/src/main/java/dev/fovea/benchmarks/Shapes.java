@@ -1,6 +1,5 @@
 package dev.fovea.benchmarks;
 
-import static dev.fovea.benchmarks.AttentionShapes.CHANNELS;
 import static dev.fovea.benchmarks.AttentionShapes.LEVELS_224;
 import static dev.fovea.benchmarks.AttentionShapes.LEVELS_800;
 import static dev.fovea.benchmarks.AttentionShapes.attention;

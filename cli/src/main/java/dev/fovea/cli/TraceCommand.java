@@ -3,7 +3,6 @@ package dev.fovea.cli;
 import com.google.common.primitives.Floats;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.checkpoint.Residency;
-import dev.fovea.engine.image.Picture;
 import dev.fovea.kernels.WarmUp;
 import dev.fovea.models.LoadedModel;
 import dev.fovea.models.chat.ChatTemplate;

@@ -46,16 +46,13 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     Tensor forward(Tensor x, Tensor positions, Tensor references, Encoder.State encoded, Pass pass, Probe probe, int index) {
       var boxes = Tokens.of(Tokens.Kind.QUERY, x.dim(1));
       var asking = x.plus(positions);
-      x = norm1.forward(x.plus(selfAttn.forward(asking, asking, x, AttentionMask.NONE, site(probe, index, "self", boxes, boxes))));
+      x = norm1.forward(x.plus(selfAttn.forward(asking, asking, x, AttentionMask.NONE,
+          Encoder.site(probe, index, "self", boxes, boxes))));
       x = norm2.forward(x.plus(textAttn.forward(x.plus(positions), encoded.text(), encoded.text(), pass.padding(),
-          site(probe, index, "text", boxes, pass.tokens()))));
+          Encoder.site(probe, index, "text", boxes, pass.tokens()))));
       x = norm3.forward(x.plus(mapAttn.forward(x, positions, encoded.vision(), pass.sizes(), references, pass.visible(), probe,
           index)));
       return norm4.forward(x.plus(mlp.forward(x)));
-    }
-
-    private static Probe.Site site(Probe probe, int index, String name, Tokens queries, Tokens keys) {
-      return probe == Probe.NONE ? Probe.Site.NOWHERE : probe.attention("layers." + index + "." + name, queries, keys);
     }
   }
 

@@ -10,7 +10,6 @@ import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.kernels.AttentionMask;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -122,7 +121,8 @@ record Encoder(List<Layer> layers) {
     probe.see("text_hidden_states", index, x.text);
   }
 
-  private static Probe.Site site(Probe probe, int index, String name, Tokens queries, Tokens keys) {
+  /// The site of the attention called `name` of layer `index`, of encoder or decoder.
+  static Probe.Site site(Probe probe, int index, String name, Tokens queries, Tokens keys) {
     return probe == Probe.NONE ? Probe.Site.NOWHERE : probe.attention("layers." + index + "." + name, queries, keys);
   }
 }

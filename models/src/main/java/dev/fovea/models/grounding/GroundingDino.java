@@ -329,10 +329,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
 
   private static Tensor proposals(Pass pass, int batch) {
     var proposals = pass.proposals();
-    if (proposals.rank() == 3) return proposals;
-    var all = proposals.allocate(batch, proposals.dim(0), 4);
-    all.set(proposals.expand(batch));
-    return all;
+    return proposals.rank() == 3 ? proposals : proposals.expand(batch).contiguous();
   }
 
   private Pass pass(Map<String, Tensor> inputs, List<MapSize> sizes, int batch, Workspace workspace) {
@@ -347,22 +344,20 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
           inputs.get(MAP_POSITIONS).plus(levels(sizes, hidden)), inputs.get(REFERENCES), inputs.get(PROPOSALS),
           channels(inputs.get(KEPT)), hidden, channels(visible), inputs.get(SHARES));
     }
-    var whole = MapGeometry.whole(sizes);
-    int positions = whole.positions(), dim = config.dim();
+    int positions = Math.toIntExact(MapSize.cells(sizes)), dim = config.dim();
     var mapPositions = workspace.constant(List.of("positions", this, sizes), levelEmbed, levels ->
-        of(levels, whole.embeddings(dim, config.temperature()), positions, dim).plus(levels(sizes, levels)));
-    var references = constant("references", sizes, workspace, whole::references, positions, sizes.size(), 2);
-    var proposals = constant("proposals", sizes, workspace, whole::proposals, positions, 4);
-    var kept = constant("kept", sizes, workspace, whole::kept, positions);
-    var all = references.allocate(batch, positions, sizes.size(), 2);
-    all.set(references.expand(batch));
-    return new Pass(sizes, places, tokens, attentionMask, selfMask, textPositions, mapPositions, all, proposals, channels(kept),
-        null, null, null);
+        of(levels, MapGeometry.whole(sizes).embeddings(dim, config.temperature()), positions, dim).plus(levels(sizes, levels)));
+    var references = constant("references", sizes, workspace, MapGeometry::references, positions, sizes.size(), 2);
+    var proposals = constant("proposals", sizes, workspace, MapGeometry::proposals, positions, 4);
+    var kept = constant("kept", sizes, workspace, MapGeometry::kept, positions);
+    return new Pass(sizes, places, tokens, attentionMask, selfMask, textPositions, mapPositions,
+        references.expand(batch).contiguous(), proposals, channels(kept), null, null, null);
   }
 
-  private Tensor constant(String name, List<MapSize> sizes, Workspace workspace, Supplier<float[]> values,
+  /// Values that all pictures without padding have in common; they are computed for the first one of its size.
+  private Tensor constant(String name, List<MapSize> sizes, Workspace workspace, Function<MapGeometry, float[]> values,
       int... shape) {
-    return workspace.constant(List.of(name, this, sizes), levelEmbed, x -> of(x, values.get(), shape));
+    return workspace.constant(List.of(name, this, sizes), levelEmbed, x -> of(x, values.apply(MapGeometry.whole(sizes)), shape));
   }
 
   /// A tensor of the pass of `x` with given values.
@@ -375,9 +370,9 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
   /// The embedding of each position's map: `[S, C]`.
   private Tensor levels(List<MapSize> sizes, Tensor home) {
     int at = 0;
-    var all = home.allocate(sizes.stream().mapToInt(size -> size.height() * size.width()).sum(), config.dim());
+    var all = home.allocate(Math.toIntExact(MapSize.cells(sizes)), config.dim());
     for (int i = 0; i < sizes.size(); i++) {
-      int count = sizes.get(i).height() * sizes.get(i).width();
+      int count = Math.toIntExact(sizes.get(i).cells());
       all.slice(0, at, at + count).set(levelEmbed.select(0, i).expand(count));
       at += count;
     }

@@ -56,7 +56,7 @@ record MapGeometry(List<MapSize> sizes, List<boolean[]> visible) {
 
   /// `S`.
   int positions() {
-    return sizes.stream().mapToInt(size -> size.height() * size.width()).sum();
+    return Math.toIntExact(MapSize.cells(sizes));
   }
 
   /// Sines and cosines of each position's place in the visible part: `[S, C]`, half of the channels for y, then those for x.

@@ -1,7 +1,5 @@
 package dev.fovea.models.grounding;
 
-import java.util.Arrays;
-
 /// The division of texts into sub-sentences at the first and last token, full stops and question marks. A token sees only those of
 /// its own sub-sentence, and positions count from the beginning of each (ref: transformers
 /// `models/grounding_dino/modeling_grounding_dino.py`, `generate_masks_with_special_tokens_and_transfer_map`).
