@@ -42,6 +42,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("detect", DetectCommand.class);
     COMMANDS.put("ask", AskCommand.class);
+    COMMANDS.put("explain", ExplainCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("pull", PullCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
@@ -54,7 +55,7 @@ public final class Fovea implements Callable<Integer> {
 
   /// Commands that run a model.
   private static final Set<String> COMPUTING =
-      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "demo", "verify", "bench");
+      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "explain", "demo", "verify", "bench");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;
