@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jetbrains.annotations.Nullable;
@@ -27,8 +28,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "explain", description = "Show what a model attends to in a picture or a text, as a page to explore.",
-    footer = {"", "What the model takes beside the picture: --labels of CLIP and SigLIP, --point of Segment Anything, a sentence of "
-        + "Grounding DINO, a question of a vision-language model; of BERT --text and no picture.",
+    footer = {"", "What the model takes beside the picture: --labels of CLIP and SigLIP, --point of Segment Anything, a sentence "
+        + "of Grounding DINO, a question of a vision-language model; of BERT --text and no picture.",
         "The page needs no network. --json and --npz write the same numbers unrounded."})
 final class ExplainCommand implements Callable<Integer> {
   /// Attention weights on a page of less than 10 MB, each in a byte.
@@ -100,12 +101,9 @@ final class ExplainCommand implements Callable<Integer> {
     outputs.require();
     var picture = image == null ? null : PictureInputs.one(image);
     var subject = new Subject(picture, texts, prompts);
-    var settings = settings();
     try (var kernels = kernelOptions.open(); var bar = new Terminal.ProgressBar();
         var opened = OpenModel.of(modelOptions.open(model), kernels)) {
-      var explanation = explain(opened, subject, settings, bar);
-      var about = about(opened, kernels.name(), picture);
-      write(explanation, about);
+      write(subject, opened, about(opened, kernels.name(), picture), bar);
     }
     return Fovea.GOOD;
   }
@@ -138,9 +136,7 @@ final class ExplainCommand implements Callable<Integer> {
     return given;
   }
 
-  private ExplainSettings settings() {
-    // All numbers, unless a page alone is made of them.
-    long most = json == null && npz == null ? PAGE_WEIGHTS : Long.MAX_VALUE;
+  private ExplainSettings settings(long most) {
     return new ExplainSettings(most, layer == null ? -1 : layer, fusion, discard, maxTokens);
   }
 
@@ -167,12 +163,20 @@ final class ExplainCommand implements Callable<Integer> {
     }
   }
 
-  private void write(Explanation explanation, Map<String, Object> about) {
-    if (npz != null) NpzFile.write(npz, ExplainData.arrays(explanation));
-    if (json != null) ExplainData.writeJson(json, explanation, about);
+  /// Writes all numbers, and a page with as many as fit on it.
+  private void write(Subject subject, OpenModel opened, Map<String, Object> about, Terminal.ProgressBar bar) {
+    Explanation all = null;
+    if (json != null || npz != null) {
+      all = explain(opened, subject, settings(Long.MAX_VALUE), bar);
+      if (npz != null) NpzFile.write(npz, ExplainData.arrays(all));
+      if (json != null) ExplainData.writeJson(json, all, about);
+    }
     if (output == null) return;
-    var page = ExplainPage.of(explanation, about);
+    boolean fits = all != null && all.maps().stream().mapToLong(map -> map.weights().length).sum() <= PAGE_WEIGHTS;
+    var shown = fits ? all : explain(opened, subject, settings(PAGE_WEIGHTS), bar);
+    var page = ExplainPage.of(shown, about);
     Output.write(page, output);
-    Output.report(output + ": " + explanation.maps().size() + " layers" + System.lineSeparator(), Outputs.of(output));
+    Output.report(String.format(Locale.ROOT, "%s: %d layers, %.1f MB%n", output, shown.maps().size(), page.length * 1e-6),
+        Outputs.of(output));
   }
 }

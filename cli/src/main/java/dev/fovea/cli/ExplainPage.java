@@ -23,13 +23,16 @@ import org.jetbrains.annotations.Nullable;
 
 /// The page on an explanation: one file of HTML, with style, script, picture and numbers in it.
 ///
-/// Numbers are bytes in base64, with a scale for each row of the last dimension: a value is `byte · scale`, or `(byte - 128) · scale`
-/// where values have signs. It is exact to half a scale.
+/// Numbers are bytes in base64, with a scale for each row of the last dimension: a value is `byte · scale`, or
+/// `(byte - 128) · scale` where values have signs. It is exact to half a scale.
 final class ExplainPage {
   /// Bytes of a picture as PNG; larger ones become JPEG.
   private static final int MAX_PNG = 600_000;
   /// Floats of the operands of a layer; of larger ones only a head's are shown.
   private static final int MAX_OPERANDS = 400_000;
+
+  /// Places in the page.
+  private static final String STYLE = "/*STYLE*/", DATA = "/*DATA*/", SCRIPT = "/*SCRIPT*/";
 
   private ExplainPage() {}
 
@@ -72,10 +75,11 @@ final class ExplainPage {
     // In a script element, only these letters could end it or begin a comment.
     var json = Json.LINE.toJson(data(explanation, about)).replace("<", "\\u003c").replace("\u2028", "\\u2028")
         .replace("\u2029", "\\u2029");
-    var page = resource("explain.html").replace("/*STYLE*/", resource("explain.css"));
-    int script = page.indexOf("/*SCRIPT*/"), data = page.indexOf("/*DATA*/");
-    return (page.substring(0, data) + json + page.substring(data + 8, script) + resource("explain.js") + page.substring(script + 10))
-        .getBytes(StandardCharsets.UTF_8);
+    var page = resource("explain.html").replace(STYLE, resource("explain.css"));
+    int data = page.indexOf(DATA), script = page.indexOf(SCRIPT);
+    var whole = page.substring(0, data) + json + page.substring(data + DATA.length(), script) + resource("explain.js")
+        + page.substring(script + SCRIPT.length());
+    return whole.getBytes(StandardCharsets.UTF_8);
   }
 
   private static String resource(String name) {

@@ -40,17 +40,19 @@ function signedColour(share) {
   const s = Math.min(1, Math.max(-1, share)), end = s < 0 ? BLUE : ORANGE;
   return WHITE.map((c, k) => Math.round(c + Math.abs(s) * (end[k] - c)));
 }
+/** Small weights leave more of the picture. */
+const overlay = share => [...colour(share), Math.round(110 + 145 * Math.sqrt(Math.min(1, Math.max(0, share))))];
 const css = c => `rgb(${c[0]},${c[1]},${c[2]})`;
 const inkOn = c => 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? '#000' : '#fff';
 
 /** A canvas of one pixel a cell; cells that are not there are clear. */
-function paint(canvas, rows, cols, rgbOf, alpha = 255) {
+function paint(canvas, rows, cols, rgbOf) {
   canvas.width = cols;
   canvas.height = rows;
   const context = canvas.getContext('2d'), image = context.createImageData(cols, rows);
   for (let i = 0; i < rows * cols; i++) {
     const c = rgbOf(i);
-    if (c) image.data.set([c[0], c[1], c[2], alpha], 4 * i);
+    if (c) image.data.set([c[0], c[1], c[2], c.length > 3 ? c[3] : 255], 4 * i);
   }
   context.putImageData(image, 0, 0);
   return canvas;
@@ -156,7 +158,7 @@ function largest(look) {
 
 const picture = data.picture ? new Image() : null;
 
-function drawOver(canvas, grids, most, marks, colourOf = v => colour(v / most)) {
+function drawOver(canvas, grids, most, marks, colourOf = v => overlay(v / most)) {
   const width = Math.min(data.picture.width, 896), scale = width / data.picture.width;
   canvas.width = Math.max(width, 448);
   canvas.height = Math.round(data.picture.height * canvas.width / data.picture.width);
@@ -428,7 +430,7 @@ function chart(box, maps, valuesOf, unit) {
     if (i % every === 0) root.append(svg('text', {x: x(layer), y: bottom + 14, 'text-anchor': 'middle'}, layer));
   });
   root.append(svg('text', {x: (left + right) / 2, y: 206, 'text-anchor': 'middle'}, 'layer'),
-    svg('text', {x: left, y: 8, 'text-anchor': 'end'}, unit));
+    svg('text', {x: left - 40, y: 206}, unit));
   for (const map of maps)
     valuesOf(map).forEach((value, h) => {
       const dot = svg('circle', {cx: x(map.layer), cy: y(value), r: 4});
@@ -629,6 +631,7 @@ function draw() {
 
 function chooseGroup(group) {
   state.group = group;
+  $('group').value = group;
   state.layer = Math.max(...inGroup().map(map => map.layer));
   const tokens = others(inGroup()[0].queryRuns);
   state.token = tokens.length ? 0 : null;
@@ -724,7 +727,8 @@ function start() {
   $('raw').onmousemove = hover;
   $('raw').onmouseleave = () => { if (!$('follow').checked) drawLook(); };
   $('raw').onkeydown = key;
-  chooseGroup(data.maps.find(map => map.group === 'vision_model_output.attentions.*') ? 'vision_model_output.attentions.*' : groups[0]);
+  chooseGroup([/^attentions/, /^vision_model_output\.attentions/, /text_to_vision/, /token_to_image/]
+    .map(wanted => groups.find(group => wanted.test(group))).find(group => group) || groups[0]);
   document.documentElement.dataset.ready = 'true';
 }
 

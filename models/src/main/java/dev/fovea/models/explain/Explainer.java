@@ -7,8 +7,11 @@ import dev.fovea.engine.tensor.Progress;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.models.AnswersEarly;
 import dev.fovea.models.Classification;
+import dev.fovea.models.DetectsPhrases;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.JoinsPicturesAndText;
 import dev.fovea.models.OpenModel;
+import dev.fovea.models.ReadsPictures;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,12 +38,15 @@ public final class Explainer {
   private final ExplainSettings settings;
   private final ShownInputs shown;
   private final List<String> notes = new ArrayList<>();
+  /// The embeddings of labels and their logits, of a model of pictures and words; else empty.
+  private float[] words = {}, logits = {};
 
-  private Explainer(OpenModel model, Subject subject, ExplainSettings settings) {
+  private Explainer(OpenModel model, Subject subject, ExplainSettings settings, Progress progress) {
     this.model = model;
     this.subject = subject;
     this.settings = settings;
-    shown = ShownInputs.of(model, subject);
+    shown = model.model() instanceof ReadsPictures ? Answered.ask(model, subject, settings.answerTokens(), progress)
+        : ShownInputs.of(model, subject);
   }
 
   /// Explains a pass. It costs the pass, with all attention maps computed.
@@ -56,7 +62,7 @@ public final class Explainer {
     Objects.requireNonNull(subject, "subject");
     Objects.requireNonNull(settings, "settings");
     Objects.requireNonNull(progress, "progress");
-    return model.call(() -> new Explainer(model, subject, settings).run(progress));
+    return model.call(() -> new Explainer(model, subject, settings, progress).run(progress));
   }
 
   private Explanation run(Progress progress) {
@@ -67,7 +73,7 @@ public final class Explainer {
       outputs.putAll(model.model().outputs(inputs, probe));
       outputs.putAll(early(probe, outputs));
       return List.copyOf(outputs.values());
-    }, _ -> explanation(probe, outputs), progress);
+    }, _ -> explanation(probe, outputs), progress).withEffects(effects(progress));
   }
 
   /// What the model would answer after each block, by the names of the blocks' outputs.
@@ -85,12 +91,18 @@ public final class Explainer {
   }
 
   private Explanation explanation(Probe probe, Map<String, Tensor> outputs) {
-    var sizes = MapSizes.of(probe.attentions(), settings.maxWeights());
-    var chains = ChainMaker.prefixes(probe);
+    var found = model.model() instanceof DetectsPhrases ? Found.of(outputs, shown.words().getFirst()) : null;
+    var looks = looks(probe, found);
+    var sizes = MapSizes.of(looks, settings.maxWeights());
+    var chains = ChainMaker.prefixes(probe).stream().filter(prefix -> looks.get(prefix + "attentions.0").rows() == null).toList();
+    if (outputs.containsKey(TEXTS)) {
+      words = outputs.get(TEXTS).toArray();
+      logits = outputs.get(SCORES).toArray();
+    }
     var fused = new LinkedHashMap<String, float[]>();
     var maps = new ArrayList<HeadMaps>();
-    probe.attentions().forEach((name, map) -> {
-      var reader = new MapReader(name, map, shown, sizes.get(name));
+    looks.forEach((name, map) -> {
+      var reader = new MapReader(name, map, shown, found, sizes.get(name));
       var kept = reader.maps();
       if (kept != null) maps.add(kept);
       var layer = LAYER.matcher(name);
@@ -100,8 +112,28 @@ public final class Explainer {
     var made = chains.stream().map(prefix -> new ChainMaker(prefix, probe, settings).chain(fused,
         early(prefix, outputs))).toList();
     var features = new FeatureReader(model, probe, outputs);
-    return new Explanation(shown.view(), answers(outputs), maps, made, operands(probe, chains), features.positions(),
-        features.filters(), features.features(), List.of(), List.of(), "", notes);
+    return new Explanation(shown.view(), found == null ? answers(outputs) : found.answers(), maps, made,
+        operands(probe, looks, chains), features.positions(), features.filters(), features.features(), List.of(),
+        found == null ? List.of() : found.samples(probe),
+        shown.answered() == null ? "" : shown.answered().text(), notes);
+  }
+
+  private List<Explanation.Effect> effects(Progress progress) {
+    return words.length == 0 || !(model.model() instanceof EmbedsPictures) ? List.of()
+        : Effects.of(model, shown, subject.texts(), words, logits, progress);
+  }
+
+  /// All attention layers; of a decoder of boxes or words, from those that were found or said.
+  private Map<String, Looks> looks(Probe probe, @Nullable Found found) {
+    var looks = new LinkedHashMap<String, Looks>();
+    probe.attentions().forEach((name, map) -> {
+      // A prompt is answered twice, with three masks and with one.
+      if (name.contains(".single.")) return;
+      var all = Looks.of(map);
+      boolean ofBoxes = found != null && name.startsWith("decoder."), ofWords = shown.answered() != null && name.startsWith("att");
+      looks.put(name, ofBoxes ? found.cut(all) : ofWords ? shown.answered().cut(all) : all);
+    });
+    return looks;
   }
 
   private void note(Map<String, MapSizes.Kept> sizes) {
@@ -145,16 +177,22 @@ public final class Explainer {
     return order.stream().limit(TOP).map(i -> new Classification(i, labels.get(i), scores[i])).toList();
   }
 
-  private Explanation.@Nullable Operands operands(Probe probe, List<String> chains) {
-    var all = probe.attentions().keySet().stream().filter(name -> probe.tensors().containsKey(name + ".q")
-        && probe.attentions().get(name).windows() == null).toList();
+  private Explanation.@Nullable Operands operands(Probe probe, Map<String, Looks> looks, List<String> chains) {
+    var all = looks.keySet().stream().filter(name -> probe.tensors().containsKey(name + ".q")
+        && looks.get(name).windows() == null && looks.get(name).rows() == null).toList();
     var main = chains.stream().filter(prefix -> hasPatches(probe.attentions().get(prefix + "attentions.0"))).findFirst()
         .orElse(chains.isEmpty() ? null : chains.getFirst());
     var layers = main == null ? all : all.stream().filter(name -> name.matches(Pattern.quote(main) + "attentions\\.\\d+")).toList();
+    if (layers.isEmpty() && settings.layer() < 0) return null;
     if (settings.layer() >= layers.size())
       throw new IllegalArgumentException("layer: expected 0 to " + (layers.size() - 1) + ", got " + settings.layer());
-    if (layers.isEmpty()) return null;
-    var name = layers.get(settings.layer() < 0 ? layers.size() - 1 : settings.layer());
+    // A mask would be a fourth operand, which is not handed out.
+    var unmasked = (settings.layer() < 0 ? layers.reversed() : List.of(layers.get(settings.layer()))).stream()
+        .map(name -> operands(name, probe)).filter(operands -> operands.give(looks.get(operands.name()).head(0, 0))).findFirst();
+    return unmasked.orElse(null);
+  }
+
+  private static Explanation.Operands operands(String name, Probe probe) {
     var q = probe.tensors().get(name + ".q").select(0, 0);                            // [H, M, D]
     var map = probe.attentions().get(name);
     return new Explanation.Operands(name, q.dim(0), q.dim(2), map.queries(), map.keys(), q.toArray(),

@@ -34,6 +34,11 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
     notes = List.copyOf(Objects.requireNonNull(notes, "notes"));
   }
 
+  /// The same with these effects.
+  Explanation withEffects(List<Effect> effects) {
+    return new Explanation(view, answers, maps, chains, operands, positions, filters, features, effects, samples, text, notes);
+  }
+
   /// What an attention layer computed with: `softmax(q · kᵀ / √D) · v` of each head.
   ///
   /// @param name of the layer
@@ -50,6 +55,24 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
       Objects.requireNonNull(q, "q");
       Objects.requireNonNull(k, "k");
       Objects.requireNonNull(v, "v");
+    }
+
+    /// Whether the queries and keys alone give the first head's map, in its first and last row: not so with a mask.
+    boolean give(float[] map) {
+      int count = keys.count(), last = queries.count() - 1;
+      for (int i : new int[] {0, last}) {
+        var weights = new double[count];
+        double most = Double.NEGATIVE_INFINITY, sum = 0;
+        for (int j = 0; j < count; j++) {
+          for (int d = 0; d < depth; d++) weights[j] += (double) q[i * depth + d] * k[j * depth + d];
+          weights[j] /= Math.sqrt(depth);
+          most = Math.max(most, weights[j]);
+        }
+        for (double score : weights) sum += Math.exp(score - most);
+        for (int j = 0; j < count; j++)
+          if (Math.abs(Math.exp(weights[j] - most) / sum - map[i * count + j]) > 1e-3) return false;
+      }
+      return true;
     }
   }
 

@@ -22,7 +22,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param weights `[I, H, M, N]`
 /// @param classRow `[I, H, keys]` of the first query, which is the class token, over the patches of the model; null if there is
 ///     none, or nothing is coarser
-/// @param queryNames for each input, what the queries are that are no patches, in their order; empty if all inputs have patches only
+/// @param queryNames for each input, what the queries are that are no patches, in their order; empty if all are patches
 /// @param keyNames the same of the keys
 /// @param entropies mean entropy of the model's queries in bits, of each of the model's heads
 /// @param distances mean attention distance in pixels of the model's input, of each of the model's heads; null if queries or keys

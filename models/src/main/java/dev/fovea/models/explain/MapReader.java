@@ -4,26 +4,17 @@ import dev.fovea.engine.feature.AttentionRollout;
 import dev.fovea.engine.feature.AttentionRollout.Fusion;
 import dev.fovea.engine.feature.AttentionStatistics;
 import dev.fovea.engine.feature.AttentionStatistics.Cells;
-import dev.fovea.engine.nn.AttentionMap;
 import dev.fovea.engine.nn.Tokens;
 import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
 
 /// Copies an attention map out of a pass, one head at a time.
-record MapReader(String name, AttentionMap map, ShownInputs shown, MapSizes.Kept kept) {
-  private int inputs() {
-    return map.weights().dim(0);
-  }
-
-  private int heads() {
-    return map.weights().dim(1);
-  }
-
+record MapReader(String name, Looks map, ShownInputs shown, @Nullable Found found, MapSizes.Kept kept) {
   /// @return null if nothing of it is kept
   @Nullable HeadMaps maps() {
     if (kept.block() == 0) return null;
-    int inputs = inputs(), heads = heads(), all = map.keys().count();
+    int inputs = map.inputs(), heads = map.heads(), all = map.keys().count();
     Blocks queries = Blocks.of(map.queries(), kept.block()), keys = Blocks.of(map.keys(), kept.block());
     int size = queries.count() * keys.count(), per = kept.mean() ? 1 : heads;
     var weights = new float[Math.multiplyExact(Math.multiplyExact(inputs, per), size)];
@@ -33,7 +24,7 @@ record MapReader(String name, AttentionMap map, ShownInputs shown, MapSizes.Kept
     var distances = distances() == null ? null : new double[heads];
     for (int i = 0; i < inputs; i++)
       for (int h = 0; h < heads; h++) {
-        var head = map.weights().select(0, i).select(0, h).toArray();                 // [M, N]
+        var head = map.head(i, h);                                                    // [M, N]
         entropies[h] += AttentionStatistics.entropy(head, all) / inputs;
         if (distances != null) distances[h] += distances().of(head) / inputs;
         int to = i * per + (kept.mean() ? 0 : h);
@@ -43,13 +34,13 @@ record MapReader(String name, AttentionMap map, ShownInputs shown, MapSizes.Kept
         for (int k = 0; k < all && hasClass; k++) classRow[to * all + k] += head[k] * share;
       }
     return new HeadMaps(name, inputs, per, kept.mean() ? heads : 1, map.queries(), map.keys(), map.windows(), kept.block(), weights,
-        classRow, names(map.queries()), names(map.keys()), entropies, distances);
+        classRow, names(map.queries(), true), names(map.keys(), false), entropies, distances);
   }
 
   /// The first input's heads as one map, `[M, N]`.
   float[] fused(Fusion fusion) {
     var weights = map.weights().select(0, 0);
-    return AttentionRollout.fused(weights.toArray(), heads(), map.queries().count(), map.keys().count(), fusion);
+    return AttentionRollout.fused(weights.toArray(), map.heads(), map.queries().count(), map.keys().count(), fusion);
   }
 
   private interface Distance {
@@ -83,16 +74,22 @@ record MapReader(String name, AttentionMap map, ShownInputs shown, MapSizes.Kept
   }
 
   /// What the tokens are that are no patches, for each input.
-  private List<List<String>> names(Tokens tokens) {
+  private List<List<String>> names(Tokens tokens, boolean ofQueries) {
+    if (map.rows() != null && ofQueries) return List.of(found != null ? found.names() : shown.answered().answer());
+    if (map.rows() != null && shown.answered() != null) return List.of(shown.answered().wordsOfTexts());
     if (tokens.runs().stream().allMatch(run -> run.kind() == Tokens.Kind.PATCH)) return List.of();
     boolean hasTexts = tokens.runs().stream().anyMatch(run -> run.kind() == Tokens.Kind.TEXT);
     var all = new ArrayList<List<String>>();
     for (int i = 0; i < (hasTexts ? Math.max(1, shown.words().size()) : 1); i++)
-      all.add(names(tokens, shown.words().isEmpty() ? List.of() : shown.words().get(i)));
+      all.add(names(name, tokens, shown.words().isEmpty() ? List.of() : shown.words().get(i)));
     return all;
   }
 
-  static List<String> names(Tokens tokens, List<String> words) {
+  private static String query(String layer, int i) {
+    return !layer.contains("mask_decoder") ? "query " + (i + 1) : i == 0 ? "score token" : "mask token " + i;
+  }
+
+  private static List<String> names(String layer, Tokens tokens, List<String> words) {
     var names = new ArrayList<String>();
     int text = 0, query = 0, prompt = 0;
     for (var run : tokens.runs())
@@ -104,7 +101,10 @@ record MapReader(String name, AttentionMap map, ShownInputs shown, MapSizes.Kept
             names.add(text < words.size() ? words.get(text) : "token " + text);
             text++;
           }
-          case QUERY -> names.add("query " + ++query);
+          case QUERY -> {
+            names.add(query(layer, query));
+            query++;
+          }
           case PROMPT -> names.add("prompt " + ++prompt);
           case PATCH -> {
             // It has a place instead of a name.

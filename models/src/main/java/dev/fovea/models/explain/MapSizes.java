@@ -1,6 +1,5 @@
 package dev.fovea.models.explain;
 
-import dev.fovea.engine.nn.AttentionMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -13,16 +12,16 @@ final class MapSizes {
   record Kept(int block, boolean mean) {
     private static final Kept ALL = new Kept(1, false), NOTHING = new Kept(0, true);
 
-    private long weights(AttentionMap map) {
+    private long weights(Looks map) {
       if (block == 0) return 0;
-      return (mean ? 1L : map.weights().dim(1)) * map.weights().dim(0) * Blocks.of(map.queries(), block).count()
+      return (mean ? 1L : map.heads()) * map.inputs() * Blocks.of(map.queries(), block).count()
           * Blocks.of(map.keys(), block).count();
     }
 
-    private Kept less(AttentionMap map) {
+    private Kept less(Looks map) {
       int side = Math.max(Blocks.side(map.queries()), Blocks.side(map.keys()));
       if (block < side && block < MAX_BLOCK) return new Kept(block + 1, mean);
-      return mean || map.weights().dim(1) == 1 ? NOTHING : new Kept(block, true);
+      return mean || map.heads() == 1 ? NOTHING : new Kept(block, true);
     }
   }
 
@@ -30,7 +29,7 @@ final class MapSizes {
 
   private MapSizes() {}
 
-  static Map<String, Kept> of(Map<String, AttentionMap> maps, long most) {
+  static Map<String, Kept> of(Map<String, Looks> maps, long most) {
     var kept = new LinkedHashMap<String, Kept>();
     var weights = new LinkedHashMap<String, Long>();
     maps.forEach((name, map) -> {

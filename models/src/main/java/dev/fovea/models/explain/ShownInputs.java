@@ -1,5 +1,6 @@
 package dev.fovea.models.explain;
 
+import dev.fovea.engine.checkpoint.JsonFields;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.text.Encoding;
@@ -22,7 +23,9 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param view the picture as the model gets it; null if there is none
 /// @param words the tokens of each text; empty without texts
-record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, List<List<String>> words) {
+/// @param answered a question and its answer; null if there is none
+record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, List<List<String>> words,
+    @Nullable Answered answered) {
   private static final String POINT = "point";
 
   /// @throws IllegalArgumentException if the model takes something else
@@ -32,9 +35,10 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
     Picture view = null;
     if (needed.contains(Model.PIXEL_VALUES)) {
       if (subject.picture() == null) throw new IllegalArgumentException("expected a picture, got none");
-      var preprocessing = Preprocessing.of(model.header().preprocessing());
+      var header = model.header().preprocessing();
+      var preprocessing = Preprocessing.of(header);
       var pixels = preprocessing.apply(subject.picture(), 1);
-      view = view(subject.picture().name(), pixels, preprocessing.mean(), preprocessing.std(), preprocessing.rescale());
+      view = view(subject.picture().name(), pixels, header);
       inputs.put(Model.PIXEL_VALUES, new OpenModel.Input(pixels.values(), 1, 3, pixels.height(), pixels.width()));
       addPoints(model, subject, preprocessing, inputs);
     } else if (subject.picture() != null) {
@@ -42,9 +46,9 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
     }
     if (!needed.contains(Model.INPUT_IDS)) {
       if (!subject.texts().isEmpty()) throw new IllegalArgumentException("expected no text for this model");
-      return new ShownInputs(inputs, view, List.of());
+      return new ShownInputs(inputs, view, List.of(), null);
     }
-    return new ShownInputs(inputs, view, addTexts(model, subject, needed.contains(Model.TOKEN_TYPE_IDS), inputs));
+    return new ShownInputs(inputs, view, addTexts(model, subject, needed.contains(Model.TOKEN_TYPE_IDS), inputs), null);
   }
 
   private static List<List<String>> addTexts(OpenModel model, Subject subject, boolean typed, Map<String, OpenModel.Input> inputs) {
@@ -133,7 +137,11 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
   }
 
   /// A picture of prepared samples.
-  static Picture view(String name, Preprocessing.Pixels pixels, float[] mean, float[] std, float rescale) {
+  static Picture view(String name, Preprocessing.Pixels pixels, JsonFields header) {
+    float rescale = header.bool("do_rescale", true) ? header.number("rescale_factor", 1 / 255f) : 1;
+    boolean normal = header.bool("do_normalize", true);
+    float[] mean = normal ? header.numbers("image_mean") : new float[3];
+    float[] std = normal ? header.numbers("image_std") : new float[] {1, 1, 1};
     int size = pixels.height() * pixels.width();
     var rgb = new byte[3 * size];
     for (int i = 0; i < size; i++)
