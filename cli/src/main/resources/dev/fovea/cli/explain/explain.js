@@ -147,12 +147,14 @@ function unwindowed(map, query, grid) {
   return {rows: w.rows, cols: w.cols, spanRows: w.rows, spanCols: w.cols, value: i => values[i]};
 }
 
+/** The largest weight on the picture, or on words if no key is a patch. */
 function largest(look) {
   let most = 0;
   for (const grid of look.grids) for (let i = 0; i < grid.rows * grid.cols; i++) if (grid.value(i) > most) most = grid.value(i);
-  for (const value of look.tokens) if (value > most) most = value;
+  if (look.grids.length === 0) for (const value of look.tokens) if (value > most) most = value;
   return most || 1e-9;
 }
+const largestWord = look => Math.max(1e-9, ...look.tokens);
 
 // ---- drawing over the picture
 
@@ -223,7 +225,7 @@ function drawLook() {
     state.token = i;
     draw();
   }, seen.query.row === undefined ? others(map.queryRuns).indexOf(seen.query.index) : -1);
-  chips($('key-tokens'), 'Looked at', seen.names, seen.tokens, most, null);
+  chips($('key-tokens'), 'Looked at', seen.names, seen.tokens, seen.grids.length ? Math.max(most, largestWord(seen)) : most, null);
   const inPicture = seen.grids.reduce((sum, grid) => sum + total(grid), 0);
   $('readout').textContent = `The row's weights sum to ${number(seen.sum, 5)}, within the rounding to bytes of at most `
     + `±${number(seen.error, 2)} each.`
@@ -252,11 +254,12 @@ function drawRollout(map, query) {
   const seen = {grids: grid ? [{rows: grid.rows, cols: grid.cols, spanRows: grid.ofRows / grid.block,
     spanCols: grid.ofCols / grid.block, value: i => at(grid.from + i)}] : [], tokens: others(runs).map(at)};
   // A token is mostly itself; the others are drawn beside the largest of them.
-  const rest = {grids: seen.grids.map(g => ({...g, value: i => grid.from + i === index ? 0 : g.value(i)})), tokens: seen.tokens};
+  const rest = {grids: seen.grids.map(g => ({...g, value: i => grid.from + i === index ? 0 : g.value(i)})),
+    tokens: seen.tokens.map((value, i) => others(runs)[i] === index ? 0 : value)};
   const most = largest(rest);
   $('rollout').hidden = !grid || !picture;
   if (grid && picture) drawOver($('rollout'), seen.grids, most, query.row === undefined ? [] : [query]);
-  chips($('rollout-tokens'), 'Reached by', namesOf(map.keyNames, state.input), seen.tokens, most, null);
+  chips($('rollout-tokens'), 'Reached by', namesOf(map.keyNames, state.input), seen.tokens, Math.max(most, largestWord(rest)), null);
   $('rollout-caption').textContent = `Rollout up to layer ${map.layer}: how much of each input token would reach this one if `
     + `attention and residual connections alone moved information. ${data.about.rollout}; the largest of the others is `
     + `${number(most)}, itself ${number(at(index))}.`;
@@ -463,6 +466,7 @@ function drawStream() {
     const heads = ['after', 'mean length', 'longest', 'cosine with before', 'cosine with the last'];
     if (chain.early.length) heads.push('would answer');
     const shown = table(heads, rows);
+    if (chain.early.length) shown.className = 'words';
     if (chain.prefix) shown.prepend(make('caption', {textContent: chain.prefix}));
     $('stream-tables').append(make('div', {className: 'scroll'}, shown));
   }

@@ -45,10 +45,11 @@ public final class AttentionRollout {
   ///   first token, which is often the class token, are kept
   /// @throws IllegalArgumentException if there is no token, or the share is another
   public AttentionRollout(int tokens, Fusion fusion, double discard) {
+    Objects.requireNonNull(fusion, "fusion");
     if (tokens < 1) throw new IllegalArgumentException("rollout: expected at least one token, got " + tokens);
     if (!(discard >= 0 && discard < 1)) throw new IllegalArgumentException("discard: expected 0 to below 1, got " + discard);
     this.tokens = tokens;
-    this.fusion = Objects.requireNonNull(fusion, "fusion");
+    this.fusion = fusion;
     this.discard = discard;
     rolled = new double[Math.multiplyExact(tokens, tokens)];
     for (int i = 0; i < tokens; i++) rolled[i * tokens + i] = 1;
