@@ -32,8 +32,9 @@ import picocli.CommandLine.Parameters;
         + "of Grounding DINO, a question of a vision-language model; of BERT --text and no picture.",
         "The page needs no network. --json and --npz write the same numbers unrounded."})
 final class ExplainCommand implements Callable<Integer> {
-  /// Attention weights on a page of less than 10 MB, each in a byte.
-  private static final long PAGE_WEIGHTS = 4_500_000;
+  private static final int MAX_PAGE = 10_000_000;
+  /// Attention weights on a page, each in a byte; all of ViT-B at 224 pixels.
+  private static final long PAGE_WEIGHTS = 5_600_000;
 
   @Parameters(index = "0", paramLabel = "MODEL", description = ModelOptions.MODEL)
   private Path model;
@@ -175,6 +176,10 @@ final class ExplainCommand implements Callable<Integer> {
     boolean fits = all != null && all.maps().stream().mapToLong(map -> map.weights().length).sum() <= PAGE_WEIGHTS;
     var shown = fits ? all : explain(opened, subject, settings(PAGE_WEIGHTS), bar);
     var page = ExplainPage.of(shown, about);
+    for (long most = PAGE_WEIGHTS / 2; page.length >= MAX_PAGE && most > 0; most /= 2) {
+      shown = explain(opened, subject, settings(most), bar);
+      page = ExplainPage.of(shown, about);
+    }
     Output.write(page, output);
     Output.report(String.format(Locale.ROOT, "%s: %d layers, %.1f MB%n", output, shown.maps().size(), page.length * 1e-6),
         Outputs.of(output));

@@ -27,9 +27,9 @@ import org.jetbrains.annotations.Nullable;
 /// `(byte - 128) · scale` where values have signs. It is exact to half a scale.
 final class ExplainPage {
   /// Bytes of a picture as PNG; larger ones become JPEG.
-  private static final int MAX_PNG = 600_000;
-  /// Floats of the operands of a layer; of larger ones only a head's are shown.
-  private static final int MAX_OPERANDS = 400_000;
+  private static final int MAX_PNG = 300_000;
+  /// Floats of the operands of a layer; of larger ones only the first heads' are shown.
+  private static final int MAX_OPERANDS = 150_000;
 
   /// Places in the page.
   private static final String STYLE = "/*STYLE*/", DATA = "/*DATA*/", SCRIPT = "/*SCRIPT*/";
@@ -169,7 +169,8 @@ final class ExplainPage {
 
   private static @Nullable Map<String, Object> operands(Explanation.@Nullable Operands o) {
     if (o == null) return null;
-    int heads = o.q().length + 2L * o.k().length <= MAX_OPERANDS ? o.heads() : 1;
+    long each = (o.q().length + 2L * o.k().length) / o.heads();
+    int heads = Math.clamp(MAX_OPERANDS / each, 1, o.heads());
     var data = new LinkedHashMap<String, Object>();
     data.put("name", o.name());
     data.put("heads", heads);

@@ -152,7 +152,8 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
 
   @Override
   public @Nullable Tensor answer(Tensor tokens) {
-    return head == null ? null : classify(norm.forward(Objects.requireNonNull(tokens, "tokens")));
+    Objects.requireNonNull(tokens, "tokens");
+    return head == null ? null : classify(norm.forward(tokens));
   }
 
   @Override

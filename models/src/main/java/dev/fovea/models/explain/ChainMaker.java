@@ -13,6 +13,8 @@ final class ChainMaker {
   private static final Pattern FIRST = Pattern.compile("(.*)attentions\\.0");
   /// Tokens of a rollout, whose time grows with their cube.
   private static final int MAX_TOKENS = 800;
+  /// Weights of the maps for each of the rollouts.
+  private static final int SHARE = 8;
 
   private final String prefix;
   private final Probe probe;
@@ -53,8 +55,9 @@ final class ChainMaker {
     var tokens = probe.attentions().get(prefix + "attentions.0").queries();
     int count = tokens.count(), layers = 0;
     while (probe.attentions().containsKey(prefix + "attentions." + layers)) layers++;
+    long most = Math.min((long) layers * MAX_TOKENS * MAX_TOKENS, Math.max(1, settings.maxWeights() / SHARE));
     int block = 1;
-    while (Blocks.of(tokens, block).count() > MAX_TOKENS && block < Blocks.side(tokens)) block++;
+    while (layers * square(Blocks.of(tokens, block).count()) > most && block < Blocks.side(tokens)) block++;
     var blocks = Blocks.of(tokens, block);
     var rollout = new AttentionRollout(blocks.count(), settings.fusion(), settings.discard());
     var names = new ArrayList<String>();
@@ -73,6 +76,10 @@ final class ChainMaker {
     for (int i = 0; i < layers; i++) turns[i] = cosine(states.get(i), states.get(i + 1), count);
     for (int i = 0; i <= layers; i++) nearness[i] = cosine(states.get(i), states.getLast(), count);
     return new Chain(prefix, names, tokens, block, rollouts, norms, turns, nearness, early);
+  }
+
+  private static long square(long count) {
+    return count * count;
   }
 
   private static float[] norms(float[] state, int count) {

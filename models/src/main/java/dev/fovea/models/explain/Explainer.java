@@ -68,7 +68,7 @@ public final class Explainer {
   private Explanation run(Progress progress) {
     var probe = Probe.of(_ -> true, _ -> true);
     var outputs = new LinkedHashMap<String, Tensor>();
-    return model.run(probe, shown.inputs(), inputs -> {
+    return model.run("explain", shown.inputs(), inputs -> {
       outputs.clear();
       outputs.putAll(model.model().outputs(inputs, probe));
       outputs.putAll(early(probe, outputs));
