@@ -54,6 +54,11 @@ final class ExplainCommand implements Callable<Integer> {
   @Option(names = "--point", paramLabel = "X,Y", description = "A point on an object; may be given several times.")
   private List<String> points = List.of();
 
+  @Option(names = "--size", paramLabel = "N",
+      description = "Scale the shorter side to N pixels, a multiple of the patch size, and keep the aspect (default: the "
+          + "model's preprocessing).")
+  private @Nullable Integer size;
+
   @Option(names = "--layer", paramLabel = "N",
       description = "The layer whose arithmetic is shown, from 0 (default: the last).")
   private @Nullable Integer layer;
@@ -93,6 +98,7 @@ final class ExplainCommand implements Callable<Integer> {
       throw new Fovea.UsageException("expected a picture or --text, got " + (image == null ? "none" : "both"));
     if (words != null && labels != null) throw new Fovea.UsageException("--labels: expected no sentence beside it");
     if (layer != null && layer < 0) throw new Fovea.UsageException("--layer: expected at least 0, got " + layer);
+    if (size != null && size < 1) throw new Fovea.UsageException("--size: expected at least 1, got " + size);
     if (!(discard >= 0 && discard < 1)) throw new Fovea.UsageException("--discard: expected 0 to below 1, got " + discard);
     if (maxTokens < 1) throw new Fovea.UsageException("--max-tokens: expected at least 1, got " + maxTokens);
     var prompts = prompts();
@@ -138,7 +144,7 @@ final class ExplainCommand implements Callable<Integer> {
   }
 
   private ExplainSettings settings(long most) {
-    return new ExplainSettings(most, layer == null ? -1 : layer, fusion, discard, maxTokens);
+    return new ExplainSettings(most, layer == null ? -1 : layer, fusion, discard, maxTokens, size == null ? 0 : size);
   }
 
   /// What the numbers depend on, by name.

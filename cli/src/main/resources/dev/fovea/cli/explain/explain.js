@@ -638,7 +638,9 @@ function chooseGroup(group) {
   $('group').value = group;
   state.layer = Math.max(...inGroup().map(map => map.layer));
   const tokens = others(inGroup()[0].queryRuns);
-  state.token = tokens.length ? 0 : null;
+  // A word says more than what a text begins with.
+  const word = namesOf(inGroup()[0].queryNames, 0).findIndex(name => !/^[[<]/.test(name));
+  state.token = tokens.length ? Math.max(0, word) : null;
   buildMatrix();
   drawCharts();
   draw();

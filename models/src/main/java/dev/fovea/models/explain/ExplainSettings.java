@@ -11,9 +11,11 @@ import java.util.Objects;
 /// @param fusion how a rollout makes one map of the heads
 /// @param discard share of each token's weakest looks that a rollout leaves out, from 0 to below 1
 /// @param answerTokens tokens that a language model answers at most
-public record ExplainSettings(long maxWeights, int layer, Fusion fusion, double discard, int answerTokens) {
+/// @param size shorter side of the model's picture in pixels, a multiple of the patch size, the aspect kept; 0 for the model's own
+///     preprocessing
+public record ExplainSettings(long maxWeights, int layer, Fusion fusion, double discard, int answerTokens, int size) {
   /// Everything, and the rollout of the paper.
-  public static final ExplainSettings ALL = new ExplainSettings(Long.MAX_VALUE, -1, Fusion.MEAN, 0, 32);
+  public static final ExplainSettings ALL = new ExplainSettings(Long.MAX_VALUE, -1, Fusion.MEAN, 0, 32, 0);
 
   /// @throws IllegalArgumentException if a number is out of its range
   public ExplainSettings {
@@ -22,5 +24,6 @@ public record ExplainSettings(long maxWeights, int layer, Fusion fusion, double 
     if (layer < -1) throw new IllegalArgumentException("layer: expected at least 0, or -1 for the last, got " + layer);
     if (!(discard >= 0 && discard < 1)) throw new IllegalArgumentException("discard: expected 0 to below 1, got " + discard);
     if (answerTokens < 1) throw new IllegalArgumentException("answerTokens: expected at least 1, got " + answerTokens);
+    if (size < 0) throw new IllegalArgumentException("size: expected at least 0, got " + size);
   }
 }

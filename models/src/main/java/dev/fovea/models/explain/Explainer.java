@@ -46,7 +46,7 @@ public final class Explainer {
     this.subject = subject;
     this.settings = settings;
     shown = model.model() instanceof ReadsPictures ? Answered.ask(model, subject, settings.answerTokens(), progress)
-        : ShownInputs.of(model, subject);
+        : ShownInputs.of(model, subject, settings.size());
   }
 
   /// Explains a pass. It costs the pass, with all attention maps computed.

@@ -7,9 +7,11 @@ import dev.fovea.engine.text.Encoding;
 import dev.fovea.engine.text.Tokenizer;
 import dev.fovea.models.DetectionPrompt;
 import dev.fovea.models.DetectsPhrases;
+import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.JoinsPicturesAndText;
 import dev.fovea.models.Model;
 import dev.fovea.models.OpenModel;
+import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.TakesPrompts;
 import dev.fovea.models.sam.Prompt;
 import java.util.ArrayList;
@@ -29,14 +31,14 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
   private static final String POINT = "point";
 
   /// @throws IllegalArgumentException if the model takes something else
-  static ShownInputs of(OpenModel model, Subject subject) {
+  static ShownInputs of(OpenModel model, Subject subject, int size) {
     var inputs = new HashMap<String, OpenModel.Input>();
     var needed = model.model().inputs(1, 0).keySet();
     Picture view = null;
     if (needed.contains(Model.PIXEL_VALUES)) {
       if (subject.picture() == null) throw new IllegalArgumentException("expected a picture, got none");
       var header = model.header().preprocessing();
-      var preprocessing = Preprocessing.of(header);
+      var preprocessing = sized(model, Preprocessing.of(header), subject.picture(), size);
       var pixels = preprocessing.apply(subject.picture(), 1);
       view = view(subject.picture().name(), pixels, header);
       inputs.put(Model.PIXEL_VALUES, new OpenModel.Input(pixels.values(), 1, 3, pixels.height(), pixels.width()));
@@ -49,6 +51,17 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
       return new ShownInputs(inputs, view, List.of(), null);
     }
     return new ShownInputs(inputs, view, addTexts(model, subject, needed.contains(Model.TOKEN_TYPE_IDS), inputs), null);
+  }
+
+  private static Preprocessing sized(OpenModel model, Preprocessing preprocessing, Picture picture, int size) {
+    if (size == 0) return preprocessing;
+    if (!(model.model() instanceof EmbedsPictures embeds))
+      throw new IllegalArgumentException("size: expected none for this model, whose pictures have one");
+    int patch = embeds.patchSize();
+    if (size % patch != 0 || size > PictureEmbedder.MAX_SIZE)
+      throw new IllegalArgumentException("size: expected a multiple of the patch size " + patch + ", at most "
+          + PictureEmbedder.MAX_SIZE + ", got " + size);
+    return preprocessing.atShorterSide(picture, size, patch);
   }
 
   private static List<List<String>> addTexts(OpenModel model, Subject subject, boolean typed, Map<String, OpenModel.Input> inputs) {

@@ -52,7 +52,7 @@ class ExplainerTest {
   }
 
   private static ExplainSettings atMost(long weights) {
-    return new ExplainSettings(weights, -1, Fusion.MEAN, 0, 8);
+    return new ExplainSettings(weights, -1, Fusion.MEAN, 0, 8, 0);
   }
 
   private static void requireRowSums(HeadMaps map) {
@@ -110,7 +110,7 @@ class ExplainerTest {
       assertThat(operands.name()).isEqualTo("attentions.4");
       assertThat(operands.give(explanation.maps().get(4).weights())).as("softmax of q · k").isTrue();
       assertThat(operands.give(explanation.maps().get(3).weights())).as("another layer's map").isFalse();
-      var first = explain(model, Subject.of(single()), new ExplainSettings(Long.MAX_VALUE, 0, Fusion.MAX, 0.5, 1));
+      var first = explain(model, Subject.of(single()), new ExplainSettings(Long.MAX_VALUE, 0, Fusion.MAX, 0.5, 1, 0));
       assertThat(first.operands().name()).isEqualTo("attentions.0");
       assertThat(first.chains().getFirst().rollouts().getLast()).isNotEqualTo(chain.rollouts().getLast());
     }
@@ -157,6 +157,21 @@ class ExplainerTest {
   }
 
   @Test
+  void anotherSize() {
+    try (var model = open("vit")) {
+      var explanation = explain(model, Subject.of(single()), new ExplainSettings(Long.MAX_VALUE, -1, Fusion.MEAN, 0, 1, 64));
+      assertThat(explanation.maps().getFirst().queryCount()).isEqualTo(65);
+      assertThat(explanation.positions().rows()).as("as learnt").isEqualTo(16);
+      assertThatThrownBy(() -> explain(model, Subject.of(single()), new ExplainSettings(1, -1, Fusion.MEAN, 0, 1, 60)))
+          .hasMessageStartingWith("size: expected a multiple of the patch size 8");
+    }
+    try (var model = open("segformer")) {
+      assertThatThrownBy(() -> explain(model, Subject.of(single()), new ExplainSettings(1, -1, Fusion.MEAN, 0, 1, 64)))
+          .hasMessage("size: expected none for this model, whose pictures have one");
+    }
+  }
+
+  @Test
   void segformer() {
     try (var model = open("segformer")) {
       var maps = explain(model, Subject.of(single()), ExplainSettings.ALL).maps();
@@ -188,11 +203,11 @@ class ExplainerTest {
       assertThatThrownBy(() -> explain(model, Subject.of(single()).withTexts(List.of("a")), ExplainSettings.ALL)).hasMessage("expected no text for this model");
       assertThatThrownBy(() -> explain(model, Subject.of(single()).withPoints(List.of(new Prompt.Point(1, 1, true))), ExplainSettings.ALL))
           .hasMessage("expected no point for this model");
-      assertThatThrownBy(() -> explain(model, Subject.of(single()), new ExplainSettings(1, 5, Fusion.MEAN, 0, 1))).hasMessage("layer: expected 0 to 4, got 5");
+      assertThatThrownBy(() -> explain(model, Subject.of(single()), new ExplainSettings(1, 5, Fusion.MEAN, 0, 1, 0))).hasMessage("layer: expected 0 to 4, got 5");
     }
-    assertThatThrownBy(() -> new ExplainSettings(0, 0, Fusion.MEAN, 0, 1)).hasMessage("maxWeights: expected at least 1, got 0");
-    assertThatThrownBy(() -> new ExplainSettings(1, -2, Fusion.MEAN, 0, 1)).hasMessageStartingWith("layer: ");
-    assertThatThrownBy(() -> new ExplainSettings(1, 0, Fusion.MEAN, 1, 1)).hasMessageStartingWith("discard: ");
-    assertThatThrownBy(() -> new ExplainSettings(1, 0, Fusion.MEAN, 0, 0)).hasMessageStartingWith("answerTokens: ");
+    assertThatThrownBy(() -> new ExplainSettings(0, 0, Fusion.MEAN, 0, 1, 0)).hasMessage("maxWeights: expected at least 1, got 0");
+    assertThatThrownBy(() -> new ExplainSettings(1, -2, Fusion.MEAN, 0, 1, 0)).hasMessageStartingWith("layer: ");
+    assertThatThrownBy(() -> new ExplainSettings(1, 0, Fusion.MEAN, 1, 1, 0)).hasMessageStartingWith("discard: ");
+    assertThatThrownBy(() -> new ExplainSettings(1, 0, Fusion.MEAN, 0, 0, 0)).hasMessageStartingWith("answerTokens: ");
   }
 }
