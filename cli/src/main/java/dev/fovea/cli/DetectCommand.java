@@ -17,6 +17,7 @@ import dev.fovea.models.Detector;
 import dev.fovea.models.sam.MaskPredictor;
 import dev.fovea.models.sam.Prompt;
 import dev.fovea.models.sam.SamSession;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -150,8 +151,11 @@ final class DetectCommand implements Callable<Integer> {
 
   private DetectionPrompt prompt() {
     try {
-      if (labels != null) return DetectionPrompt.labels(Arrays.asList(labels.split(",", -1)));
       var last = arguments.getLast();
+      if (labels != null && arguments.size() > 1 && !last.equals(PictureInputs.STDIN) && !PictureInputs.isFile(last)
+          && !Files.isDirectory(Path.of(last)))
+        throw new Fovea.UsageException(last + ": no such file; with --labels there is no sentence");
+      if (labels != null) return DetectionPrompt.labels(Arrays.asList(labels.split(",", -1)));
       if (last.equals(PictureInputs.STDIN) || !last.isBlank() && PictureInputs.isFile(last))
         throw new Fovea.UsageException(last + ": expected a sentence after the pictures, " + EXAMPLE + ", got a file");
       if (arguments.size() == 1)

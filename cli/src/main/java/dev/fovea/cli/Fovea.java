@@ -49,13 +49,14 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("inspect", InspectCommand.class);
     COMMANDS.put("verify", VerifyCommand.class);
     COMMANDS.put("bench", BenchCommand.class);
+    COMMANDS.put("trace", TraceCommand.class);
     COMMANDS.put("tokenize", TokenizeCommand.class);
     COMMANDS.put("doctor", DoctorCommand.class);
   }
 
   /// Commands that run a model.
   private static final Set<String> COMPUTING =
-      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "explain", "demo", "verify", "bench");
+      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "explain", "demo", "verify", "bench", "trace");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

@@ -19,7 +19,7 @@ final class ModelOptions {
 
   @Option(names = "--weights", paramLabel = "WHERE",
       description = "mapped: leave them in the file, which starts soonest; loaded: read them into memory, for many passes "
-          + "(default: mapped; of bench loaded).")
+          + "(default: mapped; of bench and trace loaded).")
   private @Nullable Residency weights;
 
   /// Opens a model file, or a published checkpoint, which is converted unless it is cached. Error messages use the user's path.
@@ -27,7 +27,15 @@ final class ModelOptions {
   /// @param otherwise where its weights are without `--weights`
   /// @throws CheckpointException if it is neither, or does not fit in memory
   Checkpoint open(Path model, Residency otherwise) {
-    var residency = weights == null ? otherwise : weights;
+    return openAt(model, weights == null ? otherwise : weights);
+  }
+
+  /// The same with the weights in the file, to look at what the model is.
+  Checkpoint mapped(Path model) {
+    return openAt(model, Residency.MAPPED);
+  }
+
+  private Checkpoint openAt(Path model, Residency residency) {
     var mapped = ModelHeader.open(model);
     if (mapped != null && residency == Residency.MAPPED) return mapped;
     if (mapped != null) mapped.close();

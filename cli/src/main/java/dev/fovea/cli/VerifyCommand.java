@@ -59,9 +59,11 @@ final class VerifyCommand implements Callable<Integer> {
   }
 
   private static String text(Report report) {
-    var text = new StringBuilder(String.format("%-24s %-22s %12s %12s%n", "output", "shape", "max |ref|", "max error"));
+    int longest = report.outputs.stream().mapToInt(row -> row.name.length()).max().orElse(0);
+    var name = "%-" + Math.max(24, longest) + "s";
+    var text = new StringBuilder(String.format(name + " %-22s %12s %12s%n", "output", "shape", "max |ref|", "max error"));
     for (var row : report.outputs)
-      text.append(String.format("%-24s %-22s %12.4g %12.3g%n", row.name, Arrays.toString(row.shape), row.max_abs, row.max_error));
+      text.append(String.format(name + " %-22s %12.4g %12.3g%n", row.name, Arrays.toString(row.shape), row.max_abs, row.max_error));
     return text.append(report.passed ? "passed" : "FAILED").append(System.lineSeparator()).toString();
   }
 }

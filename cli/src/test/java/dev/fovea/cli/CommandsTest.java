@@ -372,7 +372,7 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "tokenize",
+  @ValueSource(strings = {"convert", "inspect", "verify", "bench", "trace", "doctor", "classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "tokenize",
       "demo"})
   void help(String command) {
     assertThat(fovea(command, "--help")).returns(0, Run::status).returns("", Run::err);

@@ -44,7 +44,9 @@ class DetectCommandTest {
     requireRefusal("sentence: expected at least one word, got ''", PICTURE, "");
     requireRefusal("--labels: expected at least one word in each, got ''", PICTURE, "--labels", "a cat,");
     requireRefusal("--labels: expected at least one word in each, got ''", PICTURE, "--labels", "");
-    requireRefusal("--labels: expected no full stop in a label, got 'a dog.'", PICTURE, "--labels", "a cat, a dog.");
+    requireRefusal("--labels: expected no full stop or question mark in a label, got 'a dog.'", PICTURE, "--labels", "a cat, a dog.");
+    requireRefusal("--labels: expected no full stop or question mark in a label, got 'a dog?'", PICTURE, "--labels", "a cat, a dog?");
+    requireRefusal("a red car.: no such file; with --labels there is no sentence", PICTURE, "a red car.", "--labels", "a cat");
     assertThat(fovea("detect", NO_MODEL)).returns(2, Run::status)
         .returns("fovea: Missing required parameter: 'IMAGE|SENTENCE'\n", Run::err);
   }

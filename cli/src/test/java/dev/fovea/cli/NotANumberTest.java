@@ -99,7 +99,7 @@ class NotANumberTest {
     assertThat(verified.out()).contains("\"max_error\": \"Infinity\"");
     strictly(verified.out());
     for (var command : List.of(List.of("classify", model, picture, "--json"), List.of("embed", model, picture, "--json"),
-        List.of("inspect", model, "--json"))) {
+        List.of("inspect", model, "--json"), List.of("trace", model, picture, "--json", "--runs", "1"))) {
       var run = fovea(command.toArray(String[]::new));
       assertThat(run).as(command + run.err()).returns(0, Run::status);
       strictly(run.out());

@@ -81,6 +81,20 @@ class OwnFamilyTest {
     assertThat(fovea("verify", model, "--against", reference(60).toString()).status).isOne();
   }
 
+  /// On random inputs, with the line of the family's own source.
+  @Test
+  void traceTakesItsFiles() throws IOException, InterruptedException {
+    var model = model().toString();
+    var trace = fovea("trace", model, "--runs", "1", "--json");
+    assertThat(trace.status).as(trace.err).isZero();
+    var row = JsonParser.parseString(trace.out).getAsJsonArray().get(0).getAsJsonObject().getAsJsonArray("operations").get(0)
+        .getAsJsonObject();
+    assertThat(row.get("operation").getAsString()).isEqualTo("linear");
+    assertThat(row.get("source").getAsString()).startsWith("OwnFamily.java:");
+    var picture = Path.of("src/main/resources/dev/fovea/cli/demo/scene.png").toString();
+    assertThat(fovea("trace", model, picture).err).contains(model + ": expected no picture: the model takes none");
+  }
+
   @Test
   void whatOthersCannotReadIsRefusedInOneLine() throws IOException, InterruptedException {
     var model = model().toString();

@@ -42,15 +42,15 @@ public final class DetectionPrompt {
   /// The things that labels name (ref: transformers, `processing_grounding_dino.py`, `_merge_candidate_labels_text`). The label of
   /// a detection is one of these, as it is here except for space around it.
   ///
-  /// @throws IllegalArgumentException if there is none, or one has no word, or a full stop, which would divide it
+  /// @throws IllegalArgumentException if there is none, or one has no word, or a full stop or question mark, which would divide it
   public static DetectionPrompt labels(List<String> labels) {
     var given = Arguments.elements(labels, "labels").stream().map(String::strip).toList();
     if (given.isEmpty()) throw new IllegalArgumentException("labels: expected at least one");
     for (var label : given) {
       if (NO_WORDS.matcher(label).matches())
         throw new IllegalArgumentException("labels: expected at least one word in each, got '" + label + "'");
-      if (label.contains("."))
-        throw new IllegalArgumentException("labels: expected no full stop in a label, got '" + label + "'");
+      if (label.contains(".") || label.contains("?"))
+        throw new IllegalArgumentException("labels: expected no full stop or question mark in a label, got '" + label + "'");
     }
     return new DetectionPrompt(String.join(". ", given) + ".", given);
   }

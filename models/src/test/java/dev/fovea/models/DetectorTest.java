@@ -147,7 +147,7 @@ class DetectorTest {
     for (var label : List.of("", "  ", "?"))
       requireRefusal(wrong, "labels: expected at least one word in each, got '" + label.strip() + "'",
           () -> DetectionPrompt.labels(List.of("a cat", label)));
-    requireRefusal(wrong, "labels: expected no full stop in a label, got 'a cat.'",
+    requireRefusal(wrong, "labels: expected no full stop or question mark in a label, got 'a cat.'",
         () -> DetectionPrompt.labels(List.of("a dog", "a cat.")));
     requireRefusal(NullPointerException.class, "labels[1]", () -> DetectionPrompt.labels(Arrays.asList("a", null)));
     assertThat(DetectionPrompt.of(" A Cat ").text()).isEqualTo("a cat.");

@@ -51,7 +51,7 @@ class FamilyTest {
   public static void main(String... arguments) {
     for (int i = 0; i < 2; i++) {
       try {
-        System.out.println(Family.all().subList(11, Family.all().size()) + " " + Family.presets().contains("other-tiny") + " "
+        System.out.println(Family.all().subList(12, Family.all().size()) + " " + Family.presets().contains("other-tiny") + " "
             + Family.of("vit"));
       } catch (IllegalStateException e) {
         System.out.println(e.getMessage());

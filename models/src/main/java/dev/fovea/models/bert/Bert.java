@@ -109,7 +109,8 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
     Objects.requireNonNull(types, "types");
     Objects.requireNonNull(probe, "probe");
     config.encoder().check(ids);
-    var x = blocks(embed(ids, types), Attention.padding(mask), probe);
+    var seen = Attention.padding(mask);
+    var x = blocks(embed(ids, types), seen, probe);                                   // [B, N, C]
     var pooled = pooler == null ? null : pooler.forward(x.select(1, 0).contiguous(), Activation.TANH);   // [B, C]
     return new Output(x, pooled, head == null ? null : head.forward(pooled));
   }

@@ -1,6 +1,5 @@
 package dev.fovea.models.explain;
 
-import dev.fovea.engine.checkpoint.CheckpointException;
 import dev.fovea.engine.checkpoint.ModelHeader;
 import dev.fovea.engine.image.PicturePreparation;
 import dev.fovea.engine.image.PictureTiles;
@@ -25,6 +24,9 @@ import java.util.stream.IntStream;
 /// @param text the answer
 /// @param placeholder the token in the places of the picture
 record Answered(int prompt, int[] ids, List<String> words, String text, int placeholder) {
+  /// The form of a question to a model that was published without one.
+  private static final String PLAIN = "plain";
+
   /// The most probable token each time.
   static ShownInputs ask(OpenModel model, Subject subject, int answerTokens, Progress progress) {
     if (subject.picture() == null) throw new IllegalArgumentException("expected a picture, got none");
@@ -35,8 +37,7 @@ record Answered(int prompt, int[] ids, List<String> words, String text, int plac
     var reader = PictureReader.of(model, preparation);
     var tokenizer = model.tokenizer();
     var jinja = ModelHeader.chatTemplate(model.checkpoint());
-    if (jinja == null) throw new CheckpointException(model.name() + ": has no chat template");
-    var template = ChatTemplate.recognise(model.name(), jinja);
+    var template = jinja == null ? ChatTemplate.named(PLAIN) : ChatTemplate.recognise(model.name(), jinja);
     var token = tokenizer.token(reader.placeholder());
     if (token != null && !token.isEmpty()) template = template.withPlaceholder(token);
     var seen = reader.see(subject.picture(), progress);

@@ -5,6 +5,7 @@ import dev.fovea.engine.nn.DeformableAttention;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.Probe;
+import dev.fovea.engine.nn.SinePositions;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
@@ -20,8 +21,8 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param positionHead `2 C → C`, from the sines and cosines of a box
 /// @param boxHeads `C → 4` for each layer, maybe the same one
-/// @param basis frequencies of the sines and cosines
-record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List<Perceptron> boxHeads, Tensor basis) {
+/// @param waves of the boxes' embeddings
+record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List<Perceptron> boxHeads, SinePositions waves) {
   /// Boxes by centre, width and height, and the features that the text is compared with.
   ///
   /// @param features `[B, Q, C]`
@@ -63,7 +64,7 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     var shared = c.sharedBoxHead() ? Perceptron.load(dim, dim, 4, 3, w.at("box_head")) : null;
     return new Decoder(IntStream.range(0, depth).mapToObj(i -> Layer.load(c, w.at("layers").at(i))).toList(),
         w.layerNorm("norm", dim, c.layerNormEps()), Perceptron.load(2 * dim, dim, dim, 2, w.at("position_head")),
-        IntStream.range(0, depth).mapToObj(i -> boxHead(dim, i, shared, w)).toList(), SineEmbedding.basis(dim / 2));
+        IntStream.range(0, depth).mapToObj(i -> boxHead(dim, i, shared, w)).toList(), SineEmbedding.waves(dim / 2));
   }
 
   private static Perceptron boxHead(int dim, int index, @Nullable Perceptron shared, Weights w) {
@@ -81,7 +82,7 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     for (int i = 0; i < layers.size(); i++) {
       probe.see("boxes", i, boxes);
       var references = pass.inMaps(boxes);                                            // [B, Q, L, 4]
-      var positions = positionHead.forward(SineEmbedding.ofBoxes(references.select(2, 0).contiguous(), basis));
+      var positions = positionHead.forward(SineEmbedding.ofBoxes(references.select(2, 0).contiguous(), waves));
       x = layers.get(i).forward(x, positions, references, encoded, pass, probe, i);
       if (i + 1 < layers.size()) boxes = refined(boxes, x, i);
     }

@@ -1,7 +1,7 @@
 package dev.fovea.models.grounding;
 
+import dev.fovea.engine.nn.SinePositions;
 import dev.fovea.engine.tensor.Tensor;
-import dev.fovea.kernels.Operation;
 import java.lang.foreign.Arena;
 
 /// Embeddings of numbers by sines and cosines of several frequencies, in turn (Vaswani et al., "Attention Is All You Need", 2017;
@@ -27,25 +27,21 @@ final class SineEmbedding {
     return out;
   }
 
-  /// The divisors' inverses as the basis of an [Operation.Fourier]: `[1, channels / 2]`.
-  static Tensor basis(int channels) {
-    var basis = new float[channels / 2];
-    for (int i = 0; i < basis.length; i++) basis[i] = 1 / divisor(i, channels, TEMPERATURE);
-    return Tensor.of(Arena.ofAuto(), basis, 1, basis.length);
-  }
-
   /// The embeddings of boxes, each number times `2 π` as an angle: `[B, Q, 4]` → `[B, Q, 4 F]`, y before x.
   ///
-  /// @param basis of `F` channels
-  static Tensor ofBoxes(Tensor boxes, Tensor basis) {
-    int count = (int) boxes.size() / 4, half = basis.dim(1);
-    var flat = boxes.reshape(count, 4);
-    var swapped = boxes.allocate(count, 4);
-    swapped.slice(1, 0, 1).set(flat.slice(1, 1, 2));
-    swapped.slice(1, 1, 2).set(flat.slice(1, 0, 1));
-    swapped.slice(1, 2, 4).set(flat.slice(1, 2, 4));
-    var waves = boxes.allocate(4 * count, 2, half);                                    // sines, then cosines
-    boxes.run(new Operation.Fourier(swapped.segment(), 1, 0, basis.segment(), waves.segment(), 4 * count, 1, half));
-    return waves.transposed(1, 2).contiguous().reshape(boxes.dim(0), boxes.dim(1), 8 * half);
+  /// @param waves of `F` channels
+  static Tensor ofBoxes(Tensor boxes, SinePositions waves) {
+    var swapped = boxes.allocate(boxes.shape());
+    swapped.slice(2, 0, 1).set(boxes.slice(2, 1, 2));
+    swapped.slice(2, 1, 2).set(boxes.slice(2, 0, 1));
+    swapped.slice(2, 2, 4).set(boxes.slice(2, 2, 4));
+    return waves.forward(swapped);
+  }
+
+  /// The waves of `channels` channels.
+  static SinePositions waves(int channels) {
+    var basis = new float[channels / 2];
+    for (int i = 0; i < basis.length; i++) basis[i] = 1 / divisor(i, channels, TEMPERATURE);
+    return new SinePositions(Tensor.of(Arena.ofAuto(), basis, 1, basis.length));
   }
 }

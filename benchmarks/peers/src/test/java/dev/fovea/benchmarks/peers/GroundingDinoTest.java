@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -12,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 /// The pass of both programs against transformers', in float64, on a checkpoint in which every parameter is random.
 class GroundingDinoTest {
-  private static final String FIXTURE = "/fixtures/grounding-dino-tiny/";
+  private static final Path FIXTURE = Path.of("../../weights-converter/src/test/resources/fixtures/grounding-dino-tiny");
   /// In the order of the results.
   private static final List<String> OUTPUTS = List.of("logits", "pred_boxes", "encoder_last_hidden_state_vision",
       "encoder_last_hidden_state_text", "init_reference_points");
@@ -67,8 +69,8 @@ class GroundingDinoTest {
   }
 
   private static byte[] bytes(String name) {
-    try (var in = GroundingDinoTest.class.getResourceAsStream(FIXTURE + name)) {
-      return in.readAllBytes();
+    try {
+      return Files.readAllBytes(FIXTURE.resolve(name));
     } catch (IOException e) {
       throw new AssertionError(e);
     }
