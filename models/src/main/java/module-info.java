@@ -10,6 +10,7 @@ module dev.fovea.models {
   exports dev.fovea.models.chat;
   exports dev.fovea.models.clip;
   exports dev.fovea.models.dinov2;
+  exports dev.fovea.models.explain;
   exports dev.fovea.models.grounding;
   exports dev.fovea.models.llama;
   exports dev.fovea.models.sam;

@@ -38,6 +38,7 @@ public final class Fovea implements Callable<Integer> {
     COMMANDS.put("mask", MaskCommand.class);
     COMMANDS.put("detect", DetectCommand.class);
     COMMANDS.put("ask", AskCommand.class);
+    COMMANDS.put("explain", ExplainCommand.class);
     COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("pull", PullCommand.class);
     COMMANDS.put("convert", ConvertCommand.class);
@@ -51,7 +52,7 @@ public final class Fovea implements Callable<Integer> {
 
   /// Commands that run a model.
   private static final Set<String> COMPUTING =
-      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "demo", "verify", "bench", "trace");
+      Set.of("classify", "embed", "zero-shot", "segment", "mask", "detect", "ask", "explain", "demo", "verify", "bench", "trace");
 
   @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Show the stack trace of an error.")
   private boolean debug;

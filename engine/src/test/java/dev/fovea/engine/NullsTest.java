@@ -12,6 +12,7 @@ import dev.fovea.engine.checkpoint.RandomWeights;
 import dev.fovea.engine.checkpoint.StoredTensor;
 import dev.fovea.engine.checkpoint.WeightSource;
 import dev.fovea.engine.checkpoint.Weights;
+import dev.fovea.engine.feature.AttentionRollout;
 import dev.fovea.engine.image.Normalisation;
 import dev.fovea.engine.image.PaddedSquare;
 import dev.fovea.engine.image.Picture;
@@ -78,6 +79,7 @@ class NullsTest {
     var segment = sample(MemorySegment.class, arena.allocate(16, 64));
     sample(String.class, "s");
     sample(Path.class, folder.resolve("s"));
+    sample(AttentionRollout.class, new AttentionRollout(1, AttentionRollout.Fusion.MEAN, 0));
     sample(Object.class, "s");
     sample(ByteBuffer.class, ByteBuffer.allocate(4));
     sample(InputStream.class, new ByteArrayInputStream(new byte[0]));

@@ -46,7 +46,7 @@ class ArchitectureTest {
         "dev.fovea.engine.image.mask",
         "dev.fovea.engine.nn", "dev.fovea.engine.tensor", "dev.fovea.engine.text");
     assertThat(exported("dev.fovea.models")).containsExactlyInAnyOrder("dev.fovea.models", "dev.fovea.models.bert",
-        "dev.fovea.models.chat", "dev.fovea.models.clip", "dev.fovea.models.dinov2", "dev.fovea.models.grounding", "dev.fovea.models.llama", "dev.fovea.models.sam", "dev.fovea.models.segformer",
+        "dev.fovea.models.chat", "dev.fovea.models.clip", "dev.fovea.models.dinov2", "dev.fovea.models.explain", "dev.fovea.models.grounding", "dev.fovea.models.llama", "dev.fovea.models.sam", "dev.fovea.models.segformer",
         "dev.fovea.models.siglip", "dev.fovea.models.swin", "dev.fovea.models.vit", "dev.fovea.models.vlm");
   }
 

@@ -38,6 +38,8 @@ import dev.fovea.models.chat.StopStrings;
 import dev.fovea.models.chat.VisionChat;
 import dev.fovea.models.clip.Clip;
 import dev.fovea.models.dinov2.Dinov2;
+import dev.fovea.models.explain.ExplainSettings;
+import dev.fovea.models.explain.Subject;
 import dev.fovea.models.grounding.GroundingDino;
 import dev.fovea.models.grounding.GroundingDinoConfig;
 import dev.fovea.models.llama.DecoderState;
@@ -112,6 +114,8 @@ class NullsTest {
     calls.sample(Tensor.class, Tensor.of(arena, new float[4], 2, 2));
     calls.sample(Probe.class, Probe.all());
     calls.sample(Tokens.class, Tokens.grid(1, 1));
+    calls.sample(ExplainSettings.class, ExplainSettings.ALL);
+    calls.sample(Subject.class, Subject.ofTexts(List.of("s")));
     calls.sample(JsonObject.class, new JsonObject());
     calls.sample(JsonFields.class, JsonFields.parse("s", "{}"));
     calls.sample(Weights.class, Weights.bind(WeightSource.shapesOnly(), weights -> weights).model());

@@ -5,8 +5,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Objects;
+import java.util.stream.Collectors;
 
 /// Writes matrices as NumPy's `.npy` files (ref: numpy `lib/format.py`, format 1.0): little-endian float32, row by row.
 public final class NpyFile {
@@ -38,8 +40,10 @@ public final class NpyFile {
     });
   }
 
-  private static ByteBuffer header(int rows, int cols) {
-    var description = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + rows + ", " + cols + "), }";
+  /// The bytes before an array of this shape.
+  static ByteBuffer header(int... shape) {
+    var sizes = Arrays.stream(shape).mapToObj(Integer::toString).collect(Collectors.joining(", "));
+    var description = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sizes + (shape.length == 1 ? "," : "") + "), }";
     int fixed = MAGIC.length + Short.BYTES, all = Math.ceilDiv(fixed + description.length() + 1, ALIGNMENT) * ALIGNMENT;
     var header = ByteBuffer.allocate(all).order(ByteOrder.LITTLE_ENDIAN).put(MAGIC).putShort((short) (all - fixed));
     header.put(description.getBytes(StandardCharsets.US_ASCII));

@@ -23,6 +23,7 @@ public final class Attention {
     var out = q.allocate(batch, queries, heads * depth);
     q.run(new Operation.Attention(q.matrices(), k.matrices(), v.matrices(), mask, heads(out, heads).matrices(), scale));
     site.see(q, k, mask, scale);
+    site.see(q, k, v);
     return out;
   }
 

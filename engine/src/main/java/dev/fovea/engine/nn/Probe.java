@@ -17,24 +17,34 @@ import org.jetbrains.annotations.Nullable;
 /// pass's workspace, and is valid until the workspace's next pass.
 public final class Probe {
   /// Keeps nothing and costs nothing.
-  public static final Probe NONE = new Probe("", _ -> false, new LinkedHashMap<>(), new LinkedHashMap<>());
+  public static final Probe NONE = new Probe("", _ -> false, _ -> false, new LinkedHashMap<>(), new LinkedHashMap<>());
 
   private final String scope;
-  private final Predicate<String> wanted;
+  private final Predicate<String> wanted, operands;
   private final Map<String, Tensor> tensors;
   private final Map<String, AttentionMap> attentions;
 
-  private Probe(String scope, Predicate<String> wanted, Map<String, Tensor> tensors, Map<String, AttentionMap> attentions) {
+  private Probe(String scope, Predicate<String> wanted, Predicate<String> operands, Map<String, Tensor> tensors,
+      Map<String, AttentionMap> attentions) {
     this.scope = scope;
     this.wanted = wanted;
+    this.operands = operands;
     this.tensors = tensors;
     this.attentions = attentions;
   }
 
   /// A probe that keeps the tensors whose names match `wanted`.
   public static Probe of(Predicate<String> wanted) {
+    return of(wanted, _ -> false);
+  }
+
+  /// A probe that also keeps what attention layers compute with, views `[B, heads, tokens, D]`: of the layers with maps in `wanted`
+  /// whose names match `operands` too, the queries as `name.q`, the keys as `name.k` and the values as `name.v`. Windowed layers
+  /// and those of few channels compute without them.
+  public static Probe of(Predicate<String> wanted, Predicate<String> operands) {
     Objects.requireNonNull(wanted, "wanted");
-    return new Probe("", wanted, new LinkedHashMap<>(), new LinkedHashMap<>());
+    Objects.requireNonNull(operands, "operands");
+    return new Probe("", wanted, operands, new LinkedHashMap<>(), new LinkedHashMap<>());
   }
 
   /// A probe that keeps every named tensor.
@@ -44,7 +54,7 @@ public final class Probe {
 
   /// The same probe for a part of the model, with `scope` as the prefix of names.
   public Probe at(String scope) {
-    return this == NONE || scope.isEmpty() ? this : new Probe(this.scope + scope, wanted, tensors, attentions);
+    return this == NONE || scope.isEmpty() ? this : new Probe(this.scope + scope, wanted, operands, tensors, attentions);
   }
 
   /// Keeps `tensor` as `name.index`, if requested.
@@ -115,6 +125,14 @@ public final class Probe {
       if (probe == null) return;
       probe.tensors.put(name, weights);
       probe.attentions.put(name, new AttentionMap(weights, queries, keys, windows));
+    }
+
+    /// Keeps what the map is computed with, and the values, if requested.
+    void see(Tensor q, Tensor k, Tensor v) {
+      if (probe == null || !probe.operands.test(name)) return;
+      probe.tensors.put(name + ".q", q);
+      probe.tensors.put(name + ".k", k);
+      probe.tensors.put(name + ".v", v);
     }
 
     /// Computes and keeps the attention map, if requested.

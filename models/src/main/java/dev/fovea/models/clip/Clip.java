@@ -10,6 +10,7 @@ import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.AnswersEarly;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.JoinsPicturesAndText;
@@ -30,7 +31,8 @@ import org.jetbrains.annotations.Nullable;
 /// Shapes: I pictures, T texts, P patches, N tokens, C channels of a tower, D dimensions of the common space.
 ///
 /// @param words the text encoder and the logit scale, or null for a model with only the image encoder
-public record Clip(ClipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures {
+public record Clip(ClipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText, EmbedsPictures,
+    AnswersEarly {
   public Clip {
     Objects.requireNonNull(config, "config");
     Objects.requireNonNull(visual, "visual");
@@ -49,7 +51,10 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     }
 
     Encoded forward(Tensor image, Probe probe) {
-      var x = tower.forward(image, probe);                                            // [I, 1+P, C]
+      return answer(tower.forward(image, probe));
+    }
+
+    Encoded answer(Tensor x) {                                                        // [I, 1+P, C]
       var pooled = norm.forward(x.select(1, 0).contiguous());                         // [I, C]
       return new Encoded(x, pooled, proj.forward(pooled));
     }
@@ -147,6 +152,11 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
     if (words == null) throw new IllegalStateException("this CLIP has no encoder of words");
     config.text().check(ids);
     return words.forward(ids, mask, probe);
+  }
+
+  @Override
+  public Tensor answer(Tensor tokens) {
+    return visual.answer(Objects.requireNonNull(tokens, "tokens")).embeds();
   }
 
   @Override

@@ -15,6 +15,7 @@ import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.AttentionMask;
+import dev.fovea.models.AnswersEarly;
 import dev.fovea.models.ClassifiesPictures;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.Model;
@@ -40,7 +41,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param head `2 C → classes`, or null for features only
 public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsToken, @Nullable Tensor registerTokens,
     PositionGrid posEmbed, List<Block> blocks, LayerNorm norm, @Nullable Linear head) implements Model, ClassifiesPictures,
-    EmbedsPictures {
+    EmbedsPictures, AnswersEarly {
   public Dinov2 {
     Objects.requireNonNull(config, "config");
     Objects.requireNonNull(patchEmbed, "patchEmbed");
@@ -147,6 +148,12 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   private Tensor classify(Tensor x) {
     var patches = x.slice(1, 1 + config.numRegisterTokens(), x.dim(1));               // [B, P, C]
     return head.forward(Tensor.concat(1, x.select(1, 0), patches.mean(1)));           // [B, 2C] → [B, classes]
+  }
+
+  @Override
+  public @Nullable Tensor answer(Tensor tokens) {
+    Objects.requireNonNull(tokens, "tokens");
+    return head == null ? null : classify(norm.forward(tokens));
   }
 
   @Override

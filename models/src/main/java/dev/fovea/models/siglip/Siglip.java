@@ -16,6 +16,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.AnswersEarly;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
 import dev.fovea.models.JoinsPicturesAndText;
@@ -37,7 +38,7 @@ import org.jetbrains.annotations.Nullable;
 ///
 /// @param words the text encoder and the logit scale and bias, or null for a model with only the image encoder
 public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) implements Model, JoinsPicturesAndText,
-    EmbedsPictures {
+    EmbedsPictures, AnswersEarly {
   public Siglip {
     Objects.requireNonNull(config, "config");
     Objects.requireNonNull(visual, "visual");
@@ -154,6 +155,12 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
     if (words == null) throw new IllegalStateException("this SigLIP has no encoder of words");
     config.text().check(ids);
     return words.forward(ids, probe);
+  }
+
+  @Override
+  public @Nullable Tensor answer(Tensor tokens) {
+    Objects.requireNonNull(tokens, "tokens");
+    return visual.attnPool == null ? null : visual.attnPool.forward(visual.norm.forward(tokens), Probe.Site.NOWHERE).normalized();
   }
 
   @Override

@@ -12,6 +12,7 @@ import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.Interpolation;
+import dev.fovea.models.AnswersEarly;
 import dev.fovea.models.ClassifiesPictures;
 import dev.fovea.models.EmbedsPictures;
 import dev.fovea.models.EncoderBlock;
@@ -35,7 +36,7 @@ import org.jetbrains.annotations.Nullable;
 /// @param preLogits layer `C → R` before the head, or null (ref: vision_transformer `models_vit.py`, `representation_size`)
 public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid posEmbed, @Nullable LayerNorm normPre,
     List<EncoderBlock> blocks, LayerNorm norm, @Nullable Linear preLogits, Linear head)
-    implements Model, ClassifiesPictures, EmbedsPictures {
+    implements Model, ClassifiesPictures, EmbedsPictures, AnswersEarly {
   public ViT {
     Objects.requireNonNull(config, "config");
     Objects.requireNonNull(patchEmbed, "patchEmbed");
@@ -66,7 +67,13 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   /// @throws InputException if the picture has another number of channels or is not a whole number of patches
   public Tensor forward(Tensor image, Probe probe) {
     Objects.requireNonNull(probe, "probe");
-    var cls = norm.forward(encode(image, probe).select(1, 0).contiguous());           // [B, C]
+    return answer(encode(image, probe));
+  }
+
+  @Override
+  public Tensor answer(Tensor tokens) {
+    Objects.requireNonNull(tokens, "tokens");
+    var cls = norm.forward(tokens.select(1, 0).contiguous());                         // [B, C]
     return head.forward(preLogits == null ? cls : preLogits.forward(cls, Activation.TANH));
   }
 
