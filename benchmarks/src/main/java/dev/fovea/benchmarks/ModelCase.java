@@ -79,7 +79,12 @@ final class ModelCase implements AutoCloseable {
 
   /// One pass; its outputs by name.
   Map<String, Tensor> run() {
-    return model.run(workspace, inputs, Probe.NONE);
+    return run(Probe.NONE);
+  }
+
+  /// One pass that a probe watches.
+  Map<String, Tensor> run(Probe probe) {
+    return model.run(workspace, inputs, probe);
   }
 
   /// Runs twice and checks that results are finite, not all equal, and the same each time. Tests and the comparison with other

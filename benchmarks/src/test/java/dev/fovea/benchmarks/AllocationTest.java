@@ -3,6 +3,7 @@ package dev.fovea.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.fovea.benchmarks.Allocations.Allocated;
+import dev.fovea.engine.nn.Probe;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.KernelProvider;
@@ -141,6 +142,30 @@ class AllocationTest {
       assertThat(allocations.buffers()).as("buffers of a pass").isEmpty();
       assertThat(allocations.bytes()).as("bytes of a pass").isLessThanOrEqualTo(MOST_OF_PASS);
       assertThat(model.workspace().bytes()).as("workspace").isEqualTo(bytes).isPositive();
+    }
+  }
+
+  private static boolean isOfProbes(Allocated object) {
+    return Stream.of("Probe", "Tokens", "AttentionMap").map("dev.fovea.engine.nn."::concat)
+        .anyMatch(name -> object.type().startsWith(name) || object.place().startsWith(name));
+  }
+
+  static Stream<ModelCase.Pass> watched() {
+    return Stream.of(new ModelCase.Pass("vit-tiny-patch16-224", 1, 1), new ModelCase.Pass("dinov2-small", 1, 1),
+        new ModelCase.Pass("segformer-b0", 1, 1), new ModelCase.Pass("clip-vit-base-patch32", 1, 1),
+        ModelCase.Pass.ofPoint("sam-vit-base", 1));
+  }
+
+  /// A probe that is absent costs no object: no description of tokens, no name.
+  @ParameterizedTest
+  @MethodSource("watched")
+  void aPassWithoutAProbeAllocatesNothingForOne(ModelCase.Pass pass) {
+    try (var model = new ModelCase(pass)) {
+      // Vectors of loops that are not compiled yet would be events, too.
+      for (int i = 0; i < 5; i++) model.run();
+      assertThat(Allocations.once(model::run).objects()).filteredOn(AllocationTest::isOfProbes).isEmpty();
+      var probe = Probe.all();
+      assertThat(Allocations.once(() -> model.run(probe)).objects()).filteredOn(AllocationTest::isOfProbes).isNotEmpty();
     }
   }
 

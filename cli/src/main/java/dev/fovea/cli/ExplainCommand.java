@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import com.google.common.base.Stopwatch;
 import com.google.common.hash.Hashing;
 import com.google.common.io.MoreFiles;
 import com.google.common.primitives.Floats;
@@ -172,6 +173,7 @@ final class ExplainCommand implements Callable<Integer> {
 
   /// Writes all numbers, and a page with as many as fit on it.
   private void write(Subject subject, OpenModel opened, Map<String, Object> about, Terminal.ProgressBar bar) {
+    var watch = Stopwatch.createStarted();
     Explanation all = null;
     if (json != null || npz != null) {
       all = explain(opened, subject, settings(Long.MAX_VALUE), bar);
@@ -187,7 +189,8 @@ final class ExplainCommand implements Callable<Integer> {
       page = ExplainPage.of(shown, about);
     }
     Output.write(page, output);
-    Output.report(String.format(Locale.ROOT, "%s: %d layers, %.1f MB%n", output, shown.maps().size(), page.length * 1e-6),
+    Output.report(String.format(Locale.ROOT, "%s: %d layers, %.2f MB, %.1f s%n", output, shown.maps().size(), page.length * 1e-6,
+        watch.elapsed().toMillis() * 1e-3),
         Outputs.of(output));
   }
 }

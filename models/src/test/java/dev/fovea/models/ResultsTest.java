@@ -2,11 +2,21 @@ package dev.fovea.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.common.collect.Sets;
 import dev.fovea.engine.feature.PatchFeatures;
 import dev.fovea.engine.image.Preprocessing;
 import dev.fovea.engine.image.Resample;
 import dev.fovea.engine.image.mask.Box;
 import dev.fovea.engine.image.mask.Mask;
+import dev.fovea.engine.nn.Tokens;
+import dev.fovea.models.explain.Chain;
+import dev.fovea.models.explain.Explanation.Effect;
+import dev.fovea.models.explain.Explanation.Features;
+import dev.fovea.models.explain.Explanation.Filters;
+import dev.fovea.models.explain.Explanation.Operands;
+import dev.fovea.models.explain.Explanation.Samples;
+import dev.fovea.models.explain.Explanation.Similarities;
+import dev.fovea.models.explain.HeadMaps;
 import dev.fovea.models.sam.MaskPrediction;
 import dev.fovea.models.sam.Prompt;
 import dev.fovea.models.vlm.SeenPicture;
@@ -40,6 +50,19 @@ class ResultsTest {
       Comparison.class, () -> new Comparison("logits", new int[] {1, 2}, 3, 4),
       MaskPrediction.class, () -> new MaskPrediction(new Mask(2, 1, new boolean[] {true, false}), 0.5f, new float[] {1, 2}),
       Prompt.class, () -> new Prompt(List.of(new Prompt.Point(1, 2, true)), new Box(1, 2, 3, 4), new float[] {1, 2}));
+
+  /// Those of an explanation.
+  private static final Map<Class<? extends Record>, Supplier<Record>> SAMPLES_OF_EXPLANATIONS = Map.of(
+      Operands.class, () -> new Operands("a", 1, 2, Tokens.grid(1, 1), Tokens.grid(1, 1), new float[2], new float[2], new float[2]),
+      Similarities.class, () -> new Similarities(1, 1, 1, new float[1]),
+      Filters.class, () -> new Filters(1, 3, new double[] {1}, new float[3]),
+      Features.class, () -> new Features(1, 1, new float[3], new double[3], new Similarities(1, 1, 1, new float[1])),
+      Effect.class, () -> new Effect("cat", 2, 1, 2, new float[2]),
+      Samples.class, () -> new Samples("layer 0", "cat", new float[4], new float[2], new float[1]),
+      HeadMaps.class, () -> new HeadMaps("attentions.0", 1, 1, 1, Tokens.grid(1, 2), Tokens.grid(1, 2), null, 1, new float[4],
+          new float[2], List.of(), List.of(), new double[1], new double[1]),
+      Chain.class, () -> new Chain("", List.of("attentions.0"), Tokens.grid(1, 1), 1, List.of(new float[1]),
+          List.of(new float[1], new float[1]), new double[1], new double[2], List.of()));
 
   /// Those of the engine that the tasks take and give.
   private static final Map<Class<? extends Record>, Supplier<Record>> SAMPLES_OF_THE_ENGINE = Map.of(
@@ -76,16 +99,17 @@ class ResultsTest {
 
   @Test
   void everyExportedRecordWithAnArrayIsHere() throws IOException {
-    assertThat(exportedRecordsWithArrays()).containsExactlyInAnyOrderElementsOf(SAMPLES.keySet());
+    assertThat(exportedRecordsWithArrays()).containsExactlyInAnyOrderElementsOf(
+        Sets.union(SAMPLES.keySet(), SAMPLES_OF_EXPLANATIONS.keySet()));
   }
 
   @Test
   void copiesAreEqualAndSayWhatTheyHold() throws ReflectiveOperationException {
-    for (var samples : List.of(SAMPLES, SAMPLES_OF_THE_ENGINE))
+    for (var samples : List.of(SAMPLES, SAMPLES_OF_EXPLANATIONS, SAMPLES_OF_THE_ENGINE))
       for (var each : samples.entrySet()) {
         Record one = each.getValue().get(), other = each.getValue().get();
         assertThat(one).isEqualTo(other).hasSameHashCodeAs(other).isNotEqualTo(null).isNotEqualTo("another thing");
-        assertThat(one.toString()).doesNotContain("[F@").doesNotContain("[B@").doesNotContain("[S@").doesNotContain("[I@")
+        assertThat(one.toString()).doesNotContain("[F@").doesNotContain("[B@").doesNotContain("[S@").doesNotContain("[I@").doesNotContain("[D@")
             .doesNotContain("[Z@").isEqualTo(other.toString());
         requireDifference(one);
       }
@@ -114,6 +138,11 @@ class ResultsTest {
   private static Object changed(Object array) {
     return switch (array) {
       case float[] values -> {
+        var copy = values.clone();
+        copy[0]++;
+        yield copy;
+      }
+      case double[] values -> {
         var copy = values.clone();
         copy[0]++;
         yield copy;

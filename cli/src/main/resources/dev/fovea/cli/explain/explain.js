@@ -114,16 +114,21 @@ function shifted(at, windows, count) {
   return (at - windows.shift + padded) % padded;
 }
 
+/** The head that stands for the mean of all. */
+const MEAN = -1;
+const headName = head => head === MEAN ? 'mean of heads' : `head ${head}`;
+
 /** What a head looks at from the query: grids over the picture, and the weights of the other tokens. */
 function look(map, head) {
   const query = queryOf(map), weights = decode(map.weights);
   const fine = map.classRow && query.index === 0 && others(map.queryRuns).includes(0) ? decode(map.classRow) : null;
   const keyRuns = fine ? blocked(map.keys, 1) : map.keyRuns;
   const count = fine ? map.classRow.shape[2] : map.keyCount, h = Math.min(head, map.heads - 1);
-  const from = fine ? (query.input * map.heads + h) * count
-    : ((query.input * map.heads + h) * map.queryCount + query.index) * count;
-  const source = fine || weights;
-  const at = i => source.at(from + i), error = source.error(from);
+  const source = fine || weights, heads = h === MEAN ? [...Array(map.heads).keys()] : [h];
+  const froms = heads.map(each => fine ? (query.input * map.heads + each) * count
+    : ((query.input * map.heads + each) * map.queryCount + query.index) * count);
+  const at = i => froms.reduce((sum, from) => sum + source.at(from + i), 0) / froms.length;
+  const error = Math.max(...froms.map(from => source.error(from)));
   let sum = 0;
   for (let i = 0; i < count; i++) sum += at(i);
   const tokens = others(keyRuns).map(at);
@@ -209,8 +214,9 @@ function chips(box, title, names, values, most, onClick, pressed) {
 }
 
 function queryWords(map, query) {
-  if (query.row !== undefined) return `patch in row ${query.row + 1}, column ${query.col + 1}`;
-  return namesOf(map.queryNames, query.input)[others(map.queryRuns).indexOf(query.index)] || `query ${query.index}`;
+  if (query.row !== undefined) return `the patch in row ${query.row + 1}, column ${query.col + 1}`;
+  const name = namesOf(map.queryNames, query.input)[others(map.queryRuns).indexOf(query.index)];
+  return name === undefined ? `query ${query.index}` : name.includes(' token') ? `the ${name}` : `“${name}”`;
 }
 
 function drawLook() {
@@ -218,8 +224,8 @@ function drawLook() {
   const hasGrid = seen.grids.length > 0 && picture, hasPlaces = patches(map.queryRuns).length > 0 && picture;
   $('raw-figure').hidden = !hasGrid && !hasPlaces;
   if (hasGrid || hasPlaces) drawOver($('raw'), seen.grids, most, seen.query.row === undefined ? [] : [seen.query]);
-  const what = map.averaged > 1 ? `mean of ${map.averaged} heads` : `head ${seen.h}`;
-  $('raw-caption').textContent = `Layer ${map.layer}, ${what}, from the ${queryWords(map, seen.query)}.`
+  const what = map.averaged > 1 ? `mean of ${map.averaged} heads` : headName(seen.h);
+  $('raw-caption').textContent = `Layer ${map.layer}, ${what}, from ${queryWords(map, seen.query)}.`
     + (map.block > 1 && seen.query.row !== undefined ? ` One square is ${map.block}x${map.block} patches.` : '');
   chips($('query-tokens'), 'Look from', namesOf(map.queryNames, seen.query.input), null, 1, i => {
     state.token = i;
@@ -301,10 +307,10 @@ function moveInMatrix(event) {
 function drawMatrix() {
   for (const button of document.querySelectorAll('#matrix button')) {
     const map = inGroup().find(m => m.layer === Number(button.dataset.layer)), head = Number(button.dataset.head);
-    const chosen = map.layer === current().layer && head === Math.min(state.head, map.heads - 1);
+    const inLayer = map.layer === current().layer, chosen = inLayer && head === Math.min(state.head, map.heads - 1);
     const seen = look(map, head), canvas = button.firstChild, most = largest(seen);
     button.setAttribute('aria-selected', String(chosen));
-    button.tabIndex = chosen ? 0 : -1;
+    button.tabIndex = chosen || inLayer && state.head === MEAN && head === 0 ? 0 : -1;
     button.setAttribute('aria-label', `layer ${map.layer}, head ${head}, largest weight ${number(most, 3)}`);
     button.title = button.getAttribute('aria-label');
     const grid = seen.grids[0];
@@ -484,7 +490,19 @@ function drawFeatures() {
   paint($('components'), f.rows, f.cols, i => [0, 1, 2].map(c =>
     most[c] > least[c] ? Math.round(255 * (values[3 * i + c] - least[c]) / (most[c] - least[c])) : 128));
   $('components-caption').textContent = 'The first three principal components of the patches as red, green and blue, '
-    + f.shares.map(s => `${(100 * s).toFixed(0)} %`).join(', ') + ' of the variance: patches alike in colour are alike to the model.';
+    + f.shares.map(s => `${(100 * s).toFixed(0)} %`).join(', ') + ' of the variance: patches alike in colour are alike to the model. '
+    + 'Below, each of the three alone, from its least value in dark blue to its largest in yellow.';
+  // Readers who cannot tell red from green see the same in three maps.
+  $('single-components').replaceChildren(...[0, 1, 2].map(c => {
+    const canvas = paint(make('canvas', {}), f.rows, f.cols, i => colour((values[3 * i + c] - least[c]) / (most[c] - least[c] || 1)));
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', `principal component ${c + 1} of the patches`);
+    canvas.onmousemove = event => {
+      const i = cellAt(event.offsetY / canvas.clientHeight, f.rows) * f.cols + cellAt(event.offsetX / canvas.clientWidth, f.cols);
+      canvas.title = `component ${c + 1}: ${number(values[3 * i + c])}`;
+    };
+    return canvas;
+  }));
   drawNorms(f);
 }
 
@@ -616,7 +634,8 @@ function options(select, values, chosen) {
 function syncControls() {
   const map = current(), texts = Math.max(map.queryNames.length, map.keyNames.length), grids = patches(map.queryRuns);
   options($('layer'), inGroup().map(m => m.layer), map.layer);
-  options($('head'), Array.from({length: map.heads}, (_, h) => h), Math.min(state.head, map.heads - 1));
+  options($('head'), [...map.heads > 1 ? [MEAN] : [], ...Array(map.heads).keys()], Math.min(state.head, map.heads - 1));
+  for (const option of $('head').options) if (Number(option.value) === MEAN) option.textContent = 'mean';
   $('input-label').hidden = texts < 2;
   options($('input'), Array.from({length: texts}, (_, i) => i), Math.min(state.input, Math.max(0, texts - 1)));
   if (data.about.texts) for (const option of $('input').options) option.textContent = data.about.texts[option.value] || option.value;
@@ -665,7 +684,7 @@ function hover(event) {
     const value = grid.value(row * grid.cols + col);
     return `row ${row + 1}, column ${col + 1}: ` + (Number.isNaN(value) ? 'outside of the window' : `weight ${number(value)}`);
   });
-  $('readout').textContent = `From the ${queryWords(map, seen.query)} to ${parts.join('; ')} ± ${number(seen.error, 2)}`;
+  $('readout').textContent = `From ${queryWords(map, seen.query)} to ${parts.join('; ')} ± ${number(seen.error, 2)}`;
 }
 
 function key(event) {
@@ -678,7 +697,7 @@ function key(event) {
     state.y = place(state.y, step[1], grid.rows);
     state.token = null;
   } else if (event.key === 'c' && others(map.queryRuns).length) state.token = 0;
-  else if (event.key === '[') state.head = Math.max(0, state.head - 1);
+  else if (event.key === '[') state.head = Math.max(map.heads > 1 ? MEAN : 0, state.head - 1);
   else if (event.key === ']') state.head = Math.min(map.heads - 1, state.head + 1);
   else if (event.key === ',') state.layer = layers[Math.max(0, at - 1)];
   else if (event.key === '.') state.layer = layers[Math.min(layers.length - 1, at + 1)];

@@ -43,7 +43,7 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   /// @param site destination of the windows' maps, if requested
   /// @throws IllegalArgumentException if the window size does not match the tables
   public Tensor forward(Tensor x, MapWindows windows, Probe.Site site) {
-    var within = site.within(new AttentionMap.Windows(x.dim(1), x.dim(2), windows.size()));
+    var within = site.within(x.dim(1), x.dim(2), windows.size(), 0);
     var out = attend(windows.cut(qkv.forward(x)), within);                                // [B · R · S, size, size, C]
     return proj.forward(windows.join(out, x.dim(0), x.dim(1), x.dim(2)));
   }

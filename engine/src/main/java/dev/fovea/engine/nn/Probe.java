@@ -57,6 +57,17 @@ public final class Probe {
     return this == NONE || scope.isEmpty() ? this : new Probe(this.scope + scope, wanted, operands, tensors, attentions);
   }
 
+  /// [Tokens#of(Tokens.Kind, int)]; [Tokens#NONE] if this probe keeps nothing.
+  public Tokens tokens(Tokens.Kind kind, int count) {
+    Objects.requireNonNull(kind, "kind");
+    return this == NONE ? Tokens.NONE : Tokens.of(kind, count);
+  }
+
+  /// [Tokens#grid(int, int)]; [Tokens#NONE] if this probe keeps nothing.
+  public Tokens grid(int rows, int cols) {
+    return this == NONE ? Tokens.NONE : Tokens.grid(rows, cols);
+  }
+
   /// Keeps `tensor` as `name.index`, if requested.
   ///
   /// @return `tensor`
@@ -89,12 +100,12 @@ public final class Probe {
 
   /// The kept tensors by name, in the order of the pass, including attention maps `[B, heads, queries, keys]`.
   public Map<String, Tensor> tensors() {
-    return Collections.unmodifiableMap(tensors);
+    return this == NONE ? Map.of() : Collections.unmodifiableMap(tensors);
   }
 
   /// The kept attention maps with their geometry, by name.
   public Map<String, AttentionMap> attentions() {
-    return Collections.unmodifiableMap(attentions);
+    return this == NONE ? Map.of() : Collections.unmodifiableMap(attentions);
   }
 
   /// The destination of one attention layer's map.
@@ -107,10 +118,11 @@ public final class Probe {
       Objects.requireNonNull(name, "name");
     }
 
-    /// The same site for windowed attention.
-    Site within(AttentionMap.Windows windows) {
-      var cells = Tokens.grid(windows.size(), windows.size());
-      return probe == null ? this : new Site(probe, name, cells, cells, windows);
+    /// The same site for attention in windows of `size` rows and columns, moved by `shift`, of a map.
+    Site within(int rows, int cols, int size, int shift) {
+      if (probe == null) return this;
+      var cells = Tokens.grid(size, size);
+      return new Site(probe, name, cells, cells, new AttentionMap.Windows(rows, cols, size, shift));
     }
 
     /// Whether the attention map is requested.
@@ -147,11 +159,10 @@ public final class Probe {
     /// Keeps an attention map that the caller computes.
     ///
     /// @param x a tensor of the pass
-    /// @param shape `[B, H, M, N]`
-    /// @return the map, with undefined contents; null if it is not requested
-    @Nullable Tensor keep(Tensor x, int... shape) {
+    /// @return the map `[B, H, M, N]`, with undefined contents; null if it is not requested
+    @Nullable Tensor keep(Tensor x, int batch, int heads, int queries, int keys) {
       if (probe == null) return null;
-      var weights = x.allocate(shape);
+      var weights = x.allocate(batch, heads, queries, keys);
       see(weights);
       return weights;
     }

@@ -44,7 +44,7 @@ public record ShiftedWindowAttention(Linear qkv, Linear proj, int numHeads, Tens
     int batch = x.dim(0), height = x.dim(1), width = x.dim(2);
     var windows = new ShiftedWindows(height, width, size, shift);
     var all = qkv.forward(windows.cut(x));                                                // [B · M, N, 3 C]
-    var out = attend(all, windows, batch, site.within(new AttentionMap.Windows(height, width, size, shift)));
+    var out = attend(all, windows, batch, site.within(height, width, size, shift));
     return proj.forward(windows.join(out, batch));
   }
 

@@ -7,6 +7,9 @@ import java.util.stream.Stream;
 
 /// The kinds and positions of a sequence's tokens, as runs: for example a class token, then a grid of patches.
 public record Tokens(List<Run> runs) {
+  /// No tokens.
+  public static final Tokens NONE = new Tokens(List.of());
+
   /// What a token represents.
   public enum Kind {
     /// The whole picture or sentence.
@@ -43,7 +46,7 @@ public record Tokens(List<Run> runs) {
   /// `count` tokens of one kind; none for 0.
   public static Tokens of(Kind kind, int count) {
     Objects.requireNonNull(kind, "kind");
-    return new Tokens(count == 0 ? List.of() : List.of(new Run(kind, 1, count)));
+    return count == 0 ? NONE : new Tokens(List.of(new Run(kind, 1, count)));
   }
 
   /// The patches of a picture, row by row; together they cover the picture.
@@ -53,6 +56,8 @@ public record Tokens(List<Run> runs) {
 
   /// These tokens followed by `others`.
   public Tokens and(Tokens others) {
+    if (runs.isEmpty()) return others;
+    if (others.runs.isEmpty()) return this;
     return new Tokens(Stream.concat(runs.stream(), others.runs.stream()).toList());
   }
 

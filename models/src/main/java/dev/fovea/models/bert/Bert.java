@@ -158,7 +158,7 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
   }
 
   private Tensor blocks(Tensor x, AttentionMask mask, Probe probe) {
-    var tokens = Tokens.of(Tokens.Kind.TEXT, x.dim(1));
+    var tokens = probe.tokens(Tokens.Kind.TEXT, x.dim(1));
     probe.see("hidden_states", 0, x);                                                 // [B, N, C]
     for (int i = 0; i < blocks.size(); i++)
       x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, mask, probe.attention(i, tokens, tokens)));

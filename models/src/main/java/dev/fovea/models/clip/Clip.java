@@ -82,7 +82,7 @@ public record Clip(ClipConfig config, Visual visual, @Nullable Words words) impl
 
     Encoded forward(Tensor ids, Tensor mask, Probe probe) {
       var x = tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1)));         // [T, N, C]
-      x = norm.forward(EncoderBlock.forward(blocks, x, Attention.causal(mask), Tokens.of(Tokens.Kind.TEXT, ids.dim(1)), probe));
+      x = norm.forward(EncoderBlock.forward(blocks, x, Attention.causal(mask), probe.tokens(Tokens.Kind.TEXT, ids.dim(1)), probe));
       var pooled = x.rows(ends(ids));                                                 // [T, C]
       return new Encoded(x, pooled, proj.forward(pooled));
     }

@@ -58,7 +58,7 @@ public record ClipTower(PatchEmbedding patchEmbed, Tensor clsToken, PositionGrid
     int rows = image.dim(2) / patchEmbed.patchSize(), cols = image.dim(3) / patchEmbed.patchSize();
     var x = Tensor.concat(1, clsToken.expand(image.dim(0)), patches);                 // [I, 1+P, C]
     x = normPre.forward(x.plus(posEmbed.forward(x.workspace(), rows, cols)));
-    var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.grid(rows, cols));
+    var tokens = probe.tokens(Tokens.Kind.CLASS, 1).and(probe.grid(rows, cols));
     return EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe);
   }
 }

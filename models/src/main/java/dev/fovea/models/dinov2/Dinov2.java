@@ -126,7 +126,7 @@ public record Dinov2(Dinov2Config config, PatchEmbedding patchEmbed, Tensor clsT
   public Output forward(Tensor image, Probe probe) {
     Objects.requireNonNull(probe, "probe");
     int registers = config.numRegisterTokens(), rows = image.dim(2) / config.patchSize(), cols = image.dim(3) / config.patchSize();
-    var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.of(Tokens.Kind.REGISTER, registers)).and(Tokens.grid(rows, cols));
+    var tokens = probe.tokens(Tokens.Kind.CLASS, 1).and(probe.tokens(Tokens.Kind.REGISTER, registers)).and(probe.grid(rows, cols));
     var x = probe.see("hidden_states", 0, embed(image));                              // [B, N, C]
     for (int i = 0; i < blocks.size(); i++)
       x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, probe.attention(i, tokens, tokens)));

@@ -103,4 +103,5 @@ record Answered(int prompt, int[] ids, List<String> words, String text, int plac
     int count = ids.length - prompt;
     return new Looks(looks.weights(), Tokens.of(Tokens.Kind.TEXT, count), tokens(), null,
         IntStream.range(prompt - 1, prompt - 1 + count).toArray());
-  }}
+  }
+}

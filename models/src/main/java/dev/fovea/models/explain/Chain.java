@@ -2,8 +2,10 @@ package dev.fovea.models.explain;
 
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.models.Classification;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import org.jetbrains.annotations.Nullable;
 
 /// Blocks that follow one another on the same tokens, such as those of ViT: the residual stream, and what reaches its end.
 ///
@@ -29,5 +31,25 @@ public record Chain(String prefix, List<String> maps, Tokens tokens, int block, 
     Objects.requireNonNull(turns, "turns");
     Objects.requireNonNull(nearness, "nearness");
     early = List.copyOf(Objects.requireNonNull(early, "early"));
+  }
+
+  /// All components, arrays among them.
+  private Object[] parts() {
+    return new Object[] {prefix, maps, tokens, block, rollouts.toArray(), norms.toArray(), turns, nearness, early};
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof Chain c && Arrays.deepEquals(parts(), c.parts());
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.deepHashCode(parts());
+  }
+
+  @Override
+  public String toString() {
+    return prefix + "*: " + maps.size() + " blocks of " + tokens.count() + " tokens";
   }
 }

@@ -3,6 +3,7 @@ package dev.fovea.models.explain;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.nn.Tokens;
 import dev.fovea.models.Classification;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
@@ -74,6 +75,27 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
       }
       return true;
     }
+
+    /// All components, arrays among them.
+    private Object[] parts() {
+      return new Object[] {name, heads, depth, queries, keys, q, k, v};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Operands o && Arrays.deepEquals(parts(), o.parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.deepHashCode(parts());
+    }
+
+    @Override
+    public String toString() {
+      return name + ": q [" + heads + ", " + queries.count() + ", " + depth + "], k and v ["
+          + heads + ", " + keys.count() + ", " + depth + "]";
+    }
   }
 
   /// Cosines of the vectors of a grid's cells with one another.
@@ -83,6 +105,26 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
   public record Similarities(int rows, int cols, int block, float[] cosines) {
     public Similarities {
       Objects.requireNonNull(cosines, "cosines");
+    }
+
+    /// All components, arrays among them.
+    private Object[] parts() {
+      return new Object[] {rows, cols, block, cosines};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Similarities s && Arrays.deepEquals(parts(), s.parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.deepHashCode(parts());
+    }
+
+    @Override
+    public String toString() {
+      return "cosines of " + rows + "x" + cols + " cells, each " + block + "x" + block + " of the model's";
     }
   }
 
@@ -97,6 +139,26 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
       Objects.requireNonNull(shares, "shares");
       Objects.requireNonNull(components, "components");
     }
+
+    /// All components, arrays among them.
+    private Object[] parts() {
+      return new Object[] {size, channels, shares, components};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Filters f && Arrays.deepEquals(parts(), f.parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.deepHashCode(parts());
+    }
+
+    @Override
+    public String toString() {
+      return components.length / (channels * size * size) + " components of filters [" + channels + ", " + size + ", " + size + "]";
+    }
   }
 
   /// The features of the patches after the last block and its norm.
@@ -110,6 +172,26 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
       Objects.requireNonNull(shares, "shares");
       Objects.requireNonNull(similarities, "similarities");
     }
+
+    /// All components, arrays among them.
+    private Object[] parts() {
+      return new Object[] {rows, cols, components, shares, similarities};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Features f && Arrays.deepEquals(parts(), f.parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.deepHashCode(parts());
+    }
+
+    @Override
+    public String toString() {
+      return "features of " + rows + "x" + cols + " patches, shares of the variance " + Arrays.toString(shares);
+    }
   }
 
   /// How much a score falls if a part of the picture is hidden under the mean colour of the pictures the model was trained with.
@@ -121,6 +203,26 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
     public Effect {
       Objects.requireNonNull(label, "label");
       Objects.requireNonNull(falls, "falls");
+    }
+
+    /// All components, arrays among them.
+    private Object[] parts() {
+      return new Object[] {label, score, rows, cols, falls};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Effect e && Arrays.deepEquals(parts(), e.parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.deepHashCode(parts());
+    }
+
+    @Override
+    public String toString() {
+      return label + ": score " + score + ", " + rows + "x" + cols + " parts hidden";
     }
   }
 
@@ -138,6 +240,26 @@ public record Explanation(@Nullable Picture view, List<Classification> answers, 
       Objects.requireNonNull(box, "box");
       Objects.requireNonNull(points, "points");
       Objects.requireNonNull(weights, "weights");
+    }
+
+    /// All components, arrays among them.
+    private Object[] parts() {
+      return new Object[] {name, label, box, points, weights};
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Samples s && Arrays.deepEquals(parts(), s.parts());
+    }
+
+    @Override
+    public int hashCode() {
+      return Arrays.deepHashCode(parts());
+    }
+
+    @Override
+    public String toString() {
+      return name + ": " + label + ", " + weights.length + " points";
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.fovea.models.explain;
 
 import dev.fovea.engine.nn.AttentionMap;
 import dev.fovea.engine.nn.Tokens;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.jetbrains.annotations.Nullable;
@@ -48,6 +49,22 @@ public record HeadMaps(String name, int inputs, int heads, int averaged, Tokens 
   /// N.
   public int keyCount() {
     return Blocks.of(keys, block).count();
+  }
+
+  /// All components, arrays among them.
+  private Object[] parts() {
+    return new Object[] {name, inputs, heads, averaged, queries, keys, windows, block, weights, classRow, queryNames, keyNames,
+        entropies, distances};
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof HeadMaps m && Arrays.deepEquals(parts(), m.parts());
+  }
+
+  @Override
+  public int hashCode() {
+    return Arrays.deepHashCode(parts());
   }
 
   /// Layer, heads and sizes.

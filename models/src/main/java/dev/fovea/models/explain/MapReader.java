@@ -105,7 +105,10 @@ record MapReader(String name, Looks map, ShownInputs shown, @Nullable Found foun
             names.add(query(layer, query));
             query++;
           }
-          case PROMPT -> names.add("prompt " + ++prompt);
+          case PROMPT -> {
+            names.add(prompt < words.size() ? words.get(prompt) : "padding of the prompt");
+            prompt++;
+          }
           case PATCH -> {
             // It has a place instead of a name.
           }

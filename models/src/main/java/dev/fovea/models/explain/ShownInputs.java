@@ -18,13 +18,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jetbrains.annotations.Nullable;
 
 /// The inputs of a pass.
 ///
 /// @param view the picture as the model gets it; null if there is none
-/// @param words the tokens of each text; empty without texts
+/// @param words the tokens of each text, or the names of the points; empty if there are neither
 /// @param answered a question and its answer; null if there is none
 record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, List<List<String>> words,
     @Nullable Answered answered) {
@@ -48,7 +49,8 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
     }
     if (!needed.contains(Model.INPUT_IDS)) {
       if (!subject.texts().isEmpty()) throw new IllegalArgumentException("expected no text for this model");
-      return new ShownInputs(inputs, view, List.of(), null);
+      var points = subject.points().stream().map(p -> String.format(Locale.ROOT, "point %.0f,%.0f", p.x(), p.y())).toList();
+      return new ShownInputs(inputs, view, points.isEmpty() ? List.of() : List.of(points), null);
     }
     return new ShownInputs(inputs, view, addTexts(model, subject, needed.contains(Model.TOKEN_TYPE_IDS), inputs), null);
   }
@@ -120,10 +122,11 @@ record ShownInputs(Map<String, OpenModel.Input> inputs, @Nullable Picture view, 
     return names;
   }
 
-  /// The text of a token, or its name in the vocabulary if it is none alone.
+  /// The text of a token, white space as `␣` and `⏎`; its name in the vocabulary if it is no text alone.
   static String name(Tokenizer tokenizer, int id) {
     var text = tokenizer.decode(new int[] {id}, false);
-    return !text.isBlank() && text.indexOf('\uFFFD') < 0 ? text : String.valueOf(tokenizer.token(id));
+    if (text.isEmpty() || text.indexOf('\uFFFD') >= 0) return String.valueOf(tokenizer.token(id));
+    return text.isBlank() ? text.replace(' ', '␣').replace("\n", "⏎") : text;
   }
 
   private static void addPoints(OpenModel model, Subject subject, Preprocessing preprocessing,

@@ -44,7 +44,7 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     /// @param positions of the boxes, `[B, Q, C]`
     /// @param references the boxes in each map, `[B, Q, L, 4]`
     Tensor forward(Tensor x, Tensor positions, Tensor references, Encoder.State encoded, Pass pass, Probe probe, int index) {
-      var boxes = Tokens.of(Tokens.Kind.QUERY, x.dim(1));
+      var boxes = probe.tokens(Tokens.Kind.QUERY, x.dim(1));
       var asking = x.plus(positions);
       x = norm1.forward(x.plus(selfAttn.forward(asking, asking, x, AttentionMask.NONE,
           Encoder.site(probe, index, "self", boxes, boxes))));

@@ -296,7 +296,7 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     if (vision.dim(1) < count)
       throw new InputException("expected pictures whose maps have at least " + count + " positions, got "
           + picture.dim(3) + "x" + picture.dim(2) + " with " + vision.dim(1));
-    var pass = pass(inputs, sizes, batch, vision.workspace());
+    var pass = pass(inputs, sizes, batch, vision.workspace(), probe);
     var seen = Pass.scores(inputs.getOrDefault(BERT_MASK, pass.selfMask()), config.text().encoder().blocks().numHeads());
     var words = text.features(inputs.get(INPUT_IDS), inputs.get(TOKEN_TYPE_IDS), inputs.get(POSITION_IDS), seen,
         probe.at("text."));
@@ -332,10 +332,11 @@ public record GroundingDino(GroundingDinoConfig config, Swin backbone, Bert text
     return proposals.rank() == 3 ? proposals : proposals.expand(batch).contiguous();
   }
 
-  private Pass pass(Map<String, Tensor> inputs, List<MapSize> sizes, int batch, Workspace workspace) {
-    var places = sizes.stream().map(size -> Tokens.grid(size.height(), size.width())).reduce(Tokens::and).orElseThrow();
+  private Pass pass(Map<String, Tensor> inputs, List<MapSize> sizes, int batch, Workspace workspace, Probe probe) {
+    var places = Tokens.NONE;
+    for (var size : sizes) places = places.and(probe.grid(size.height(), size.width()));
     var ids = inputs.get(INPUT_IDS);
-    var tokens = Tokens.of(Tokens.Kind.TEXT, ids.dim(1));
+    var tokens = probe.tokens(Tokens.Kind.TEXT, ids.dim(1));
     Tensor attentionMask = inputs.get(ATTENTION_MASK), selfMask = inputs.get(SELF_MASK), textPositions = inputs.get(TEXT_POSITIONS);
     if (inputs.containsKey(HIDDEN)) {
       var hidden = inputs.get(HIDDEN);

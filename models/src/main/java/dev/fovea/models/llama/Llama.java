@@ -100,7 +100,7 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
     if (count < 1 || count > config.context())
       throw new InputException("expected 1 to " + config.context() + " tokens, the model's context, got " + count);
     var table = positions.table(start(embeddings), count, count);                     // [N, D]
-    var tokens = Tokens.of(Tokens.Kind.TEXT, count);
+    var tokens = probe.tokens(Tokens.Kind.TEXT, count);
     var x = probe.see("hidden_states", 0, embeddings);                                // [B, N, C]
     for (int i = 0; i < blocks.size(); i++) {
       x = blocks.get(i).forward(x, table, probe.attention(i, tokens, tokens));

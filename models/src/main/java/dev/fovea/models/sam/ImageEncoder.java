@@ -8,7 +8,6 @@ import dev.fovea.engine.nn.MapWindows;
 import dev.fovea.engine.nn.Mlp;
 import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.kernels.Window;
@@ -96,7 +95,7 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
       throw new InputException("expected pictures [B, " + config.numChannels() + ", " + size + ", " + size + "], got " + image);
     var patches = patchEmbed.forward(image);                                          // [B, G², C]
     var x = patches.reshape(image.dim(0), grid, grid, config.embedDim()).plus(posEmbed);
-    var tokens = Tokens.grid(grid, grid);
+    var tokens = probe.grid(grid, grid);
     probe.see("hidden_states", 0, x);
     for (int i = 0; i < blocks.size(); i++)
       x = probe.see("hidden_states", i + 1, blocks.get(i).forward(x, probe.attention(i, tokens, tokens)));

@@ -215,8 +215,8 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
     var asked = asked(map, prompt);                                                   // [T, C]
     var tokens = asked;
     int own = 1 + maskTokens.dim(0), grid = (int) Math.sqrt(map.dim(0));
-    var asking = Tokens.of(Tokens.Kind.QUERY, own).and(Tokens.of(Tokens.Kind.PROMPT, asked.dim(0) - own));
-    var places = Tokens.grid(grid, grid);
+    var asking = probe.tokens(Tokens.Kind.QUERY, own).and(probe.tokens(Tokens.Kind.PROMPT, asked.dim(0) - own));
+    var places = probe.grid(grid, grid);
     for (int i = 0; i < layers.size(); i++) {
       var layer = layers.get(i);
       var sites = Sites.of(i, asking, places, probe);

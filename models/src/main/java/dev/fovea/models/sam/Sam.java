@@ -163,7 +163,7 @@ public record Sam(SamConfig config, ImageEncoder imageEncoder, PromptEncoder pro
       for (int i = 0; i < count; i++) {
         var output = predict(projected, positions, points == null ? null : points.select(0, 0).select(0, i),
             labels == null ? null : labels.select(0, 0).select(0, i), boxes == null ? null : boxes.select(0, 0).slice(0, i, i + 1),
-            multimask, probe.at(name + ".mask_decoder." + i + "."));
+            multimask, probe == Probe.NONE ? probe : probe.at(name + ".mask_decoder." + i + "."));
         all.select(0, 0).select(0, i).set(output.masks());
         iou.select(0, 0).select(0, i).set(output.iou());
       }

@@ -8,7 +8,6 @@ import dev.fovea.engine.nn.DepthwiseConv;
 import dev.fovea.engine.nn.LayerNorm;
 import dev.fovea.engine.nn.Linear;
 import dev.fovea.engine.nn.Probe;
-import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
@@ -66,7 +65,7 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
 
     Tensor forward(Tensor x, int index, Probe probe) {                                // [B, H, W, C]
       var context = sr == null ? x : norm.forward(sr.forward(x));                     // [B, H / ratio, W / ratio, C]
-      var site = probe.attention(index, Tokens.grid(x.dim(1), x.dim(2)), Tokens.grid(context.dim(1), context.dim(2)));
+      var site = probe.attention(index, probe.grid(x.dim(1), x.dim(2)), probe.grid(context.dim(1), context.dim(2)));
       return attn.forward(tokens(x), tokens(context), site).reshape(x.shape());
     }
 

@@ -72,11 +72,11 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
 
     Encoded forward(Tensor image, Probe probe) {
       int patch = patchEmbed.patchSize(), rows = image.dim(2) / patch, cols = image.dim(3) / patch;
-      var tokens = Tokens.grid(rows, cols);
+      var tokens = probe.grid(rows, cols);
       var x = patchEmbed.forward(wholePatches(image, patch));                         // [I, P, C]
       x = x.plus(posEmbed.forward(x.workspace(), rows, cols));
       x = norm.forward(EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe));
-      var site = probe.attention("pooling.attentions", Tokens.of(Tokens.Kind.QUERY, 1), tokens);
+      var site = probe.attention("pooling.attentions", probe.tokens(Tokens.Kind.QUERY, 1), tokens);
       return new Encoded(x, attnPool == null ? null : attnPool.forward(x, site));
     }
   }
@@ -112,7 +112,7 @@ public record Siglip(SiglipConfig config, Visual visual, @Nullable Words words) 
 
     Encoded forward(Tensor ids, Probe probe) {
       var x = tokenEmbed.forward(ids).plus(posEmbed.slice(0, 0, ids.dim(1)));         // [T, N, C]
-      x = norm.forward(EncoderBlock.forward(blocks, x, AttentionMask.NONE, Tokens.of(Tokens.Kind.TEXT, ids.dim(1)), probe));
+      x = norm.forward(EncoderBlock.forward(blocks, x, AttentionMask.NONE, probe.tokens(Tokens.Kind.TEXT, ids.dim(1)), probe));
       return new Encoded(x, head.forward(x.select(1, ids.dim(1) - 1).contiguous()));
     }
   }

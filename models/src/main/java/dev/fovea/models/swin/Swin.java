@@ -7,7 +7,6 @@ import dev.fovea.engine.nn.PatchEmbedding;
 import dev.fovea.engine.nn.PatchMerging;
 import dev.fovea.engine.nn.Probe;
 import dev.fovea.engine.nn.ShiftedWindowAttention;
-import dev.fovea.engine.nn.Tokens;
 import dev.fovea.engine.tensor.InputException;
 import dev.fovea.engine.tensor.Tensor;
 import java.util.ArrayList;
@@ -66,7 +65,7 @@ public record Swin(SwinConfig config, PatchEmbedding patchEmbed, LayerNorm patch
 
     /// @param first index of the first block among the blocks of all stages
     Tensor forward(Tensor x, int first, Probe probe) {                                // [B, H, W, C]
-      var places = Tokens.grid(x.dim(1), x.dim(2));
+      var places = probe.grid(x.dim(1), x.dim(2));
       for (int i = 0; i < blocks.size(); i++) x = blocks.get(i).forward(x, probe.attention(first + i, places, places));
       return x;
     }

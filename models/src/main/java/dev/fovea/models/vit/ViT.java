@@ -81,7 +81,7 @@ public record ViT(ViTConfig config, PatchEmbedding patchEmbed, Tensor clsToken, 
   private Tensor encode(Tensor image, Probe probe) {
     var x = embed(image);                                                             // [B, N, C]
     int patch = config.patchSize();
-    var tokens = Tokens.of(Tokens.Kind.CLASS, 1).and(Tokens.grid(image.dim(2) / patch, image.dim(3) / patch));
+    var tokens = probe.tokens(Tokens.Kind.CLASS, 1).and(probe.grid(image.dim(2) / patch, image.dim(3) / patch));
     return EncoderBlock.forward(blocks, x, AttentionMask.NONE, tokens, probe);
   }
 

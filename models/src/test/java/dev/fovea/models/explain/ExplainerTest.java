@@ -188,7 +188,7 @@ class ExplainerTest {
       var explanation = explain(model, subject, ExplainSettings.ALL);
       explanation.maps().forEach(ExplainerTest::requireRowSums);
       var looks = explanation.maps().stream().filter(map -> map.name().endsWith("layers.0.token_to_image")).findFirst().orElseThrow();
-      assertThat(looks.queryNames().getFirst()).startsWith("score token", "mask token 1").endsWith("prompt 2");
+      assertThat(looks.queryNames().getFirst()).startsWith("score token", "mask token 1").endsWith("point 64,64", "padding of the prompt");
       assertThat(explanation.maps()).extracting(HeadMaps::name).noneMatch(name -> name.contains(".single."));
       assertThatThrownBy(() -> explain(model, Subject.of(single()), ExplainSettings.ALL)).hasMessage("expected a point on the picture, got none");
       assertThatThrownBy(() -> explain(model, subject.withPoints(List.of(new Prompt.Point(900, 1, true))), ExplainSettings.ALL))
