@@ -42,6 +42,11 @@ record Door(Kernels provider) implements Kernels {
   }
 
   @Override
+  public boolean runsWholePasses() {
+    return provider.runsWholePasses();
+  }
+
+  @Override
   public void close() {
     provider.close();
   }

@@ -53,6 +53,12 @@ public interface Kernels extends AutoCloseable {
     return new StepProgram(this, recording, given);
   }
 
+  /// Whether a pass is to be run as a program of [#prepare], as on a device that keeps the memory of a pass. [#run] works
+  /// nevertheless, but copies the operation's buffers there and back.
+  default boolean runsWholePasses() {
+    return false;
+  }
+
   /// Frees scratch memory and the threads owned by these kernels. Closing twice is harmless.
   @Override
   void close();

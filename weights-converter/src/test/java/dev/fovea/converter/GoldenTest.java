@@ -103,6 +103,16 @@ class GoldenTest {
     requireGolden(convert(golden, WeightFormat.F32), golden);
   }
 
+  /// A device records a pass and runs it as a whole: every case is that of its operations one by one.
+  @ParameterizedTest
+  @MethodSource("cases")
+  void everyOutputOfAWholePass(String golden) {
+    try (var checkpoint = Checkpoint.open(convert(golden, WeightFormat.F32)); var reference = Checkpoint.open(reference(golden));
+        var arena = Arena.ofShared(); var kernels = new WholePassKernels()) {
+      requireGolden(new Verification(LoadedModel.of(checkpoint, arena).model(), reference).compare(kernels), golden, "");
+    }
+  }
+
   /// Requires that a model gives all outputs of a case, within its tolerance.
   static void requireGolden(Path model, String golden) {
     var about = golden(original(golden));

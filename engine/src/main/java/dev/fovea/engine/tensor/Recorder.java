@@ -80,6 +80,11 @@ final class Recorder {
     }
   }
 
+  /// The constants by their keys.
+  Map<Object, Tensor> constants() {
+    return Map.copyOf(constantsByKey);
+  }
+
   private Recording.Buffer reserve(long bytes) {
     var buffer = new Recording.Buffer(nextAddress, bytes);
     nextAddress += bytes + GAP;

@@ -109,6 +109,11 @@ public final class Tensor {
     return Float.BYTES * (last + 1);
   }
 
+  /// The memory from the first element to the end of the last.
+  MemorySegment memory() {
+    return at(extentBytes());
+  }
+
   static Tensor dense(@Nullable Workspace workspace, MemorySegment segment, int... shape) {
     return new Tensor(workspace, segment, 0, shape.clone(), denseStrides(shape));
   }

@@ -44,10 +44,14 @@ public final class Workspace implements AutoCloseable {
   private @Nullable Arena arena;
   private MemorySegment memory = MemorySegment.NULL;
   private boolean closed;
+  /// The programs of kernels that run whole passes; null for others.
+  private final @Nullable WholePasses wholePasses;
 
   /// State of the running pass: the recorder while recording, the plan while computing.
   private @Nullable Recorder recorder;
   private @Nullable Plan plan;
+  /// The pass that a program has computed, while the model describes its results.
+  private @Nullable WholePasses.Pass ran;
   private int nextBuffer;
   private long doneMacs;
   private long largestPassBytes;
@@ -65,6 +69,7 @@ public final class Workspace implements AutoCloseable {
     this.progress = Objects.requireNonNull(progress, "progress");
     this.constants = Objects.requireNonNull(constants, "constants");
     this.arenas = arenas;
+    wholePasses = kernels.runsWholePasses() ? new WholePasses(kernels, PLANS) : null;
   }
 
   /// A workspace with constants of its own, up to [Constants#DEFAULT_BYTES].
@@ -83,6 +88,7 @@ public final class Workspace implements AutoCloseable {
     progress = Progress.NONE;
     constants = new Constants(0);
     arenas = Arenas.SYSTEM;
+    wholePasses = null;
   }
 
   /// Runs a forward pass.
@@ -100,23 +106,45 @@ public final class Workspace implements AutoCloseable {
     Objects.requireNonNull(kind, "kind");
     Objects.requireNonNull(inputs, "inputs");
     requireIdle();
-    var key = List.of(kind, mapped(inputs, Tensor::layout));
+    List<Object> key = List.of(kind, mapped(inputs, Tensor::layout));
+    if (wholePasses != null) return runWhole(wholePasses, key, inputs, forward, outputs);
     var known = plans.getIfPresent(key);
     if (known == null) {
-      var recording = record(inputs, forward, outputs);
+      var recording = record(inputs, forward, outputs).recording();
       kernels.expect(recording);
       plans.put(key, known = recording.plan());
     }
-    reserve(known.bytes());
-    plan = known;
-    nextBuffer = 0;
-    doneMacs = 0;
-    largestPassBytes = Math.max(largestPassBytes, known.bytes());
+    begin(known);
     try {
       return forward.apply(mapped(inputs, input -> input.in(this)));
     } finally {
       plan = null;
     }
+  }
+
+  /// Runs a pass as a program, and then lets the model say where its results belong: its operations are not performed again.
+  private <R> R runWhole(WholePasses passes, List<Object> key, Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
+      Function<R, ? extends Collection<Tensor>> outputs) {
+    var pass = passes.pass(key, inputs, () -> record(inputs, forward, outputs));
+    begin(pass.plan());
+    try {
+      pass.run(inputs, this::before);
+      ran = pass;
+      var result = forward.apply(mapped(inputs, input -> input.in(this)));
+      pass.copyTo(outputs.apply(result));
+      return result;
+    } finally {
+      plan = null;
+      ran = null;
+    }
+  }
+
+  private void begin(Plan known) {
+    reserve(known.bytes());
+    plan = known;
+    nextBuffer = 0;
+    doneMacs = 0;
+    largestPassBytes = Math.max(largestPassBytes, known.bytes());
   }
 
   /// Runs a forward pass of one input.
@@ -146,7 +174,7 @@ public final class Workspace implements AutoCloseable {
     var recording = record(all, forward.andThen(tensors -> {
       results.addAll(tensors);
       return tensors;
-    }), tensors -> tensors);
+    }), tensors -> tensors).recording();
     return Pass.of(recording, results, kernels, state, progress);
   }
 
@@ -161,7 +189,9 @@ public final class Workspace implements AutoCloseable {
     Objects.requireNonNull(key, "key");
     Objects.requireNonNull(weight, "weight");
     Objects.requireNonNull(compute, "compute");
-    if (kernels == null) return recorder.constant(key, () -> compute.apply(weight.in(this)));
+    if (ran != null) return ran.constant(key).in(this);
+    if (recorder != null && (kernels == null || wholePasses != null))
+      return recorder.constant(key, () -> compute.apply(weight.in(this)));
     return constants.get(key, () -> {
       try (var once = new Workspace(kernels, Progress.NONE, constants, arenas)) {
         return once.run("constant", weight, compute::apply, List::of).copy(arenas.automatic().get());
@@ -175,7 +205,7 @@ public final class Workspace implements AutoCloseable {
       Function<R, ? extends Collection<Tensor>> outputs) {
     Objects.requireNonNull(inputShapes, "inputShapes");
     try (var workspace = new Workspace()) {
-      return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs);
+      return workspace.record(mapped(inputShapes, Tensor::shapeOnly), forward, outputs).recording();
     }
   }
 
@@ -193,13 +223,13 @@ public final class Workspace implements AutoCloseable {
     if (recorder != null || plan != null) throw new IllegalStateException("a pass is running in this workspace already");
   }
 
-  private <R> Recording record(Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
+  private <R> WholePasses.Described record(Map<String, Tensor> inputs, Function<Map<String, Tensor>, R> forward,
       Function<R, ? extends Collection<Tensor>> outputs) {
     recorder = new Recorder(this);
     try {
       var recorded = new HashMap<String, Tensor>();
       inputs.forEach((name, given) -> recorded.put(name, recorder.input(name, given)));
-      return recorder.recording(outputs.apply(forward.apply(recorded)));
+      return new WholePasses.Described(recorder.recording(outputs.apply(forward.apply(recorded))), recorder.constants());
     } finally {
       recorder = null;
     }
@@ -238,11 +268,16 @@ public final class Workspace implements AutoCloseable {
       recorder.add(operation);
       return;
     }
+    if (ran != null) return;
+    before(operation);
+    kernels.run(operation);
+  }
+
+  private void before(Operation operation) {
     if (Thread.currentThread().isInterrupted()) throw new CancelledException();
     requireRunning();
     doneMacs += operation.macs();
     progress.advanced(doneMacs, plan.macs());
-    kernels.run(operation);
   }
 
   /// A tensor of the running pass, with undefined contents.
@@ -286,6 +321,7 @@ public final class Workspace implements AutoCloseable {
   public void close() {
     if (closed) return;
     closed = true;
+    if (wholePasses != null) wholePasses.close();
     free();
   }
 }
