@@ -41,9 +41,22 @@ final class DoctorCommand implements Callable<Integer> {
             + "or -XX:-UseCompiler, from the java command");
     int bits = MachineProbe.vectorBits();
     return new Report(Runtime.version().toString(), System.getProperty("java.vm.name"), System.getProperty("java.vm.info"),
-        Runtime.getRuntime().availableProcessors(), bits, MachineProbe.hasFma(), peak, MachineProbe.copyBandwidth(), List.of(),
+        Runtime.getRuntime().availableProcessors(), bits, MachineProbe.hasFma(), peak, MachineProbe.copyBandwidth(), devices(),
         verdict, bits / Float.SIZE, (reason.isEmpty() ? KernelProvider.VECTOR : KernelProvider.REFERENCE).id(),
         IntStream.rangeClosed(1, 3).mapToObj(DoctorCommand::cache).toList(), hugePages());
+  }
+
+  private static List<String> devices() {
+    return KernelProvider.others().stream().flatMap(service -> service.devices().stream().map(device ->
+        "--kernels %s --device %s: %s, %s, %.1f GiB".formatted(service.id(), device.id(), device.name(), device.backend(),
+            device.bytes() / 0x1p30))).toList();
+  }
+
+  /// The devices, or why kernels that run on one cannot.
+  private static String gpus(List<String> devices) {
+    if (!devices.isEmpty()) return String.join("\n                ", devices);
+    return KernelProvider.others().stream().flatMap(service -> service.reasonAgainst().stream().map(why ->
+        "none; kernels '" + service.id() + "' cannot run: " + why)).findFirst().orElse("none");
   }
 
   private static String cache(int level) {
@@ -71,10 +84,10 @@ final class DoctorCommand implements Callable<Integer> {
         copy bandwidth  %.1f GB/s
         data caches     %s
         huge pages      %s
-        GPU devices     none
+        GPU devices     %s
         kernels         %s
         verdict         %s
         """, r.java, r.vm, r.jit, r.processors, r.vector_bits, r.vector_lanes, r.fma ? "yes" : "no", peak, r.copy_gb_per_s,
-        String.join(", ", r.caches), r.huge_pages, r.kernels, r.verdict).replace("\n", System.lineSeparator());
+        String.join(", ", r.caches), r.huge_pages, gpus(r.gpu_devices), r.kernels, r.verdict).replace("\n", System.lineSeparator());
   }
 }

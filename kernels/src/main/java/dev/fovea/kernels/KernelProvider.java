@@ -23,6 +23,8 @@ public enum KernelProvider implements KernelService {
   /// SIMD through the Vector API.
   VECTOR;
 
+  /// The name of kernels whose module is no part of a default build.
+  private static final String TORNADO = "tornado";
   private static final System.Logger LOG = System.getLogger(KernelProvider.class.getName());
 
   @Override
@@ -36,9 +38,20 @@ public enum KernelProvider implements KernelService {
   /// @throws UnsupportedOperationException if the provider cannot run here
   public static Kernels named(String name, Workers workers) {
     Objects.requireNonNull(workers, "workers");
-    if (name.equals("auto")) return auto(workers);
-    for (var provider : values()) if (provider.id().equals(name)) return provider.open(workers);
-    for (var provider : others()) if (provider.id().equals(name)) return provider.open(workers);
+    return name.equals("auto") ? auto(workers) : service(name).open(workers);
+  }
+
+  /// The provider with this [#id()], of this or another module.
+  ///
+  /// @throws IllegalArgumentException if there is no such name
+  /// @throws UnsupportedOperationException if its module is not there
+  public static KernelService service(String name) {
+    Objects.requireNonNull(name, "name");
+    for (var provider : values()) if (provider.id().equals(name)) return provider;
+    for (var provider : others()) if (provider.id().equals(name)) return provider;
+    if (name.equals(TORNADO))
+      throw new UnsupportedOperationException("kernels '" + TORNADO + "' cannot run: this build is without them; build with "
+          + "-Ptornadovm, install TornadoVM's SDK and set TORNADOVM_HOME to it, as docs/tornadovm.md says");
     throw new IllegalArgumentException("kernels '" + name + "': expected one of " + names());
   }
 

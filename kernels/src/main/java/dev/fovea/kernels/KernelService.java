@@ -1,5 +1,6 @@
 package dev.fovea.kernels;
 
+import java.util.List;
 import java.util.Optional;
 
 /// A supplier of kernels under a name. Another module, such as one for a GPU, registers its implementation with
@@ -10,6 +11,20 @@ public interface KernelService {
 
   /// The reason why these kernels cannot run here, or should not, with the remedy; empty if they can.
   Optional<String> reasonAgainst();
+
+  /// The devices that these kernels can run on, such as GPUs; empty if they run on the processor, or cannot run.
+  default List<KernelDevice> devices() {
+    return List.of();
+  }
+
+  /// These kernels on one of [#devices()].
+  ///
+  /// @param device a [KernelDevice#id()]
+  /// @throws IllegalArgumentException if there is no such device
+  /// @throws UnsupportedOperationException if they cannot run here
+  default KernelService on(String device) {
+    throw new IllegalArgumentException("device '" + device + "': kernels '" + id() + "' run on the processor");
+  }
 
   /// Creates kernels without checks; [#open] adds them.
   ///
