@@ -182,6 +182,11 @@ class ContractTest {
   @Test
   void unknownName() {
     refused("kernels 'cuda': expected one of auto, reference, vector", () -> KernelProvider.named("cuda", Workers.threads(1)));
+    refused("device '0:0': kernels 'vector' run on the processor", () -> KernelProvider.service("vector").on("0:0"));
+    assertThat(KernelProvider.VECTOR.devices()).isEmpty();
+    assertThatThrownBy(() -> KernelProvider.named("tornado", Workers.threads(1))).isInstanceOf(UnsupportedOperationException.class)
+        .hasMessageStartingWith("kernels 'tornado' cannot run: this build is without them; build with -Ptornadovm, install TornadoVM's SDK");
+    assertThat(KernelProvider.names()).isEqualTo("auto, reference, vector");
     refused("threads: expected at least 1, got 0", () -> Workers.threads(0));
   }
 

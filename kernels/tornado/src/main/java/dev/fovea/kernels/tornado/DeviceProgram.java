@@ -18,12 +18,10 @@ import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
-import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
-import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /// A recorded pass on a device.
@@ -102,7 +100,8 @@ final class DeviceProgram implements Program {
     var steps = new ArrayList<Step>();
     var ended = new ArrayList<Operation>();
     for (var operation : operations) {
-      var more = Lowering.steps(operation, memory, kernels.isTuned());
+      memory.nextOperation();
+      var more = Lowering.steps(operation, memory, kernels.isTuned(), kernels.cublas());
       if (steps.size() + more.size() > TASKS && !steps.isEmpty()) {
         groups.add(new Group(List.copyOf(steps), List.copyOf(ended)));
         steps.clear();
@@ -126,20 +125,12 @@ final class DeviceProgram implements Program {
   private Step move(Recording.Buffer output) {
     Place from = memory.of(MemorySegment.ofAddress(output.address())), to = memory.result(output);
     int count = Ints.of("an output", output.bytes() / Float.BYTES);
-    return Step.of("result", Step.iterations(count), DeviceProgram::move, from.array(), to.array(),
-        memory.ints(from.at(), to.at(), count));
-  }
-
-  /// `to[b + i] = from[a + i]`.
-  ///
-  /// @param p a, b, number of floats
-  private static void move(FloatArray from, FloatArray to, IntArray p) {
-    for (@Parallel int i = 0; i < p.get(2); i++) to.set(p.get(1) + i, from.get(p.get(0) + i));
+    return Step.of("result", Step.iterations(count), Formulas::move, from.array(), to.array(), memory.ints(count, from.at(), to.at()));
   }
 
   /// Writes an element of an array to itself: a graph needs a task, and copies only what a task reads and writes.
   private Step touch(FloatArray array) {
-    return Step.of("touch", Step.iterations(1), DeviceProgram::move, array, array, memory.ints(0, 0, 1));
+    return Step.of("touch", Step.iterations(1), Formulas::move, array, array, memory.ints(1, 0, 0));
   }
 
   /// The arrays of the pass, and the large parameters that several graphs need. Each graph has its own copy of small ones, for a

@@ -162,4 +162,26 @@ final class Formulas {
     int count = p.get(0);
     for (@Parallel int i = 0; i < count; i++) out.set(p.get(3) + i, a.get(p.get(1) + i) * b.get(p.get(2) + i % p.get(4)));
   }
+
+  /// `out = activation(y + bias) + residual`: what is left of a linear map whose product is there.
+  ///
+  /// `p`: 0 `M · N` · 1 y · 2 bias · 3 residual · 4 out · 5 N · 6 activation
+  static void finish(FloatArray y, FloatArray bias, FloatArray residual, FloatArray out, IntArray p) {
+    int count = p.get(0), n = p.get(5);
+    for (@Parallel int i = 0; i < count; i++) {
+      float sum = y.get(p.get(1) + i);
+      if (p.get(2) >= 0) sum += bias.get(p.get(2) + i % n);
+      float value = Activations.apply(p.get(6), sum);
+      if (p.get(3) >= 0) value += residual.get(p.get(3) + i);
+      out.set(p.get(4) + i, value);
+    }
+  }
+
+  /// Copies numbers that lie one after the other.
+  ///
+  /// `p`: 0 how many · 1 from · 2 to
+  static void move(FloatArray from, FloatArray to, IntArray p) {
+    int count = p.get(0);
+    for (@Parallel int i = 0; i < count; i++) to.set(p.get(2) + i, from.get(p.get(1) + i));
+  }
 }

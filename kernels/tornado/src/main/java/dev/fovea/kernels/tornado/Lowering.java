@@ -36,6 +36,8 @@ import dev.fovea.kernels.Operation.Scale;
 import dev.fovea.kernels.Operation.Softmax;
 import dev.fovea.kernels.Operation.TopRows;
 import dev.fovea.kernels.Operation.TransposedConvolution;
+import dev.fovea.kernels.Recording;
+import dev.fovea.kernels.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.jetbrains.annotations.Nullable;
@@ -48,21 +50,24 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 final class Lowering {
   private final Places places;
   private final boolean tuned;
+  private final @Nullable CuBlas cublas;
 
-  private Lowering(Places places, boolean tuned) {
+  private Lowering(Places places, boolean tuned, @Nullable CuBlas cublas) {
     this.places = places;
     this.tuned = tuned;
+    this.cublas = cublas;
   }
 
   /// The steps that perform an operation, one after the other; none if it has no results.
   ///
   /// @param tuned whether to choose kernels that are written for the memories of a GPU, where there are such
+  /// @param cublas computes large products; null without it
   /// @throws UnsupportedOperationException if a size or stride is too large for the ints of a kernel
-  static List<Step> steps(Operation operation, Places places, boolean tuned) {
+  static List<Step> steps(Operation operation, Places places, boolean tuned, @Nullable CuBlas cublas) {
     if (hasNoResults(operation)) return List.of();
-    var lowering = new Lowering(places, tuned);
+    var lowering = new Lowering(places, tuned, cublas);
     return switch (operation) {
-      case Linear o -> List.of(lowering.linear(o));
+      case Linear o -> lowering.isForLibrary(o) ? lowering.library(o) : List.of(lowering.linear(o));
       case Matmul o -> List.of(lowering.matmul(o));
       case Attention o -> List.of(lowering.attention(o));
       case AttentionMaps o -> List.of(lowering.attentionMaps(o));
@@ -110,6 +115,27 @@ final class Lowering {
 
   private IntArray ints(Ints ints) {
     return places.ints(ints.all());
+  }
+
+  /// A weight of the model has an array of its own, as a library needs.
+  private boolean isForLibrary(Linear o) {
+    var weight = o.weight();
+    return cublas != null && weight.format() != WeightFormat.Q8 && !Recording.holds(weight.segment())
+        && CuBlas.isWorth(o.m(), weight.n(), weight.k());
+  }
+
+  /// Libraries know arrays, not places in them: the rows are copied before, and the product after, where it is finished.
+  private List<Step> library(Linear o) {
+    var weight = places.weight(o.weight());
+    Place out = places.of(o.out()), from = in(o.x(), out), bias = in(o.bias(), out), residual = in(o.residual(), out);
+    int m = o.m(), n = weight.n(), k = weight.k();
+    var copy = new Ints((long) m * k).at(from).add(0);
+    var finish = new Ints((long) m * n).add(0).at(bias, residual, out).add(n, o.activation().ordinal());
+    FloatArray x = places.scratch(copy.iterations()), y = places.scratch(finish.iterations());
+    return List.of(Step.of("copyRows", Step.iterations(copy.iterations()), Formulas::move, from.array(), x, ints(copy)),
+        cublas.product(x, weight.floats(), y, m, n, k),
+        Step.of("finish", Step.iterations(finish.iterations()), Formulas::finish, y, bias.array(), residual.array(), out.array(),
+            ints(finish)));
   }
 
   private Step linear(Linear o) {
@@ -293,7 +319,8 @@ final class Lowering {
     var first = ints(new Ints(rows).at(x).add(0, o.cols()));
     var second = ints(new Ints(rows).add(0).at(out).add(o.rows(), o.count()));
     var largestOfRows = tuned
-        ? Step.of("largestOfGroups", TunedRows.grid(rows, o.cols()), TunedRows::largest, new KernelContext(), x.array(), largest, first)
+        ? Step.of("largestOfGroups", TunedRows.grid(rows, o.cols()), TunedRows::largest, new KernelContext(), x.array(), largest,
+            first)
         : Step.of("largest", Step.iterations(rows), FormulasRows::largest, x.array(), largest, first);
     return List.of(largestOfRows,
         Step.of("topRows", Step.iterations(rows), FormulasRows::topRows, largest, out.array(), second));

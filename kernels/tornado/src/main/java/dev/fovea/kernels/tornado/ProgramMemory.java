@@ -41,6 +41,13 @@ final class ProgramMemory implements Places {
   private final Recording recording;
   /// What [HostArrays] may forget while no program needs it.
   private final List<Object> kept = new ArrayList<>();
+  /// Scratch arrays of one size; operations share them, for they run one after the other.
+  private static final class Scratch {
+    private final List<FloatArray> all = new ArrayList<>();
+    private int used;
+  }
+
+  private final Map<Integer, Scratch> scratch = new HashMap<>();
   /// Calls with the same numbers share them.
   private final Map<IntBuffer, IntArray> ints = new HashMap<>();
   private final Map<Object, Boolean> loaded = new IdentityHashMap<>();
@@ -179,9 +186,16 @@ final class ProgramMemory implements Places {
     return found;
   }
 
+  /// Frees the scratch arrays for the next operation's steps.
+  void nextOperation() {
+    scratch.values().forEach(arrays -> arrays.used = 0);
+  }
+
   @Override
   public FloatArray scratch(int floats) {
-    return array(floats);
+    var arrays = scratch.computeIfAbsent(floats, _ -> new Scratch());
+    if (arrays.used == arrays.all.size()) arrays.all.add(array(floats));
+    return arrays.all.get(arrays.used++);
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import org.jetbrains.annotations.Nullable;
 
 /// Kernels on a device that TornadoVM has found.
 ///
@@ -22,10 +23,12 @@ final class TornadoKernels implements Kernels {
   private final ReentrantLock lock = new ReentrantLock();
   private final HostArrays weights = new HostArrays();
   private final States states = new States();
+  private final @Nullable CuBlas cublas;
 
   /// @param tuned whether to use the tuned kernels, or those that read like the formulas
   /// @param countsCopies whether programs count the bytes that they copy
   TornadoKernels(Workers workers, Device device, boolean tuned, boolean countsCopies) {
+    cublas = CuBlas.on(device);
     this.workers = workers;
     this.device = device;
     isTuned = tuned;
@@ -52,6 +55,11 @@ final class TornadoKernels implements Kernels {
 
   boolean countsCopies() {
     return countsCopies;
+  }
+
+  /// Computes large products; null where it is not.
+  @Nullable CuBlas cublas() {
+    return cublas;
   }
 
   States states() {

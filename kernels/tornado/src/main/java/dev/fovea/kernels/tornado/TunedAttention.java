@@ -10,9 +10,10 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /// Attention for the memories of a GPU, with the parameters and ints of [FormulasAttention].
 ///
-/// A group of 256 work items computes 64 queries and 64 columns of a head's result. Of 64 keys at a time, it computes the scores as
-/// [TunedProduct] computes a tile, turns them into weights in local memory, and adds the weighted values to sums in registers, which
-/// shrink when a row's maximum grows (Dao et al., "FlashAttention", 2022). More than 64 columns of values cost the scores again.
+/// A group of 256 work items computes 64 queries and 64 columns of a head's result. Of 64 keys at a time, it computes the scores
+/// as [TunedProduct] computes a tile, turns them into weights in local memory, and adds the weighted values to sums in registers,
+/// which shrink when a row's maximum grows (Dao et al., "FlashAttention", 2022). Each further 64 columns of values cost the scores
+/// again.
 final class TunedAttention {
   private static final int TILE = 64;
   private static final int DEPTH = 16;
@@ -93,7 +94,8 @@ final class TunedAttention {
         for (int i = item; i < TILE * TILE; i += ITEMS) {
           int query = firstQuery + i / TILE, key = firstKey + i % TILE;
           if (query < queries && key < last)
-            weights[i / TILE * LINE + i % TILE] += FormulasAttention.terms(keys, bias, gridRows, gridCols, p, outer, head, query, key);
+            weights[i / TILE * LINE + i % TILE] +=
+                FormulasAttention.terms(keys, bias, gridRows, gridCols, p, outer, head, query, key);
         }
       }
       context.localBarrier();
@@ -154,8 +156,8 @@ final class TunedAttention {
   }
 
   /// [FormulasAttention#attentionMaps]: a group a row.
-  static void attentionMaps(KernelContext context, FloatArray q, FloatArray k, FloatArray keys, FloatArray bias, FloatArray gridRows,
-      FloatArray gridCols, FloatArray length, FloatArray out, IntArray p, float scale) {
+  static void attentionMaps(KernelContext context, FloatArray q, FloatArray k, FloatArray keys, FloatArray bias,
+      FloatArray gridRows, FloatArray gridCols, FloatArray length, FloatArray out, IntArray p, float scale) {
     float[] shared = context.allocateFloatLocalArray(ITEMS);
     int item = context.localIdx, i = context.groupIdx;
     int inner = p.get(10), queries = p.get(11), capacity = p.get(12), depth = p.get(13);

@@ -9,11 +9,11 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /// Products for the memories of a GPU.
 ///
-/// A group of 256 work items computes a tile of 64 × 64 results, a work item 4 × 4 of them with distance 16. Parts of 64 × 32 of both
-/// factors, zeros beyond their ends, come to local memory together, and adjacent work items read adjacent numbers. A line of local
-/// memory is one float longer than a tile, so that work items that write to different lines use different banks. At the end the
-/// sums go through local memory, too: adjacent work items then write adjacent results, and the activation is compiled once, not once
-/// a sum.
+/// A group of 256 work items computes a tile of 64 × 64 results, a work item 4 × 4 of them with distance 16. Parts of 64 × 32 of
+/// both factors, zeros beyond their ends, come to local memory together, and adjacent work items read adjacent numbers. A line of
+/// local memory is one float longer than a tile, so that work items that write to different lines use different banks. At the end
+/// the sums go through local memory, too: adjacent work items then write adjacent results, and the activation is compiled once,
+/// not once a sum.
 ///
 /// Only the kernels themselves touch local memory: TornadoVM 5.2 compiles wrong indices where a method gets such an array.
 final class TunedProduct {
@@ -52,8 +52,8 @@ final class TunedProduct {
     return grid;
   }
 
-  /// `out = activation(scale · first · second + bias) + residual`, product by product; `second` may have 8 bits: then `bytes` has its
-  /// numbers, and `second` a scale for each 32 of them.
+  /// `out = activation(scale · first · second + bias) + residual`, product by product. The second factor may have 8 bits: then
+  /// `bytes` has its numbers, and `second` a scale for each 32 of them.
   ///
   /// | index of `p` | int |
   /// |---|---|
@@ -84,7 +84,8 @@ final class TunedProduct {
       for (int i = 0; i < LOADS; i++) {
         int line = lineOfA + i * nextLineOfA, d = startOfA + i * nextOfA;
         float value = 0;
-        if (firstRow + line < rows && start + d < depth) value = first.get(fromA + (firstRow + line) * rowA + (start + d) * depthA);
+        if (firstRow + line < rows && start + d < depth)
+          value = first.get(fromA + (firstRow + line) * rowA + (start + d) * depthA);
         tile[d * LINE + line] = value;
       }
       for (int i = 0; i < LOADS; i++) {
@@ -111,8 +112,8 @@ final class TunedProduct {
     }
   }
 
-  /// The same for few rows, which would leave most of a tile empty: 32 work items share a result. The depth must be adjacent in both
-  /// factors, and there is one product.
+  /// The same for few rows, which would leave most of a tile empty: 32 work items share a result. The depth must be adjacent in
+  /// both factors, and there is one product.
   ///
   /// `p`: as for [#product]
   static void fewRows(KernelContext context, FloatArray first, FloatArray second, ByteArray bytes, FloatArray bias,
@@ -120,7 +121,8 @@ final class TunedProduct {
     float[] sums = context.allocateFloatLocalArray(ITEMS);
     int item = context.localIdx, share = item % SHARE;
     int row = context.groupIdy, col = context.groupIdx * (ITEMS / SHARE) + item / SHARE;
-    int cols = p.get(1), depth = p.get(2), isNarrow = p.get(9), fromA = p.get(3) + row * p.get(13), fromB = p.get(4) + col * p.get(18);
+    int cols = p.get(1), depth = p.get(2), isNarrow = p.get(9);
+    int fromA = p.get(3) + row * p.get(13), fromB = p.get(4) + col * p.get(18);
     float sum = 0;
     if (col < cols)
       for (int d = share; d < depth; d += SHARE) sum += first.get(fromA + d) * second(second, bytes, isNarrow, fromB + d);
@@ -133,7 +135,8 @@ final class TunedProduct {
     if (share == 0 && col < cols) finish(bias, residual, out, p, 0, 0, row, col, scale * sums[item]);
   }
 
-  /// [FormulasMaps#convolve] as a product of the windows, which are gathered as they come to local memory, and the weight of a group.
+  /// [FormulasMaps#convolve] as a product of the windows, which are gathered as they come to local memory, and the weight of a
+  /// group.
   ///
   /// `p`: as for [FormulasMaps#convolve], then 28 1 if the weight has 8 bits
   static void windows(KernelContext context, FloatArray x, FloatArray weight, ByteArray bytes, FloatArray bias, FloatArray residual,
@@ -225,8 +228,8 @@ final class TunedProduct {
   }
 
   /// Writes a result of [#product].
-  private static void finish(FloatArray bias, FloatArray residual, FloatArray out, IntArray p, int outer, int inner, int row, int col,
-      float product) {
+  private static void finish(FloatArray bias, FloatArray residual, FloatArray out, IntArray p, int outer, int inner, int row,
+      int col, float product) {
     int at = outer * p.get(20) + inner * p.get(21) + row / p.get(19) * p.get(22) + row % p.get(19) * p.get(23) + col * p.get(24);
     float sum = product;
     if (p.get(5) >= 0) sum += bias.get(p.get(5) + col);

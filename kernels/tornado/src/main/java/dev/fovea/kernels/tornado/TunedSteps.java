@@ -26,15 +26,16 @@ final class TunedSteps {
     int[] first = {0, 0, k, 1}, second = {0, 0, 1, rowOf(weight)}, to = {0, 0, 0, n, 1};
     var p = ints(places, call, m, n, k, 1, first, second, m, to);
     return m < FEW_ROWS
-        ? Step.of("linearOfFewRows", TunedProduct.shares(m, n), TunedProduct::fewRows, new KernelContext(), x.array(), weight.floats(),
-            bytes(weight), bias.array(), residual.array(), out.array(), p, 1f)
+        ? Step.of("linearOfFewRows", TunedProduct.shares(m, n), TunedProduct::fewRows, new KernelContext(), x.array(),
+            weight.floats(), bytes(weight), bias.array(), residual.array(), out.array(), p, 1f)
         : product("linearOfTiles", call, m, n, 1, p);
   }
 
   static Step matmul(Places places, Matmul o, Place a, Place b, Place out) {
     var absent = Place.absent(out.array());
     int rows = o.a().rows(), cols = o.b().cols(), depth = o.a().cols();
-    var call = new Call(a, new DeviceWeight(cols, depth, b.array(), b.at(), null), absent, absent, out, Activations.NONE, o.scale());
+    var second = new DeviceWeight(cols, depth, b.array(), b.at(), null);
+    var call = new Call(a, second, absent, absent, out, Activations.NONE, o.scale());
     int[] to = strides(o.to());
     var p = ints(places, call, rows, cols, depth, o.a().inner(), strides(o.a()), strides(o.b()), rows,
         new int[] {to[0], to[1], 0, to[2], to[3]});
@@ -66,8 +67,8 @@ final class TunedSteps {
   }
 
   private static int[] strides(Matrices m) {
-    return new int[] {Ints.of("a stride", m.outerStride()), Ints.of("a stride", m.innerStride()), Ints.of("a stride", m.rowStride()),
-        Ints.of("a stride", m.colStride())};
+    return new int[] {Ints.of("a stride", m.outerStride()), Ints.of("a stride", m.innerStride()),
+        Ints.of("a stride", m.rowStride()), Ints.of("a stride", m.colStride())};
   }
 
   /// 1 if a weight has 8 bits.

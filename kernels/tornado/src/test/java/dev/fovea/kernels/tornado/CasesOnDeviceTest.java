@@ -58,7 +58,7 @@ class CasesOnDeviceTest {
     Operation expected = c.copy(), actual = c.copy();
     REFERENCE.run(expected);
     var places = new HostPlaces(actual);
-    var steps = Lowering.steps(actual, places, tuned);
+    var steps = Lowering.steps(actual, places, tuned, null);
     if (!steps.isEmpty()) run(steps, places);
     assertThat(FormulasTest.normalizedError(places.out(), expected.out())).isLessThanOrEqualTo(FormulasTest.TOLERANCE);
     assertThat(places.damage()).isEmpty();

@@ -35,7 +35,7 @@ class FormulasTest {
     Operation expected = c.copy(), actual = c.copy();
     REFERENCE.run(expected);
     var places = new HostPlaces(actual);
-    Lowering.steps(actual, places, false).forEach(Step::runAsJava);
+    Lowering.steps(actual, places, false, null).forEach(Step::runAsJava);
     assertThat(normalizedError(places.out(), expected.out())).isLessThanOrEqualTo(TOLERANCE);
     assertThat(places.damage()).isEmpty();
   }

@@ -56,9 +56,9 @@ final class JavaKernels implements Kernels {
       this.recording = recording;
       this.given = given;
       memory = new ProgramMemory(recording, Set.copyOf(given.keySet()), given, weights);
-      for (var operation : recording.constants().operations()) Lowering.steps(operation, memory, false).forEach(Step::runAsJava);
+      for (var operation : recording.constants().operations()) Lowering.steps(operation, memory, false, null).forEach(Step::runAsJava);
       operations = recording.operations();
-      for (var operation : operations) steps.add(Lowering.steps(operation, memory, false));
+      for (var operation : operations) steps.add(Lowering.steps(operation, memory, false, null));
     }
 
     @Override

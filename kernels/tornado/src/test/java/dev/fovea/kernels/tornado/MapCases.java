@@ -40,8 +40,9 @@ final class MapCases {
     for (var window : windows)
       for (var layout : Convolution.Layout.values())
         for (int groups : new int[] {1, 2})
-          convolve(window + " " + layout, new Convolution(2, 9, 8, 6, window, groups, layout), 10, WeightFormat.F32,
-              Weight.Layout.ROWS, Activation.NONE, true, false);
+          for (int n : new int[] {10, 36})
+            convolve(window + " " + layout, new Convolution(2, 9, 8, 6, window, groups, layout), n, WeightFormat.F32,
+                Weight.Layout.ROWS, Activation.NONE, true, false);
     for (var format : WeightFormat.values())
       for (var layout : Weight.Layout.values())
         for (var map : Convolution.Layout.values())
