@@ -19,7 +19,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/// The programs of a workspace whose kernels run whole passes, one for each kind of pass and each state that it writes.
+/// The programs of a workspace whose kernels run whole passes, one for each kind of pass. Sessions that write states of their own
+/// share them.
 final class WholePasses implements AutoCloseable {
   /// Programs that are kept: each holds its pass's memory, on a device too. The least recently used one is closed.
   private static final int PROGRAMS = 8;
@@ -35,8 +36,19 @@ final class WholePasses implements AutoCloseable {
 
   private final Kernels kernels;
   private final Cache<List<Object>, Recorded> recorded;
-  private final Cache<List<Object>, Program> programs = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PROGRAMS)
-      .removalListener((RemovalNotification<List<Object>, Program> removed) -> removed.getValue().close()).build();
+  private final Cache<List<Object>, Bound> programs = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PROGRAMS)
+      .removalListener((RemovalNotification<List<Object>, Bound> removed) -> removed.getValue().program.close()).build();
+
+  /// A program with the states that it uses, each with its arena: another one may have memory at an address that one had before.
+  private static final class Bound {
+    private final Program program;
+    private Map<String, List<Object>> states;
+
+    private Bound(Program program, Map<String, List<Object>> states) {
+      this.program = program;
+      this.states = states;
+    }
+  }
 
   WholePasses(Kernels kernels, int most) {
     this.kernels = kernels;
@@ -107,15 +119,20 @@ final class WholePasses implements AutoCloseable {
 
   private Program program(List<Object> key, Recorded pass, Map<String, Tensor> inputs) {
     var given = new HashMap<String, MemorySegment>();
-    var whole = new ArrayList<Object>(key);
+    var states = new HashMap<String, List<Object>>();
     for (var name : pass.written) {
       var memory = inputs.get(name).memory();
       given.put(name, memory);
-      // Another arena may have memory at an address that one had before.
-      whole.add(List.of(name, memory.address(), memory.scope()));
+      states.put(name, List.of(memory.address(), memory.scope()));
     }
-    var program = programs.getIfPresent(whole);
-    if (program == null) programs.put(whole, program = kernels.prepare(pass.recording, given));
+    var bound = programs.getIfPresent(key);
+    if (bound != null && (bound.states.equals(states) || bound.program.give(given))) {
+      bound.states = states;
+      return bound.program;
+    }
+    programs.invalidate(key);
+    var program = kernels.prepare(pass.recording, given);
+    programs.put(key, new Bound(program, states));
     return program;
   }
 

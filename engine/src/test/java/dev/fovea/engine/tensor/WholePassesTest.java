@@ -28,7 +28,8 @@ class WholePassesTest {
   /// Kernels that perform no operation alone, and count their programs.
   private static final class Programs implements Kernels {
     private final Kernels reference = KernelProvider.REFERENCE.open(Workers.threads(1));
-    private int prepared, runs, open;
+    private int prepared, runs, open, changes;
+    private boolean gives;
 
     @Override
     public String name() {
@@ -60,6 +61,12 @@ class WholePassesTest {
         public void run(Consumer<Operation> before) {
           runs++;
           program.run(before);
+        }
+
+        @Override
+        public boolean give(Map<String, MemorySegment> memory) {
+          if (gives) changes++;
+          return gives;
         }
 
         @Override
@@ -138,7 +145,11 @@ class WholePassesTest {
     for (int step = 0; step < 3; step++)
       for (int c = 0; c < 2; c++) append(caches.get(c), step, 10 * c + step);
     for (int c = 0; c < 2; c++) assertThat(caches.get(c).keys().toArray()).containsExactly(10 * c, 10 * c + 1, 10 * c + 2, 0);
-    assertThat(kernels.prepared).as("a program for each memory").isEqualTo(2);
+    assertThat(kernels.prepared).as("this program cannot change its memory").isEqualTo(6);
+    kernels.gives = true;
+    for (int c = 0; c < 2; c++) append(caches.get(c), 3, 10 * c + 3);
+    assertThat(kernels.changes).as("that of the first session, and of the second").isEqualTo(2);
+    assertThat(kernels.prepared).isEqualTo(6);
   }
 
   private AttentionCache cache() {

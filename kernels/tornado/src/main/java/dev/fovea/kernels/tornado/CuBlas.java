@@ -49,8 +49,8 @@ final class CuBlas {
     try {
       var function = Class.forName(FUNCTION);
       var factory = Class.forName(module.get(), CLASS);
-      var sgemm = Arrays.stream(factory.getMethods())
-          .filter(method -> method.getName().equals(mode.equals(TF32) ? "cublasSgemmTF32" : "cublasSgemm")).findFirst().orElseThrow();
+      var name = mode.equals(TF32) ? "cublasSgemmTF32" : "cublasSgemm";
+      var sgemm = Arrays.stream(factory.getMethods()).filter(method -> method.getName().equals(name)).findFirst().orElseThrow();
       var task = Arrays.stream(TaskGraph.class.getMethods()).filter(method -> method.getName().equals("libraryTask")
           && method.getParameterCount() == 15 && method.getParameterTypes()[1] == function).findFirst().orElseThrow();
       var lookup = MethodHandles.publicLookup();

@@ -6,15 +6,21 @@ import uk.ac.manchester.tornado.api.common.TornadoDevice;
 /// A device that TornadoVM has found.
 record Device(KernelDevice about, TornadoDevice device) {
   /// @param bytes of all arrays of a pass
-  /// @throws OutOfMemoryError if that is more than the device has, or than TornadoVM takes of it
-  void requireRoom(long bytes) {
-    require(bytes, about.bytes(), "has");
-    require(bytes, device.getMemoryProvider().getHeapSize(), "may be used of it with -Dtornado.device.memory");
+  /// @param taken bytes of those of other passes
+  /// @throws UnsupportedOperationException if that is more than the device has, or than TornadoVM takes of it
+  void requireRoom(long bytes, long taken) {
+    require(bytes, taken, about.bytes(), "the device has");
+    require(bytes, taken, device.getMemoryProvider().getHeapSize(), "-Dtornado.device.memory allows");
   }
 
-  private void require(long bytes, long room, String what) {
-    if (bytes > room)
-      throw new OutOfMemoryError(String.format("kernels '%s': the model does not fit on device %s, %s: it needs %d MiB, %d MiB %s",
-          TornadoKernelService.ID, about.id(), about.name(), Math.ceilDiv(bytes, 1L << 20), room >> 20, what));
+  private void require(long bytes, long taken, long room, String what) {
+    if (bytes + taken > room)
+      throw new UnsupportedOperationException(String.format("kernels '%s': the model does not fit on device %s, %s: a pass needs %d MiB%s, and "
+          + "%s %d MiB", TornadoKernelService.ID, about.id(), about.name(), mebibytes(bytes),
+          taken == 0 ? "" : " beside " + mebibytes(taken) + " MiB of other passes", what, room >> 20));
+  }
+
+  private static long mebibytes(long bytes) {
+    return Math.ceilDiv(bytes, 1L << 20);
   }
 }

@@ -45,7 +45,7 @@ final class DeviceProgram implements Program {
 
   private final TornadoKernels kernels;
   private final ProgramMemory memory;
-  private final Map<String, MemorySegment> given;
+  private Map<String, MemorySegment> given;
   private final String name = "fovea" + COUNT.incrementAndGet();
   private final List<Group> groups;
   private final List<TaskGraph> graphs = new ArrayList<>();
@@ -55,11 +55,12 @@ final class DeviceProgram implements Program {
   private final TornadoExecutionPlan plan;
   /// Numbers of graphs: those of the groups, and those that bring the states and take them back. Constants lie between.
   private final int load = 0, first, last, save;
+  private final long bytes;
   private long copiedIn, copiedOut;
   private boolean closed;
 
   /// @param given memory of inputs by name, with that of all states
-  /// @throws OutOfMemoryError if the device has too little memory
+  /// @throws UnsupportedOperationException if the device has too little memory
   DeviceProgram(TornadoKernels kernels, Recording recording, Map<String, MemorySegment> given, HostArrays weights) {
     this.kernels = kernels;
     this.given = Map.copyOf(given);
@@ -67,7 +68,7 @@ final class DeviceProgram implements Program {
     var constants = groups(recording.constants().operations(), List.of());
     groups = groups(recording.operations(), recording.outputs());
     shared = shared(Stream.concat(constants.stream(), groups.stream()).toList());
-    kernels.device().requireRoom(bytes(Stream.concat(constants.stream(), groups.stream()).toList()));
+    bytes = bytes(Stream.concat(constants.stream(), groups.stream()).toList());
     first = 1 + constants.size();
     last = first + groups.size() - 1;
     save = last + 1;
@@ -75,7 +76,7 @@ final class DeviceProgram implements Program {
     for (var group : constants) add(group.steps);
     for (var group : groups) add(group.steps);
     addSave();
-    plan = new TornadoExecutionPlan(graphs.stream().map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new));
+    plan = plan();
     try {
       plan.withDevice(kernels.device().device());
       plan.withGridScheduler(grids);
@@ -83,6 +84,16 @@ final class DeviceProgram implements Program {
       for (int i = load; i < first; i++) execute(i);
     } catch (RuntimeException | Error e) {
       free();
+      throw e;
+    }
+  }
+
+  private TornadoExecutionPlan plan() {
+    kernels.take(bytes);
+    try {
+      return new TornadoExecutionPlan(graphs.stream().map(TaskGraph::snapshot).toArray(ImmutableTaskGraph[]::new));
+    } catch (RuntimeException | Error e) {
+      kernels.leave(bytes);
       throw e;
     }
   }
@@ -125,7 +136,8 @@ final class DeviceProgram implements Program {
   private Step move(Recording.Buffer output) {
     Place from = memory.of(MemorySegment.ofAddress(output.address())), to = memory.result(output);
     int count = Ints.of("an output", output.bytes() / Float.BYTES);
-    return Step.of("result", Step.iterations(count), Formulas::move, from.array(), to.array(), memory.ints(count, from.at(), to.at()));
+    return Step.of("result", Step.iterations(count), Formulas::move, from.array(), to.array(),
+        memory.ints(count, from.at(), to.at()));
   }
 
   /// Writes an element of an array to itself: a graph needs a task, and copies only what a task reads and writes.
@@ -168,9 +180,10 @@ final class DeviceProgram implements Program {
   /// The graph that runs first: it brings what several graphs need to the device, and later, if it runs again, the states.
   private void addLoad() {
     var graph = new TaskGraph(graphName(load));
-    for (var array : shared)
-      graph.transferToDevice(memory.states().containsValue(array) ? DataTransferMode.EVERY_EXECUTION : DataTransferMode.FIRST_EXECUTION,
-          array);
+    for (var array : shared) {
+      boolean isState = memory.states().containsValue(array);
+      graph.transferToDevice(isState ? DataTransferMode.EVERY_EXECUTION : DataTransferMode.FIRST_EXECUTION, array);
+    }
     addTasks(graph, shared.stream().map(this::touch).toList());
     graph.persistOnDevice(shared.toArray());
     graphs.add(graph);
@@ -256,6 +269,16 @@ final class DeviceProgram implements Program {
     });
   }
 
+  @Override
+  public boolean give(Map<String, MemorySegment> given) {
+    kernels.alone(() -> {
+      if (!memory.states().isEmpty()) giveStates();
+      this.given = Map.copyOf(given);
+      memory.give(this.given);
+    });
+    return true;
+  }
+
   /// Makes this program the one that has the states.
   private void takeStates() {
     if (memory.states().isEmpty()) return;
@@ -305,6 +328,7 @@ final class DeviceProgram implements Program {
   }
 
   private void free() {
+    kernels.leave(bytes);
     plan.freeDeviceMemory();
     try {
       plan.close();

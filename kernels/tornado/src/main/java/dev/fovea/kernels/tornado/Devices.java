@@ -17,8 +17,8 @@ record Devices(List<Device> all, @Nullable String reasonAgainst) {
   private static final String BAILOUT = "tornado.recover.bailout";
   /// The buffer for a graph's instructions, whose own size ends at some fifty tasks, or fewer with many arrays; and OpenCL's flags,
   /// whose own ones assume that there is no NaN and no infinity.
-  private static final Map<String, String> SETTINGS = Map.of("tornado.tvm.maxbytecodesize", "65536", "tornado.opencl.compiler.flags",
-      "-cl-mad-enable -w");
+  private static final Map<String, String> SETTINGS = Map.of("tornado.tvm.maxbytecodesize", "65536",
+      "tornado.opencl.compiler.flags", "-cl-mad-enable -w");
   /// Set by TornadoVM's own options.
   private static final String OPTIONS = "tornado.load.api.implementation";
   private static final String INTERFACE = "uk.ac.manchester.tornado.api.TaskGraph";
@@ -83,8 +83,8 @@ record Devices(List<Device> all, @Nullable String reasonAgainst) {
   /// The root cause in one line.
   static String rootOf(Throwable e) {
     while (e.getCause() != null && e.getCause() != e) e = e.getCause();
-    var message = e.getMessage() == null ? "" : ": " + e.getMessage().replaceAll("\\e\\[[0-9;]*m", "").replaceAll("\\s+", " ").strip();
-    return e.getClass().getSimpleName() + message;
+    var message = e.getMessage() == null ? "" : e.getMessage().replaceAll("\\e\\[[0-9;]*m", "").replaceAll("\\s+", " ").strip();
+    return e.getClass().getSimpleName() + (message.isEmpty() ? "" : ": " + message);
   }
 
   Optional<Device> named(String id) {

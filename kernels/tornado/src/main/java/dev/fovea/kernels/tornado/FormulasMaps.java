@@ -179,7 +179,8 @@ final class FormulasMaps {
     return sum;
   }
 
-  private static int clamped(int index, int size) {
+  /// The nearest index of a map of this size.
+  static int clamped(int index, int size) {
     return index < 0 ? 0 : index >= size ? size - 1 : index;
   }
 
@@ -225,7 +226,7 @@ final class FormulasMaps {
   }
 
   /// Zero, but NaN for NaN.
-  private static float unlessInfinite(float x) {
+  static float unlessInfinite(float x) {
     return x > 1 || x < -1 ? 0 : x * 0;
   }
 

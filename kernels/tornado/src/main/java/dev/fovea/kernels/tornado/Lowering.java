@@ -342,6 +342,9 @@ final class Lowering {
         .add(o.queries(), o.heads(), o.depth(), o.pointsPerLevel(), Ints.of("cells", MapSize.cells(o.levels())), o.levels().size())
         .sizes(o.levels());
     var p = ints(ints);
+    if (tuned)
+      return Step.of("deformableAttentionOfGroups", TunedMaps.heads(o.batch() * o.queries() * o.heads(), o.depth()),
+          TunedMaps::deformableAttention, new KernelContext(), values.array(), points.array(), weights.array(), out.array(), p);
     return Step.of("deformableAttention", Step.iterations(ints.iterations()), FormulasMaps::deformableAttention, values.array(),
         points.array(), weights.array(), out.array(), p);
   }
@@ -408,6 +411,11 @@ final class Lowering {
     var ints = new Ints((long) g.windows() * g.channels()).at(x, taps, bias, out)
         .add(g.rows(), g.cols(), g.channels(), g.height(), g.width(), window.height(), window.width())
         .add(window.strideY(), window.strideX(), window.padY(), window.padX(), o.activation().ordinal());
+    if (tuned) {
+      int channels = TunedMaps.channelsOfGroup(g.channels()), runs = TunedMaps.runs(g.batch() * g.rows(), g.cols());
+      return Step.of("depthwiseOfRuns", TunedMaps.runs(runs, g.channels(), channels), TunedMaps::depthwise, new KernelContext(),
+          x.array(), taps.array(), bias.array(), out.array(), ints(ints.add(channels, runs)));
+    }
     var p = ints(ints);
     return Step.of("depthwise", Step.iterations(ints.iterations()), FormulasMaps::depthwise, x.array(), taps.array(), bias.array(),
         out.array(), p);
@@ -433,12 +441,20 @@ final class Lowering {
     Place x = places.of(o.x()), out = places.of(o.out());
     var ints = resamplingInts(o, o.channels(), x, out);
     var p = ints(ints);
+    if (tuned)
+      return Step.of("resizeOfGroups",
+          TunedMaps.rows(Math.multiplyExact(o.outWidth(), o.channels()), o.outHeight(), o.batch()), TunedMaps::resize,
+          new KernelContext(), x.array(), coefficients(o), out.array(), p);
     return Step.of("resize", Step.iterations(ints.iterations()), FormulasMaps::resize, x.array(), coefficients(o), out.array(), p);
   }
 
   private Step resizeArgmax(ResizeArgmax o) {
     Place x = places.of(o.x()), out = places.of(o.out());
     var ints = resamplingInts(o, 1, x, out);
+    int share = TunedMaps.share(o.channels());
+    if (tuned && TunedMaps.fits(share, ints.all()))
+      return Step.of("resizeArgmaxOfGroups", TunedMaps.pixels(share, o.outWidth(), o.outHeight(), o.batch()),
+          TunedMaps::resizeArgmax, new KernelContext(), x.array(), coefficients(o), out.array(), ints(ints.add(share)));
     var p = ints(ints);
     return Step.of("resizeArgmax", Step.iterations(ints.iterations()), FormulasMaps::resizeArgmax, x.array(), coefficients(o),
         out.array(), p);

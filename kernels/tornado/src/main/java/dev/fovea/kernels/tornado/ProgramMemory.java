@@ -34,7 +34,7 @@ final class ProgramMemory implements Places {
   }
 
   private final HostArrays weights;
-  private final Map<String, MemorySegment> given;
+  private Map<String, MemorySegment> given;
   private final TreeMap<Long, Piece> pieces = new TreeMap<>(), outputs = new TreeMap<>();
   private final Map<String, FloatArray> states = new LinkedHashMap<>();
   private final FloatArray inputs, constants, results, memory;
@@ -112,6 +112,11 @@ final class ProgramMemory implements Places {
     var arrays = new ArrayList<>(List.of(memory, constants, results));
     arrays.addAll(states.values());
     return arrays;
+  }
+
+  /// Other memory of inputs in the host from now on.
+  void give(Map<String, MemorySegment> given) {
+    this.given = given;
   }
 
   /// The array of all inputs but states.

@@ -23,8 +23,8 @@ record SingleOperation(Recording recording, Map<String, MemorySegment> given) {
       inputs.put(name, buffer);
       given.put(name, memory);
     });
-    var plan = Plan.of(List.of(), operation.macs());
-    return new SingleOperation(new Recording(List.of(recorded), inputs, List.of(), List.of(), plan, Recording.Constants.NONE), given);
+    return new SingleOperation(new Recording(List.of(recorded), inputs, List.of(), List.of(), Plan.of(List.of(), operation.macs()),
+        Recording.Constants.NONE), given);
   }
 
   /// Gives the memory of the host addresses of a recording.

@@ -59,7 +59,8 @@ public final class TornadoKernelService implements KernelService {
     Objects.requireNonNull(workers, "workers");
     var tier = System.getProperty(TIER, TUNED);
     if (!tier.equals(TUNED) && !tier.equals(FORMULAS))
-      throw new UnsupportedOperationException("property " + TIER + ": expected " + TUNED + " or " + FORMULAS + ", got '" + tier + "'");
+      throw new UnsupportedOperationException("property " + TIER + ": expected " + TUNED + " or " + FORMULAS + ", got '" + tier
+          + "'");
     return new TornadoKernels(workers, chosen == null ? Devices.get().all().getFirst() : chosen, tier.equals(TUNED), false);
   }
 }

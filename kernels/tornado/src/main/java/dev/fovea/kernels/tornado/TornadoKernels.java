@@ -24,6 +24,8 @@ final class TornadoKernels implements Kernels {
   private final HostArrays weights = new HostArrays();
   private final States states = new States();
   private final @Nullable CuBlas cublas;
+  /// Bytes of all programs' arrays.
+  private long taken;
 
   /// @param tuned whether to use the tuned kernels, or those that read like the formulas
   /// @param countsCopies whether programs count the bytes that they copy
@@ -55,6 +57,19 @@ final class TornadoKernels implements Kernels {
 
   boolean countsCopies() {
     return countsCopies;
+  }
+
+  /// Counts the arrays of a new program.
+  ///
+  /// @throws UnsupportedOperationException if the device has no room for them beside those of the other programs
+  void take(long bytes) {
+    device.requireRoom(bytes, taken);
+    taken += bytes;
+  }
+
+  /// Discounts the arrays of a program that ends.
+  void leave(long bytes) {
+    taken -= bytes;
   }
 
   /// Computes large products; null where it is not.

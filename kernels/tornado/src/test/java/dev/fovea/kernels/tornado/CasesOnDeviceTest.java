@@ -6,9 +6,13 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Workers;
+import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -27,6 +31,24 @@ class CasesOnDeviceTest {
   /// TornadoVM's own flags let OpenCL's compilers assume that there are no infinities and no NaN.
   private static final String FLAGS = "-cl-mad-enable -w";
   private static final Kernels REFERENCE = KernelProvider.REFERENCE.open(Workers.threads(1));
+  private static final Map<String, Errors> ERRORS = new TreeMap<>();
+
+  /// The largest errors in an operation's cases, of the formulas and of the tuned kernels: normalised as for
+  /// [FormulasTest#normalizedError], and of a single number.
+  private static final class Errors {
+    private final double[] normalized = new double[2], absolute = new double[2];
+
+    void add(boolean tuned, double normalizedError, double absoluteError) {
+      int tier = tuned ? 1 : 0;
+      normalized[tier] = Math.max(normalized[tier], normalizedError);
+      absolute[tier] = Math.max(absolute[tier], absoluteError);
+    }
+
+    @Override
+    public String toString() {
+      return String.format(Locale.ROOT, "%9.1e %9.1e  %9.1e %9.1e", normalized[0], absolute[0], normalized[1], absolute[1]);
+    }
+  }
 
   @BeforeAll
   static void requireDevice() {
@@ -36,6 +58,9 @@ class CasesOnDeviceTest {
   @AfterAll
   static void close() {
     REFERENCE.close();
+    System.out.printf("%-22s %20s %20s%n", "", "formulas", "tuned");
+    System.out.printf("%-22s %9s %9s  %9s %9s%n", "largest errors", "of a case", "absolute", "of a case", "absolute");
+    ERRORS.forEach((operation, errors) -> System.out.printf("%-22s %s%n", operation, errors));
   }
 
   static List<Case> cases() {
@@ -60,8 +85,21 @@ class CasesOnDeviceTest {
     var places = new HostPlaces(actual);
     var steps = Lowering.steps(actual, places, tuned, null);
     if (!steps.isEmpty()) run(steps, places);
-    assertThat(FormulasTest.normalizedError(places.out(), expected.out())).isLessThanOrEqualTo(FormulasTest.TOLERANCE);
+    double error = FormulasTest.normalizedError(places.out(), expected.out());
+    ERRORS.computeIfAbsent(c.operation().name(), _ -> new Errors())
+        .add(tuned, error, absoluteError(places.out(), expected.out()));
+    assertThat(error).isLessThanOrEqualTo(FormulasTest.TOLERANCE);
     assertThat(places.damage()).isEmpty();
+  }
+
+  /// `max |actual - expected|` of finite numbers.
+  private static double absoluteError(MemorySegment actual, MemorySegment expected) {
+    double error = 0;
+    for (long i = 0; i < expected.byteSize() / 4; i++) {
+      double difference = Math.abs((double) Numbers.get(actual, i) - Numbers.get(expected, i));
+      if (difference < Float.POSITIVE_INFINITY) error = Math.max(error, difference);
+    }
+    return error;
   }
 
   private static void run(List<Step> steps, HostPlaces places) throws TornadoExecutionPlanException {

@@ -155,6 +155,27 @@ class DeviceProgramTest {
     for (int row = 0; row < 6; row++) assertThat(state.getAtIndex(JAVA_FLOAT, 4L * row)).as("in the host again").isCloseTo((float) Math.sin(10 * row), within(1e-6f));
   }
 
+  /// A session after another one, with a state of its own: one program serves them, and each state is in the host in the end.
+  @Test
+  void sessionsOneAfterTheOther() {
+    var length = arena.allocate(4, 64);
+    var states = new ArrayList<MemorySegment>();
+    for (int session = 0; session < 3; session++) states.add(arena.allocate(16L * 4, 64));
+    var first = step(states.getFirst(), length, 4);
+    try (var program = kernels.prepare(first.recording, first.given)) {
+      for (int session = 0; session < 3; session++) {
+        assertThat(program.give(Map.of("state", states.get(session), "length", length))).isTrue();
+        for (int i = 0; i < 4; i++) {
+          length.set(JAVA_FLOAT, 0, i);
+          run(program, first.recording, memory(4, 100 * session + i));
+        }
+      }
+    }
+    for (int session = 0; session < 3; session++)
+      for (int row = 0; row < 4; row++)
+        assertThat(states.get(session).getAtIndex(JAVA_FLOAT, 4L * row)).isCloseTo((float) Math.sin(100 * session + row), within(1e-6f));
+  }
+
   /// What a program held is free when it is closed.
   @Test
   void noLeak() {
@@ -173,8 +194,8 @@ class DeviceProgramTest {
   @Test
   void aModelThatDoesNotFit() {
     var device = Devices.get().all().getFirst();
-    assertThatThrownBy(() -> device.requireRoom(1L << 60)).isInstanceOf(OutOfMemoryError.class)
-        .hasMessageContaining("the model does not fit on device " + device.about().id()).hasMessageContaining("MiB");
+    assertThatThrownBy(() -> device.requireRoom(1L << 60, 1 << 20)).isInstanceOf(UnsupportedOperationException.class)
+        .hasMessageContaining("the model does not fit on device " + device.about().id()).hasMessageContaining("1099511627776 MiB beside 1 MiB of other passes");
   }
 
   /// A kernel that the device's compiler refuses must fail: TornadoVM could run its Java on the processor instead.

@@ -10,6 +10,7 @@ import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.WeightFormat;
 import dev.fovea.kernels.Window;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -77,6 +78,29 @@ final class MapCases {
               numbers.normal((long) window.size() * channels), bias ? numbers.normal(channels) : null,
               bias ? Activation.GELU : Activation.NONE, empty((long) g.windows() * channels)));
       }
+    var windows = List.of(Window.square(3).stride(2).pad(1), Window.square(5).stride(3), new Window(2, 2, 3, 4, 1, 1),
+        new Window(1, 9, 1, 2, 0, 4), new Window(7, 7, 1, 1, 3, 3));
+    int channels = 3;
+    for (var window : windows) {
+      depthwise(window.toString(), Convolution.depthwise(2, 8, 13, channels, window));
+      channels = channels == 3 ? 33 : channels == 33 ? 65 : channels == 65 ? 257 : 3;
+    }
+    depthwise("a column", Convolution.depthwise(1, 300, 1, 1, Window.square(3).pad(1)));
+    depthwise("a row", Convolution.depthwise(1, 1, 300, 2, Window.square(3).pad(1)));
+    MemorySegment x = numbers.normal(4 * 9 * 3), taps = numbers.normal(9 * 3);
+    Numbers.set(x, 3 * (9 + 2), Float.NaN);
+    Numbers.set(x, 3 * (9 + 6) + 1, Float.POSITIVE_INFINITY);
+    // Of the first row of taps of the last channel, which lies outside the map at its top.
+    Numbers.set(taps, 5, Float.NEGATIVE_INFINITY);
+    var g = Convolution.depthwise(1, 4, 9, 3, Window.square(3).pad(1));
+    add("special values", new Operation.Depthwise(x, g, taps, null, Activation.NONE, empty(4 * 9 * 3)));
+  }
+
+  private void depthwise(String name, Convolution g) {
+    int channels = g.channels();
+    add(name, new Operation.Depthwise(numbers.normal((long) g.batch() * g.height() * g.width() * channels), g,
+        numbers.normal((long) g.window().size() * channels), numbers.normal(channels), Activation.SILU,
+        empty((long) g.windows() * channels)));
   }
 
   private void transposed() {
@@ -93,16 +117,39 @@ final class MapCases {
     int[][] sizes = {{4, 5, 8, 10}, {7, 9, 3, 4}, {3, 4, 7, 5}, {6, 6, 6, 6}, {1, 1, 3, 2}, {5, 4, 1, 1}, {37, 20, 14, 14}};
     for (var method : Interpolation.values())
       for (int[] s : sizes)
-        for (int channels : new int[] {1, 3, 19}) {
-          long in = 2L * s[0] * s[1] * channels, pixels = 2L * s[2] * s[3];
-          add(method.name(), new Operation.Resize(numbers.normal(in), 2, s[0], s[1], channels, empty(pixels * channels), s[2], s[3],
-              method));
-          add(method.name(),
-              new Operation.ResizeArgmax(numbers.normal(in), 2, s[0], s[1], channels, empty(pixels), s[2], s[3], method));
-        }
-    float nan = Float.NaN, least = Float.NEGATIVE_INFINITY;
+        for (int channels : new int[] {1, 3, 19}) resample(method, channels, s);
+    // Many channels, pixels, taps, and lines for a row.
+    resample(Interpolation.BILINEAR, 33, 5, 7, 11, 13);
+    resample(Interpolation.BILINEAR, 257, 3, 4, 6, 5);
+    resample(Interpolation.BICUBIC, 256, 4, 3, 3, 8);
+    resample(Interpolation.BILINEAR_ALIGNED, 1, 2, 90, 3, 600);
+    resample(Interpolation.BILINEAR, 2, 200, 3, 5, 2);
+    resample(Interpolation.BICUBIC_ANTIALIASED, 1, 3, 1500, 2, 280);
+    resample(Interpolation.BICUBIC_ANTIALIASED, 3, 300, 9, 5, 4);
+    resample(Interpolation.AREA, 5, 3, 2600, 2, 2);
+    float nan = Float.NaN, least = Float.NEGATIVE_INFINITY, most = Float.POSITIVE_INFINITY;
+    // Between infinite numbers and beside NaN; coefficients of zero make NaN of infinity.
+    var special = numbers.normal(6 * 5 * 3);
+    Numbers.set(special, 3 * (5 + 1), nan);
+    Numbers.set(special, 3 * (15 + 3) + 1, most);
+    Numbers.set(special, 3 * (20 + 2) + 2, least);
+    for (var method : Interpolation.values()) {
+      add("special values", new Operation.Resize(special, 1, 6, 5, 3, empty(11 * 10 * 3), 11, 10, method));
+      add("special values", new Operation.ResizeArgmax(special, 1, 6, 5, 3, empty(11 * 10), 11, 10, method));
+    }
+    var ties = empty(70);
+    for (int i = 0; i < 70; i++) Numbers.set(ties, i, i % 35 == 9 || i % 35 == 34 || i == 66 ? 2 : i % 2);
+    add("ties of many channels",
+        new Operation.ResizeArgmax(ties, 1, 1, 2, 35, empty(6), 1, 6, Interpolation.BILINEAR));
     add("ties and NaN", new Operation.ResizeArgmax(Numbers.of(1, 1, nan, 2, nan, nan, least, least), 1, 1, 4, 2, empty(4), 1, 4,
         Interpolation.AREA));
+  }
+
+  private void resample(Interpolation method, int channels, int... s) {
+    long in = 2L * s[0] * s[1] * channels, pixels = 2L * s[2] * s[3];
+    add(method.name(), new Operation.Resize(numbers.normal(in), 2, s[0], s[1], channels, empty(pixels * channels), s[2], s[3],
+        method));
+    add(method.name(), new Operation.ResizeArgmax(numbers.normal(in), 2, s[0], s[1], channels, empty(pixels), s[2], s[3], method));
   }
 
   private void sampling() {
@@ -120,6 +167,17 @@ final class MapCases {
               numbers.uniform(samples, 0, 1), empty((long) batch * queries * heads * depth), batch, queries, heads, depth, levels,
               perLevel));
     }
+    // Heads of a group, parts of a head's points, and groups of a head.
+    for (int channels : new int[] {1, 3, 33, 200, 257, 600})
+      for (int many : new int[] {1, 13, 140}) {
+        int pairs = channels < 33 ? 2 * 47 * 3 : 2 * 3 * 3, count = pairs * levels.size() * many;
+        if (channels == 33 || many > 1)
+          add(many + " points", new Operation.DeformableAttention(numbers.normal(2L * cells * 3 * channels),
+              numbers.uniform(2L * count, -0.1, 1.1), numbers.uniform(count, 0, 1), empty((long) pairs * channels), 2, pairs / 6, 3,
+              channels, levels, many));
+      }
+    add("no points", new Operation.DeformableAttention(numbers.normal(35 * 4), empty(0), empty(0), empty(3 * 4), 1, 3, 1, 4,
+        List.of(new MapSize(7, 5)), 0));
     var points = numbers.uniform(2L * samples, 0, 1);
     var weights = numbers.uniform(samples, 0, 1);
     Numbers.set(points, 3, Float.NaN);

@@ -26,7 +26,8 @@ class GoldenFormulasTest {
 
   private static List<String> cases() throws IOException {
     try (var folders = Files.list(FIXTURES)) {
-      return folders.map(folder -> folder.getFileName().toString()).filter(name -> !name.matches(".*\\.(bf16|f16)")).sorted().toList();
+      return folders.map(folder -> folder.getFileName().toString()).filter(name -> !name.matches(".*\\.(bf16|f16)")).sorted()
+          .toList();
     }
   }
 
@@ -40,8 +41,9 @@ class GoldenFormulasTest {
     var original = about(golden).has("same_as") ? about(golden).get("same_as").getAsString() : golden;
     var model = folder.resolve("model.safetensors");
     Converter.convert(FIXTURES.resolve(golden), model, Conversion.to(WeightFormat.F32));
-    try (var checkpoint = Checkpoint.open(model); var reference = Checkpoint.open(FIXTURES.resolve(original).resolve("reference.safetensors"));
-        var arena = Arena.ofShared(); var kernels = new JavaKernels()) {
+    try (var checkpoint = Checkpoint.open(model);
+        var reference = Checkpoint.open(FIXTURES.resolve(original).resolve("reference.safetensors")); var arena = Arena.ofShared();
+        var kernels = new JavaKernels()) {
       var comparisons = new Verification(LoadedModel.of(checkpoint, arena).model(), reference).compare(kernels);
       assertThat(comparisons).isNotEmpty();
       var outputs = about(original).getAsJsonObject("outputs");
