@@ -15,8 +15,8 @@ record Device(KernelDevice about, TornadoDevice device) {
 
   private void require(long bytes, long taken, long room, String what) {
     if (bytes + taken > room)
-      throw new UnsupportedOperationException(String.format("kernels '%s': the model does not fit on device %s, %s: a pass needs %d MiB%s, and "
-          + "%s %d MiB", TornadoKernelService.ID, about.id(), about.name(), mebibytes(bytes),
+      throw new UnsupportedOperationException(String.format("kernels '%s': the model does not fit on device %s, %s: a pass needs "
+          + "%d MiB%s, and %s %d MiB", TornadoKernelService.ID, about.id(), about.name(), mebibytes(bytes),
           taken == 0 ? "" : " beside " + mebibytes(taken) + " MiB of other passes", what, room >> 20));
   }
 
