@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /// A forward pass as data, sufficient to count its cost, plan its memory and run it again without the model.
 ///
@@ -35,7 +36,12 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
   /// A buffer of the pass.
   ///
   /// @param address its fictitious address
-  public record Buffer(long address, long bytes) {}
+  public record Buffer(long address, long bytes) {
+    /// Whether an address lies in the buffer.
+    public boolean holds(long address) {
+      return address >= this.address && address < this.address + Math.max(1, bytes);
+    }
+  }
 
   /// Operations that need to run only once.
   ///
@@ -53,6 +59,12 @@ public record Recording(List<Operation> operations, Map<String, Buffer> inputs, 
   /// Whether a segment is a recorded buffer without memory.
   public static boolean holds(MemorySegment segment) {
     return segment.address() >= FIRST_ADDRESS;
+  }
+
+  /// Names of the inputs that are state, because an operation writes them.
+  public Set<String> states() {
+    return inputs.entrySet().stream().filter(input -> operations.stream().anyMatch(operation -> input.getValue()
+        .holds(operation.out().address()))).map(Map.Entry::getKey).collect(Collectors.toUnmodifiableSet());
   }
 
   /// Multiply-accumulates of all operations except those of the constants.

@@ -9,7 +9,6 @@ import dev.fovea.kernels.Plan;
 import dev.fovea.kernels.Program;
 import dev.fovea.kernels.Recording;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -17,7 +16,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 
 /// The programs of a workspace whose kernels run whole passes, one for each kind of pass. Sessions that write states of their own
 /// share them.
@@ -89,7 +87,7 @@ final class WholePasses implements AutoCloseable {
       var from = recorded.recording.outputs().iterator();
       for (var result : results) {
         var output = from.next();
-        if (recorded.recording.inputs().values().stream().noneMatch(input -> isIn(output.address(), input)))
+        if (recorded.recording.inputs().values().stream().noneMatch(input -> input.holds(output.address())))
           result.memory().copyFrom(memory(output));
       }
     }
@@ -97,10 +95,6 @@ final class WholePasses implements AutoCloseable {
     private MemorySegment memory(Recording.Buffer buffer) {
       return program.memory(MemorySegment.ofAddress(buffer.address()), buffer.bytes());
     }
-  }
-
-  private static boolean isIn(long address, Recording.Buffer buffer) {
-    return address >= buffer.address() && address < buffer.address() + Math.max(1, buffer.bytes());
   }
 
   /// A pass over `inputs`, recorded and prepared if it is new.
@@ -112,7 +106,7 @@ final class WholePasses implements AutoCloseable {
     if (pass == null) {
       var described = describe.get();
       kernels.expect(described.recording);
-      recorded.put(key, pass = new Recorded(described.recording, written(described.recording), described.constants));
+      recorded.put(key, pass = new Recorded(described.recording, described.recording.states(), described.constants));
     }
     return new Pass(pass, program(key, pass, inputs));
   }
@@ -134,12 +128,6 @@ final class WholePasses implements AutoCloseable {
     var program = kernels.prepare(pass.recording, given);
     programs.put(key, new Bound(program, states));
     return program;
-  }
-
-  private static Set<String> written(Recording recording) {
-    return recording.inputs().entrySet().stream()
-        .filter(input -> recording.operations().stream().anyMatch(operation -> isIn(operation.out().address(), input.getValue())))
-        .map(Map.Entry::getKey).collect(Collectors.toUnmodifiableSet());
   }
 
   /// Closes all programs.

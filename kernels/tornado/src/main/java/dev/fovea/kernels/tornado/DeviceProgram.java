@@ -64,7 +64,7 @@ final class DeviceProgram implements Program {
   DeviceProgram(TornadoKernels kernels, Recording recording, Map<String, MemorySegment> given, HostArrays weights) {
     this.kernels = kernels;
     this.given = Map.copyOf(given);
-    memory = new ProgramMemory(recording, written(recording), this.given, weights);
+    memory = new ProgramMemory(recording, recording.states(), this.given, weights);
     var constants = groups(recording.constants().operations(), List.of());
     groups = groups(recording.operations(), recording.outputs());
     shared = shared(Stream.concat(constants.stream(), groups.stream()).toList());
@@ -96,13 +96,6 @@ final class DeviceProgram implements Program {
       kernels.leave(bytes);
       throw e;
     }
-  }
-
-  private static Set<String> written(Recording recording) {
-    return recording.inputs().entrySet().stream().filter(input -> recording.operations().stream().anyMatch(operation -> {
-      long at = operation.out().address(), from = input.getValue().address();
-      return at >= from && at < from + input.getValue().bytes();
-    })).map(Map.Entry::getKey).collect(Collectors.toUnmodifiableSet());
   }
 
   /// The steps of operations in groups of [#TASKS], those of an operation together; then the copies of the results.
@@ -285,10 +278,13 @@ final class DeviceProgram implements Program {
     boolean hasAll = true;
     for (var state : memory.states().keySet()) hasAll &= kernels.states().owner(given.get(state)) == this;
     if (hasAll) return;
+    // All first: one that this program has itself would come back with the others.
+    for (var state : memory.states().keySet()) {
+      var owner = kernels.states().owner(given.get(state));
+      if (owner != null) owner.giveStates();
+    }
     memory.states().forEach((state, array) -> {
       var segment = given.get(state);
-      var owner = kernels.states().owner(segment);
-      if (owner != null) owner.giveStates();
       array.getSegment().asSlice(0, segment.byteSize()).copyFrom(segment);
     });
     execute(load);

@@ -24,10 +24,6 @@ final class ProgramMemory implements Places {
 
   /// A piece of an array that stands for a recorded buffer.
   private record Piece(Recording.Buffer buffer, Place place) {
-    boolean holds(long address) {
-      return address >= buffer.address() && address < buffer.address() + Math.max(1, buffer.bytes());
-    }
-
     Place at(long address) {
       return new Place(place.array(), Ints.of("an offset", place.at() + (address - buffer.address()) / Float.BYTES));
     }
@@ -52,15 +48,15 @@ final class ProgramMemory implements Places {
   private final Map<IntBuffer, IntArray> ints = new HashMap<>();
   private final Map<Object, Boolean> loaded = new IdentityHashMap<>();
 
-  /// @param written names of the inputs that are states
+  /// @param stateNames names of the inputs that are states
   /// @param given memory of inputs in the host, by name, with that of all states
-  ProgramMemory(Recording recording, Set<String> written, Map<String, MemorySegment> given, HostArrays weights) {
+  ProgramMemory(Recording recording, Set<String> stateNames, Map<String, MemorySegment> given, HostArrays weights) {
     this.given = given;
     this.recording = recording;
     this.weights = weights;
-    inputs = packed(recording.inputs().entrySet().stream().filter(input -> !written.contains(input.getKey()))
+    inputs = packed(recording.inputs().entrySet().stream().filter(input -> !stateNames.contains(input.getKey()))
         .map(Map.Entry::getValue).toList(), pieces);
-    for (var name : written) {
+    for (var name : stateNames) {
       var buffer = recording.inputs().get(name);
       states.put(name, packed(List.of(buffer), pieces));
     }
@@ -149,8 +145,8 @@ final class ProgramMemory implements Places {
   /// @throws IllegalArgumentException if it is another buffer of the pass
   MemorySegment host(MemorySegment recorded, long bytes) {
     for (var input : given.entrySet()) {
-      long from = recorded.address() - recording.inputs().get(input.getKey()).address();
-      if (from >= 0 && from < recording.inputs().get(input.getKey()).bytes()) return input.getValue().asSlice(from, bytes);
+      var buffer = recording.inputs().get(input.getKey());
+      if (buffer.holds(recorded.address())) return input.getValue().asSlice(recorded.address() - buffer.address(), bytes);
     }
     return arrayOf(recorded, bytes);
   }
@@ -172,7 +168,7 @@ final class ProgramMemory implements Places {
 
   private static Piece find(TreeMap<Long, Piece> in, long address) {
     var entry = in.floorEntry(address);
-    return entry != null && entry.getValue().holds(address) ? entry.getValue() : null;
+    return entry != null && entry.getValue().buffer.holds(address) ? entry.getValue() : null;
   }
 
   @Override

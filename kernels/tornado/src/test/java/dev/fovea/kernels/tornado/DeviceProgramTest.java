@@ -155,6 +155,34 @@ class DeviceProgramTest {
     for (int row = 0; row < 6; row++) assertThat(state.getAtIndex(JAVA_FLOAT, 4L * row)).as("in the host again").isCloseTo((float) Math.sin(10 * row), within(1e-6f));
   }
 
+  /// A program of two states, one of which another program has meanwhile written: both are the newest afterwards.
+  @Test
+  void oneOfTwoStatesIsElsewhere() {
+    MemorySegment one = arena.allocate(64, 64), other = arena.allocate(64, 64), length = arena.allocate(4, 64);
+    var single = step(other, length, 4);
+    long at = Recording.FIRST_ADDRESS;
+    var inputs = new LinkedHashMap<String, Recording.Buffer>(single.recording.inputs());
+    inputs.put("first", new Recording.Buffer(at + 16384, 64));
+    var operations = new ArrayList<>(single.recording.operations());
+    var row = Matrices.dense(MemorySegment.ofAddress(at), 1, 1, 4);
+    operations.addFirst(new Operation.Append(row, Matrices.dense(MemorySegment.ofAddress(at + 16384), 1, 4, 4),
+        MemorySegment.ofAddress(at + 4096)));
+    var both = new Recording(operations, inputs, single.recording.buffers(), single.recording.outputs(),
+        Plan.of(List.of(new Plan.Lifetime(64, 1, Integer.MAX_VALUE)), 0), Recording.Constants.NONE);
+    try (var a = kernels.prepare(both, Map.of("first", one, "state", other, "length", length));
+        var b = kernels.prepare(single.recording, single.given)) {
+      for (int i = 0; i < 3; i++) {
+        length.set(JAVA_FLOAT, 0, i);
+        run(i == 1 ? b : a, i == 1 ? single.recording : both, memory(4, 10 * (i + 1)));
+      }
+    }
+    float[] first = one.toArray(JAVA_FLOAT), second = other.toArray(JAVA_FLOAT);
+    for (int i = 0; i < 3; i++) {
+      assertThat(second[4 * i]).as("row " + i).isCloseTo((float) Math.sin(10 * (i + 1)), within(1e-6f));
+      assertThat(first[4 * i]).as("row " + i).isCloseTo(i == 1 ? 0 : (float) Math.sin(10 * (i + 1)), within(1e-6f));
+    }
+  }
+
   /// A session after another one, with a state of its own: one program serves them, and each state is in the host in the end.
   @Test
   void sessionsOneAfterTheOther() {

@@ -1,11 +1,9 @@
 package dev.fovea.kernels.tornado;
 
-import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.Operation;
 import dev.fovea.kernels.Program;
 import dev.fovea.kernels.Recording;
-import dev.fovea.kernels.Workers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
