@@ -57,7 +57,7 @@ final class DeviceProgram implements Program {
   private final int load = 0, first, last, save;
   private final long bytes;
   private long copiedIn, copiedOut;
-  private boolean closed;
+  private boolean hasRun, closed;
 
   /// @param given memory of inputs by name, with that of all states
   /// @throws UnsupportedOperationException if the device has too little memory
@@ -81,10 +81,21 @@ final class DeviceProgram implements Program {
       plan.withDevice(kernels.device().device());
       plan.withGridScheduler(grids);
       if (kernels.countsCopies()) plan.withProfiler(ProfilerMode.SILENT);
+      requireDevice();
       for (int i = load; i < first; i++) execute(i);
     } catch (RuntimeException | Error e) {
       free();
       throw e;
+    }
+  }
+
+  /// With several back ends TornadoVM has been seen to take another device.
+  private void requireDevice() {
+    for (int i = load; i <= save; i++) {
+      var actual = plan.getDevice(i);
+      if (!actual.equals(kernels.device().device()))
+        throw new UnsupportedOperationException("kernels 'tornado': expected graphs on device " + kernels.device().about().id()
+            + ", " + kernels.device().about().name() + ", got " + actual.getPhysicalDevice().getDeviceName());
     }
   }
 
@@ -259,7 +270,17 @@ final class DeviceProgram implements Program {
         groups.get(i).operations.forEach(before);
         execute(first + i);
       }
+      requireResults();
     });
+  }
+
+  /// A graph that is too large for TornadoVM leaves out tasks and says nothing.
+  private void requireResults() {
+    if (hasRun) return;
+    if (!memory.hasResults())
+      throw new UnsupportedOperationException("kernels 'tornado': results of the pass are missing; TornadoVM has left out tasks of "
+          + "a graph");
+    hasRun = true;
   }
 
   @Override

@@ -22,6 +22,9 @@ final class ProgramMemory implements Places {
   /// Floats between the beginnings of two buffers in an array: a cache line.
   private static final int ALIGNMENT = 16;
 
+  /// What no pass computes: a NaN with bits of its own, which the results hold before the first run.
+  private static final float MISSING = Float.intBitsToFloat(0x7fc0fea1);
+
   /// A piece of an array that stands for a recorded buffer.
   private record Piece(Recording.Buffer buffer, Place place) {
     Place at(long address) {
@@ -62,6 +65,7 @@ final class ProgramMemory implements Places {
     }
     constants = packed(recording.constants().buffers(), pieces);
     results = packed(longest(recording.outputs()), outputs);
+    for (int i = 0; i < results.getSize(); i++) results.set(i, MISSING);
     memory = array(recording.plan().bytes() / Float.BYTES);
     var buffers = recording.buffers();
     for (int i = 0; i < buffers.size(); i++) {
@@ -133,6 +137,14 @@ final class ProgramMemory implements Places {
   /// Whether an array has contents of its own, which the device is given once: a weight, or the numbers of a call.
   boolean isLoaded(Object array) {
     return loaded.containsKey(array);
+  }
+
+  /// Whether a run has left something in each number of all outputs.
+  boolean hasResults() {
+    for (var output : outputs.values())
+      for (int i = 0; i < output.buffer.bytes() / Float.BYTES; i++)
+        if (Float.floatToRawIntBits(results.get(output.place.at() + i)) == Float.floatToRawIntBits(MISSING)) return false;
+    return true;
   }
 
   /// Where a run leaves an output.
