@@ -31,8 +31,10 @@ class ProbeTest {
   void noneAllocatesNotOneByte() {
     try (var arena = Arena.ofConfined()) {
       var x = Tensor.of(arena, new float[] {1}, 1);
-      for (int i = 0; i < 3; i++) allocated(10_000, Probe.NONE, x);
-      assertThat(allocated(10_000, Probe.NONE, x)).isZero();
+      // The virtual machine may allocate something of its own meanwhile; a byte of a call's would be there in all rounds.
+      long least = Long.MAX_VALUE;
+      for (int i = 0; i < 20; i++) least = Math.min(least, allocated(10_000, Probe.NONE, x));
+      assertThat(least).isZero();
       assertThat(allocated(10, Probe.of(name -> name.startsWith("encoder.")), x)).isPositive();
     }
   }
