@@ -45,7 +45,6 @@ final class DeviceProgram implements Program {
 
   private final TornadoKernels kernels;
   private final ProgramMemory memory;
-  private Map<String, MemorySegment> given;
   private final String name = "fovea" + COUNT.incrementAndGet();
   private final List<Group> groups;
   private final List<TaskGraph> graphs = new ArrayList<>();
@@ -63,8 +62,7 @@ final class DeviceProgram implements Program {
   /// @throws UnsupportedOperationException if the device has too little memory
   DeviceProgram(TornadoKernels kernels, Recording recording, Map<String, MemorySegment> given, HostArrays weights) {
     this.kernels = kernels;
-    this.given = Map.copyOf(given);
-    memory = new ProgramMemory(recording, recording.states(), this.given, weights);
+    memory = new ProgramMemory(recording, given, weights);
     var constants = groups(recording.constants().operations(), List.of());
     groups = groups(recording.operations(), recording.outputs());
     shared = shared(Stream.concat(constants.stream(), groups.stream()).toList());
@@ -112,29 +110,23 @@ final class DeviceProgram implements Program {
   /// The steps of operations in groups of [#TASKS], those of an operation together; then the copies of the results.
   private List<Group> groups(List<Operation> operations, List<Recording.Buffer> outputs) {
     var groups = new ArrayList<Group>();
-    var steps = new ArrayList<Step>();
-    var ended = new ArrayList<Operation>();
     for (var operation : operations) {
       memory.nextOperation();
-      var more = Lowering.steps(operation, memory, kernels.isTuned(), kernels.cublas());
-      if (steps.size() + more.size() > TASKS && !steps.isEmpty()) {
-        groups.add(new Group(List.copyOf(steps), List.copyOf(ended)));
-        steps.clear();
-        ended.clear();
-      }
-      steps.addAll(more);
-      ended.add(operation);
+      var steps = Lowering.steps(operation, memory, kernels.isTuned(), kernels.cublas());
+      roomFor(steps.size(), groups).operations.add(operation);
+      groups.getLast().steps.addAll(steps);
     }
-    for (var output : outputs) {
-      if (steps.size() == TASKS) {
-        groups.add(new Group(List.copyOf(steps), List.copyOf(ended)));
-        steps.clear();
-        ended.clear();
-      }
-      if (output.bytes() > 0) steps.add(move(output));
-    }
-    if (!steps.isEmpty()) groups.add(new Group(List.copyOf(steps), List.copyOf(ended)));
+    for (var output : outputs) if (output.bytes() > 0) roomFor(1, groups).steps.add(move(output));
+    // Operations without results have no steps.
+    groups.removeIf(group -> group.steps.isEmpty());
     return groups;
+  }
+
+  /// The last group, or a new one if so many steps do not fit into it.
+  private static Group roomFor(int steps, List<Group> groups) {
+    int used = groups.isEmpty() ? 0 : groups.getLast().steps.size();
+    if (groups.isEmpty() || used > 0 && used + steps > TASKS) groups.add(new Group(new ArrayList<>(), new ArrayList<>()));
+    return groups.getLast();
   }
 
   private Step move(Recording.Buffer output) {
@@ -263,9 +255,7 @@ final class DeviceProgram implements Program {
     kernels.alone(() -> {
       if (closed) throw new IllegalStateException("the program is closed");
       takeStates();
-      given.forEach((input, segment) -> {
-        if (!memory.states().containsKey(input)) memory.input(input).copyFrom(segment);
-      });
+      memory.takeInputs();
       for (int i = 0; i < groups.size(); i++) {
         groups.get(i).operations.forEach(before);
         execute(first + i);
@@ -287,8 +277,7 @@ final class DeviceProgram implements Program {
   public boolean give(Map<String, MemorySegment> given) {
     kernels.alone(() -> {
       if (!memory.states().isEmpty()) giveStates();
-      this.given = Map.copyOf(given);
-      memory.give(this.given);
+      memory.give(given);
     });
     return true;
   }
@@ -297,28 +286,28 @@ final class DeviceProgram implements Program {
   private void takeStates() {
     if (memory.states().isEmpty()) return;
     boolean hasAll = true;
-    for (var state : memory.states().keySet()) hasAll &= kernels.states().owner(given.get(state)) == this;
+    for (var state : memory.states().keySet()) hasAll &= kernels.states().owner(memory.given(state)) == this;
     if (hasAll) return;
     // All first: one that this program has itself would come back with the others.
     for (var state : memory.states().keySet()) {
-      var owner = kernels.states().owner(given.get(state));
+      var owner = kernels.states().owner(memory.given(state));
       if (owner != null) owner.giveStates();
     }
     memory.states().forEach((state, array) -> {
-      var segment = given.get(state);
+      var segment = memory.given(state);
       array.getSegment().asSlice(0, segment.byteSize()).copyFrom(segment);
     });
     execute(load);
-    for (var state : memory.states().keySet()) kernels.states().take(given.get(state), this);
+    for (var state : memory.states().keySet()) kernels.states().take(memory.given(state), this);
   }
 
   /// Copies the states to the memory of their owner.
   private void giveStates() {
-    boolean isOwner = memory.states().keySet().stream().anyMatch(state -> kernels.states().owner(given.get(state)) == this);
+    boolean isOwner = memory.states().keySet().stream().anyMatch(state -> kernels.states().owner(memory.given(state)) == this);
     if (!isOwner) return;
     execute(save);
     memory.states().forEach((state, array) -> {
-      var segment = given.get(state);
+      var segment = memory.given(state);
       if (kernels.states().owner(segment) != this) return;
       kernels.states().leave(segment);
       // Whoever frees a state's memory does not need it any more.

@@ -1,7 +1,5 @@
 package dev.fovea.kernels.tornado;
 
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
-
 import dev.fovea.kernels.Weight;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.WeakReference;
@@ -26,7 +24,7 @@ final class HostArrays {
     return get(new Key(memory, memory.scope()), FloatArray.class, () -> {
       int count = Ints.of("a parameter", memory.byteSize() / Float.BYTES);
       var array = new FloatArray(Math.max(1, count));
-      for (int i = 0; i < count; i++) array.set(i, memory.get(JAVA_FLOAT_UNALIGNED, 4L * i));
+      array.getSegment().asSlice(0, memory.byteSize()).copyFrom(memory);
       return array;
     });
   }

@@ -11,7 +11,6 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -51,12 +50,12 @@ final class ProgramMemory implements Places {
   private final Map<IntBuffer, IntArray> ints = new HashMap<>();
   private final Map<Object, Boolean> loaded = new IdentityHashMap<>();
 
-  /// @param stateNames names of the inputs that are states
   /// @param given memory of inputs in the host, by name, with that of all states
-  ProgramMemory(Recording recording, Set<String> stateNames, Map<String, MemorySegment> given, HostArrays weights) {
-    this.given = given;
+  ProgramMemory(Recording recording, Map<String, MemorySegment> given, HostArrays weights) {
+    give(given);
     this.recording = recording;
     this.weights = weights;
+    var stateNames = recording.states();
     inputs = packed(recording.inputs().entrySet().stream().filter(input -> !stateNames.contains(input.getKey()))
         .map(Map.Entry::getValue).toList(), pieces);
     for (var name : stateNames) {
@@ -115,8 +114,21 @@ final class ProgramMemory implements Places {
   }
 
   /// Other memory of inputs in the host from now on.
-  void give(Map<String, MemorySegment> given) {
-    this.given = given;
+  final void give(Map<String, MemorySegment> given) {
+    this.given = Map.copyOf(given);
+  }
+
+  /// A state's memory in the host.
+  MemorySegment given(String state) {
+    return given.get(state);
+  }
+
+  /// Copies the given inputs that are no states to their array.
+  void takeInputs() {
+    given.forEach((name, memory) -> {
+      var buffer = recording.inputs().get(name);
+      if (!states.containsKey(name)) arrayOf(MemorySegment.ofAddress(buffer.address()), buffer.bytes()).copyFrom(memory);
+    });
   }
 
   /// The array of all inputs but states.
@@ -170,12 +182,6 @@ final class ProgramMemory implements Places {
     if (!isHost) throw new IllegalArgumentException("a device keeps all buffers but inputs and outputs");
     var place = found.at(recorded.address());
     return place.array().getSegment().asSlice((long) place.at() * Float.BYTES, bytes);
-  }
-
-  /// The array's memory of an input that is no state.
-  MemorySegment input(String name) {
-    var buffer = recording.inputs().get(name);
-    return arrayOf(MemorySegment.ofAddress(buffer.address()), buffer.bytes());
   }
 
   private static Piece find(TreeMap<Long, Piece> in, long address) {

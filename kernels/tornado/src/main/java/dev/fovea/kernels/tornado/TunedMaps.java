@@ -10,7 +10,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /// Feature maps for the memories of a GPU, with the parameters and ints of [FormulasMaps].
 ///
 /// Adjacent work items have adjacent channels, so that they read and write adjacent numbers. What does not depend on the channel,
-/// such as where a point lies and how much its neighbours count, a group computes once, in local memory.
+/// such as where a point lies and how much its neighbours count, a group computes once, in local memory. That is filled in each
+/// kernel, for only the method that allocates local memory may use it: TornadoVM 5.2 counts wrongly in one that it is passed to.
 final class TunedMaps {
   private static final int ITEMS = 256;
   private static final int LEAST_ITEMS = 32;

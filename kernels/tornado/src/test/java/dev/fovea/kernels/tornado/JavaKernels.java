@@ -8,7 +8,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /// The kernels that read like the formulas, in plain Java on the processor: whole models without a device.
@@ -53,7 +52,7 @@ final class JavaKernels implements Kernels {
     JavaProgram(Recording recording, Map<String, MemorySegment> given) {
       this.recording = recording;
       this.given = given;
-      memory = new ProgramMemory(recording, Set.copyOf(given.keySet()), given, weights);
+      memory = new ProgramMemory(recording, given, weights);
       for (var operation : recording.constants().operations()) Lowering.steps(operation, memory, false, null).forEach(Step::runAsJava);
       operations = recording.operations();
       for (var operation : operations) steps.add(Lowering.steps(operation, memory, false, null));
@@ -61,6 +60,7 @@ final class JavaKernels implements Kernels {
 
     @Override
     public void run(Consumer<Operation> before) {
+      memory.takeInputs();
       memory.states().forEach((name, array) -> array.getSegment().asSlice(0, given.get(name).byteSize()).copyFrom(given.get(name)));
       for (int i = 0; i < operations.size(); i++) {
         before.accept(operations.get(i));

@@ -9,7 +9,6 @@ import dev.fovea.kernels.Recording;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /// The arrays of a pass `y = 2 x`, of which the last three of four numbers are a second output.
@@ -21,7 +20,7 @@ class ProgramMemoryTest {
     var recording = new Recording(List.of(new Operation.Scale(MemorySegment.ofAddress(X), 2, MemorySegment.ofAddress(Y), 4)),
         Map.of("x", new Recording.Buffer(X, 16)), List.of(output), List.of(output, new Recording.Buffer(Y + 4, 12)),
         Plan.of(List.of(new Plan.Lifetime(16, 0, Integer.MAX_VALUE)), 0), Recording.Constants.NONE);
-    return new ProgramMemory(recording, Set.of(), Map.of(), new HostArrays());
+    return new ProgramMemory(recording, Map.of(), new HostArrays());
   }
 
   /// A number that no task has written is seen, whatever the others are.
@@ -59,7 +58,7 @@ class ProgramMemoryTest {
     var inner = new Recording.Buffer(Y + 256, 16);
     var recording = new Recording(List.of(), Map.of(), List.of(output, inner), List.of(output),
         Plan.of(List.of(new Plan.Lifetime(16, 0, 1), new Plan.Lifetime(16, 0, 1)), 0), Recording.Constants.NONE);
-    var memory = new ProgramMemory(recording, Set.of(), Map.of(), new HostArrays());
+    var memory = new ProgramMemory(recording, Map.of(), new HostArrays());
     assertThatThrownBy(() -> memory.host(MemorySegment.ofAddress(Y + 256), 16)).isInstanceOf(IllegalArgumentException.class)
         .hasMessage("a device keeps all buffers but inputs and outputs");
   }
