@@ -5,8 +5,6 @@ import dev.fovea.engine.image.PictureWriter;
 import dev.fovea.models.explain.Chain;
 import dev.fovea.models.explain.Explanation;
 import dev.fovea.models.explain.HeadMaps;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -18,7 +16,6 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import javax.imageio.ImageIO;
 import org.jetbrains.annotations.Nullable;
 
 /// The page on an explanation: one file of HTML, with style, script, picture and numbers in it.
@@ -112,22 +109,9 @@ final class ExplainPage {
   private static Map<String, Object> picture(Picture picture) {
     var png = PictureWriter.png(picture);
     boolean small = png.length <= MAX_PNG;
+    var source = Base64.getEncoder().encodeToString(small ? png : PictureWriter.jpeg(picture));
     return Map.of("width", picture.width(), "height", picture.height(), "source",
-        "data:image/" + (small ? "png" : "jpeg") + ";base64," + Base64.getEncoder().encodeToString(small ? png : jpeg(picture)));
-  }
-
-  private static byte[] jpeg(Picture picture) {
-    var image = new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
-    for (int i = 0; i < picture.width() * picture.height(); i++)
-      image.setRGB(i % picture.width(), i / picture.width(), (picture.rgb()[3 * i] & 0xff) << 16
-          | (picture.rgb()[3 * i + 1] & 0xff) << 8 | picture.rgb()[3 * i + 2] & 0xff);
-    var bytes = new ByteArrayOutputStream();
-    try {
-      ImageIO.write(image, "jpeg", bytes);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return bytes.toByteArray();
+        "data:image/" + (small ? "png" : "jpeg") + ";base64," + source);
   }
 
   private static Map<String, Object> map(HeadMaps map) {

@@ -22,6 +22,13 @@ class PictureWriterTest {
   }
 
   @Test
+  void jpegKeepsAnEvenColour() {
+    var jpeg = Picture.decode("jpeg", PictureWriter.jpeg(filled(17, 9, 100)));
+    assertThat(jpeg).returns(17, Picture::width).returns(9, Picture::height);
+    for (byte sample : jpeg.rgb()) assertThat((int) sample).isBetween(99, 101);
+  }
+
+  @Test
   void sideBySide() {
     var row = PictureWriter.row("row", List.of(filled(1, 2, 1), filled(2, 1, 2)));
     assertThat(row).returns(3, Picture::width).returns(2, Picture::height);
