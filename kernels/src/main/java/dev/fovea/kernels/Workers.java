@@ -4,15 +4,16 @@ import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 
 /// Threads that share the tasks of an operation: own threads, those of an executor, or the ones that all of a process share.
 ///
 /// The calling thread always works too, so a busy pool never blocks an operation. Threads take tasks one by one, so a busy core
-/// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Idle threads sleep.
+/// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Threads without work wait a tenth
+/// of a millisecond for the next operation, less if others want the processor, and then sleep.
 ///
 /// | workers | threads | closing them |
 /// |---|---|---|
@@ -31,15 +32,26 @@ public final class Workers implements AutoCloseable {
     void run(int index);
   }
 
-  /// Spins of a worker before it sleeps: about the gap between two operations of a model.
-  private static final int SPINS = 2_000;
+  /// How long an idle thread looks for work before it sleeps: longer than most gaps between two operations of a model.
+  private static final long PATIENCE_NANOS = 100_000;
+  /// Looks between two readings of the clock.
+  private static final int LOOKS = 32;
+  /// A gap between two readings in which another thread must have run on this processor.
+  private static final long GAP_NANOS = 50_000;
+
+  /// Numbers between two counts, 128 bytes: processors fetch cache lines in pairs.
+  private static final int LINE = 16;
+  /// Index of `tasks << 32 | next`: the number of tasks and the index of the next one, read and advanced atomically.
+  private static final int TICKETS = LINE;
+  /// Index of the number of tasks that are done.
+  private static final int DONE = 2 * LINE;
 
   /// The threads that the users of [#shared()] share, while there are any, and the number of these users.
   private static Workers common;
   private static int users;
 
   private final int threads;
-  private final Thread[] own;
+  private final Server[] servers;
   private final Executor executor;
   private final Helper[] helpers;
   /// The workers that run the tasks of these; null if these have threads of their own or an executor's.
@@ -48,11 +60,13 @@ public final class Workers implements AutoCloseable {
 
   /// Held by the caller whose tasks the threads share.
   private final ReentrantLock sharing = new ReentrantLock();
-  /// `tasks << 32 | next`: the number of tasks and the index of the next one, read and advanced atomically.
-  private final AtomicLong tickets = new AtomicLong();
-  private final AtomicInteger helping = new AtomicInteger();
+  /// The counts that all threads write, each in a cache line of its own.
+  private final AtomicLongArray counts = new AtomicLongArray(3 * LINE);
+  private final BooleanSupplier hasWork = this::hasWork, isDone = this::isDone;
   private final AtomicBoolean closed = new AtomicBoolean();
+  /// The operation: what a thread with a ticket reads.
   private Task task;
+  private int tasks;
   private volatile Throwable failure;
   private volatile Thread waiting;
 
@@ -64,9 +78,10 @@ public final class Workers implements AutoCloseable {
     sharesCommon = false;
     helpers = new Helper[executor == null ? 0 : threads - 1];
     for (int i = 0; i < helpers.length; i++) helpers[i] = new Helper();
-    own = new Thread[spawn ? threads - 1 : 0];
+    servers = new Server[spawn ? threads - 1 : 0];
+    for (int i = 0; i < servers.length; i++) servers[i] = new Server();
     try {
-      for (int i = 0; i < own.length; i++) own[i] = DetachedThread.start("fovea-worker-" + (i + 1), this::serve);
+      for (int i = 0; i < servers.length; i++) DetachedThread.start("fovea-worker-" + (i + 1), servers[i]::serve);
     } catch (Throwable e) {
       close();
       throw e;
@@ -80,7 +95,7 @@ public final class Workers implements AutoCloseable {
     threads = lender.threads;
     executor = null;
     helpers = new Helper[0];
-    own = new Thread[0];
+    servers = new Server[0];
   }
 
   /// Workers with `threads - 1` daemon threads, ended by [#close()].
@@ -95,7 +110,8 @@ public final class Workers implements AutoCloseable {
     return threads(Runtime.getRuntime().availableProcessors());
   }
 
-  /// Workers that borrow up to `threads - 1` threads of `executor` for each operation; closing does not close the executor.
+  /// Workers that borrow up to `threads - 1` threads of `executor` for each operation, and keep them for the next one if it follows
+  /// within a tenth of a millisecond; closing does not close the executor.
   ///
   /// No more than `threads - 1` of their tasks wait in the executor at any time. If it rejects one with a
   /// [RejectedExecutionException], the calling thread does the work; any other exception of the executor ends the operation once
@@ -153,19 +169,20 @@ public final class Workers implements AutoCloseable {
   }
 
   private void share(int tasks, Task task) {
-    awaitHelpers();
     this.task = task;
+    this.tasks = tasks;
     failure = null;
-    tickets.set((long) tasks << 32);
-    for (int i = 0; i < Math.min(own.length, tasks - 1); i++) LockSupport.unpark(own[i]);
+    counts.set(DONE, 0);
+    counts.set(TICKETS, (long) tasks << 32);
+    wake(tasks - 1);
     try {
       borrow(Math.min(helpers.length, tasks - 1));
     } catch (Throwable e) {
       failure = e;
-      tickets.set(0);
+      counts.addAndGet(DONE, cancel());
     }
     work();
-    awaitHelpers();
+    awaitDone();
     this.task = null;
     var thrown = failure;
     // Else idle workers, which may be those of the process, would hold it and all classes of its stack trace.
@@ -202,61 +219,90 @@ public final class Workers implements AutoCloseable {
 
     @Override
     public void run() {
-      help(this);
-    }
-  }
-
-  /// Takes tasks until none is left. A ticket includes the number of tasks of its operation, so that a late helper never confuses
-  /// a finished operation with the next one.
-  private void work() {
-    while (true) {
-      long ticket = tickets.getAndIncrement();
-      int index = (int) ticket;
-      if (index >= (int) (ticket >>> 32)) return;
       try {
-        task.run(index);
-      } catch (Throwable e) {
-        failure = e;
-        tickets.set(0);
-        return;
+        // Between two operations the thread stays, unless it is the caller's own.
+        do work(); while (!sharing.isHeldByCurrentThread() && looksUntil(hasWork));
+      } finally {
+        queued.set(false);
       }
     }
   }
 
-  /// @param helper the caller's, if it is a thread of the executor; null for an own thread
-  private void help(Helper helper) {
-    helping.incrementAndGet();
-    try {
-      work();
-    } catch (Throwable e) {
-      failure = e;   // An error of the virtual machine may occur late, outside a task.
-    } finally {
-      if (helper != null) helper.queued.set(false);
-      if (helping.decrementAndGet() == 0) LockSupport.unpark(waiting);
+  /// A thread of these workers.
+  private final class Server {
+    private final AtomicBoolean asleep = new AtomicBoolean();
+    private volatile Thread thread;
+
+    void serve() {
+      thread = Thread.currentThread();
+      while (!closed.get())
+        if (looksUntil(hasWork)) work();
+        else sleep();
     }
+
+    /// Sleeps until there is work or something else wakes the thread. A waker posts work first and reads `asleep` then; this
+    /// thread does both in the opposite order, so that one of the two notices the other.
+    private void sleep() {
+      asleep.set(true);
+      if (!hasWork() && !closed.get()) LockSupport.park(Workers.this);
+      // Awake by somebody else's doing: the others may sleep, too.
+      if (!asleep.compareAndSet(true, false)) wake(2);
+    }
+
+    /// @return whether the thread slept
+    boolean rouse() {
+      if (!asleep.get() || !asleep.compareAndSet(true, false)) return false;
+      LockSupport.unpark(thread);
+      return true;
+    }
+  }
+
+  /// Wakes at most two sleeping threads. Each of them wakes two more, so that a caller of many threads soon works itself.
+  private void wake(int most) {
+    int left = Math.min(2, most);
+    for (int i = 0; i < servers.length && left > 0 && hasWork(); i++) if (servers[i].rouse()) left--;
+  }
+
+  /// Takes tasks until none is left. A ticket includes the number of tasks of its operation, so that a late helper never confuses
+  /// a finished operation with the next one; and an operation does not end before each ticket taken is counted as done.
+  private void work() {
+    int mine = 0;
+    try {
+      while (true) {
+        long ticket = counts.getAndIncrement(TICKETS);
+        if ((int) ticket >= (int) (ticket >>> 32)) break;
+        mine++;
+        task.run((int) ticket);
+      }
+    } catch (Throwable e) {
+      failure = e;
+      mine += cancel();
+    }
+    if (mine > 0 && counts.addAndGet(DONE, mine) == tasks) LockSupport.unpark(waiting);
+  }
+
+  /// Withdraws the tasks that nobody has taken.
+  ///
+  /// @return their number
+  private int cancel() {
+    long ticket = counts.getAndSet(TICKETS, 0);
+    return Math.max(0, (int) (ticket >>> 32) - (int) ticket);
   }
 
   private boolean hasWork() {
-    long ticket = tickets.get();
+    long ticket = counts.get(TICKETS);
     return (int) ticket < (int) (ticket >>> 32);
   }
 
-  private void serve() {
-    while (!closed.get()) {
-      for (int i = 0; i < SPINS && !hasWork(); i++) Thread.onSpinWait();
-      if (hasWork()) help(null);
-      else LockSupport.park(this);
-    }
+  private boolean isDone() {
+    return counts.get(DONE) == tasks;
   }
 
-  private void awaitHelpers() {
-    for (int i = 0; i < SPINS; i++) {
-      if (helping.get() == 0) return;
-      Thread.onSpinWait();
-    }
+  private void awaitDone() {
+    if (looksUntil(isDone)) return;
     waiting = Thread.currentThread();
     boolean interrupted = false;
-    while (helping.get() != 0) {
+    while (!isDone()) {
       LockSupport.park(this);
       interrupted |= Thread.interrupted();
     }
@@ -264,11 +310,27 @@ public final class Workers implements AutoCloseable {
     if (interrupted) Thread.currentThread().interrupt();
   }
 
+  /// Looks for an event for a while, and leaves the processor at once if others want it.
+  ///
+  /// @return whether it has happened
+  private static boolean looksUntil(BooleanSupplier event) {
+    long start = System.nanoTime(), last = start;
+    while (true) {
+      for (int i = 0; i < LOOKS; i++) {
+        if (event.getAsBoolean()) return true;
+        Thread.onSpinWait();
+      }
+      long now = System.nanoTime();
+      if (now - start > PATIENCE_NANOS || now - last > GAP_NANOS) return event.getAsBoolean();
+      last = now;
+    }
+  }
+
   /// Ends own threads, or gives borrowed ones back; a running operation finishes. Closing twice is harmless.
   @Override
   public void close() {
     if (closed.getAndSet(true)) return;
-    for (var thread : own) if (thread != null) LockSupport.unpark(thread);
+    for (var server : servers) LockSupport.unpark(server.thread);
     if (sharesCommon) returnCommon();
   }
 

@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -71,6 +74,82 @@ class WorkersTest {
       callers.shutdown();
       assertThat(callers.awaitTermination(50, TimeUnit.SECONDS)).isTrue();
       assertThat(rounds).hasValue(8);
+    }
+  }
+
+  /// 100,000 operations of twelve callers on three pools: own threads, more of them than processors; threads of an executor that
+  /// refuses every other time; and a loan. Some callers are interrupted, some tasks fail, and pauses let threads fall asleep.
+  @Test
+  void aHundredThousandJoins() throws Exception {
+    var lent = new AtomicInteger();
+    var executor = Executors.newFixedThreadPool(3);
+    Executor moody = command -> {
+      if (lent.incrementAndGet() % 2 == 0) throw new RejectedExecutionException("not now");
+      executor.execute(command);
+    };
+    int rounds = 100_000 / 12 + 1;
+    var finished = new AtomicInteger();
+    try (var own = Workers.threads(7); var borrowed = Workers.using(moody, 4);
+        var callers = Executors.newFixedThreadPool(12)) {
+      var pools = List.of(own, borrowed, own.lent());
+      var all = IntStream.range(0, 12).mapToObj(caller -> callers.submit(() -> {
+        var workers = pools.get(caller % 3);
+        for (int round = 0; round < rounds; round++) {
+          int seed = 31 * caller + round, tasks = seed % 29;
+          if (seed % 97 == 0) Thread.currentThread().interrupt();
+          if (seed % 61 == 0 && tasks > 0) {
+            assertThatThrownBy(() -> workers.forEach(tasks, i -> {
+              if (i == tasks / 2) throw new IllegalStateException("task " + i);
+            })).hasMessage("task " + tasks / 2);
+          } else {
+            runsEachOnce(workers, tasks);
+          }
+          assertThat(Thread.interrupted()).as("still interrupted").isEqualTo(seed % 97 == 0);
+          if (seed % 501 == 0) sleep(2);
+          finished.incrementAndGet();
+        }
+      })).toList();
+      for (var caller : all) caller.get(50, TimeUnit.SECONDS);
+    }
+    executor.shutdown();
+    assertThat(finished).hasValue(12 * rounds);
+    assertThat(executor.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+  }
+
+  /// Threads without work may spin a moment, and then use no processor time.
+  @Test
+  void idleThreadsSleep() throws Exception {
+    var others = workerThreads();
+    var executor = Executors.newFixedThreadPool(3);
+    try (var workers = Workers.threads(8); var borrowed = Workers.using(executor, 4)) {
+      runsEachOnce(workers, 100);
+      runsEachOnce(borrowed, 100);
+      var threads = workerThreads();
+      threads.removeAll(others);
+      assertThat(threads).hasSize(7);
+      sleep(100);
+      for (int look = 0; look < 100; look++) {
+        assertThat(threads).as("threads that sleep").allMatch(thread -> thread.getState() == Thread.State.WAITING);
+        sleep(2);
+      }
+      assertThat(executor).as("threads come back").matches(e -> ((ThreadPoolExecutor) e).getActiveCount() == 0);
+      runsEachOnce(workers, 100);
+    }
+    executor.shutdown();
+  }
+
+  /// All threads take part in the next operation, though each wakes two others only.
+  @Test
+  void sleepingThreadsAllWake() {
+    try (var workers = Workers.threads(16)) {
+      for (int round = 0; round < 20; round++) {
+        sleep(2);
+        var together = new CountDownLatch(16);
+        workers.forEach(16, _ -> {
+          together.countDown();
+          await(together);
+        });
+      }
     }
   }
 
