@@ -5,8 +5,10 @@ import dev.fovea.kernels.Workers;
 /// Splits rows and ranges into tasks large enough for a thread. Each task borrows a scratch array. A returned [Runnable] runs all
 /// tasks, any number of times, and allocates nothing.
 record Chunks(Workers workers, ScratchPool scratch) {
-  /// Floats per task; a multiple of the lanes of every vector.
-  private static final int SIZE = 1 << 14;
+  /// Most and fewest floats per task: multiples of the lanes of every vector. A task of the fewest takes about as long as a join.
+  private static final int MOST = 1 << 14, FEWEST = 1 << 11;
+  /// Tasks per thread, if they are not too small.
+  private static final int TASKS = 3;
 
   /// A task with an array to work in.
   @FunctionalInterface
@@ -51,14 +53,20 @@ record Chunks(Workers workers, ScratchPool scratch) {
   ///
   /// @param room floats of the array
   Runnable groups(int rows, int cols, int room, Rows group) {
-    int together = Math.max(1, SIZE / Math.max(1, cols)), tasks = cols == 0 ? 0 : Math.ceilDiv(rows, together);
+    int together = Math.max(1, size((long) rows * cols) / Math.max(1, cols)), tasks = cols == 0 ? 0 : Math.ceilDiv(rows, together);
     return tasks(tasks, room, (i, s) -> group.run(i * together, Math.min(rows, (i + 1) * together), s));
   }
 
   /// Chunks of `[0, n)`; the array has [Elements#ROOM] floats.
   Runnable chunks(long n, Range range) {
-    return tasks(Math.toIntExact(Math.ceilDiv(n, (long) SIZE)), Elements.ROOM, (chunk, s) ->
-        range.run((long) chunk * SIZE, Math.min(n, (chunk + 1L) * SIZE), s));
+    int size = size(n);
+    return tasks(Math.toIntExact(Math.ceilDiv(n, (long) size)), Elements.ROOM, (chunk, s) ->
+        range.run((long) chunk * size, Math.min(n, (chunk + 1L) * size), s));
+  }
+
+  /// Floats per task of `n` floats.
+  private int size(long n) {
+    return Math.clamp(Math.ceilDiv(n, TASKS * workers.threads() * (long) FEWEST) * FEWEST, FEWEST, MOST);
   }
 
   /// Chunks of `[0, n)` that do not cross a multiple of `period`; the array has [Elements#ROOM] floats.

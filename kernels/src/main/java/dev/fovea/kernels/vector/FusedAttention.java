@@ -20,7 +20,7 @@ import java.util.ArrayDeque;
 /// Keys and values of a few heads at a time are copied into panels, which stay in the cache while the queries of these heads use
 /// them. The order of the blocks does not depend on the number of threads.
 final class FusedAttention {
-  /// Tiles of queries per task, so that most reads of a block of keys hit the second-level cache.
+  /// Most tiles of queries per task, and those of a causal one: most reads of a block of keys hit the second-level cache.
   private static final int TILES = Math.ceilDiv(56, MicroKernel.MAX_ROWS);
 
   private final Workers workers;
@@ -36,12 +36,12 @@ final class FusedAttention {
     return new Step(op);
   }
 
-  /// Number of tasks of a head.
+  /// Number of tasks of a head with a causal mask.
   static int groups(RowCut rows) {
     return Math.ceilDiv(rows.count(), TILES);
   }
 
-  /// First query of a task; for `group = groups(rows)`, the number of queries. With a causal mask, all queries of a task process
+  /// First query of such a task; for `group = groups(rows)`, the number of queries. With a causal mask, all queries of a task process
   /// the keys that its last one sees.
   static int start(RowCut rows, int group) {
     return rows.start(Math.min(rows.count(), group * TILES));
@@ -54,7 +54,7 @@ final class FusedAttention {
     private final float scale;
     private final RowCut rows;
     private final HeadPanels layout;
-    private final int heads, groups, headsAtOnce;
+    private final int heads, together, groups, headsAtOnce;
     private final Workers.Task pack = this::pack, attend = this::attend;
     private final ArrayDeque<QueryTiles> idle = new ArrayDeque<>();
     /// State of a run: the number of keys, the first head of the current group, and the group's panels.
@@ -73,11 +73,27 @@ final class FusedAttention {
       rows = RowCut.of(q.rows());
       layout = new HeadPanels(k.rows(), StepCut.of(k.cols()), v.cols());
       heads = q.outer() * q.inner();
-      groups = groups(rows);
       headsAtOnce = Math.min(heads, 2 * workers.threads());
+      together = mask.causal() ? TILES : tilesInTask();
+      groups = Math.ceilDiv(rows.count(), together);
       int threads = Math.min(workers.threads(), headsAtOnce * Math.max(2, groups));
-      scratch.reserveArrays(threads, Math.max(Panels.ROOM, QueryTiles.size(TILES, layout, mine)));
-      for (int t = 0; t < threads; t++) idle.add(new QueryTiles(TILES, rows, layout, mine));
+      scratch.reserveArrays(threads, Math.max(Panels.ROOM, QueryTiles.size(together, layout, mine)));
+      for (int t = 0; t < threads; t++) idle.add(new QueryTiles(together, rows, layout, mine));
+    }
+
+    /// Tiles of a task, such that all threads end at about the same time. Each task reads all keys of its head, as long as half of
+    /// a tile takes.
+    private int tilesInTask() {
+      int best = TILES, threads = workers.threads();
+      double least = Double.MAX_VALUE;
+      for (int tiles = TILES; tiles > 0; tiles--) {
+        int tasks = headsAtOnce * Math.ceilDiv(rows.count(), tiles);
+        double time = (tiles + 0.5) * (Math.ceilDiv(tasks, threads) + (threads == 1 ? 0 : 0.25));
+        if (time >= least) continue;
+        least = time;
+        best = tiles;
+      }
+      return best;
     }
 
     @Override
@@ -107,12 +123,13 @@ final class FusedAttention {
     private void attend(int task) {
       int head = firstHead + task / groups;
       var tiles = borrowTiles();
-      try (var space = scratch.borrowArray(QueryTiles.size(TILES, layout, mine))) {
-        tiles.begin(space.floats(), task % groups * TILES, head / q.inner(), head % q.inner(), keys, panels,
+      try (var space = scratch.borrowArray(QueryTiles.size(together, layout, mine))) {
+        tiles.begin(space.floats(), task % groups * together, head / q.inner(), head % q.inner(), keys, panels,
             task / groups * layout.size());
         tiles.load(q, scale);
         tiles.meetKeys();
         tiles.write(to);
+        tiles.end();
       }
       giveBack(tiles);
     }
@@ -120,7 +137,7 @@ final class FusedAttention {
     private QueryTiles borrowTiles() {
       synchronized (idle) {
         var tiles = idle.pollLast();
-        return tiles == null ? new QueryTiles(TILES, rows, layout, mine) : tiles;
+        return tiles == null ? new QueryTiles(together, rows, layout, mine) : tiles;
       }
     }
 

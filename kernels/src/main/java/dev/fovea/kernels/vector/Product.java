@@ -5,7 +5,6 @@ import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.LANES;
 
 import dev.fovea.kernels.Activation;
-import dev.fovea.kernels.CacheSizes;
 import dev.fovea.kernels.Matrices;
 import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
@@ -16,12 +15,10 @@ import org.jetbrains.annotations.Nullable;
 /// rows of the left operand are copied into tiles, columns of the right operand are in panels, and [MicroKernel] multiplies a
 /// tile by a panel.
 ///
-/// A task computes one panel of columns for a block of rows and sums each tile from the first step to the last, so that the order
-/// of additions does not depend on the number of threads.
+/// A task computes some panels of columns for a block of rows and sums each tile from the first step to the last, so that the order
+/// of additions depends neither on the number of threads nor on the size of the tasks.
 final class Product implements MatrixProduct {
   private static final int TILE = MAX_ROWS * WIDTH;
-  /// Most bytes of a block of rows of the left operand, so that it stays in the second-level cache beside panels.
-  private static final long BLOCK_BYTES = CacheSizes.bytes(2) * 3 / 4;
 
   private final Workers workers;
   private final ScratchPool scratch;
@@ -39,95 +36,119 @@ final class Product implements MatrixProduct {
     bind(x, m, weight, bias, activation, residual, out, rows).run();
   }
 
-  /// The same as a step that runs any number of times, by one thread at a time. With few rows, a run allocates nothing.
+  /// The same as a step that runs any number of times, by one thread at a time. A run allocates nothing.
   Runnable bind(RowReader x, int m, Weight weight, @Nullable MemorySegment bias, Activation activation,
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     var epilogue = new Epilogue(bias, activation, residual, out, rows);
-    if (SkinnyProduct.suits(m)) return skinny.bind(x, m, weight, epilogue);
-    return () -> run(x, m, weight, epilogue);
+    return SkinnyProduct.suits(m) ? skinny.bind(x, m, weight, epilogue) : new Step(x, m, weight, epilogue);
   }
 
-  private void run(RowReader x, int m, Weight weight, Epilogue epilogue) {
-    var cut = RowCut.of(m);
-    var steps = StepCut.of(weight);
-    // A long product is summed piece by piece for all tiles, so that each piece of a panel is read once; a short one in one go.
-    int together = steps.count() <= 2 ? steps.count() : 1, rounds = steps.count() / together;
-    int panels = Math.ceilDiv(weight.n(), WIDTH);
-    int tilesInBlock = tilesInBlock(cut.count(), together * steps.length(0));
-    // Enough blocks at once to keep every thread busy.
-    int tilesAtOnce = tilesInBlock * Math.ceilDiv(4 * workers.threads(), panels);
-    var first = new Part(cut, steps, 0, Math.min(tilesAtOnce, cut.count()), tilesInBlock, 0, together);
-    int kept = rounds == 1 ? 0 : Math.multiplyExact(first.tiles() * panels, TILE);
-    try (var packed = scratch.borrowArray(first.tileFloats()); var sums = scratch.borrowArray(kept)) {
-      for (int tile = 0; tile < cut.count(); tile += tilesAtOnce)
-        for (int piece = 0; piece < steps.count(); piece += together) {
-          var part = new Part(cut, steps, tile, Math.min(tilesAtOnce, cut.count() - tile), tilesInBlock, piece, together);
-          workers.forEach(part.tiles(), t -> part.fill(x, t, packed.floats()));
-          workers.forEach(part.blocks() * panels, task ->
-              columns(part, task / panels, task % panels, packed.floats(), sums.floats(), weight, epilogue));
+  /// One product of many rows.
+  private final class Step implements Runnable {
+    private final RowReader x;
+    private final Weight weight;
+    private final Epilogue epilogue;
+    private final RowCut rows;
+    private final StepCut steps;
+    private final ProductCut cut;
+    private final Workers.Task pack = this::pack, multiply = this::multiply;
+    /// State of a run: the first tile of the current range, its number of tiles, and its rows as tiles.
+    private int from, tiles;
+    private float[] packed;
+
+    Step(RowReader x, int m, Weight weight, Epilogue epilogue) {
+      this.x = x;
+      this.weight = weight;
+      this.epilogue = epilogue;
+      rows = RowCut.of(m);
+      steps = StepCut.of(weight);
+      cut = ProductCut.of(rows.count(), Math.ceilDiv(weight.n(), WIDTH), steps, workers.threads());
+      scratch.reserveArrays(1, packedFloats());
+      scratch.reserveArrays(workers.threads(), sums() + Epilogue.BIAS);
+      scratch.reserve(workers.threads(), panelFloats());
+    }
+
+    private int packedFloats() {
+      return Math.multiplyExact(cut.tilesAtOnce() * steps.count(), RowTiles.BLOCK);
+    }
+
+    /// Floats of a task's unfinished sums.
+    private int sums() {
+      return cut.keepsSums() ? cut.tilesInBlock() * cut.panelsInGroup() * TILE : TILE;
+    }
+
+    private long panelFloats() {
+      return Panels.scratch(weight.format(), cut.piecesAtOnce() * steps.length());
+    }
+
+    @Override
+    public void run() {
+      try (var loan = scratch.borrowArray(packedFloats())) {
+        packed = loan.floats();
+        for (from = 0; from < rows.count(); from += cut.tilesAtOnce()) {
+          tiles = Math.min(cut.tilesAtOnce(), rows.count() - from);
+          workers.forEach(tiles * steps.count(), pack);
+          workers.forEach(cut.blocks(tiles) * cut.groups(), multiply);
         }
-    }
-  }
-
-  /// Tiles per block, so that blocks have nearly equal size.
-  private static int tilesInBlock(int tiles, int steps) {
-    int most = Math.clamp(BLOCK_BYTES / (4L * MAX_ROWS * Math.max(1, steps)), 1, Math.max(1, tiles));
-    return Math.ceilDiv(tiles, Math.ceilDiv(Math.max(1, tiles), most));
-  }
-
-  /// The work between two barriers: a range of tiles and a range of pieces of their steps.
-  ///
-  /// @param from index of the first tile
-  /// @param piece index of the first piece
-  private record Part(RowCut cut, StepCut steps, int from, int tiles, int tilesInBlock, int piece, int pieces) {
-    int blocks() {
-      return Math.ceilDiv(tiles, tilesInBlock);
+      }
     }
 
-    int tileFloats() {
-      return Math.multiplyExact(tiles, pieces * RowTiles.BLOCK);
+    /// Position of piece `p` of tile `t` of the current range, in floats.
+    private int position(int t, int p) {
+      return (t * steps.count() + p) * RowTiles.BLOCK;
     }
 
-    /// Position of piece `piece` of tile `t` of the part, in floats.
-    int position(int t, int piece) {
-      return (t * pieces + piece - this.piece) * RowTiles.BLOCK;
+    private void pack(int task) {
+      int t = task / steps.count(), p = task % steps.count(), count = rows.rows(from + t);
+      RowTiles.fill(x, rows.start(from + t), count, MicroKernel.height(count), steps.start(p), steps.length(p), packed,
+          position(t, p));
     }
 
-    void fill(RowReader x, int t, float[] tiles) {
-      for (int p = piece; p < piece + pieces; p++)
-        RowTiles.fill(x, cut.start(from + t), cut.rows(from + t), MicroKernel.height(cut.rows(from + t)), steps.start(p),
-            steps.length(p), tiles, position(t, p));
+    /// Multiplies a block of tiles by a group of panels: by some pieces of each panel, then by the next pieces.
+    private void multiply(int task) {
+      int block = task / cut.groups(), group = task % cut.groups();
+      int begin = cut.tilesInBlock() * block, end = Math.min(tiles, begin + cut.tilesInBlock());
+      int firstPanel = cut.panelsInGroup() * group, endPanel = Math.min(cut.panels(), firstPanel + cut.panelsInGroup());
+      try (var space = scratch.borrow(panelFloats()); var loan = scratch.borrowArray(sums() + Epilogue.BIAS)) {
+        float[] s = loan.floats();
+        for (int piece = 0; piece < steps.count(); piece += cut.piecesAtOnce())
+          for (int panel = firstPanel; panel < endPanel; panel++) {
+            int at = cut.keepsSums() ? (panel - firstPanel) * cut.tilesInBlock() * TILE : 0;
+            multiply(begin, end, panel, piece, space, s, at, next(panel, piece, endPanel));
+          }
+      }
     }
 
-    boolean isLast() {
-      return piece + pieces == steps.count();
+    /// The panel that a task needs after `panel`, if not the same for the next pieces: in the same group or, probably, one of the
+    /// group that this thread takes next.
+    private int next(int panel, int piece, int endPanel) {
+      if (panel + 1 < endPanel) return panel + 1;
+      return piece + cut.piecesAtOnce() < steps.count() ? panel : panel + 1 + (workers.threads() - 1) * cut.panelsInGroup();
     }
-  }
 
-  /// Computes one panel of columns for one block of rows.
-  private void columns(Part part, int block, int panelIndex, float[] tiles, float[] sums, Weight weight, Epilogue epilogue) {
-    int col = panelIndex * WIDTH, cols = Math.min(WIDTH, weight.n() - col), panels = Math.ceilDiv(weight.n(), WIDTH);
-    int begin = block * part.tilesInBlock, end = Math.min(part.tiles, begin + part.tilesInBlock);
-    int k0 = part.steps.start(part.piece), k1 = part.steps.start(part.piece + part.pieces);
-    boolean once = part.pieces == part.steps.count();
-    try (var space = scratch.borrow(Panels.scratch(weight.format(), k1 - k0));
-        var local = scratch.borrowArray(TILE + Epilogue.BIAS)) {
+    /// Multiplies tiles `begin … end - 1` by some pieces of a panel; the last pieces finish them.
+    ///
+    /// @param at position in `s` of the sums of these tiles, if they are kept until the last pieces
+    private void multiply(int begin, int end, int panelIndex, int piece, ScratchPool.Scratch space, float[] s, int at, int next) {
+      int col = panelIndex * WIDTH, cols = Math.min(WIDTH, weight.n() - col), bias = sums();
+      int endPiece = Math.min(steps.count(), piece + cut.piecesAtOnce());
+      int k0 = steps.start(piece), k1 = steps.start(endPiece);
+      boolean isLast = endPiece == steps.count();
       var panel = Panels.of(weight, col, k0, k1, space);
-      if (part.isLast()) epilogue.bias(col, cols, local.floats(), TILE);
-      var fetch = Prefetch.of(weight, col + workers.threads() * WIDTH, k0, k1, end - begin, panel);
+      if (isLast) epilogue.bias(col, cols, s, bias);
+      var fetch = Prefetch.of(weight, next * WIDTH, k0, k1, end - begin, panel);
       for (int t = begin; t < end; t++) {
-        var tile = once ? local.floats() : sums;
-        int at = once ? 0 : (t * panels + panelIndex) * TILE, rows = part.cut.rows(part.from + t);
-        for (int p = part.piece; p < part.piece + part.pieces; p++) {
-          int start = part.steps.start(p) - k0;
+        int count = rows.rows(from + t), height = MicroKernel.height(count);
+        for (int p = piece; p < endPiece; p++) {
+          int start = steps.start(p) - k0;
+          long first = panel.first() + (long) start * Weight.PANEL, second = panel.second() + (long) start * Weight.PANEL;
           if (cols <= LANES)
-            MicroKernel.runFirst(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
-                panel.first() + (long) start * Weight.PANEL, part.steps.length(p), tile, at, WIDTH, p > 0);
-          else MicroKernel.run(MicroKernel.height(rows), tiles, part.position(t, p), panel.segment(),
-              panel.first() + (long) start * Weight.PANEL, panel.second() + (long) start * Weight.PANEL, part.steps.length(p),
-              tile, at, WIDTH, p > 0, fetch.at(t - begin, end - begin, start), fetch.step());
+            MicroKernel.runFirst(height, packed, position(t, p), panel.segment(), first, steps.length(p), s, at, WIDTH, p > 0);
+          else MicroKernel.run(height, packed, position(t, p), panel.segment(), first, second, steps.length(p), s, at, WIDTH,
+              p > 0, fetch.at(t - begin, end - begin, start), fetch.step());
         }
-        if (part.isLast()) epilogue.finish(tile, at, local.floats(), TILE, part.cut.start(part.from + t), rows, col, cols);
+        if (isLast) epilogue.finish(s, at, s, bias, rows.start(from + t), count, col, cols);
+        if (cut.keepsSums()) at += TILE;
       }
     }
   }
@@ -136,9 +157,11 @@ final class Product implements MatrixProduct {
   void matmul(Matrices a, Matrices b, Matrices out, float scale) {
     var cut = RowCut.of(a.rows());
     var steps = StepCut.of(a.cols());
-    int panels = Math.ceilDiv(b.cols(), WIDTH);
-    workers.forEach(a.outer() * a.inner() * panels, task -> {
-      int col = task % panels * WIDTH, batch = task / panels;
+    int panels = Math.ceilDiv(b.cols(), WIDTH), columns = a.outer() * a.inner() * panels;
+    // Few matrices of few columns: tasks for each part of the rows.
+    int parts = Math.clamp(Math.ceilDiv(2 * workers.threads(), Math.max(1, columns)), 1, Math.max(1, cut.count()));
+    workers.forEach(columns * parts, task -> {
+      int part = task % parts, col = task / parts % panels * WIDTH, batch = task / parts / panels;
       int o = batch / a.inner(), i = batch % a.inner();
       var rows = RowReader.of(a, o, i);
       try (var space = scratch.borrow(Panels.size(WIDTH, b.rows()));
@@ -146,7 +169,7 @@ final class Product implements MatrixProduct {
           var sums = scratch.borrowArray(TILE)) {
         long first = 0, second = Panels.position(LANES, b.rows());
         Panels.fill(b, b.rows(), o, i, col, space.segment(), first, second, left.floats());
-        for (int t = 0; t < cut.count(); t++) {
+        for (int t = cut.count() * part / parts; t < cut.count() * (part + 1) / parts; t++) {
           for (int p = 0; p < steps.count(); p++) {
             long start = (long) steps.start(p) * Weight.PANEL;
             RowTiles.fill(rows, cut.start(t), cut.rows(t), MicroKernel.height(cut.rows(t)), steps.start(p), steps.length(p),

@@ -22,6 +22,7 @@ import jdk.incubator.vector.FloatVector;
 /// very end; and with a grid bias, its numbers for each row's grid columns and grid rows. The scores of a tile have the row format
 /// of [MicroKernel], so that they are multiplied by the values in place.
 final class QueryTiles {
+  private static final float[] NOTHING = {};
   private static final int SCORES = MAX_ROWS * STRIDE;
   /// Keys in a block: as many as fit in a row of scores, because each block costs a rescaling of the earlier sums.
   static final int BLOCK = MicroKernel.MAX_STEPS;
@@ -31,7 +32,7 @@ final class QueryTiles {
   private final FusedAttention.HeadPanels head;
   private final AttentionMask mask;
   private final int outStride;
-  private float[] s;
+  private float[] s = NOTHING;
   private int firstTile;
   private int tiles;
   private int o;

@@ -16,7 +16,7 @@ import java.lang.foreign.ValueLayout;
 /// Separable resampling: source lines are interpolated to one line, then the samples of that line. For a scale factor `s`, this
 /// takes `taps · (1 + 1/s)` products per element instead of `taps²`.
 final class Resampler {
-  /// Floats of the result per task.
+  /// Most floats of the result per task.
   private static final int CHUNK = 1 << 14;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
@@ -61,12 +61,17 @@ final class Resampler {
     }
   }
 
+  /// Rows of the result per task.
+  private int together(int rows, int floats) {
+    return Math.clamp(CHUNK / floats, 1, Math.ceilDiv(rows, 3 * workers.threads()));
+  }
+
   void run(Resize op) {
     MemorySegment x = op.x(), out = op.out();
     int batch = op.batch(), height = op.height(), width = op.width(), channels = op.channels();
     int outHeight = op.outHeight(), outWidth = op.outWidth();
     var interpolation = op.interpolation();
-    int together = Math.max(1, CHUNK / (outWidth * channels)), rows = batch * outHeight;
+    int rows = batch * outHeight, together = together(rows, outWidth * channels);
     try (var down = scratch.borrow(Taps.size(interpolation, height, outHeight));
         var across = scratch.borrow(Taps.size(interpolation, width, outWidth))) {
       var ys = Taps.of(interpolation, height, outHeight, down.segment());
@@ -89,7 +94,7 @@ final class Resampler {
     int batch = op.batch(), height = op.height(), width = op.width(), channels = op.channels();
     int outHeight = op.outHeight(), outWidth = op.outWidth();
     var interpolation = op.interpolation();
-    int together = Math.max(1, CHUNK / (outWidth * channels)), rows = batch * outHeight;
+    int rows = batch * outHeight, together = together(rows, outWidth * channels);
     try (var down = scratch.borrow(Taps.size(interpolation, height, outHeight));
         var across = scratch.borrow(Taps.size(interpolation, width, outWidth))) {
       var ys = Taps.of(interpolation, height, outHeight, down.segment());

@@ -39,14 +39,14 @@ final class StridedCopy {
     for (int i = 0; i < from.inner(); i++) copy(from, to, from.index(o, i, row, 0), to.index(o, i, row, 0), i < inner ? cols : 0);
   }
 
-  /// Number of matrices to copy by rows.
+  /// Number of matrices; none if they have no elements.
   static int matrices(Matrices from) {
     return from.isEmpty() ? 0 : from.outer() * from.inner();
   }
 
-  /// Copies one matrix row by row, with a block copy of each row if both have adjacent columns.
-  static void byRows(Matrices from, Matrices to, int matrix) {
-    byRows(from, to, matrix, 0, from.rows());
+  /// Copies row `row` of one matrix, as a block if both have adjacent columns.
+  static void row(Matrices from, Matrices to, int matrix, int row) {
+    copyRow(from, to, matrix / from.inner(), matrix % from.inner(), row, row);
   }
 
   /// Copies the first `count` rows of one matrix to the rows from `row` on.

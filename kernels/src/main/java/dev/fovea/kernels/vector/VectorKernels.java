@@ -162,8 +162,11 @@ public final class VectorKernels implements Kernels {
   }
 
   private Runnable copy(Matrices from, Matrices to) {
-    if (from.isEmpty() || !StridedCopy.areTransposed(from, to))
-      return chunks.tasks(StridedCopy.matrices(from), task -> StridedCopy.byRows(from, to, task));
+    int matrices = StridedCopy.matrices(from);
+    if (matrices == 0 || !StridedCopy.areTransposed(from, to))
+      return chunks.groups(matrices * from.rows(), from.cols(), 0, (begin, end, _) -> {
+        for (int row = begin; row < end; row++) StridedCopy.row(from, to, row / from.rows(), row % from.rows());
+      });
     return chunks.tasks(from.outer() * from.rows(), StridedCopy.ROOM, (task, s) ->
         StridedCopy.copyTransposed(from, to, task / from.rows(), task % from.rows(), s));
   }
