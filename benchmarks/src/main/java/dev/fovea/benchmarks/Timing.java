@@ -70,7 +70,7 @@ public record Timing(double median, double best, double limit) {
 
   /// Calls until, for some windows of time, nothing became faster and almost nothing was compiled: C2 may work on one method for
   /// most of a second, which counts only when it is finished.
-  private static void warmUp(Runnable restore, Runnable run) {
+  static void warmUp(Runnable restore, Runnable run) {
     double last = Double.POSITIVE_INFINITY;
     for (int i = 0, settled = 0; i < WINDOWS && settled < SETTLED; i++) {
       double best = Double.POSITIVE_INFINITY;
@@ -93,7 +93,7 @@ public record Timing(double median, double best, double limit) {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  private static double median(List<Double> values) {
+  static double median(List<Double> values) {
     var sorted = values.stream().sorted().toList();
     int n = sorted.size();
     return (sorted.get((n - 1) / 2) + sorted.get(n / 2)) / 2;
