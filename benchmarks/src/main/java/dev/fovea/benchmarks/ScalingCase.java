@@ -20,9 +20,9 @@ import java.util.TreeMap;
 /// @param times by number of threads: the least time of each task and of each gap, where one thread runs all tasks
 /// @param seconds by number of threads, where the machine has so many processors: the times of passes with as many threads
 record ScalingCase(Map<Integer, TaskTimes> times, Map<Integer, List<Double>> seconds) {
-  /// Passes run for so many seconds, but at least so many rounds.
-  private static final double SECONDS = 30;
-  private static final int LEAST_ROUNDS = 3;
+  /// Passes run for so many seconds, but at least so many times. C2 compiles during the first of them.
+  private static final double WARM_UP = 4, SECONDS = 25;
+  private static final int LEAST_WARM_UP = 2, LEAST_ROUNDS = 3;
 
   /// Measures a model with random weights and a random picture. Passes of all kinds take turns, so that a change of the clock rate
   /// affects all.
@@ -38,19 +38,22 @@ record ScalingCase(Map<Integer, TaskTimes> times, Map<Integer, List<Double>> sec
       var constants = new Constants(Constants.DEFAULT_BYTES);
       try (var alone = new Way(KernelProvider.VECTOR.open(Workers.threads(1)), constants)) {
         // Also computes the constants, which are no part of later passes.
-        Timing.warmUp(() -> {}, () -> alone.run(model, inputs));
+        repeat(WARM_UP, LEAST_WARM_UP, () -> alone.run(model, inputs));
       }
       for (int count : threads) {
         ways.add(new TimedTasks(count, times, constants));
         if (count <= Runtime.getRuntime().availableProcessors()) ways.add(new TimedPasses(count, seconds, constants));
       }
-      long start = System.nanoTime();
-      for (int round = 0; round < LEAST_ROUNDS || System.nanoTime() - start < 1e9 * SECONDS; round++)
-        for (var way : ways) way.run(model, inputs);
+      repeat(SECONDS, LEAST_ROUNDS, () -> ways.forEach(way -> way.run(model, inputs)));
     } finally {
       ways.forEach(Way::close);
     }
     return new ScalingCase(times, seconds);
+  }
+
+  private static void repeat(double seconds, int least, Runnable run) {
+    long start = System.nanoTime();
+    for (int round = 0; round < least || System.nanoTime() - start < 1e9 * seconds; round++) run.run();
   }
 
   /// Kernels and memory of a pass.

@@ -16,22 +16,30 @@ import java.util.stream.Stream;
 /// For each number of threads a pass is cut into tasks as for these, but one thread runs all tasks, so two processors suffice. Each
 /// task and each gap counts with its least time in several passes.
 final class ScalingTable {
-  private static final List<String> PRESETS = List.of("vit-base-patch16-224", "dinov2-base", "segformer-b0", "sam-vit-base");
+  private static final List<Model> MODELS = List.of(new Model("vit-base-patch16-224"), new Model("dinov2-base"),
+      new Model("segformer-b0"), new Model("sam-base, image encoder", "sam-vit-base"));
   private static final int[] THREADS = {1, 2, 4, 8, 16, 32, 64};
   /// The number of threads of the table of operations.
   private static final int DETAILED = 16;
   /// The least share of an operation with a row of its own.
-  private static final double LEAST_SHARE = 0.01;
+  private static final double LEAST_SHARE = 0.02;
 
-  private final String preset;
+  /// @param name selects the model, so it must not contain that of another one
+  private record Model(String name, String preset) {
+    Model(String preset) {
+      this(preset, preset);
+    }
+  }
+
+  private final String name;
   private final ForkJoin cost;
   private final Map<Integer, TaskTimes> times;
   private final Map<Integer, List<Double>> measured;
 
-  private ScalingTable(String preset, ForkJoin cost) {
-    this.preset = preset;
+  private ScalingTable(Model model, ForkJoin cost) {
+    name = model.name;
     this.cost = cost;
-    var measurement = ScalingCase.of(preset, THREADS);
+    var measurement = ScalingCase.of(model.preset, THREADS);
     times = measurement.times();
     measured = measurement.seconds();
   }
@@ -42,25 +50,25 @@ final class ScalingTable {
         MachineProbe.vectorBits(), Runtime.getRuntime().availableProcessors(), MachineProbe.peakGflops());
     var cost = ForkJoin.measure(THREADS);
     print(cost);
-    for (var preset : PRESETS) if (filter.asPredicate().test(preset)) new ScalingTable(preset, cost).print();
+    for (var model : MODELS) if (filter.asPredicate().test(model.name)) new ScalingTable(model, cost).print();
   }
 
   private static void print(ForkJoin cost) {
-    System.out.printf("%nFork and join, in us: how late threads begin, after pauses of the caller; * extrapolated. Multiply-adds of all threads"
-        + "%nare a multiple of those of one.%n%n");
-    row("threads", "multiply-adds together", "empty tasks", Arrays.stream(ForkJoin.PAUSES).mapToObj(pause -> pause == 0 ? "awake" : "after " + pause + " us"));
+    System.out.printf("%nFork and join: how late threads begin, in us, after pauses of the caller; * extrapolated%n%n");
+    row("threads", "multiply-adds over one thread", "empty tasks, us", "awake",
+        Arrays.stream(ForkJoin.PAUSES).skip(1).mapToObj(pause -> "after " + pause + " us"));
     rule(3 + ForkJoin.PAUSES.length);
     for (int threads : THREADS) {
       if (threads == 1) continue;
-      boolean isMeasured = cost.late().containsKey(threads);
-      row(threads + (isMeasured ? "" : " *"), isMeasured ? times(ForkJoin.together(threads)) : "",
-          isMeasured ? String.format("%.2f", ForkJoin.empty(threads) / 1e3) : "",
-          Arrays.stream(ForkJoin.PAUSES).mapToObj(pause -> String.format("%.1f", cost.late(threads, 1_000L * pause) / 1e3)));
+      var measured = cost.measured().get(threads);
+      row(threads + (measured == null ? " *" : ""), measured == null ? "" : times(measured.together()),
+          measured == null ? "" : micros(measured.empty()),
+          Arrays.stream(ForkJoin.PAUSES).mapToObj(pause -> micros(cost.late(threads, 1_000L * pause))));
     }
   }
 
   private void print() {
-    System.out.printf("%n## %s, %d passes%n%n", preset, measured.get(1).size());
+    System.out.printf("%n## %s, %d passes%n%n", name, measured.get(1).size());
     passes();
     System.out.printf("%nEfficiency of tasks by kind of operation, where all threads begin at once%n%n");
     kinds();
@@ -78,15 +86,17 @@ final class ScalingTable {
 
   private void passes() {
     row("threads", "joins", "tasks", "tasks / threads, ms", "+ uneven ends", "+ fork and join", "+ serial", "= forecast, ms",
-        "speed-up", "serial share of one thread's time", "serial share of the forecast", "measured, ms: best, median", "speed-up");
-    rule(13);
+        "speed-up", "if joins cost nothing", "serial share of one thread's time", "serial share of the forecast",
+        "measured, ms: best, median", "speed-up");
+    rule(14);
     double alone = pass(1).time(), measuredAlone = Collections.min(measured.get(1));
     for (int threads : THREADS) {
       var pass = pass(threads);
       var seconds = measured.get(threads);
       row(threads, pass.joins(), pass.tasks(), millis(pass.work() / threads), millis(pass.ideal() - pass.work() / threads),
           millis(pass.shared() - pass.ideal()), millis(pass.serial()), millis(pass.time()), times(alone / pass.time()),
-          percent(pass.serial() / alone), percent((double) pass.serial() / pass.time()),
+          times(alone / (pass.serial() + pass.ideal())), percent(pass.serial() / alone),
+          percent((double) pass.serial() / pass.time()),
           seconds == null ? "" : millis(1e9 * Collections.min(seconds)) + ", " + millis(1e9 * Timing.median(seconds)),
           seconds == null ? "" : times(measuredAlone / Collections.min(seconds)));
     }
@@ -94,7 +104,7 @@ final class ScalingTable {
 
   private void kinds() {
     var shared = Arrays.stream(THREADS).filter(threads -> threads > 1).boxed().toList();
-    row("kind", "operations", "one thread, ms", shared.stream().map(threads -> threads + " threads"));
+    row("kind", "count", "one thread, ms", shared.stream().map(threads -> threads + " threads"));
     rule(3 + shared.size());
     var forecasts = shared.stream().map(threads -> groups(threads, TaskTimes.Step::kind)).toList();
     groups(1, TaskTimes.Step::kind).forEach((kind, alone) -> {
@@ -112,7 +122,7 @@ final class ScalingTable {
         : "other " + step.kind();
     var alone = groups(1, group);
     var tasks = times.get(DETAILED).steps().stream().collect(Collectors.groupingBy(group));
-    row("operation", "operations", "one thread, ms", "joins", "tasks", "task, us: least, median, longest", "uneven ends, ms",
+    row("operation", "count", "one thread, ms", "joins", "tasks", "task, us: least, median, longest", "uneven ends, ms",
         "fork and join, ms", "serial, ms", "forecast, ms", "speed-up", "efficiency of tasks");
     rule(12);
     groups(DETAILED, group).entrySet().stream().sorted((a, b) -> Long.compare(b.getValue().time(), a.getValue().time()))
@@ -130,7 +140,7 @@ final class ScalingTable {
     var sizes = steps.stream().flatMap(step -> step.joins().stream()).flatMapToLong(join -> Arrays.stream(join.tasks())).sorted()
         .toArray();
     if (sizes.length == 0) return "";
-    return IntStream.of(0, sizes.length / 2, sizes.length - 1).mapToObj(i -> String.format("%.1f", sizes[i] / 1e3))
+    return IntStream.of(0, sizes.length / 2, sizes.length - 1).mapToObj(i -> micros(sizes[i]))
         .collect(Collectors.joining(", "));
   }
 
@@ -146,6 +156,10 @@ final class ScalingTable {
 
   private static String millis(double nanos) {
     return String.format(nanos < 1e8 ? "%.2f" : "%.0f", nanos / 1e6);
+  }
+
+  private static String micros(double nanos) {
+    return String.format(nanos < 1e4 ? "%.2f" : "%.1f", nanos / 1e3);
   }
 
   private static String times(double ratio) {

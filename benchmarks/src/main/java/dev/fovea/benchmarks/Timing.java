@@ -70,7 +70,7 @@ public record Timing(double median, double best, double limit) {
 
   /// Calls until, for some windows of time, nothing became faster and almost nothing was compiled: C2 may work on one method for
   /// most of a second, which counts only when it is finished.
-  static void warmUp(Runnable restore, Runnable run) {
+  private static void warmUp(Runnable restore, Runnable run) {
     double last = Double.POSITIVE_INFINITY;
     for (int i = 0, settled = 0; i < WINDOWS && settled < SETTLED; i++) {
       double best = Double.POSITIVE_INFINITY;
