@@ -93,7 +93,7 @@ public record Timing(double median, double best, double limit) {
     return (System.nanoTime() - start) / 1e9;
   }
 
-  private static double median(List<Double> values) {
+  static double median(List<Double> values) {
     var sorted = values.stream().sorted().toList();
     int n = sorted.size();
     return (sorted.get((n - 1) / 2) + sorted.get(n / 2)) / 2;

@@ -21,6 +21,7 @@ import java.util.function.BooleanSupplier;
 /// | [#using(Executor, int)] | the executor's | leaves the executor open |
 /// | [#shared()] | one set for the process | ends the threads if nobody else has them |
 /// | [#lent()] | the lender's | leaves the lender open |
+/// | [#runBy(Runner, int)] | the runner's | leaves the runner alone |
 ///
 /// Kernels own their workers: closing kernels closes these. Closed workers still run all tasks, on the calling thread alone.
 /// Thread-safe.
@@ -30,6 +31,14 @@ public final class Workers implements AutoCloseable {
   public interface Task {
     /// Computes piece `index`, in `[0, tasks)`.
     void run(int index);
+  }
+
+  /// Runs the tasks of operations in its own way, for instance to time each of them.
+  @FunctionalInterface
+  public interface Runner {
+    /// Runs `task` once for every index in `[0, tasks)`, on any threads, and returns when all are done. A task may call this again,
+    /// and so may several threads at once.
+    void forEach(int tasks, Task task);
   }
 
   /// How long an idle thread looks for work before it sleeps: longer than most gaps between two operations of a model.
@@ -54,8 +63,8 @@ public final class Workers implements AutoCloseable {
   private final Server[] servers;
   private final Executor executor;
   private final Helper[] helpers;
-  /// The workers that run the tasks of these; null if these have threads of their own or an executor's.
-  private final Workers lender;
+  /// Runs the tasks of these workers; null if they have threads of their own or an executor's.
+  private final Runner lender;
   private final boolean sharesCommon;
 
   /// Held by the caller whose tasks the threads share.
@@ -88,11 +97,12 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  /// @param lender runs the tasks, and stays open
-  private Workers(Workers lender, boolean sharesCommon) {
+  /// @param lender runs the tasks, and stays as it is when these workers close
+  private Workers(Runner lender, int threads, boolean sharesCommon) {
+    if (threads < 1) throw new IllegalArgumentException("threads: expected at least 1, got " + threads);
     this.lender = lender;
     this.sharesCommon = sharesCommon;
-    threads = lender.threads;
+    this.threads = threads;
     executor = null;
     helpers = new Helper[0];
     servers = new Server[0];
@@ -122,6 +132,14 @@ public final class Workers implements AutoCloseable {
     return new Workers(threads, false, Objects.requireNonNull(executor, "executor"));
   }
 
+  /// Workers that hand all tasks to `runner`, also a single task and those of a task, until they are closed.
+  ///
+  /// @param threads what [#threads()] returns: kernels divide operations for so many threads, whatever the runner has
+  /// @throws IllegalArgumentException if `threads` is less than 1
+  public static Workers runBy(Runner runner, int threads) {
+    return new Workers(Objects.requireNonNull(runner, "runner"), threads, false);
+  }
+
   /// The workers of the process, with one thread per processor: all that ask share one set of threads. The first user starts it,
   /// and it ends when the last one closes its workers. Each call counts as a user until its own result is closed, once or several
   /// times.
@@ -130,7 +148,7 @@ public final class Workers implements AutoCloseable {
   public static Workers shared() {
     synchronized (Workers.class) {
       if (common == null) common = all();
-      var workers = new Workers(common, true);
+      var workers = new Workers(common::forEach, common.threads, true);
       users++;
       return workers;
     }
@@ -138,7 +156,7 @@ public final class Workers implements AutoCloseable {
 
   /// These workers on loan: they share the threads, and closing the loan leaves these open.
   public Workers lent() {
-    return new Workers(this, false);
+    return new Workers(this::forEach, threads, false);
   }
 
   /// The largest number of concurrent threads, including the caller's.

@@ -318,6 +318,35 @@ class WorkersTest {
     runsEachOnce(lender.lent(), 17);
   }
 
+  @Test
+  void aRunnerGetsAllTasks() {
+    var counts = new ArrayList<Integer>();
+    var runner = new Workers.Runner() {
+      @Override
+      public void forEach(int tasks, Workers.Task task) {
+        counts.add(tasks);
+        for (int i = tasks - 1; i >= 0; i--) task.run(i);
+      }
+    };
+    var workers = Workers.runBy(runner, 16);
+    assertThat(workers.threads()).isEqualTo(16);
+    assertThat(workers.lent().threads()).isEqualTo(16);
+    runsEachOnce(workers, 7);
+    runsEachOnce(workers, 1);
+    runsEachOnce(workers.lent(), 0);
+    workers.forEach(2, _ -> runsEachOnce(workers, 3));
+    assertThat(counts).containsExactly(7, 1, 0, 2, 3, 3);
+    assertThatThrownBy(() -> workers.forEach(2, _ -> {
+      throw new IllegalStateException("mine");
+    })).hasMessage("mine");
+
+    counts.clear();
+    workers.close();
+    runsEachOnce(workers, 7);
+    assertThat(counts).as("tasks that closed workers hand to the runner").isEmpty();
+    assertThatThrownBy(() -> Workers.runBy(runner, 0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("got 0");
+  }
+
   private static void sleep(long millis) {
     try {
       Thread.sleep(millis);
