@@ -3,21 +3,22 @@ package dev.fovea.benchmarks;
 import java.util.Locale;
 import java.util.regex.Pattern;
 
-/// The benchmarks' program: `short` for targets and measured results, `long` for all JMH benchmarks, `tokenizers` for the speed of
-/// tokenizers.
+/// The benchmarks' program: `short` for targets and measured results, `long` for all kernels and models under JMH, `bits` for
+/// products of integers, `tokenizers` for the speed of tokenizers.
 public final class Table {
   private Table() {}
 
-  /// @param args `short`, `long` or `tokenizers`, then, to select rows, a regular expression that their names contain
+  /// @param args `short`, `long`, `bits` or `tokenizers`, then, to select rows, a regular expression that their names contain
   public static void main(String[] args) throws Exception {
     Locale.setDefault(Locale.ROOT);
     var filter = Pattern.compile(args.length > 1 ? args[1] : "");
     switch (args.length == 0 ? "" : args[0]) {
       case "short" -> ShortTable.print(filter);
       case "long" -> LongTable.print(filter);
+      case "bits" -> BitsTable.print(filter);
       case "tokenizers" -> TokenizerTable.print(filter);
       default -> {
-        System.err.println("table: expected short, long or tokenizers, got '" + String.join(" ", args) + "'");
+        System.err.println("table: expected short, long, bits or tokenizers, got '" + String.join(" ", args) + "'");
         System.exit(2);
       }
     }
