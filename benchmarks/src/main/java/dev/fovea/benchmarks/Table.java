@@ -4,11 +4,12 @@ import java.util.Locale;
 import java.util.regex.Pattern;
 
 /// The benchmarks' program: `short` for targets and measured results, `long` for all kernels and models under JMH, `bits` for
-/// products of integers, `tokenizers` for the speed of tokenizers.
+/// products of integers, `streams` for many pictures, `tokenizers` for the speed of tokenizers.
 public final class Table {
   private Table() {}
 
-  /// @param args `short`, `long`, `bits` or `tokenizers`, then, to select rows, a regular expression that their names contain
+  /// @param args `short`, `long`, `bits`, `streams` or `tokenizers`, then, to select rows, a regular expression that their names
+  ///   contain
   public static void main(String[] args) throws Exception {
     Locale.setDefault(Locale.ROOT);
     var filter = Pattern.compile(args.length > 1 ? args[1] : "");
@@ -16,9 +17,10 @@ public final class Table {
       case "short" -> ShortTable.print(filter);
       case "long" -> LongTable.print(filter);
       case "bits" -> BitsTable.print(filter);
+      case "streams" -> StreamsTable.print(filter);
       case "tokenizers" -> TokenizerTable.print(filter);
       default -> {
-        System.err.println("table: expected short, long, bits or tokenizers, got '" + String.join(" ", args) + "'");
+        System.err.println("table: expected short, long, bits, streams or tokenizers, got '" + String.join(" ", args) + "'");
         System.exit(2);
       }
     }
