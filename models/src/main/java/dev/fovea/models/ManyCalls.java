@@ -44,7 +44,7 @@ final class ManyCalls<T, P, R> {
   private int next, used, end;
   /// The first input that has failed.
   private int failed = Integer.MAX_VALUE;
-  private boolean over;
+  private boolean leading, over;
   /// Whether several at once have found no memory.
   private boolean alone;
 
@@ -162,6 +162,9 @@ final class ManyCalls<T, P, R> {
   }
 
   private void lead() {
+    synchronized (this) {
+      leading = true;
+    }
     try {
       while (used < end && !alone) {
         var ready = result();
@@ -171,6 +174,7 @@ final class ManyCalls<T, P, R> {
       }
     } finally {
       synchronized (this) {
+        leading = false;
         over |= used < end;
         notifyAll();
       }
@@ -220,9 +224,10 @@ final class ManyCalls<T, P, R> {
     for (int index = awaitTurn(); index >= 0; index = awaitTurn()) finish(index);
   }
 
+  /// It waits for results to be used, but not while the calling thread does something else and may wait for this one.
   private synchronized int awaitTurn() {
     try {
-      while (mayBegin() && next - used >= AHEAD * kernels.threads()) wait();
+      while (mayBegin() && leading && next - used >= AHEAD * kernels.threads()) wait();
       return take();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
