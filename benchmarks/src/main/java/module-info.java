@@ -2,6 +2,7 @@
 module dev.fovea.benchmarks {
   requires dev.fovea.models;
   requires java.management;
+  requires jdk.incubator.vector;
   requires jmh.core;
   requires jdk.unsupported;   // JMH's generated code reads it.
 

@@ -34,8 +34,9 @@ public final class LimitProfiler implements InternalProfiler {
   }
 
   private static double seconds(BenchmarkParams benchmark) {
-    var shape = benchmark.getParam("shape");
-    if (shape == null) return Limit.FMA.seconds(ModelCase.Pass.named(benchmark.getParam("pass")).flopsPerThread());
-    return Shapes.named(shape).limit().seconds(Shapes.named(shape).amount());
+    String shape = benchmark.getParam("shape"), pass = benchmark.getParam("pass");
+    if (shape != null) return Shapes.named(shape).limit().seconds(Shapes.named(shape).amount());
+    // An operation of the benchmarks without parameters is one multiply-accumulate.
+    return Limit.FMA.seconds(pass == null ? 2 : ModelCase.Pass.named(pass).flopsPerThread());
   }
 }

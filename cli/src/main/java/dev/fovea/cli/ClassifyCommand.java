@@ -84,8 +84,8 @@ final class ClassifyCommand implements Callable<Integer> {
     var answers = new ArrayList<Answer>();
     try (var kernels = kernelOptions.open(); var classifier = ImageClassifier.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
-      pictures.each(bar, (_, name, picture, progress) -> answers.add(
-          new Answer(name, classifier.classify(picture, top, progress))));
+      pictures.each(classifier::each, bar, (picture, progress) -> classifier.classify(picture, top, progress),
+          (_, name, classes) -> answers.add(new Answer(name, classes)));
     }
     if (!answers.isEmpty()) Output.write(json ? Output.json(answers) : text(answers), output);
     return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;

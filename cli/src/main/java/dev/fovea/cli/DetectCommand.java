@@ -135,18 +135,31 @@ final class DetectCommand implements Callable<Integer> {
         var sam = mask == null ? null : MaskPredictor.of(modelOptions.open(mask), kernels);
         var session = sam == null ? null : sam.session(); var bar = new Terminal.ProgressBar()) {
       names = detector.labels(prompt);
-      pictures.each(bar, (i, name, picture, progress) -> {
-        var found = detector.detect(picture, prompt, options, session == null ? progress : half(progress, 0));
-        var masks = session == null ? List.<Masked>of() : masks(session, picture, found, half(progress, 1));
-        var target = output == null || isAFileEach() ? output : pictures.names().size() == 1 ? output : numbered().number(i + 1);
-        int before = seen.stream().mapToInt(each -> each.masks.size()).sum();
-        seen.add(new Seen(i, name, picture.width(), picture.height(), found, masks,
-            draw(picture, found, masks, names, target, before)));
-      });
+      if (session == null)
+        pictures.each(detector::each, bar, (picture, progress) -> new Found(picture, detector.detect(picture, prompt, options,
+            progress)), (i, name, each) -> seen.add(seen(i, name, each, List.of(), names, pictures, 0)));
+      else
+        pictures.each(bar, (i, name, picture, progress) -> {
+          var found = new Found(picture, detector.detect(picture, prompt, options, half(progress, 0)));
+          var masks = masks(session, picture, found.boxes, half(progress, 1));
+          int before = seen.stream().mapToInt(each -> each.masks.size()).sum();
+          seen.add(seen(i, name, found, masks, names, pictures, before));
+        });
     }
     if (!seen.isEmpty())
       Output.report(!json ? text(seen) : Output.json(mask == null ? answers(seen) : coco(seen, names)), outputs);
     return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;
+  }
+
+  private record Found(Picture picture, List<Detection> boxes) {}
+
+  /// Draws what was found in a picture, if it is to be drawn.
+  private Seen seen(int index, String name, Found found, List<Masked> masks, List<String> labels, PictureInputs pictures,
+      int before) {
+    var picture = found.picture;
+    boolean isNumbered = output != null && !isAFileEach() && pictures.names().size() > 1;
+    return new Seen(index, name, picture.width(), picture.height(), found.boxes, masks,
+        draw(picture, found.boxes, masks, labels, isNumbered ? numbered().number(index + 1) : output, before));
   }
 
   private DetectionPrompt prompt() {

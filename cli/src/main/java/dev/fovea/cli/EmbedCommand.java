@@ -60,7 +60,7 @@ final class EmbedCommand implements Callable<Integer> {
   private Integer size;
 
   @Option(names = "--batch", paramLabel = "N", defaultValue = "1",
-      description = "Pictures of one size to compute at once (default: 1).")
+      description = "Pictures of one size in a pass (default: 1, several passes at once).")
   private int batch;
 
   @Option(names = "--pca", paramLabel = "FILE.png",

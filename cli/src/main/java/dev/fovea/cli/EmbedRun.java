@@ -1,10 +1,11 @@
 package dev.fovea.cli;
 
+import dev.fovea.cli.PictureInputs.Outcome;
 import dev.fovea.engine.image.ImageException;
 import dev.fovea.engine.image.Picture;
 import dev.fovea.engine.tensor.Progress;
-import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.PictureEmbedder.Prepared;
+import dev.fovea.models.PictureEmbedder;
 import dev.fovea.models.Pooling;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -48,19 +49,57 @@ final class EmbedRun {
   @Nullable Readable read(String name) {
     if (unreadable.contains(name)) return null;
     try {
-      var picture = inputs.read(name);
-      return Readable.of(picture, embedder.prepare(picture, size));
+      return prepared(name);
     } catch (ImageException e) {
-      inputs.passOver(e, bar);
-      unreadable.add(name);
+      passOver(name, e);
       return null;
     }
+  }
+
+  private Readable prepared(String name) {
+    var picture = inputs.read(name);
+    return Readable.of(picture, embedder.prepare(picture, size));
+  }
+
+  private void passOver(String name, ImageException why) {
+    inputs.passOver(why, bar);
+    unreadable.add(name);
   }
 
   /// Embeds the pictures that are not embedded yet.
   ///
   /// @param journal of vectors computed before, or null
   void embed(List<String> names, @Nullable EmbedJournal journal) {
+    if (batch > 1) embedBatches(names, journal);
+    else embedEach(names, journal);
+  }
+
+  private void embedEach(List<String> names, @Nullable EmbedJournal journal) {
+    var missing = new ArrayList<String>();
+    for (var name : names) {
+      var known = journal == null ? null : journal.known(name);
+      if (known != null) vectors.put(name, known);
+      if (!vectors.containsKey(name)) missing.add(name);
+    }
+    var progress = bar.shared(missing.size());
+    embedder.<String, Outcome<Prepared>, Outcome<float[]>>each(missing, name -> Outcome.of(() -> prepared(name).prepared),
+        read -> read.then(picture -> embed(picture, progress.of(picture.name()))), (name, found) -> {
+          if (found.failure() != null) passOver(name, found.failure());
+          else add(name, found.value(), journal);
+          progress.finished();
+        });
+  }
+
+  private float[] embed(Prepared picture, Progress progress) {
+    return embedder.embedPrepared(List.of(picture), pooling, normalized, progress).getFirst();
+  }
+
+  private void add(String name, float[] vector, @Nullable EmbedJournal journal) {
+    vectors.put(name, vector);
+    if (journal != null) journal.add(new Embedding(name, vector));
+  }
+
+  private void embedBatches(List<String> names, @Nullable EmbedJournal journal) {
     var waiting = new ArrayList<Prepared>();
     var waitingNames = new ArrayList<String>();
     for (int i = 0; i < names.size(); i++) {
@@ -88,10 +127,7 @@ final class EmbedRun {
     double before = done - waiting.size();
     var embeddings = embedder.embedPrepared(waiting, pooling, normalized,
         progress(before, waiting.size(), all, names.getFirst()));
-    for (int i = 0; i < names.size(); i++) {
-      vectors.put(names.get(i), embeddings.get(i));
-      if (journal != null) journal.add(new Embedding(names.get(i), embeddings.get(i)));
-    }
+    for (int i = 0; i < names.size(); i++) add(names.get(i), embeddings.get(i), journal);
     waiting.clear();
     names.clear();
   }

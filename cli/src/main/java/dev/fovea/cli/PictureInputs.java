@@ -18,7 +18,12 @@ import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jetbrains.annotations.Nullable;
 
 /// The pictures given on a command line: files, folders of pictures, and `-` for stdin. Unreadable ones are reported on stderr and
@@ -44,6 +49,42 @@ final class PictureInputs {
     /// @param progress of this picture
     /// @throws ImageException if the picture cannot be used, though others may
     void on(int index, String name, Picture picture, Progress progress);
+  }
+
+  /// How a task computes many inputs, such as [dev.fovea.models.ImageClassifier#each].
+  interface Task {
+    <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+        BiConsumer<? super T, ? super R> use);
+  }
+
+  /// What is computed of a picture, on any thread.
+  @FunctionalInterface
+  interface Computation<R> {
+    /// @param progress of this picture
+    /// @throws ImageException if the picture cannot be used, though others may
+    R of(Picture picture, Progress progress);
+  }
+
+  /// What becomes of a result, on the calling thread and in the order of the names.
+  @FunctionalInterface
+  interface Use<R> {
+    /// @param index among the names
+    void of(int index, String name, R result);
+  }
+
+  /// What becomes of a picture: a value, or the reason why it is skipped.
+  record Outcome<R>(@Nullable R value, @Nullable ImageException failure) {
+    static <R> Outcome<R> of(Supplier<R> work) {
+      try {
+        return new Outcome<>(work.get(), null);
+      } catch (ImageException e) {
+        return new Outcome<>(null, e);
+      }
+    }
+
+    <S> Outcome<S> then(Function<R, S> next) {
+      return failure == null ? of(() -> next.apply(value)) : new Outcome<>(null, failure);
+    }
   }
 
   private PictureInputs() {}
@@ -160,6 +201,19 @@ final class PictureInputs {
     }
   }
 
+  /// Computes each readable picture, several at once where that is faster, while others are read.
+  <R> void each(Task task, Terminal.ProgressBar bar, Computation<R> computation, Use<R> use) {
+    var progress = bar.shared(names.size());
+    task.each(IntStream.range(0, names.size()).boxed().toList(),
+        i -> Outcome.of(() -> read(names.get(i))).then(picture -> Map.entry(i, picture)),
+        read -> read.then(each -> computation.of(each.getValue(), progress.of(names.get(each.getKey())))),
+        (i, outcome) -> {
+          if (outcome.failure != null) passOver(outcome.failure, bar);
+          else use.of(i, names.get(i), outcome.value);
+          progress.finished();
+        });
+  }
+
   /// Reports on stderr why a picture is skipped.
   void passOver(ImageException why, Terminal.ProgressBar bar) {
     bar.complain(why.getMessage());
@@ -170,7 +224,10 @@ final class PictureInputs {
   ///
   /// @throws ImageException if it is no readable picture
   Picture read(String name) {
-    if (!name.equals(STDIN)) return Picture.read(path(name));
+    return name.equals(STDIN) ? stdin() : Picture.read(path(name));
+  }
+
+  private synchronized Picture stdin() {
     if (stdin == null) stdin = readStdin();
     return stdin;
   }

@@ -55,6 +55,9 @@ final class SegmentCommand implements Callable<Integer> {
   /// The classes in a picture.
   record Answer(String image, int width, int height, List<Segmentation.Share> classes, @Nullable String output) {}
 
+  /// @param png the picture to write; null for none
+  private record Segmented(Segmentation classes, byte @Nullable [] png) {}
+
   @Override
   public Integer call() {
     if (!(opacity >= 0 && opacity <= 1)) throw new Fovea.UsageException("--opacity: expected 0 to 1, got " + opacity);
@@ -65,11 +68,13 @@ final class SegmentCommand implements Callable<Integer> {
     var answers = new ArrayList<Answer>();
     try (var kernels = kernelOptions.open(); var segmenter = Segmenter.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
-      pictures.each(bar, (i, name, picture, progress) -> {
+      pictures.each(segmenter::each, bar, (picture, progress) -> {
         var segmentation = segmenter.segment(picture, progress);
+        return new Segmented(segmentation, targets.isEmpty() ? null : png(picture, segmentation, segmenter.palette()));
+      }, (i, name, found) -> {
         var target = targets.isEmpty() ? null : targets.get(i);
-        if (target != null) write(picture, segmentation, segmenter.palette(), target);
-        answers.add(new Answer(name, picture.width(), picture.height(), segmentation.shares(),
+        if (target != null) WholeFile.write(target, found.png);
+        answers.add(new Answer(name, found.classes.width(), found.classes.height(), found.classes.shares(),
             target == null ? null : target.toString()));
       });
     }
@@ -96,9 +101,9 @@ final class SegmentCommand implements Callable<Integer> {
     return List.copyOf(targets);
   }
 
-  private void write(Picture picture, Segmentation segmentation, List<Integer> palette, Path target) {
-    WholeFile.write(target, PictureWriter.png(map ? ClassPictures.map(segmentation, palette)
-        : ClassPictures.overlay(picture, segmentation, palette, opacity, !noLegend)));
+  private byte[] png(Picture picture, Segmentation segmentation, List<Integer> palette) {
+    return PictureWriter.png(map ? ClassPictures.map(segmentation, palette)
+        : ClassPictures.overlay(picture, segmentation, palette, opacity, !noLegend));
   }
 
   static String text(List<Answer> answers) {

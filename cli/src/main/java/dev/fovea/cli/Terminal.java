@@ -1,5 +1,6 @@
 package dev.fovea.cli;
 
+import dev.fovea.engine.tensor.Progress;
 import java.io.PrintStream;
 import java.util.Locale;
 
@@ -38,6 +39,33 @@ final class Terminal {
       int full = (int) (share * WIDTH);
       out.printf(Locale.ROOT, "\r\033[K%3.0f%% [%s%s] %s", 100 * share, "#".repeat(full), " ".repeat(WIDTH - full), what);
       out.flush();
+    }
+
+    /// The bar for pictures of which several may be computed at a time.
+    Shared shared(int pictures) {
+      return new Shared(pictures);
+    }
+
+    /// Draws the finished pictures, and the one that its own thread computes.
+    final class Shared {
+      private final Thread thread = Thread.currentThread();
+      private final int pictures;
+      private int finished;
+
+      private Shared(int pictures) {
+        this.pictures = pictures;
+      }
+
+      /// The progress of a picture.
+      Progress of(String what) {
+        if (Thread.currentThread() != thread) return Progress.NONE;
+        return (done, total) -> update((finished + (double) done / Math.max(1, total)) / pictures, what);
+      }
+
+      /// Counts a picture, on the bar's thread.
+      void finished() {
+        finished++;
+      }
     }
 
     /// Prints a one-line error; the bar is redrawn below it.

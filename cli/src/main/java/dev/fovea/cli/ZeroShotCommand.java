@@ -69,8 +69,8 @@ final class ZeroShotCommand implements Callable<Integer> {
     try (var kernels = kernelOptions.open(); var classifier = ZeroShotClassifier.of(modelOptions.open(model), kernels);
         var bar = new Terminal.ProgressBar()) {
       var embedded = classifier.embed(labels, prompts);
-      pictures.each(bar, (_, name, picture, progress) -> answers.add(
-          new ClassifyCommand.Answer(name, classifier.classify(picture, embedded, top, progress))));
+      pictures.each(classifier::each, bar, (picture, progress) -> classifier.classify(picture, embedded, top, progress),
+          (_, name, classes) -> answers.add(new ClassifyCommand.Answer(name, classes)));
     }
     if (!answers.isEmpty()) Output.write(json ? Output.json(answers) : ClassifyCommand.text(answers), output);
     return pictures.passedOver() ? Fovea.WRONG_USE : Fovea.GOOD;

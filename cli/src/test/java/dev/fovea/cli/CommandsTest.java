@@ -115,6 +115,30 @@ class CommandsTest {
         .contains("left out: embeddings.mask_token: used in pre-training only").contains(", not written");
   }
 
+  /// Many pictures give the same answers with one thread and with several passes at once, and their errors in the same order.
+  @Test
+  void manyPictures() throws IOException {
+    var pictures = Files.createDirectory(folder.resolve("pictures"));
+    var demo = Path.of("src/main/resources/dev/fovea/cli/demo");
+    for (int i = 0; i < 15; i++) {
+      var file = pictures.resolve(String.format("%02d.png", i));
+      if (i % 5 == 3) Files.writeString(file, "no picture");
+      else Files.copy(i % 2 == 0 ? Path.of(PICTURE) : demo.resolve("yellow-ring.png"), file);
+    }
+    for (var command : List.of(List.of("classify", model), List.of("embed", model), List.of("embed", model, "--batch", "4"),
+        List.of("segment", demo.resolve("segformer.safetensors").toString()))) {
+      var arguments = new ArrayList<>(command);
+      arguments.addAll(List.of(pictures.toString(), "--json", "--threads", "1"));
+      var one = fovea(arguments.toArray(String[]::new));
+      assertThat(one.status).isEqualTo(2);
+      assertThat(one.err.lines().map(line -> line.replaceFirst(".*pictures/(..).png: .*", "$1"))).containsExactly("03", "08", "13");
+      for (var threads : List.of("2", "3", "7")) {
+        arguments.set(arguments.size() - 1, threads);
+        assertThat(fovea(arguments.toArray(String[]::new))).as(arguments.toString()).isEqualTo(one);
+      }
+    }
+  }
+
   /// Matrices in 8 bits, there and back.
   @Test
   void convertToQ8() {

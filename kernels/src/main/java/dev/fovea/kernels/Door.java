@@ -29,6 +29,11 @@ record Door(Kernels provider) implements Kernels {
   }
 
   @Override
+  public void forEach(int tasks, Workers.Task task) {
+    provider.forEach(tasks, Objects.requireNonNull(task, "task"));
+  }
+
+  @Override
   public void expect(Recording recording) {
     provider.expect(Objects.requireNonNull(recording, "recording"));
   }

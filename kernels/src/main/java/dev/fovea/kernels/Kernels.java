@@ -39,6 +39,13 @@ public interface Kernels extends AutoCloseable {
     return () -> run(operation);
   }
 
+  /// Runs `task` for every index in `[0, tasks)` and returns when all are done, as [Workers#forEach]. Several run at a time, on as
+  /// many threads as operations may have, and the operations of each stay on its own thread: so many passes at once are faster than
+  /// one after the other on all threads. By default the tasks run one after the other on the calling thread.
+  default void forEach(int tasks, Workers.Task task) {
+    for (int i = 0; i < tasks; i++) task.run(i);
+  }
+
   /// Announces a recorded pass before its first run, so that a provider can prepare for its size. It may wait here; an interrupt
   /// ends that and stays set.
   default void expect(Recording recording) {}

@@ -164,8 +164,8 @@ public final class Workers implements AutoCloseable {
     return threads;
   }
 
-  /// Runs `task` for every index in `[0, tasks)`, on this thread and others, and returns when all are done. An interrupt does not
-  /// end it, and stays set.
+  /// Runs `task` for every index in `[0, tasks)`, on this thread and others, and returns when all are done. What a task itself runs
+  /// by these workers stays on the task's thread. An interrupt does not end it, and stays set.
   ///
   /// After an exception no further task starts, and the exception is thrown here when the running ones have ended.
   public void forEach(int tasks, Task task) {

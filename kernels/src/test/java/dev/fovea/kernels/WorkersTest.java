@@ -153,6 +153,23 @@ class WorkersTest {
     }
   }
 
+  /// So several passes run at once, each on a thread of its own.
+  @Test
+  void tasksInTasksStayOnTheirThreads() {
+    try (var workers = Workers.threads(3); var lent = workers.lent()) {
+      var together = new CountDownLatch(3);
+      workers.forEach(3, _ -> {
+        together.countDown();
+        await(together);
+        for (int round = 0; round < 1000; round++) {
+          var threads = ConcurrentHashMap.<Thread>newKeySet();
+          lent.forEach(5, _ -> threads.add(Thread.currentThread()));
+          assertThat(threads).containsExactly(Thread.currentThread());
+        }
+      });
+    }
+  }
+
   @Test
   void aTaskInATask() {
     try (var workers = Workers.threads(2)) {

@@ -12,8 +12,11 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /// Inputs in one pass: pictures of one preprocessed size, or texts.
@@ -29,6 +32,8 @@ final class Batches {
   }
 
   /// The results of pictures, in order, in one call of the model. All sizes are checked before the first picture is preprocessed.
+  /// Each picture is a pass, as many at once as [OpenModel#each] says, except for kernels that run whole passes: for them, pictures
+  /// of one preprocessed size are a pass.
   ///
   /// @throws ImageException if a picture is too small or too elongated, or the model does not accept its preprocessed size
   /// @throws IllegalArgumentException if a batch is too large
@@ -39,22 +44,79 @@ final class Batches {
     var places = new LinkedHashMap<Size, List<Integer>>();
     for (int i = 0; i < pictures.size(); i++)
       places.computeIfAbsent(preprocessing.inputSize(pictures.get(i), minSide), _ -> new ArrayList<>()).add(i);
-    places.forEach((size, same) -> Arguments.requireFits("pictures", same.size(), 3, size.height(), size.width()));
-    return opened.call(() -> {
-      var results = new TreeMap<Integer, R>();
-      places.forEach((size, same) -> {
-        var batch = same.stream().map(pictures::get).toList();
-        var inputs = batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator();
-        var images = stacked(inputs, batch.size(), size);
-        try {
-          var found = pass.results(images, batch, part(progress, results.size(), batch.size(), pictures.size()));
-          for (int i = 0; i < batch.size(); i++) results.put(same.get(i), found.get(i));
-        } catch (InputException e) {
-          throw new ImageException(batch.getFirst().name() + ": after preprocessing: " + e.getMessage(), e);
-        }
-      });
-      return List.copyOf(results.values());
+    if (opened.runsWholePasses()) {
+      places.forEach((size, same) -> Arguments.requireFits("pictures", same.size(), 3, size.height(), size.width()));
+      return opened.call(() -> whole(places, pictures, preprocessing, minSide, pass, progress));
+    }
+    var results = new ArrayList<R>();
+    var listener = new SharedProgress(progress, pictures.size());
+    opened.each(pictures, picture -> new Prepared(picture, preprocessing.apply(picture, minSide)),
+        input -> one(input, pass, listener), (_, result) -> results.add(result));
+    listener.finish();
+    return List.copyOf(results);
+  }
+
+  private record Prepared(Picture picture, Preprocessing.Pixels pixels) {}
+
+  private static <R> R one(Prepared input, Pass<R> pass, SharedProgress listener) {
+    var result = named(input.picture, () -> pass.results(OpenModel.Input.of(input.pixels), List.of(input.picture),
+        listener.ofThisThread())).getFirst();
+    listener.finished();
+    return result;
+  }
+
+  private static <R> R named(Picture first, Supplier<R> pass) {
+    try {
+      return pass.get();
+    } catch (InputException e) {
+      throw new ImageException(first.name() + ": after preprocessing: " + e.getMessage(), e);
+    }
+  }
+
+  private static <R> List<R> whole(Map<Size, List<Integer>> places, List<Picture> pictures, Preprocessing preprocessing,
+      int minSide, Pass<R> pass, Progress progress) {
+    var results = new TreeMap<Integer, R>();
+    places.forEach((size, same) -> {
+      var batch = same.stream().map(pictures::get).toList();
+      var images = stacked(batch.stream().map(picture -> preprocessing.apply(picture, minSide)).iterator(), batch.size(), size);
+      var listener = part(progress, results.size(), batch.size(), pictures.size());
+      var found = named(batch.getFirst(), () -> pass.results(images, batch, listener));
+      for (int i = 0; i < batch.size(); i++) results.put(same.get(i), found.get(i));
     });
+    return List.copyOf(results.values());
+  }
+
+  /// The progress of passes on several threads, told on the thread that has made it: the passes that are finished on any, and the
+  /// running one of its own.
+  private static final class SharedProgress {
+    private final Progress progress;
+    private final int passes;
+    private final Thread thread = Thread.currentThread();
+    private final AtomicInteger finished = new AtomicInteger();
+    private boolean complete;
+
+    SharedProgress(Progress progress, int passes) {
+      this.progress = progress;
+      this.passes = passes;
+    }
+
+    Progress ofThisThread() {
+      if (Thread.currentThread() != thread) return Progress.NONE;
+      return (done, total) -> {
+        long before = finished.get();
+        complete = before + 1 == passes && done == total;
+        progress.advanced(before * total + done, passes * total);
+      };
+    }
+
+    void finished() {
+      finished.incrementAndGet();
+    }
+
+    /// Tells that all is done, unless the last pass was on this thread and has told it.
+    void finish() {
+      if (!complete && passes > 0) progress.advanced(passes, passes);
+    }
   }
 
   /// Stacks `count` inputs of the same size to `[count, 3, height, width]`.

@@ -11,7 +11,7 @@ final class Calls {
   private static final ScopedValue<Call> CURRENT = ScopedValue.newInstance();
 
   /// A call of a model, with the one whose callback has begun it.
-  private record Call(Calls of, @Nullable Call outer) {}
+  record Call(Calls of, @Nullable Call outer) {}
 
   private final String name;
   private final Runnable free;
@@ -30,15 +30,25 @@ final class Calls {
     return CURRENT.isBound();
   }
 
+  /// The call that this thread is inside.
+  static @Nullable Call current() {
+    return CURRENT.isBound() ? CURRENT.get() : null;
+  }
+
+  /// Runs `work` as a part of a call, perhaps on another thread, while the call waits for that.
+  static <R> R within(Call call, Supplier<R> work) {
+    return ScopedValue.where(CURRENT, call).call(work::get);
+  }
+
   /// Runs `work` as a call. A call inside a call is part of it.
   ///
   /// @throws IllegalStateException if the model is closed
   <R> R call(Supplier<R> work) {
-    var outer = CURRENT.isBound() ? CURRENT.get() : null;
+    var outer = current();
     for (var each = outer; each != null; each = each.outer) if (each.of == this) return work.get();
     begin();
     try {
-      return ScopedValue.where(CURRENT, new Call(this, outer)).call(work::get);
+      return within(new Call(this, outer), work);
     } finally {
       end();
     }

@@ -19,6 +19,8 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /// Finds in pictures what a text names, from a model file: boxes with scores and labels.
@@ -196,12 +198,10 @@ public final class Detector implements AutoCloseable {
     return detect(pictures, prompt, DetectionOptions.DEFAULT, progress);
   }
 
-  /// The things in each picture, in the order of the pictures: bit-identical to those of separate calls. Pictures of one
-  /// preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says; those of other sizes are
-  /// not padded to it.
+  /// The things in each picture, in the order of the pictures: bit-identical to those of separate calls. As many passes
+  /// run at once as [OpenModel#each] says.
   ///
   /// @param pictures may be empty
-  /// @throws IllegalArgumentException if pictures of one size have more than 2³¹ - 9 samples together
   /// @see #detect(Picture, DetectionPrompt, DetectionOptions, Progress)
   public List<List<Detection>> detect(List<Picture> pictures, DetectionPrompt prompt, DetectionOptions options,
       Progress progress) {
@@ -251,6 +251,16 @@ public final class Detector implements AutoCloseable {
   /// The largest number of tokens of a prompt, with one at its beginning and one at its end, and one for each full stop.
   public int maxTokens() {
     return model.maxTokens();
+  }
+
+  /// Calls this for each of many inputs, as many at once as is fast, while other pictures are decoded, and uses the results on this
+  /// thread, in the order of the inputs; as [OpenModel#each].
+  ///
+  /// @param prepare such as `file -> Picture.read(file)`; called on any thread
+  /// @param compute calls `detect`; called on any thread
+  public <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+      BiConsumer<? super T, ? super R> use) {
+    opened.each(inputs, prepare, compute, use);
   }
 
   /// The number of parameters of the model.

@@ -14,6 +14,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jetbrains.annotations.Nullable;
 
 /// The workspaces that a model lends to its calls, one each, and keeps between them.
@@ -164,6 +165,11 @@ final class IdleWorkspaces implements AutoCloseable {
         schedule();
       }
     }
+  }
+
+  /// Bytes of the largest workspace that calls have used of late; 0 if none has.
+  synchronized long largest() {
+    return Stream.concat(idle.stream(), busy.stream()).mapToLong(lent -> lent.workspace.bytes()).max().orElse(0);
   }
 
   /// What is held: bytes of all workspaces, and their numbers.

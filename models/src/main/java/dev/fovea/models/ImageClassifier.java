@@ -15,6 +15,8 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 
 /// A classifier of pictures, from a model file.
 ///
@@ -208,10 +210,10 @@ public final class ImageClassifier implements AutoCloseable {
   }
 
   /// The `top` most probable classes of each picture, in the order of the pictures: bit-identical to those of separate calls.
-  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
+  /// As many passes run at once as [OpenModel#each] says.
   ///
   /// @param pictures may be empty
-  /// @throws IllegalArgumentException if `top` is not positive, or pictures of one size have more than 2³¹ - 9 samples together
+  /// @throws IllegalArgumentException if `top` is not positive
   /// @see #classify(Picture, int, Progress)
   public List<List<Classification>> classify(List<Picture> pictures, int top, Progress progress) {
     Arguments.top(top);
@@ -224,6 +226,16 @@ public final class ImageClassifier implements AutoCloseable {
     Arguments.top(top);
     Objects.requireNonNull(progress, "progress");
     return classify(List.of(picture.decode()), top, progress).getFirst();
+  }
+
+  /// Calls this for each of many inputs, as many at once as is fast, while other pictures are decoded, and uses the results on this
+  /// thread, in the order of the inputs; as [OpenModel#each].
+  ///
+  /// @param prepare such as `file -> Picture.read(file)`; called on any thread
+  /// @param compute calls `classify`; called on any thread
+  public <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+      BiConsumer<? super T, ? super R> use) {
+    opened.each(inputs, prepare, compute, use);
   }
 
   /// The number of parameters of the model.

@@ -16,6 +16,7 @@ import dev.fovea.kernels.KernelProvider;
 import dev.fovea.kernels.Kernels;
 import dev.fovea.kernels.WarmUp;
 import dev.fovea.kernels.Workers;
+import dev.fovea.models.argument.Arguments;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -29,6 +30,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -269,7 +271,7 @@ public final class OpenModel implements AutoCloseable {
         var tensors = new HashMap<String, Tensor>();
         inputs.forEach((name, input) -> tensors.put(name, Tensor.of(inputArena, input.values, input.shape)));
         var prepared = model().prepared(tensors);
-        workspace.listen(progress);
+        workspace.listen(ManyCalls.watched(progress));
         return checkpoint.reading(() -> use.apply(workspace.run(kind, prepared, forward, Function.identity())));
       }
     });
@@ -294,6 +296,33 @@ public final class OpenModel implements AutoCloseable {
     return calls.call(work);
   }
 
+  /// Makes a call for each input, as many at once as it is fast, and uses the results on this thread, in the order of the inputs.
+  /// Results are those of calls one after the other, bit for bit.
+  ///
+  /// As many calls run at once as the kernels have threads, and each computes on its own thread: that takes less time than one at a
+  /// time on all threads. One at a time are the first call of a model, passes that need more than 256 MiB, the last inputs if they
+  /// are for at most half of the threads, and all if there is no memory for several. While some calls compute, other threads
+  /// prepare the next inputs, but none that is more than twice the number of threads after the one whose result is used next.
+  ///
+  /// @param prepare makes the input of a call, such as a decoded picture; called on any thread
+  /// @param compute makes the call; called on any thread
+  /// @param use called on this thread with an input and its result
+  /// @throws CancelledException if the thread is interrupted
+  /// @throws IllegalStateException if the model is closed
+  /// @throws RuntimeException what a function throws, that for the first input if several do; the results of the inputs before it
+  ///   have been used
+  public <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+      BiConsumer<? super T, ? super R> use) {
+    var all = Arguments.elements(inputs, "inputs");
+    Objects.requireNonNull(prepare, "prepare");
+    Objects.requireNonNull(compute, "compute");
+    Objects.requireNonNull(use, "use");
+    call(() -> {
+      new ManyCalls<T, P, R>(name(), kernels, workspaces::largest, all, prepare, compute, use).run();
+      return null;
+    });
+  }
+
   /// A session for a caller with state between passes. The caller closes it; closing the model closes those that are open. A new
   /// session holds no native memory.
   ///
@@ -308,6 +337,10 @@ public final class OpenModel implements AutoCloseable {
 
   void forget(ModelSession session) {
     sessions.remove(session);
+  }
+
+  boolean runsWholePasses() {
+    return kernels.runsWholePasses();
   }
 
   IdleWorkspaces.Lent borrow() {

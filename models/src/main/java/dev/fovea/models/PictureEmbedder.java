@@ -18,6 +18,8 @@ import java.io.InputStream;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /// An embedder of pictures, from a model file: the vectors of similar pictures have a small angle.
@@ -204,12 +206,11 @@ public final class PictureEmbedder implements AutoCloseable {
     return embed(pictures, poolings().getFirst(), true, progress);
   }
 
-  /// The features of each picture as a vector, in the order of the pictures: bit-identical to those of separate calls. Pictures of
-  /// one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
+  /// The features of each picture as a vector, in the order of the pictures: bit-identical to those of separate calls. As many
+  /// passes run at once as [OpenModel#each] says.
   ///
   /// @param pictures may be empty
-  /// @throws IllegalArgumentException if the pooling is not one of [#poolings()], or pictures of one size have more than 2³¹ - 9
-  ///     samples together
+  /// @throws IllegalArgumentException if the pooling is not one of [#poolings()]
   /// @see #embed(Picture, Pooling, boolean, Progress)
   public List<float[]> embed(List<Picture> pictures, Pooling pooling, boolean normalized, Progress progress) {
     require(pooling);
@@ -317,6 +318,16 @@ public final class PictureEmbedder implements AutoCloseable {
   /// @throws IllegalStateException if the embedder is closed
   public TextEmbedder texts() {
     return new TextEmbedder(opened);
+  }
+
+  /// Calls this for each of many inputs, as many at once as is fast, while other pictures are decoded, and uses the results on this
+  /// thread, in the order of the inputs; as [OpenModel#each].
+  ///
+  /// @param prepare such as `file -> Picture.read(file)`; called on any thread
+  /// @param compute calls `embed`; called on any thread
+  public <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+      BiConsumer<? super T, ? super R> use) {
+    opened.each(inputs, prepare, compute, use);
   }
 
   /// The number of parameters of the model.

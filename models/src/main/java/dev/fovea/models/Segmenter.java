@@ -18,6 +18,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /// Semantic segmentation of pictures, from a model file.
@@ -147,11 +149,10 @@ public final class Segmenter implements AutoCloseable {
     return segment(pictures, Progress.NONE);
   }
 
-  /// The classes of the pixels of each picture, in the order of the pictures: bit-identical to those of separate calls. Pictures of
-  /// one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
+  /// The classes of the pixels of each picture, in the order of the pictures: bit-identical to those of separate calls. As
+  /// many passes run at once as [OpenModel#each] says.
   ///
   /// @param pictures may be empty
-  /// @throws IllegalArgumentException if pictures of one size have more than 2³¹ - 9 samples together
   /// @see #segment(Picture, Progress)
   public List<Segmentation> segment(List<Picture> pictures, Progress progress) {
     return Batches.run(opened, pictures, preprocessing, model.minSide(), (images, batch, listener) ->
@@ -183,6 +184,16 @@ public final class Segmenter implements AutoCloseable {
     for (int y = 0, to = 0; y < height; y++)
       for (float c : classes.slice(0, y, y + 1).toArray()) numbers[to++] = (short) c;
     return numbers;
+  }
+
+  /// Calls this for each of many inputs, as many at once as is fast, while other pictures are decoded, and uses the results on this
+  /// thread, in the order of the inputs; as [OpenModel#each].
+  ///
+  /// @param prepare such as `file -> Picture.read(file)`; called on any thread
+  /// @param compute calls `segment`; called on any thread
+  public <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+      BiConsumer<? super T, ? super R> use) {
+    opened.each(inputs, prepare, compute, use);
   }
 
   /// The number of parameters of the model.

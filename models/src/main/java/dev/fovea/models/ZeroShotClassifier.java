@@ -20,6 +20,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.jetbrains.annotations.Nullable;
 
 /// A zero-shot classifier of pictures with any labels, from the file of an image-text model (Radford et al., 2021, section 3.1).
@@ -283,11 +285,10 @@ public final class ZeroShotClassifier implements AutoCloseable {
   }
 
   /// The `top` labels that match each picture best, in the order of the pictures: bit-identical to those of separate calls.
-  /// Pictures of one preprocessed size share a pass, whose memory grows with their number and is kept as [OpenModel] says.
+  /// As many passes run at once as [OpenModel#each] says.
   ///
   /// @param pictures may be empty
-  /// @throws IllegalArgumentException if `top` is not positive, the labels' vectors have another dimension than the model's, or
-  ///     pictures of one size have more than 2³¹ - 9 samples together
+  /// @throws IllegalArgumentException if `top` is not positive, or the labels' vectors have another dimension than the model's
   /// @see #classify(Picture, Labels, int, Progress)
   public List<List<Classification>> classify(List<Picture> pictures, Labels labels, int top, Progress progress) {
     require(labels);
@@ -322,6 +323,16 @@ public final class ZeroShotClassifier implements AutoCloseable {
 
   private static int all(Labels labels) {
     return Objects.requireNonNull(labels, "labels").names.size();
+  }
+
+  /// Calls this for each of many inputs, as many at once as is fast, while other pictures are decoded, and uses the results on this
+  /// thread, in the order of the inputs; as [OpenModel#each].
+  ///
+  /// @param prepare such as `file -> Picture.read(file)`; called on any thread
+  /// @param compute calls `classify`; called on any thread
+  public <T, P, R> void each(List<T> inputs, Function<? super T, ? extends P> prepare, Function<? super P, ? extends R> compute,
+      BiConsumer<? super T, ? super R> use) {
+    opened.each(inputs, prepare, compute, use);
   }
 
   /// The number of parameters of the model.

@@ -155,6 +155,21 @@ class GoldenTest {
     }
   }
 
+  /// The number of threads changes no bit, whatever the family.
+  @ParameterizedTest
+  @MethodSource("cases")
+  void sameBitsForAnyNumberOfThreads(String golden) {
+    var formats = golden.equals("vit-tiny") ? WeightFormat.values() : new WeightFormat[] {WeightFormat.F32};
+    for (var format : formats) {
+      var model = convert(golden, format);
+      var one = outputs(model, golden, KernelProvider.VECTOR, 1);
+      assertThat(one).isNotEmpty();
+      for (int threads : new int[] {2, 3, 7, 16})
+        outputs(model, golden, KernelProvider.VECTOR, threads)
+            .forEach((name, values) -> assertThat(values).as(format + ", " + threads + " threads, " + name).isEqualTo(one.get(name)));
+    }
+  }
+
   private static Map<String, float[]> outputs(Path model, String golden, KernelProvider provider, int threads) {
     return outputs(model, golden, provider, threads, Residency.MAPPED);
   }

@@ -65,6 +65,11 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void forEach(int tasks, Workers.Task task) {
+    workers.forEach(tasks, task);
+  }
+
+  @Override
   public void run(Operation operation) {
     switch (operation) {
       case Linear(var x, var weight, var bias, var act, var residual, var out, int m) ->

@@ -55,6 +55,11 @@ public final class ColdStartKernels implements Kernels {
   }
 
   @Override
+  public void forEach(int tasks, Workers.Task task) {
+    vector.forEach(tasks, task);
+  }
+
+  @Override
   public void expect(Recording recording) {
     if (isCold.getAsBoolean()) ColdStart.expect(recording.macs(), recording.weightFormats());
   }

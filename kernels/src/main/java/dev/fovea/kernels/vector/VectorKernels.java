@@ -260,6 +260,11 @@ public final class VectorKernels implements Kernels {
         DepthwiseKernel.run(o.x(), o.geometry(), o.taps(), o.bias(), o.activation(), o.out(), task, s));
   }
 
+  @Override
+  public void forEach(int tasks, Workers.Task task) {
+    workers.forEach(tasks, task);
+  }
+
   /// Closing twice is harmless; a later operation throws [IllegalStateException] if it needs scratch memory.
   @Override
   public void close() {
