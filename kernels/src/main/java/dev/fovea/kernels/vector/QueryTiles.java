@@ -255,4 +255,10 @@ final class QueryTiles {
       }
     }
   }
+
+  /// Ends the work on these tiles: whoever keeps this object keeps nothing that was borrowed for them.
+  void end() {
+    s = NOTHING;
+    panels = MemorySegment.NULL;
+  }
 }

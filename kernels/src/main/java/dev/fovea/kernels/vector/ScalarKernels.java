@@ -79,7 +79,8 @@ final class ScalarKernels {
           chunks.periods(n, period, (from, to, at, s) -> ScalarElements.add(a, b, at, out, from, to, s)).run();
       case Multiply(var a, var b, var out, long n, long period) ->
           chunks.periods(n, period, (from, to, at, s) -> ScalarElements.multiply(a, b, at, out, from, to, s)).run();
-      case Copy(var from, var to) -> chunks.tasks(StridedCopy.matrices(from), task -> StridedCopy.byRows(from, to, task)).run();
+      case Copy(var from, var to) -> chunks.tasks(StridedCopy.matrices(from), task ->
+          StridedCopy.byRows(from, to, task, 0, from.rows())).run();
       case Append o -> {
         return tryRun(o.now());
       }
