@@ -19,8 +19,8 @@ record ForkJoin(NavigableMap<Integer, Cost> measured) {
 
   /// Longer than waking up takes.
   private static final long TASK = 500_000;
-  /// Other load disturbs whole rounds, so the best of them counts.
-  private static final int ROUNDS = 9, JOINS = 41, EMPTY_JOINS = 10_000;
+  /// Other load disturbs whole rounds, so the best of them counts, and there are more while all were disturbed.
+  private static final int ROUNDS = 9, MOST_ROUNDS = 40, JOINS = 41, EMPTY_JOINS = 10_000;
 
   /// What was measured with some threads.
   ///
@@ -36,13 +36,18 @@ record ForkJoin(NavigableMap<Integer, Cost> measured) {
       var late = new long[PAUSES.length];
       Arrays.fill(late, Long.MAX_VALUE);
       try (var alone = Workers.threads(1); var workers = Workers.threads(threads)) {
-        for (int round = 0; round < ROUNDS; round++) {
+        for (int round = 0; round < ROUNDS || round < MOST_ROUNDS && isDisturbed(late); round++) {
           together = Math.max(together, threads * multiplyAdds(alone) / multiplyAdds(workers));
           empty = Math.min(empty, empty(workers));
           for (int i = 0; i < PAUSES.length; i++) late[i] = Math.min(late[i], late(workers, 1_000L * PAUSES[i]));
         }
       }
       return new Cost(together, empty, late);
+    }
+
+    /// Whether threads that were awake found no processor.
+    private static boolean isDisturbed(long[] late) {
+      return late[0] >= TASK / 10;
     }
 
     private static double multiplyAdds(Workers workers) {
@@ -57,7 +62,7 @@ record ForkJoin(NavigableMap<Integer, Cost> measured) {
       return (double) (System.nanoTime() - start) / EMPTY_JOINS;
     }
 
-    /// The median of some joins.
+    /// The time that a quarter of some joins stay below.
     private static long late(Workers workers, long pause) {
       var times = new long[JOINS];
       for (int i = 0; i < JOINS; i++) {
@@ -67,7 +72,7 @@ record ForkJoin(NavigableMap<Integer, Cost> measured) {
         times[i] = System.nanoTime() - start - TASK;
       }
       Arrays.sort(times);
-      return times[JOINS / 2];
+      return times[JOINS / 4];
     }
 
     private static void spin(long nanos) {
@@ -91,6 +96,11 @@ record ForkJoin(NavigableMap<Integer, Cost> measured) {
     for (int count : threads)
       if (count > 1 && count <= Runtime.getRuntime().availableProcessors()) measured.put(count, Cost.of(count));
     return new ForkJoin(measured);
+  }
+
+  /// Whether other load kept threads from beginning in all rounds, so that costs are far too high.
+  boolean isDisturbed() {
+    return measured.values().stream().anyMatch(cost -> Cost.isDisturbed(cost.late));
   }
 
   /// How much later than the caller the other threads begin, in nanoseconds; 0 if nothing was measured, as on one processor.

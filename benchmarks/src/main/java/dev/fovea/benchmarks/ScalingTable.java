@@ -65,6 +65,8 @@ final class ScalingTable {
           measured == null ? "" : micros(measured.empty()),
           Arrays.stream(ForkJoin.PAUSES).mapToObj(pause -> micros(cost.late(threads, 1_000L * pause))));
     }
+    if (cost.isDisturbed())
+      System.out.printf("%nOther load kept threads from beginning: fork and join cost less on a quiet machine.%n");
   }
 
   private void print() {
