@@ -19,6 +19,8 @@ import org.jetbrains.annotations.Nullable;
 /// of additions depends neither on the number of threads nor on the size of the tasks.
 final class Product implements MatrixProduct {
   private static final int TILE = MAX_ROWS * WIDTH;
+  /// Floats that a task packs.
+  private static final int PACK = 1 << 14;
 
   private final Workers workers;
   private final ScratchPool scratch;
@@ -87,7 +89,7 @@ final class Product implements MatrixProduct {
         packed = loan.floats();
         for (from = 0; from < rows.count(); from += cut.tilesAtOnce()) {
           tiles = Math.min(cut.tilesAtOnce(), rows.count() - from);
-          workers.forEach(tiles * steps.count(), pack);
+          workers.forEach(Math.ceilDiv(tiles * steps.count(), packedTogether()), pack);
           workers.forEach(cut.blocks(tiles) * cut.groups(), multiply);
         }
       }
@@ -98,10 +100,19 @@ final class Product implements MatrixProduct {
       return (t * steps.count() + p) * RowTiles.BLOCK;
     }
 
+    /// Pieces that a task packs: some ten microseconds of work, if enough tasks are left for all threads.
+    private int packedTogether() {
+      int most = Math.ceilDiv(tiles * steps.count(), 2 * workers.threads());
+      return Math.clamp(PACK / (MAX_ROWS * Math.max(1, steps.length())), 1, most);
+    }
+
     private void pack(int task) {
-      int t = task / steps.count(), p = task % steps.count(), count = rows.rows(from + t);
-      RowTiles.fill(x, rows.start(from + t), count, MicroKernel.height(count), steps.start(p), steps.length(p), packed,
-          position(t, p));
+      int together = packedTogether();
+      for (int i = task * together; i < Math.min(tiles * steps.count(), (task + 1) * together); i++) {
+        int t = i / steps.count(), p = i % steps.count(), count = rows.rows(from + t);
+        RowTiles.fill(x, rows.start(from + t), count, MicroKernel.height(count), steps.start(p), steps.length(p), packed,
+            position(t, p));
+      }
     }
 
     /// Multiplies a block of tiles by a group of panels: by some pieces of each panel, then by the next pieces.
