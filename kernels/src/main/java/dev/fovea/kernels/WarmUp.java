@@ -6,10 +6,10 @@ import org.jetbrains.annotations.Nullable;
 /// Avoids the slow start of the vector kernels.
 ///
 /// A vector loop runs a hundred times slower until C2 has compiled it, and compilation takes several times as long in the middle of
-/// a large task. So scalar loops, which C2 compiles quickly, compute the first picture or so, with identical results. If the
-/// program continues, a background thread calls each vector loop repeatedly on tiny operands until C2 has compiled it; then vector
-/// loops take over. Programs that run a small model once skip this, because compilation competes for the processor. A very large
-/// pass waits for the vector loops.
+/// a large task. So scalar loops, which C2 compiles quickly, compute the first pictures, with identical results. If the program
+/// continues, background threads call each vector loop repeatedly on tiny operands until C2 has compiled it; then vector loops take
+/// over. Programs that end sooner skip this, because compilation competes for the processor. A very large pass waits for the vector
+/// loops.
 ///
 /// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
 public final class WarmUp {

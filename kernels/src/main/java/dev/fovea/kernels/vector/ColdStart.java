@@ -13,16 +13,20 @@ import org.jetbrains.annotations.Nullable;
 /// arrays within some tens of milliseconds, also to vector instructions, with a third to a half of the final speed.
 /// [ColdStartKernels] chooses between the two.
 final class ColdStart {
-  /// Multiply-accumulates after which a program is expected to continue: ViT-B takes 18 billion per picture. A measure of work,
-  /// because elapsed time means little on a busy machine.
-  private static final long MANY = 20_000_000_000L;
+  /// Multiply-accumulates after which the compilation of the vector loops begins. It slows what runs beside it, and takes about as
+  /// long as these have taken, so a program that ends sooner is faster without. ViT-B takes 18 billion per picture. A measure of
+  /// work, because elapsed time means little on a busy machine.
+  private static final long MANY = 50_000_000_000L;
 
   /// Multiply-accumulates of a pass that waits for the vector loops. C2 needs a second for them on two processors, in which the
   /// scalar loops take less than half of these (`benchmarks/NOTES.md`).
-  private static final long VERY_MANY = 100_000_000_000L;
+  private static final long VERY_MANY = 50_000_000_000L;
+
+  /// Fewer rows of a product take scalar loops as long as these.
+  private static final int FEW_ROWS = 64;
 
   private static final AtomicLong done = new AtomicLong();
-  private static volatile boolean cold;
+  private static volatile boolean cold, hurried;
   /// What to do when many are counted.
   private static volatile @Nullable Runnable next;
   /// Zero once what was begun by `next` has ended.
@@ -42,9 +46,14 @@ final class ColdStart {
     return cold;
   }
 
-  /// Adds multiply-accumulates of the scalar loops to the count.
+  /// Counts the multiply-accumulates of scalar loops.
   static void count(long multiplyAccumulates) {
-    if (done.addAndGet(multiplyAccumulates) > MANY && next != null) hurry();
+    if (done.addAndGet(multiplyAccumulates) > MANY && next != null) begin(false);
+  }
+
+  /// The same for a product of `m` rows.
+  static void count(long m, long n, long k) {
+    count(Math.max(m, FEW_ROWS) * n * k);
   }
 
   /// Notes the formats of a pass that will run soon. If the pass is large, it begins the compilation of the vector loops and waits
@@ -78,8 +87,18 @@ final class ColdStart {
     count(0);
   }
 
-  /// Runs that action now, unless it has run. It has when this method returns.
-  static synchronized void hurry() {
+  /// Runs that action now, unless it has run, for somebody who waits. It has when this method returns.
+  static void hurry() {
+    begin(true);
+  }
+
+  /// Whether somebody waits for what the action has begun.
+  static boolean isHurried() {
+    return hurried;
+  }
+
+  private static synchronized void begin(boolean hurry) {
+    hurried |= hurry;
     var action = next;
     next = null;
     if (action == null) return;

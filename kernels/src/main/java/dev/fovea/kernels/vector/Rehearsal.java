@@ -19,6 +19,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
+import java.util.function.IntConsumer;
 
 /// Calls the hot loops of a transformer on tiny operands until C2 has compiled them, for [dev.fovea.kernels.WarmUp]. Until then the
 /// program is cold.
@@ -37,6 +38,8 @@ public final class Rehearsal {
   /// five times as long or more.
   private static final double COMPILED_NANOS = 4;
   private static final int OPERATIONS = 6;
+  /// Calls between two rests, and how many times as long as these a rest takes.
+  private static final int CALLS_AT_ONCE = 16, REST = 1;
   private static final int SCALAR_CALLS = 2000;
   private static final int FILE_BYTES = 256;
 
@@ -56,7 +59,8 @@ public final class Rehearsal {
     ColdStart.whenMany(next);
   }
 
-  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads.
+  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads. Unless somebody waits,
+  /// both rest half of the time: the program computes meanwhile.
   ///
   /// @param second starts the second thread
   public static void run(Function<Runnable, Thread> second) {
@@ -127,7 +131,7 @@ public final class Rehearsal {
       sink = MicroKernel.run(most, x, 0, w, 0, 0, steps, out, 0, WIDTH, i % 2 == 0, 0, 4);
       sink = MicroKernel.run(fewer, x, 0, w, 0, 0, steps, out, 0, WIDTH, i % 2 == 0, 0, 4);
     }, 2 * (most + fewer));
-    for (int i = 0; i < CALLS; i++) sink = MicroKernel.run(1, x, 0, w, 0, 0, 1 + i % 3, out, 0, WIDTH, i % 2 == 0, 0, 4);
+    calls(i -> sink = MicroKernel.run(1, x, 0, w, 0, 0, 1 + i % 3, out, 0, WIDTH, i % 2 == 0, 0, 4));
   }
 
   /// Decodes panels of a format. Uncompiled, this takes longer than the products of a panel.
@@ -147,21 +151,35 @@ public final class Rehearsal {
   ///
   /// @param vectors vectors that a step makes
   private static void untilCompiled(Loop loop, double vectors) {
-    for (int i = 0; i < CALLS; i++) loop.run(i, STEPS * (1 + i % 3));
+    calls(i -> loop.run(i, STEPS * (1 + i % 3)));
     for (int round = 0; round < MOST_ROUNDS; round++) {
       long start = System.nanoTime();
       for (int i = 0; i < TIMED_CALLS; i++) loop.run(i, TIMED_STEPS);
       if (System.nanoTime() - start < COMPILED_NANOS * vectors * TIMED_CALLS * TIMED_STEPS) return;
       for (int i = 0; i < CALLS / 20; i++) loop.run(i, 1 + i % 2);
       LockSupport.parkNanos(PAUSE_NANOS);
+      rest(start);
     }
+  }
+
+  private static void calls(IntConsumer call) {
+    for (int i = 0; i < CALLS; ) {
+      long start = System.nanoTime();
+      for (int end = Math.min(CALLS, i + CALLS_AT_ONCE); i < end; i++) call.accept(i);
+      rest(start);
+    }
+  }
+
+  /// Leaves the processor to the program after calls that began at `start`, unless somebody waits.
+  private static void rest(long start) {
+    if (!ColdStart.isHurried()) LockSupport.parkNanos(REST * (System.nanoTime() - start));
   }
 
   private static void rows(Arena arena) {
     int most = 5 * LANES + 3;
     MemorySegment x = arena.allocate(4L * most, 64), gamma = arena.allocate(4L * most, 64);
     var s = new float[Elements.ROOM];
-    for (int i = 0; i < CALLS; i++) {
+    calls(i -> {
       int n = i % 3 == 0 ? most : i % 3 == 1 ? 5 * LANES : 4 * LANES;
       RowNorms.layerNorm(x, 0, n, gamma, gamma, 1, x, s);
       RowNorms.rmsNorm(x, 0, n, gamma, 1, x, s);
@@ -170,7 +188,7 @@ public final class Rehearsal {
       FewQueries.values(x, 0, 0, 3, n, s, 0, LANES);
       Elements.activate(Activation.GELU, s, 0, n);
       Elements.add(x, gamma, 0, x, 0, n);
-    }
+    });
   }
 
   /// Runs whole operations, for the loops that are inconvenient to call.
@@ -187,12 +205,14 @@ public final class Rehearsal {
     Matrices many = Matrices.dense(heads, 1, keys, d), few = Matrices.dense(heads, 1, m, d);
     try (var kernels = new VectorKernels(Workers.threads(1))) {
       for (int i = 0; i < OPERATIONS; i++) {
+        long start = System.nanoTime();
         var met = i % 2 == 0 ? few : many;
         var weight = i % 2 == 0 ? mapped : loaded;
         kernels.run(new Operation.Attention(few, met, met, AttentionMask.NONE, Matrices.dense(out, 1, m, d), 1));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, null, y, m));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.GELU, null, y, m));
         kernels.run(new Operation.Linear(x, weight, bias, Activation.NONE, y, y, m));
+        rest(start);
       }
     }
   }

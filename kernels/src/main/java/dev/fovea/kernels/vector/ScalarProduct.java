@@ -33,7 +33,7 @@ final class ScalarProduct implements MatrixProduct {
       @Nullable MemorySegment residual, MemorySegment out, OutRows rows) {
     int panels = Math.ceilDiv(weight.n(), PANEL), together = Math.clamp(panels / (2 * workers.threads()), 1, PANELS);
     int k = weight.k(), blocks = Math.ceilDiv(m, ROWS);
-    ColdStart.count((long) m * weight.n() * k);
+    ColdStart.count(m, weight.n(), k);
     var left = pool.borrow(k);
     for (int block = 0; block < blocks; block++) {
       int row = (int) ((long) m * block / blocks), count = (int) ((long) m * (block + 1) / blocks) - row;
@@ -54,7 +54,7 @@ final class ScalarProduct implements MatrixProduct {
   /// `out = scale · a · b`, matrix by matrix.
   void matmul(Matrices a, Matrices b, Matrices out, float scale) {
     int blocks = Math.ceilDiv(a.rows(), ROWS), parts = Math.ceilDiv(b.cols(), COLUMNS), k = a.cols();
-    ColdStart.count((long) a.outer() * a.inner() * a.rows() * k * b.cols());
+    ColdStart.count(a.rows(), (long) a.outer() * a.inner() * b.cols(), k);
     workers.forEach(a.outer() * a.inner() * blocks * parts, task -> {
       int block = task / parts % blocks, batch = task / parts / blocks, o = batch / a.inner(), i = batch % a.inner();
       int row = (int) ((long) a.rows() * block / blocks), count = (int) ((long) a.rows() * (block + 1) / blocks) - row;
