@@ -22,7 +22,8 @@ public final class Table {
       case "streams" -> StreamsTable.print(filter);
       case "tokenizers" -> TokenizerTable.print(filter);
       default -> {
-        System.err.println("table: expected short, long, scaling, bits, streams or tokenizers, got '" + String.join(" ", args) + "'");
+        System.err.println("table: expected short, long, scaling, bits, streams or tokenizers, got '" + String.join(" ", args)
+            + "'");
         System.exit(2);
       }
     }

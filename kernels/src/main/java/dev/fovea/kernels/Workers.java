@@ -12,8 +12,8 @@ import java.util.function.BooleanSupplier;
 /// Threads that share the tasks of an operation: own threads, those of an executor, or the ones that all of a process share.
 ///
 /// The calling thread always works too, so a busy pool never blocks an operation. Threads take tasks one by one, so a busy core
-/// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Threads without work wait a tenth
-/// of a millisecond for the next operation, less if others want the processor, and then sleep.
+/// does not delay the others. Of two concurrent callers, the second works alone instead of waiting. Threads without work look for
+/// it for a tenth of a millisecond, less if others want the processor, and then sleep.
 ///
 /// | workers | threads | closing them |
 /// |---|---|---|

@@ -41,8 +41,8 @@ final class FusedAttention {
     return Math.ceilDiv(rows.count(), TILES);
   }
 
-  /// First query of such a task; for `group = groups(rows)`, the number of queries. With a causal mask, all queries of a task process
-  /// the keys that its last one sees.
+  /// First query of such a task; for `group = groups(rows)`, the number of queries. All queries of such a task process the keys
+  /// that its last one sees.
   static int start(RowCut rows, int group) {
     return rows.start(Math.min(rows.count(), group * TILES));
   }

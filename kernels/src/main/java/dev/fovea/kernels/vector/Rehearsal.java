@@ -59,8 +59,8 @@ public final class Rehearsal {
     ColdStart.whenMany(next);
   }
 
-  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads. Unless somebody waits,
-  /// both rest half of the time: the program computes meanwhile.
+  /// Compiles the vector loops with calls from this thread and a second one, because C2 may have two threads. Unless somebody
+  /// waits, both rest half of the time: the program computes meanwhile.
   ///
   /// @param second starts the second thread
   public static void run(Function<Runnable, Thread> second) {
