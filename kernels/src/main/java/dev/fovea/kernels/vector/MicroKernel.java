@@ -1,6 +1,7 @@
 package dev.fovea.kernels.vector;
 
 import static dev.fovea.kernels.vector.Simd.F;
+import static dev.fovea.kernels.vector.Simd.FEW_REGISTERS;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
@@ -35,8 +36,8 @@ final class MicroKernel {
   static final int MAX_STEPS = 512;
   /// Columns of a tile.
   static final int WIDTH = 2 * LANES;
-  /// Rows of the largest tile that fits in registers. Vectors of 128 bit are assumed to be NEON's, of 256 bit AVX2's.
-  static final int MAX_ROWS = LANES == 8 ? 5 : 14;
+  /// Rows of the largest tile that fits in registers.
+  static final int MAX_ROWS = FEW_REGISTERS ? 5 : 14;
 
   /// Bytes from one step to the next.
   private static final long STEP = 4L * Weight.PANEL;

@@ -18,6 +18,8 @@ final class Simd {
   static final VectorSpecies<Float> F = species();
   static final VectorSpecies<Integer> I = VectorSpecies.of(int.class, F.vectorShape());
   static final int LANES = F.length();
+  /// Whether there are 16 vector registers, as in AVX2, instead of the 32 of AVX-512, NEON and SVE.
+  static final boolean FEW_REGISTERS = LANES < 16 && !System.getProperty("os.arch").equals("aarch64");
   static final ByteOrder ORDER = ByteOrder.nativeOrder();
   static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 

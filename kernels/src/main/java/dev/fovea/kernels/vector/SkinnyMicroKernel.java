@@ -4,6 +4,7 @@ import static dev.fovea.kernels.vector.MicroKernel.MAX_ROWS;
 import static dev.fovea.kernels.vector.MicroKernel.STRIDE;
 import static dev.fovea.kernels.vector.MicroKernel.WIDTH;
 import static dev.fovea.kernels.vector.Simd.F;
+import static dev.fovea.kernels.vector.Simd.FEW_REGISTERS;
 import static dev.fovea.kernels.vector.Simd.LANES;
 import static dev.fovea.kernels.vector.Simd.ORDER;
 
@@ -18,7 +19,7 @@ import jdk.incubator.vector.FloatVector;
 /// [MicroKernel] explains the unrolled form and the stride of `x`.
 final class SkinnyMicroKernel {
   /// Rows of the largest tile. AVX2's registers hold little more than the sums of one row of four vectors.
-  static final int MAX_HEIGHT = LANES == 8 ? 1 : 6;
+  static final int MAX_HEIGHT = FEW_REGISTERS ? 1 : 6;
   /// Floats of a tile of sums; the second tile follows the first.
   static final int TILE = MAX_ROWS * WIDTH;
 
