@@ -147,7 +147,7 @@ class FailingAllocationTest {
     }
   }
 
-  /// Memory that has to grow, when there is none: it stays in the pool, empty.
+  /// When there is no more memory, what there was stays in the pool.
   @Test
   void whatDoesNotGrowIsNotLost() {
     try (var pool = new ScratchPool(3, this::arena, this::array)) {
@@ -157,7 +157,7 @@ class FailingAllocationTest {
         calls = 0;
         failing = part;
         assertThatThrownBy(() -> pool.borrow(1000)).isInstanceOf(OutOfMemoryError.class);
-        assertThat(open).isEmpty();
+        assertThat(open).as("the small piece").hasSize(1);
         try (var small = pool.borrow(10)) {
           assertThat(small.segment().byteSize()).isEqualTo(40);
         }
