@@ -32,16 +32,13 @@ import org.jetbrains.annotations.Nullable;
 public final class Workspace implements AutoCloseable {
   private static final long ALIGNMENT = 64;
 
-  /// What is known of a kind of pass after its first one.
-  private record Known(Plan plan, BoundSteps steps) {}
-
   /// Number of cached plans; the least recently used are evicted.
   private static final int PLANS = 64;
 
   private final @Nullable Kernels kernels;
   private final Constants constants;
   private final Arenas arenas;
-  private final Cache<List<Object>, Known> plans = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PLANS).build();
+  private final Cache<List<Object>, Plan> plans = CacheBuilder.newBuilder().concurrencyLevel(1).maximumSize(PLANS).build();
   private Progress progress;
   /// Owns the memory; null if there is none.
   private @Nullable Arena arena;
@@ -53,7 +50,6 @@ public final class Workspace implements AutoCloseable {
   /// State of the running pass: the recorder while recording, the plan while computing.
   private @Nullable Recorder recorder;
   private @Nullable Plan plan;
-  private @Nullable BoundSteps steps;
   /// The pass that a program has computed, while the model describes its results.
   private @Nullable WholePasses.Pass ran;
   private int nextBuffer;
@@ -116,16 +112,12 @@ public final class Workspace implements AutoCloseable {
     if (known == null) {
       var recording = record(inputs, forward, outputs).recording();
       kernels.expect(recording);
-      plans.put(key, known = new Known(recording.plan(), new BoundSteps(kernels)));
+      plans.put(key, known = recording.plan());
     }
-    begin(known.plan());
-    steps = known.steps();
+    begin(known);
     try {
-      steps.begin(memory, inputs.values());
       return forward.apply(mapped(inputs, input -> input.in(this)));
     } finally {
-      steps.end();
-      steps = null;
       plan = null;
     }
   }
@@ -200,13 +192,11 @@ public final class Workspace implements AutoCloseable {
     if (ran != null) return ran.constant(key).in(this);
     if (recorder != null && (kernels == null || wholePasses != null))
       return recorder.constant(key, () -> compute.apply(weight.in(this)));
-    var constant = constants.get(key, () -> {
+    return constants.get(key, () -> {
       try (var once = new Workspace(kernels, Progress.NONE, constants, arenas)) {
         return once.run("constant", weight, compute::apply, List::of).copy(arenas.automatic().get());
       }
     }).in(this);
-    if (steps != null) steps.uses(constant);
-    return constant;
   }
 
   /// Records a forward pass on inputs of these shapes, without computing it and without native memory. It costs milliseconds, and
@@ -280,7 +270,7 @@ public final class Workspace implements AutoCloseable {
     }
     if (ran != null) return;
     before(operation);
-    steps.run(operation);
+    kernels.run(operation);
   }
 
   private void before(Operation operation) {
