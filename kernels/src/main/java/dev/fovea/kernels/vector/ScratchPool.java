@@ -102,6 +102,11 @@ final class ScratchPool implements AutoCloseable {
       return (int) Thread.currentThread().threadId() * SHELF & shelves.length() - 1;
     }
 
+    /// The place after `i`, on the same shelf or the next.
+    private static int after(int i) {
+      return i % SHELF == ON_SHELF - 1 ? i + SHELF - ON_SHELF + 1 : i + 1;
+    }
+
     T borrow(long bytes) {
       if (closed) throw new IllegalStateException("the kernels are closed");
       int shelf = shelf();
@@ -127,7 +132,7 @@ final class ScratchPool implements AutoCloseable {
       for (int i = 0; i < free.size(); i++)
         if (best < 0 || fitsBetter(free.get(i).bytes(), free.get(best).bytes(), bytes)) best = i;
       if (best < 0 || free.get(best).bytes() < bytes)
-        for (int i = 0; i < shelves.length(); i++) {
+        for (int i = 0; i < shelves.length(); i = after(i)) {
           var piece = take(i, bytes, Long.MAX_VALUE);
           if (piece != null) return piece;
         }
@@ -143,7 +148,7 @@ final class ScratchPool implements AutoCloseable {
 
     void reserve(int count, long bytes) {
       int missing = count;
-      for (int i = 0; i < shelves.length(); i++) {
+      for (int i = 0; i < shelves.length(); i = after(i)) {
         var piece = shelves.get(i);
         if (piece != null && piece.bytes() >= bytes) missing--;
       }
@@ -192,7 +197,7 @@ final class ScratchPool implements AutoCloseable {
     }
 
     synchronized void free() {
-      for (int i = 0; i < shelves.length(); i++) {
+      for (int i = 0; i < shelves.length(); i = after(i)) {
         var piece = shelves.getAndSet(i, null);
         if (piece != null) piece.free();
       }
