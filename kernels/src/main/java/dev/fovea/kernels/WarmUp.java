@@ -11,7 +11,7 @@ import org.jetbrains.annotations.Nullable;
 /// over. Programs that end sooner skip this, because compilation competes for the processor. A very large pass waits for the vector
 /// loops.
 ///
-/// Thread-safe. The background thread is a daemon and ends when the loops are compiled; nothing is to be closed.
+/// Thread-safe. The background threads are daemons and end when the loops are compiled; nothing is to be closed.
 public final class WarmUp {
   private static final String NAME = "fovea-warm-up";
 
