@@ -13,14 +13,18 @@ import jdk.incubator.vector.FloatVector;
 /// The innermost loop of every product: `rows × 2` vectors of sums, each in a local variable, so that C2 keeps them in registers.
 ///
 /// A step reads two vectors of `w` and one float of each row of `x`. Fourteen rows need 28 sums, 2 vectors of `w` and one
-/// broadcast: 31 of the 32 registers of AVX-512 and NEON. Five rows need 13 of AVX2's 16; six would need 15, but then C2 spills
-/// (`benchmarks/NOTES.md`). A kernel of thirteen rows complements the one of fourteen, so that rows divide into tiles without a
-/// thin remainder: 197 = 2 × 14 + 13 × 13.
+/// broadcast: 31 of the 32 registers of AVX-512 and NEON. Six rows need 15 of AVX2's 16. Kernels of thirteen and five rows
+/// complement them, so that rows divide into tiles without a thin remainder: 197 = 2 × 14 + 13 × 13 = 32 × 6 + 5.
 ///
-/// With five rows, a step is only ten multiply-adds, and loop counting, bounds checks and prefetch took longer than they. So this
-/// kernel unrolls four steps, which is a third faster at 256 bit. The form of the loop matters. With `i + 4 <= steps`, C2 leaves a
-/// bounds check before each step and schedules within the step; with a limit computed before the loop, it removes the checks,
-/// moves the loads of all four steps together, and spills.
+/// With five or six rows, a step is only ten or twelve multiply-adds, and loop counting, bounds checks and prefetch took longer than
+/// they. So these kernels unroll four steps, which is a third faster at 256 bit. The form of the loop matters. With
+/// `i + 4 <= steps`, C2 leaves a bounds check before each vector of `w`; with a limit computed before the loop, it removes the
+/// checks, but computes the limits of eight of them before each loop, and moves the loads of all four steps together.
+///
+/// C2 orders the instructions between two branches as it likes, and prefers loads. Six rows allow no more than two broadcasts at a
+/// time, so branches that are never taken divide their steps: `i` is below [#MAX_STEPS], and each branch tests a higher bit of its
+/// own, or C2 would merge them. They are in the loop for the last steps too: a sum that is stored and loaded there is stored and
+/// loaded everywhere, at half the speed.
 ///
 /// The rows of `x` lie [#STRIDE] floats apart. This must be a constant: one register then addresses all rows, and C2 checks the
 /// bounds once for the loop. Measured at 512 bit against the machine's FMA peak (`benchmarks/NOTES.md`): constant stride 99 %, `x`
@@ -37,7 +41,7 @@ final class MicroKernel {
   /// Columns of a tile.
   static final int WIDTH = 2 * LANES;
   /// Rows of the largest tile that fits in registers.
-  static final int MAX_ROWS = FEW_REGISTERS ? 5 : 14;
+  static final int MAX_ROWS = FEW_REGISTERS ? 6 : 14;
 
   /// Bytes from one step to the next.
   private static final long STEP = 4L * Weight.PANEL;
@@ -50,7 +54,7 @@ final class MicroKernel {
 
   /// The smallest tile with at least `rows` rows.
   static int height(int rows) {
-    return rows <= 2 ? rows : rows <= 5 ? 5 : rows <= 13 ? 13 : 14;
+    return rows <= 2 ? rows : rows <= 5 ? 5 : FEW_REGISTERS ? 6 : rows <= 13 ? 13 : 14;
   }
 
   /// `out = x · w`, or `out += x · w`.
@@ -58,7 +62,7 @@ final class MicroKernel {
   /// Positions count floats, except the bytes of `fetch0`. Step `i` reads `WIDTH` columns of `w`, which is in panels: a vector at
   /// `w0 + i · PANEL` and one at `w1 + i · PANEL`. If a panel contains both, `w1` is `w0 + LANES`.
   ///
-  /// @param height rows of the tile: 14, 13, 5, 2 or 1
+  /// @param height rows of the tile: 14, 13, 6, 5, 2 or 1
   /// @param x row `r` at `x0 + r · STRIDE`
   /// @param out row `r` at `out0 + r · outStride`
   /// @param add whether to add to the contents of `out`
@@ -71,6 +75,7 @@ final class MicroKernel {
     return switch (height) {
       case 14 -> rows14(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
       case 13 -> rows13(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
+      case 6 -> rows6(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
       case 5 -> rows5(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
       case 2 -> rows2(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
       case 1 -> rows1(x, x0, w, wa, wb, steps, out, out0, outStride, add, fetch0, fetchStep);
@@ -262,6 +267,85 @@ final class MicroKernel {
     a11.intoArray(out, o + 11 * os);
     a12.intoArray(out, o + 12 * os);
     a13.intoArray(out, o + 13 * os);
+  }
+
+  private static int rows6(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
+      float[] out, int o, int os, boolean add, long fa, long fs) {
+    int touched = 0, i = 0;
+    long wc = IN_ONE_PANEL ? wa : wb;
+    FloatVector zero = FloatVector.zero(F);
+    FloatVector a0 = zero, b0 = zero, a1 = zero, b1 = zero, a2 = zero, b2 = zero, a3 = zero, b3 = zero, a4 = zero,
+        b4 = zero, a5 = zero, b5 = zero;
+    for (; i + 4 <= steps; i += 4) {
+      touched += w.get(INT, fa + i * fs);
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + SECOND, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      if ((i & 1 << 30) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      if ((i & 1 << 29) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+      u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + STEP, ORDER);
+      v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (STEP + SECOND), ORDER);
+      s = FloatVector.broadcast(F, x[x0 + i + 1]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + (STRIDE + 1)]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      if ((i & 1 << 28) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 1)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 1)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      if ((i & 1 << 27) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 1)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + (5 * STRIDE + 1)]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+      u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + 2 * STEP, ORDER);
+      v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (2 * STEP + SECOND), ORDER);
+      s = FloatVector.broadcast(F, x[x0 + i + 2]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + (STRIDE + 2)]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      if ((i & 1 << 26) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 2)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 2)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      if ((i & 1 << 25) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 2)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + (5 * STRIDE + 2)]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+      u = FloatVector.fromMemorySegment(F, w, wa + i * STEP + 3 * STEP, ORDER);
+      v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + (3 * STEP + SECOND), ORDER);
+      s = FloatVector.broadcast(F, x[x0 + i + 3]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + (STRIDE + 3)]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      if ((i & 1 << 24) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + (2 * STRIDE + 3)]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + (3 * STRIDE + 3)]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      if ((i & 1 << 23) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + (4 * STRIDE + 3)]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + (5 * STRIDE + 3)]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+    }
+    for (; i < steps; i++) {
+      FloatVector u = FloatVector.fromMemorySegment(F, w, wa + i * STEP, ORDER);
+      FloatVector v = FloatVector.fromMemorySegment(F, w, wc + i * STEP + SECOND, ORDER), s;
+      s = FloatVector.broadcast(F, x[x0 + i]); a0 = s.fma(u, a0); b0 = s.fma(v, b0);
+      s = FloatVector.broadcast(F, x[x0 + i + STRIDE]); a1 = s.fma(u, a1); b1 = s.fma(v, b1);
+      if ((i & 1 << 22) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + 2 * STRIDE]); a2 = s.fma(u, a2); b2 = s.fma(v, b2);
+      s = FloatVector.broadcast(F, x[x0 + i + 3 * STRIDE]); a3 = s.fma(u, a3); b3 = s.fma(v, b3);
+      if ((i & 1 << 21) != 0) break;
+      s = FloatVector.broadcast(F, x[x0 + i + 4 * STRIDE]); a4 = s.fma(u, a4); b4 = s.fma(v, b4);
+      s = FloatVector.broadcast(F, x[x0 + i + 5 * STRIDE]); a5 = s.fma(u, a5); b5 = s.fma(v, b5);
+    }
+    if (add) {
+      a0 = a0.add(FloatVector.fromArray(F, out, o)); b0 = b0.add(FloatVector.fromArray(F, out, o + LANES));
+      a1 = a1.add(FloatVector.fromArray(F, out, o + os)); b1 = b1.add(FloatVector.fromArray(F, out, o + os + LANES));
+      a2 = a2.add(FloatVector.fromArray(F, out, o + 2 * os)); b2 = b2.add(FloatVector.fromArray(F, out, o + 2 * os + LANES));
+      a3 = a3.add(FloatVector.fromArray(F, out, o + 3 * os)); b3 = b3.add(FloatVector.fromArray(F, out, o + 3 * os + LANES));
+      a4 = a4.add(FloatVector.fromArray(F, out, o + 4 * os)); b4 = b4.add(FloatVector.fromArray(F, out, o + 4 * os + LANES));
+      a5 = a5.add(FloatVector.fromArray(F, out, o + 5 * os)); b5 = b5.add(FloatVector.fromArray(F, out, o + 5 * os + LANES));
+    }
+    a0.intoArray(out, o); b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + os); b1.intoArray(out, o + os + LANES);
+    a2.intoArray(out, o + 2 * os); b2.intoArray(out, o + 2 * os + LANES);
+    a3.intoArray(out, o + 3 * os); b3.intoArray(out, o + 3 * os + LANES);
+    a4.intoArray(out, o + 4 * os); b4.intoArray(out, o + 4 * os + LANES);
+    a5.intoArray(out, o + 5 * os); b5.intoArray(out, o + 5 * os + LANES);
+    return touched;
   }
 
   private static int rows5(float[] x, int x0, MemorySegment w, long wa, long wb, int steps,
