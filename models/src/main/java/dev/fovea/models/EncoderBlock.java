@@ -92,7 +92,7 @@ public record EncoderBlock(LayerNorm norm1, MultiHeadAttention attn, LayerNorm n
   public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
     Objects.requireNonNull(mask, "mask");
     Objects.requireNonNull(site, "site");
-    x = x.plus(attn.forward(norm1.forward(x), mask, site));
-    return x.plus(mlp.forward(norm2.forward(x)));
+    x = attn.addedTo(x, norm1.forward(x), mask, site);
+    return mlp.addedTo(x, norm2.forward(x));
   }
 }

@@ -23,6 +23,6 @@ public record AttentionPooling(Tensor latent, CrossAttention attn, LayerNorm nor
     var asking = x.allocate(batch, 1, channels);
     asking.set(latent.expand(batch));
     var pooled = attn.forward(asking, x, site);                                           // [B, 1, C]
-    return pooled.plus(mlp.forward(norm.forward(pooled))).reshape(batch, channels);
+    return mlp.addedTo(pooled, norm.forward(pooled)).reshape(batch, channels);
   }
 }

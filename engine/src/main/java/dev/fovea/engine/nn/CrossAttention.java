@@ -23,9 +23,18 @@ public record CrossAttention(Linear q, Linear kv, Linear proj, int numHeads) {
   ///
   /// @param site destination of the map `[B, H, M, N]`, if requested
   public Tensor forward(Tensor x, Tensor context, Probe.Site site) {
+    return proj.forward(attend(x, context, site));
+  }
+
+  /// `residual + forward(x, context, site)`: the last product adds the residual to its sums. `residual` is `[B, M, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, Tensor context, Probe.Site site) {
+    return proj.forward(attend(x, context, site), residual);
+  }
+
+  private Tensor attend(Tensor x, Tensor context, Probe.Site site) {
     int batch = x.dim(0), depth = x.dim(2) / numHeads;
     var queries = Attention.heads(q.forward(x), numHeads);  // [B, H, M, D]
     var both = kv.forward(context).reshape(batch, context.dim(1), 2, numHeads, depth).transposed(1, 3);  // [B, H, 2, N, D]
-    return proj.forward(Attention.attend(queries, both.select(2, 0), both.select(2, 1), AttentionMask.NONE, site));
+    return Attention.attend(queries, both.select(2, 0), both.select(2, 1), AttentionMask.NONE, site);
   }
 }

@@ -27,7 +27,7 @@ public record DeformableAttention(Linear value, Linear offsets, Linear weights, 
     Attention.check(proj.weight().k(), numHeads);
   }
 
-  /// `x` `[B, Q, C]` and `maps` `[B, S, C]` → `[B, Q, C]`.
+  /// `x` + attention of `x` to `maps`; the last product adds `x` to its sums. `x` `[B, Q, C]` and `maps` `[B, S, C]` → `[B, Q, C]`.
   ///
   /// @param positions embeddings added to `x` where it predicts points and weights: `[B, Q, C]` or `[Q, C]`
   /// @param sizes the sizes of the maps, which follow one another in `maps`, each row by row
@@ -35,7 +35,7 @@ public record DeformableAttention(Linear value, Linear offsets, Linear weights, 
   /// @param visible `[B, S, C]`: 1, or 0 for padding, which counts as zero; null if there is none
   /// @param probe receives `sampling_points.index`, `[B, Q, h, L, P, 2]` as shares of the maps' width and height, and
   ///     `sampling_weights.index`, `[B, Q, h, L, P]`
-  public Tensor forward(Tensor x, Tensor positions, Tensor maps, List<MapSize> sizes, Tensor references, @Nullable Tensor visible,
+  public Tensor addedTo(Tensor x, Tensor positions, Tensor maps, List<MapSize> sizes, Tensor references, @Nullable Tensor visible,
       Probe probe, int index) {
     int batch = x.dim(0), queries = x.dim(1), channels = x.dim(2), count = sizes.size();
     var asking = x.plus(positions);
@@ -50,6 +50,6 @@ public record DeformableAttention(Linear value, Linear offsets, Linear weights, 
         numHeads, channels / numHeads, sizes, points));
     probe.see("sampling_points", index, places);
     probe.see("sampling_weights", index, shares.reshape(batch, queries, numHeads, count, points));
-    return proj.forward(out);
+    return proj.forward(out, x);
   }
 }

@@ -6,4 +6,7 @@ import dev.fovea.engine.tensor.Tensor;
 public sealed interface FeedForward permits Mlp, SwiGlu {
   /// `[…, C]` → `[…, C]`.
   Tensor forward(Tensor x);
+
+  /// `residual + forward(x)`: the last product adds the residual to its sums. Both `[…, C]` → `[…, C]`.
+  Tensor addedTo(Tensor residual, Tensor x);
 }

@@ -34,6 +34,11 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
     return proj.forward(attend(qkv.forward(x), site));
   }
 
+  /// `residual + forward(x, site)`: the last product adds the residual to its sums. Both `[B, H, W, C]` → `[B, H, W, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, Probe.Site site) {
+    return proj.forward(attend(qkv.forward(x), site), residual);
+  }
+
   /// `[B, H, W, C]` → `[B, H, W, C]`, with attention within windows.
   ///
   /// The reference pads windows with zeros before `qkv`, which maps a zero to its bias. Here windows are cut after `qkv` and padded
@@ -43,9 +48,18 @@ public record GridAttention(Linear qkv, Linear proj, int numHeads, Tensor relPos
   /// @param site destination of the windows' maps, if requested
   /// @throws IllegalArgumentException if the window size does not match the tables
   public Tensor forward(Tensor x, MapWindows windows, Probe.Site site) {
+    return proj.forward(attend(x, windows, site));
+  }
+
+  /// `residual + forward(x, windows, site)`: the last product adds the residual to its sums. Both `[B, H, W, C]` → `[B, H, W, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, MapWindows windows, Probe.Site site) {
+    return proj.forward(attend(x, windows, site), residual);
+  }
+
+  private Tensor attend(Tensor x, MapWindows windows, Probe.Site site) {
     var within = site.within(x.dim(1), x.dim(2), windows.size(), 0);
     var out = attend(windows.cut(qkv.forward(x)), within);                                // [B · R · S, size, size, C]
-    return proj.forward(windows.join(out, x.dim(0), x.dim(1), x.dim(2)));
+    return windows.join(out, x.dim(0), x.dim(1), x.dim(2));
   }
 
   /// Windows for [#forward(Tensor, MapWindows, Probe.Site)].

@@ -49,6 +49,15 @@ public record GroupedAttention(Linear q, Linear kv, Linear proj, int numHeads, i
   /// @param table `[N, D]`, the positions ([RotaryPositions#table])
   /// @param site destination of the map `[B, H, N, N]`, if requested
   public Tensor forward(Tensor x, Tensor table, Probe.Site site) {
+    return proj.forward(attend(x, table, site));
+  }
+
+  /// `residual + forward(x, table, site)`: the last product adds the residual to its sums. Both `[B, N, C]` → `[B, N, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, Tensor table, Probe.Site site) {
+    return proj.forward(attend(x, table, site), residual);
+  }
+
+  private Tensor attend(Tensor x, Tensor table, Probe.Site site) {
     int batch = x.dim(0), tokens = x.dim(1);
     var heads = heads(x, table);
     var out = x.allocate(batch, tokens, proj.weight().k());
@@ -60,7 +69,7 @@ public record GroupedAttention(Linear q, Linear kv, Linear proj, int numHeads, i
         x.run(new Operation.AttentionMaps(queries.matrices(), keys.matrices(), AttentionMask.CAUSAL, map.select(0, b).segment(),
             scale(queries)));
     }
-    return proj.forward(out);
+    return out;
   }
 
   /// Attention of the next tokens of a text to it and to themselves: `[1, N, C]` → `[1, N, C]`. Their keys and values are added to
@@ -68,6 +77,15 @@ public record GroupedAttention(Linear q, Linear kv, Linear proj, int numHeads, i
   ///
   /// @param table `[N, D]`, the positions ([RotaryPositions#table])
   public Tensor forward(Tensor x, Tensor table, AttentionCache cache) {
+    return proj.forward(attend(x, table, cache));
+  }
+
+  /// `residual + forward(x, table, cache)`: the last product adds the residual to its sums. Both `[1, N, C]` → `[1, N, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, Tensor table, AttentionCache cache) {
+    return proj.forward(attend(x, table, cache), residual);
+  }
+
+  private Tensor attend(Tensor x, Tensor table, AttentionCache cache) {
     int tokens = x.dim(1);
     var heads = heads(x, table);
     Tensor queries = heads.q.select(0, 0), keys = cache.keys(), values = cache.values();
@@ -83,7 +101,7 @@ public record GroupedAttention(Linear q, Linear kv, Linear proj, int numHeads, i
       x.run(new Operation.Attention(rows.matrices(), keys.matrices(), values.matrices(),
           new AttentionMask(false, null, null, null, after), out.reshape(rows.shape()).matrices(), scale(queries)));
     }
-    return proj.forward(out);
+    return out;
   }
 
   /// @param q `[G, R, N, D]`

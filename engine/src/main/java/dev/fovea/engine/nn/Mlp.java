@@ -19,4 +19,9 @@ public record Mlp(Linear fc1, Activation act, Linear fc2) implements FeedForward
   public Tensor forward(Tensor x) {
     return fc2.forward(fc1.forward(x, act));
   }
+
+  @Override
+  public Tensor addedTo(Tensor residual, Tensor x) {
+    return fc2.forward(fc1.forward(x, act), residual);
+  }
 }

@@ -28,13 +28,27 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
   /// @param mask tokens visible to each token
   /// @param site destination of the map `[B, H, N, N]`, if requested
   public Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {
-    return proj.forward(attend(qkv.forward(x), x.dim(0), x.dim(1), mask, site));
+    return proj.forward(attend(x, mask, site));
+  }
+
+  /// `residual + forward(x, mask, site)`: the last product adds the residual to its sums. Both `[B, N, C]` → `[B, N, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, AttentionMask mask, Probe.Site site) {
+    return proj.forward(attend(x, mask, site), residual);
   }
 
   /// Sequences of several lengths in one matrix, without padding: `[1, T, C]` → `[1, T, C]`. Each sequence sees itself only.
   ///
   /// @param sequences tensors `[B, N, …]` of `B` sequences of one length each; together they have `T` tokens
   public Tensor forward(Tensor x, List<Tensor> sequences) {
+    return proj.forward(attend(x, sequences));
+  }
+
+  /// `residual + forward(x, sequences)`: the last product adds the residual to its sums. Both `[1, T, C]` → `[1, T, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, List<Tensor> sequences) {
+    return proj.forward(attend(x, sequences), residual);
+  }
+
+  private Tensor attend(Tensor x, List<Tensor> sequences) {
     Objects.requireNonNull(sequences, "sequences");
     int channels = x.dim(2), at = 0;
     var projected = qkv.forward(x);
@@ -45,7 +59,11 @@ public record MultiHeadAttention(Linear qkv, Linear proj, int numHeads) {
           .reshape(1, batch * tokens, channels);
       at = end;
     }
-    return proj.forward(parts.length == 1 ? parts[0] : Tensor.concat(1, parts));
+    return parts.length == 1 ? parts[0] : Tensor.concat(1, parts);
+  }
+
+  private Tensor attend(Tensor x, AttentionMask mask, Probe.Site site) {
+    return attend(qkv.forward(x), x.dim(0), x.dim(1), mask, site);
   }
 
   private Tensor attend(Tensor projected, int batch, int tokens, AttentionMask mask, Probe.Site site) {

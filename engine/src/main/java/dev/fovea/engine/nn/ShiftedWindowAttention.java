@@ -41,11 +41,20 @@ public record ShiftedWindowAttention(Linear qkv, Linear proj, int numHeads, Tens
   ///
   /// @param site destination of the windows' maps `[B · M, h, N, N]`, if requested
   public Tensor forward(Tensor x, Probe.Site site) {
+    return proj.forward(attend(x, site));
+  }
+
+  /// `residual + forward(x, site)`: the last product adds the residual to its sums. Both `[B, H, W, C]` → `[B, H, W, C]`.
+  public Tensor addedTo(Tensor residual, Tensor x, Probe.Site site) {
+    return proj.forward(attend(x, site), residual);
+  }
+
+  private Tensor attend(Tensor x, Probe.Site site) {
     int batch = x.dim(0), height = x.dim(1), width = x.dim(2);
     var windows = new ShiftedWindows(height, width, size, shift);
     var all = qkv.forward(windows.cut(x));                                                // [B · M, N, 3 C]
     var out = attend(all, windows, batch, site.within(height, width, size, shift));
-    return proj.forward(windows.join(out, batch));
+    return windows.join(out, batch);
   }
 
   private Tensor attend(Tensor all, ShiftedWindows windows, int batch, Probe.Site site) {

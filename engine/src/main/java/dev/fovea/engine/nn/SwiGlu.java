@@ -18,6 +18,15 @@ public record SwiGlu(Linear w1, Linear w2, Linear w3) implements FeedForward {
 
   @Override
   public Tensor forward(Tensor x) {
-    return w3.forward(w1.forward(x, Activation.SILU).times(w2.forward(x)));
+    return w3.forward(gated(x));
+  }
+
+  @Override
+  public Tensor addedTo(Tensor residual, Tensor x) {
+    return w3.forward(gated(x), residual);
+  }
+
+  private Tensor gated(Tensor x) {
+    return w1.forward(x, Activation.SILU).times(w2.forward(x));
   }
 }

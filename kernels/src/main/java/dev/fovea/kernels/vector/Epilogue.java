@@ -59,6 +59,7 @@ record Epilogue(@Nullable MemorySegment bias, Activation activation, @Nullable M
     var y0 = FloatVector.fromArray(F, s, from).add(FloatVector.fromArray(F, bias, b));
     var y1 = FloatVector.fromArray(F, s, from + LANES).add(FloatVector.fromArray(F, bias, b + LANES));
     if (residual != null) {
+      Simd.expectPlain(residual);
       y0 = y0.add(FloatVector.fromMemorySegment(F, residual, at, ORDER));
       y1 = y1.add(FloatVector.fromMemorySegment(F, residual, next, ORDER));
     }

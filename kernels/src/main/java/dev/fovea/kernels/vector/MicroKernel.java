@@ -16,8 +16,8 @@ import jdk.incubator.vector.FloatVector;
 /// broadcast: 31 of the 32 registers of AVX-512 and NEON. Six rows need 15 of AVX2's 16. Kernels of thirteen and five rows
 /// complement them, so that rows divide into tiles without a thin remainder: 197 = 2 × 14 + 13 × 13 = 32 × 6 + 5.
 ///
-/// With five or six rows, a step is only ten or twelve multiply-adds, and loop counting, bounds checks and prefetch took longer than
-/// they. So these kernels unroll four steps, which is a third faster at 256 bit. The form of the loop matters. With
+/// With five or six rows, a step is only ten or twelve multiply-adds, and loop counting, bounds checks and prefetch took longer
+/// than they. So these kernels unroll four steps, which is a third faster at 256 bit. The form of the loop matters. With
 /// `i + 4 <= steps`, C2 leaves a bounds check before each vector of `w`; with a limit computed before the loop, it removes the
 /// checks, but computes the limits of eight of them before each loop, and moves the loads of all four steps together.
 ///

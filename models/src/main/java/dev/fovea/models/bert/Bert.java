@@ -71,17 +71,17 @@ public record Bert(BertConfig config, Embedding tokenEmbed, Tensor posEmbed, @Nu
     }
 
     Tensor forward(Tensor x, AttentionMask mask, Probe.Site site) {                   // [B, N, C]
-      return rest(x, attn.forward(x, mask, site));
+      return rest(attn.addedTo(x, x, mask, site));
     }
 
     /// Texts one after the other, `[1, tokens, C]`: only attention looks at a text as a whole.
     Tensor forward(Tensor x, List<Tensor> texts) {
-      return rest(x, attn.forward(x, texts));
+      return rest(attn.addedTo(x, x, texts));
     }
 
-    private Tensor rest(Tensor x, Tensor attended) {
-      x = norm1.forward(x.plus(attended));
-      return norm2.forward(x.plus(mlp.forward(x)));
+    private Tensor rest(Tensor x) {
+      x = norm1.forward(x);
+      return norm2.forward(mlp.addedTo(x, x));
     }
   }
 

@@ -46,13 +46,12 @@ record Decoder(List<Layer> layers, LayerNorm norm, Perceptron positionHead, List
     Tensor forward(Tensor x, Tensor positions, Tensor references, Encoder.State encoded, Pass pass, Probe probe, int index) {
       var boxes = probe.tokens(Tokens.Kind.QUERY, x.dim(1));
       var asking = x.plus(positions);
-      x = norm1.forward(x.plus(selfAttn.forward(asking, asking, x, AttentionMask.NONE,
-          Encoder.site(probe, index, "self", boxes, boxes))));
-      x = norm2.forward(x.plus(textAttn.forward(x.plus(positions), encoded.text(), encoded.text(), pass.padding(),
-          Encoder.site(probe, index, "text", boxes, pass.tokens()))));
-      x = norm3.forward(x.plus(mapAttn.forward(x, positions, encoded.vision(), pass.sizes(), references, pass.visible(), probe,
-          index)));
-      return norm4.forward(x.plus(mlp.forward(x)));
+      x = norm1.forward(selfAttn.addedTo(x, asking, asking, x, AttentionMask.NONE,
+          Encoder.site(probe, index, "self", boxes, boxes)));
+      x = norm2.forward(textAttn.addedTo(x, x.plus(positions), encoded.text(), encoded.text(), pass.padding(),
+          Encoder.site(probe, index, "text", boxes, pass.tokens())));
+      x = norm3.forward(mapAttn.addedTo(x, positions, encoded.vision(), pass.sizes(), references, pass.visible(), probe, index));
+      return norm4.forward(mlp.addedTo(x, x));
     }
   }
 

@@ -69,8 +69,8 @@ record Encoder(List<Layer> layers) {
 
     Tensor forward(Tensor x, Pass pass, Probe.Site site) {                            // [B, N, C]
       var asking = x.plus(pass.textPositions());
-      x = norm1.forward(x.plus(attn.forward(asking, asking, x, pass.subSentences(attn.numHeads()), site)));
-      return norm2.forward(x.plus(mlp.forward(x)));
+      x = norm1.forward(attn.addedTo(x, asking, asking, x, pass.subSentences(attn.numHeads()), site));
+      return norm2.forward(mlp.addedTo(x, x));
     }
   }
 
@@ -84,9 +84,8 @@ record Encoder(List<Layer> layers) {
     }
 
     Tensor forward(Tensor x, Pass pass, Probe probe, int index) {                     // [B, S, C]
-      x = norm1.forward(x.plus(attn.forward(x, pass.mapPositions(), x, pass.sizes(), pass.references(), pass.visible(), probe,
-          index)));
-      return norm2.forward(x.plus(mlp.forward(x)));
+      x = norm1.forward(attn.addedTo(x, pass.mapPositions(), x, pass.sizes(), pass.references(), pass.visible(), probe, index));
+      return norm2.forward(mlp.addedTo(x, x));
     }
   }
 

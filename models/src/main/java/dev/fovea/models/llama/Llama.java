@@ -60,13 +60,13 @@ public record Llama(LlamaConfig config, Embedding tokenEmbed, RotaryPositions po
     }
 
     Tensor forward(Tensor x, Tensor table, Probe.Site site) {                         // [B, N, C]
-      x = x.plus(attn.forward(norm1.forward(x), table, site));
-      return x.plus(mlp.forward(norm2.forward(x)));
+      x = attn.addedTo(x, norm1.forward(x), table, site);
+      return mlp.addedTo(x, norm2.forward(x));
     }
 
     Tensor forward(Tensor x, Tensor table, AttentionCache cache) {                    // [1, N, C]
-      x = x.plus(attn.forward(norm1.forward(x), table, cache));
-      return x.plus(mlp.forward(norm2.forward(x)));
+      x = attn.addedTo(x, norm1.forward(x), table, cache);
+      return mlp.addedTo(x, norm2.forward(x));
     }
   }
 

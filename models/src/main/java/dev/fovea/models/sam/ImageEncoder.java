@@ -50,12 +50,9 @@ public record ImageEncoder(SamConfig.ImageEncoder config, PatchEmbedding patchEm
     }
 
     Tensor forward(Tensor x, Probe.Site site) {                                       // [B, G, G, C]
-      x = x.plus(attend(norm1.forward(x), site));
-      return x.plus(mlp.forward(norm2.forward(x)));
-    }
-
-    private Tensor attend(Tensor x, Probe.Site site) {
-      return windows == null ? attn.forward(x, site) : attn.forward(x, windows, site);
+      var normed = norm1.forward(x);
+      x = windows == null ? attn.addedTo(x, normed, site) : attn.addedTo(x, normed, windows, site);
+      return mlp.addedTo(x, norm2.forward(x));
     }
   }
 

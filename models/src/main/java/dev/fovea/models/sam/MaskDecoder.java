@@ -142,7 +142,7 @@ public record MaskDecoder(Tensor iouToken, Tensor maskTokens, List<Layer> layers
       attended = tokenToImage.attend(tokenToImage.q.forward(tokens.plus(asked)), projected.keys, projected.values,
           sites.tokenToImage());
       tokens = norm2.forward(tokenToImage.proj.forward(attended, tokens));
-      return norm3.forward(tokens.plus(mlp.forward(tokens)));
+      return norm3.forward(mlp.addedTo(tokens, tokens));
     }
 
     Tensor map(ProjectedMap projected, Tensor tokens, Tensor asked, Sites sites) {

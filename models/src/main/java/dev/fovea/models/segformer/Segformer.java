@@ -63,10 +63,11 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           ratio == 1 ? null : w.layerNorm("norm", dim, eps));
     }
 
-    Tensor forward(Tensor x, int index, Probe probe) {                                // [B, H, W, C]
+    /// `residual` + attention of `x`.
+    Tensor addedTo(Tensor residual, Tensor x, int index, Probe probe) {               // [B, H, W, C]
       var context = sr == null ? x : norm.forward(sr.forward(x));                     // [B, H / ratio, W / ratio, C]
       var site = probe.attention(index, probe.grid(x.dim(1), x.dim(2)), probe.grid(context.dim(1), context.dim(2)));
-      return attn.forward(tokens(x), tokens(context), site).reshape(x.shape());
+      return attn.addedTo(residual, tokens(x), tokens(context), site).reshape(x.shape());
     }
 
     private static Tensor tokens(Tensor x) {                                          // [B, N, C]
@@ -81,8 +82,9 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
           w.linear("fc2", hidden, dim));
     }
 
-    Tensor forward(Tensor x) {                                                        // [B, H, W, C]
-      return fc2.forward(dwconv.forward(fc1.forward(x), act));
+    /// `residual` + the feed-forward part of `x`.
+    Tensor addedTo(Tensor residual, Tensor x) {                                       // [B, H, W, C]
+      return fc2.forward(dwconv.forward(fc1.forward(x), act), residual);
     }
   }
 
@@ -96,8 +98,8 @@ public record Segformer(SegformerConfig config, List<Stage> stages, Head head) i
     }
 
     Tensor forward(Tensor x, int index, Probe probe) {                                // [B, H, W, C]
-      x = x.plus(attn.forward(norm1.forward(x), index, probe));
-      return x.plus(mlp.forward(norm2.forward(x)));
+      x = attn.addedTo(x, norm1.forward(x), index, probe);
+      return mlp.addedTo(x, norm2.forward(x));
     }
   }
 

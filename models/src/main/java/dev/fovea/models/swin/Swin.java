@@ -45,8 +45,8 @@ public record Swin(SwinConfig config, PatchEmbedding patchEmbed, LayerNorm patch
     }
 
     Tensor forward(Tensor x, Probe.Site site) {                                       // [B, H, W, C]
-      x = x.plus(attn.forward(norm1.forward(x), site));
-      return x.plus(mlp.forward(norm2.forward(x)));
+      x = attn.addedTo(x, norm1.forward(x), site);
+      return mlp.addedTo(x, norm2.forward(x));
     }
   }
 
