@@ -15,8 +15,8 @@ record TextAttention(Linear q, Linear k, Linear v, Linear proj, int numHeads) {
         numHeads);
   }
 
-  /// `residual` + attention: `[B, M, C]`, `[B, M, C]`, `[B, N, C]` and `[B, N, C]` → `[B, M, C]`. The last product adds the residual
-  /// to its sums.
+  /// `residual` + attention: `[B, M, C]`, `[B, M, C]`, `[B, N, C]` and `[B, N, C]` → `[B, M, C]`. The last product adds the
+  /// residual to its sums.
   Tensor addedTo(Tensor residual, Tensor queries, Tensor keys, Tensor values, AttentionMask mask, Probe.Site site) {
     var attended = Attention.attend(Attention.heads(q.forward(queries), numHeads), Attention.heads(k.forward(keys), numHeads),
         Attention.heads(v.forward(values), numHeads), mask, site);
