@@ -137,7 +137,8 @@ class NullsTest {
     var type = call.getDeclaringClass();
     // Only kernels that are opened by their provider have checks.
     return type.isInterface() && type != Kernels.class && !Modifier.isStatic(call.getModifiers())
-        || type.getPackage() == Linear.class.getPackage() && Set.of("forward", "addedTo", "attend", "cut", "join").contains(call.getName())
+        || type.getPackage() == Linear.class.getPackage()
+        && Set.of("forward", "addedTo", "attend", "cut", "join").contains(call.getName())
         || WeightFormat.class.isAssignableFrom(type) && Set.of("encode", "decode").contains(call.getName())
         // Whatever the caller's function has made.
         || type == Weights.Bound.class;

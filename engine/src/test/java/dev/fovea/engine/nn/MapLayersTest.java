@@ -7,11 +7,9 @@ import static org.assertj.core.api.Assertions.within;
 import dev.fovea.engine.tensor.Tensor;
 import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.util.List;
-import java.util.Random;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -24,23 +22,11 @@ class MapLayersTest {
   private static final int B = 2, ROWS = 3, COLS = 5, C = 8, HEADS = 2, D = C / HEADS;
 
   private final Arena arena = Arena.ofShared();
-  private final Random random = new Random(1);
+  private final RandomLayers random = new RandomLayers(arena);
 
   @AfterEach
   void close() {
     arena.close();
-  }
-
-  private Tensor normal(int... shape) {
-    int n = 1;
-    for (int d : shape) n *= d;
-    var values = new float[n];
-    for (int i = 0; i < n; i++) values[i] = (float) (0.5 * random.nextGaussian());
-    return Tensor.of(arena, values, shape);
-  }
-
-  private Linear linear(int in, int out) {
-    return new Linear(Weight.rows(normal(out, in).segment(), out, in), normal(out));
   }
 
   private float[] run(KernelProvider provider, Tensor x, UnaryOperator<Tensor> layer) {
@@ -68,8 +54,9 @@ class MapLayersTest {
   @ParameterizedTest
   @EnumSource
   void gridAttention(KernelProvider provider) {
-    var attention = new GridAttention(linear(C, 3 * C), linear(C, C), HEADS, normal(2 * ROWS - 1, D), normal(2 * COLS - 1, D));
-    var x = normal(B, ROWS, COLS, C);
+    var attention = new GridAttention(random.linear(C, 3 * C), random.linear(C, C), HEADS, random.normal(2 * ROWS - 1, D),
+        random.normal(2 * COLS - 1, D));
+    var x = random.normal(B, ROWS, COLS, C);
     var actual = run(provider, x, t -> attention.forward(t, Probe.Site.NOWHERE));
     for (int b = 0; b < B; b++)
       for (int at = 0; at < ROWS * COLS; at++) {
@@ -77,7 +64,7 @@ class MapLayersTest {
         for (int c = 0; c < C; c++) assertThat((double) actual[(b * ROWS * COLS + at) * C + c]).isCloseTo(expected[c],
             within(1e-5));
       }
-    var square = normal(B, COLS, COLS, C);
+    var square = random.normal(B, COLS, COLS, C);
     assertThatThrownBy(() -> run(provider, square, t -> attention.forward(t, Probe.Site.NOWHERE))).isInstanceOf(IllegalArgumentException.class)
         .hasMessage("attention: expected a map of 3x5, got [2, 5, 5, 8]");
   }
@@ -111,8 +98,9 @@ class MapLayersTest {
   @ParameterizedTest
   @CsvSource({"6,9,3", "7,8,3", "2,2,5", "5,4,2"})
   void gridAttentionInWindows(int height, int width, int size) {
-    var attention = new GridAttention(linear(C, 3 * C), linear(C, C), HEADS, normal(2 * size - 1, D), normal(2 * size - 1, D));
-    var x = normal(B, height, width, C);
+    var attention = new GridAttention(random.linear(C, 3 * C), random.linear(C, C), HEADS, random.normal(2 * size - 1, D),
+        random.normal(2 * size - 1, D));
+    var x = random.normal(B, height, width, C);
     var zeros = new MapWindows(size, C);
     float[] expected = run(KernelProvider.REFERENCE, x, t -> zeros.join(attention.forward(zeros.cut(t), Probe.Site.NOWHERE), B, height, width));
     for (var provider : KernelProvider.values()) {
@@ -124,7 +112,7 @@ class MapLayersTest {
   @ParameterizedTest
   @CsvSource({"6,9,3", "7,8,3", "2,2,5", "4,4,4", "5,4,2", "4,5,2"})
   void windows(int height, int width, int size) {
-    var x = normal(B, height, width, C);
+    var x = random.normal(B, height, width, C);
     var windows = new MapWindows(size, C);
     int rows = Math.ceilDiv(height, size), cols = Math.ceilDiv(width, size);
     var cut = run(KernelProvider.VECTOR, x, windows::cut);

@@ -8,12 +8,10 @@ import dev.fovea.engine.tensor.Workspace;
 import dev.fovea.kernels.Activation;
 import dev.fovea.kernels.AttentionMask;
 import dev.fovea.kernels.KernelProvider;
-import dev.fovea.kernels.Weight;
 import dev.fovea.kernels.Workers;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.function.BinaryOperator;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -27,28 +25,16 @@ class ResidualTest {
   private static final int B = 2, ROWS = 6, COLS = 6, N = ROWS * COLS, C = 36, H = 6, D = C / H;
 
   private final Arena arena = Arena.ofShared();
-  private final Random random = new Random(1);
-  private final Tensor table = normal(N, D);
+  private final RandomLayers random = new RandomLayers(arena);
+  private final Tensor table = random.normal(N, D);
 
   @AfterEach
   void close() {
     arena.close();
   }
 
-  private Tensor normal(int... shape) {
-    int n = 1;
-    for (int d : shape) n *= d;
-    var values = new float[n];
-    for (int i = 0; i < n; i++) values[i] = (float) (0.5 * random.nextGaussian());
-    return Tensor.of(arena, values, shape);
-  }
-
-  private Linear linear(int in, int out) {
-    return new Linear(Weight.rows(normal(out, in).segment(), out, in), normal(out));
-  }
-
   private Stream<DynamicTest> tests(String name, Tensor x, UnaryOperator<Tensor> plain, BinaryOperator<Tensor> added) {
-    var residual = normal(x.shape());
+    var residual = random.normal(x.shape());
     return Stream.of(KernelProvider.values()).map(provider -> DynamicTest.dynamicTest(name + ", " + provider, () -> {
       try (var kernels = provider.open(Workers.threads(2)); var workspace = new Workspace(kernels)) {
         var in = Map.of("x", x, "residual", residual);
@@ -62,16 +48,17 @@ class ResidualTest {
 
   @TestFactory
   Stream<DynamicTest> hasTheBitsOfASum() {
-    Tensor tokens = normal(B, N, C), map = normal(B, ROWS, COLS, C), text = normal(1, B * N, C);
+    Tensor tokens = random.normal(B, N, C), map = random.normal(B, ROWS, COLS, C), text = random.normal(1, B * N, C);
     var site = Probe.Site.NOWHERE;
-    var mlp = new Mlp(linear(C, 50), Activation.GELU, linear(50, C));
-    var gated = new SwiGlu(linear(C, 50), linear(C, 50), linear(50, C));
-    var heads = new MultiHeadAttention(linear(C, 3 * C), linear(C, C), H);
-    var cross = new CrossAttention(linear(C, C), linear(C, 2 * C), linear(C, C), H);
-    var grouped = new GroupedAttention(linear(C, C), linear(C, 2 * 2 * D), linear(C, C), H, 2);
-    var grid = new GridAttention(linear(C, 3 * C), linear(C, C), H, normal(2 * ROWS - 1, D), normal(2 * COLS - 1, D));
-    var within = new GridAttention(linear(C, 3 * C), linear(C, C), H, normal(7, D), normal(7, D));
-    var shifted = new ShiftedWindowAttention(linear(C, 3 * C), linear(C, C), H, normal(25, H), 3, 1);
+    var mlp = new Mlp(random.linear(C, 50), Activation.GELU, random.linear(50, C));
+    var gated = new SwiGlu(random.linear(C, 50), random.linear(C, 50), random.linear(50, C));
+    var heads = new MultiHeadAttention(random.linear(C, 3 * C), random.linear(C, C), H);
+    var cross = new CrossAttention(random.linear(C, C), random.linear(C, 2 * C), random.linear(C, C), H);
+    var grouped = new GroupedAttention(random.linear(C, C), random.linear(C, 2 * 2 * D), random.linear(C, C), H, 2);
+    var grid = new GridAttention(random.linear(C, 3 * C), random.linear(C, C), H, random.normal(2 * ROWS - 1, D),
+        random.normal(2 * COLS - 1, D));
+    var within = new GridAttention(random.linear(C, 3 * C), random.linear(C, C), H, random.normal(7, D), random.normal(7, D));
+    var shifted = new ShiftedWindowAttention(random.linear(C, 3 * C), random.linear(C, C), H, random.normal(25, H), 3, 1);
     return Stream.of(
         tests("mlp", tokens, mlp::forward, mlp::addedTo),
         tests("gated", tokens, gated::forward, gated::addedTo),
