@@ -35,9 +35,10 @@ import jdk.incubator.vector.FloatVector;
 /// speed. For the same reason `x` and the sums are heap arrays, whose accesses need few nodes; only `w` is in native memory.
 final class MicroKernel {
   /// Floats from one row of `x` to the next. Not a power of two, so that rows do not compete for the same cache sets.
-  static final int STRIDE = 528;
-  /// Most steps in a row of `x`; longer products are split. Short partial sums also keep rounding errors small.
-  static final int MAX_STEPS = 512;
+  static final int STRIDE = 784;
+  /// Most steps in a row of `x`; longer products are split. Each part begins with lines that no cache has fetched ahead and ends with
+  /// sums that are stored, so few parts are faster; short partial sums keep rounding errors small.
+  static final int MAX_STEPS = 768;
   /// Columns of a tile.
   static final int WIDTH = 2 * LANES;
   /// Rows of the largest tile that fits in registers.

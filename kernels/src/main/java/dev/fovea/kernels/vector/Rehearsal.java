@@ -193,7 +193,7 @@ public final class Rehearsal {
 
   /// Runs whole operations, for the loops that are inconvenient to call.
   private static void operations(Arena arena, MemorySegment file) {
-    int m = MAX_ROWS + 1 + WIDTH, keys = MicroKernel.MAX_STEPS + m, d = 2 * WIDTH, n = WIDTH;
+    int m = MAX_ROWS + 1 + WIDTH, keys = QueryTiles.BLOCK + m, d = 2 * WIDTH, n = WIDTH;
     int k = FILE_BYTES / 4 / Math.max(WIDTH, Weight.PANEL);
     MemorySegment heads = arena.allocate(4L * keys * d, 64), out = arena.allocate(4L * m * d, 64);
     MemorySegment x = arena.allocate(4L * m * k, 64), bias = arena.allocate(4L * n, 64), y = arena.allocate(4L * m * n, 64);
