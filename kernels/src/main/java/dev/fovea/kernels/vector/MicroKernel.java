@@ -36,7 +36,7 @@ import jdk.incubator.vector.FloatVector;
 final class MicroKernel {
   /// Floats from one row of `x` to the next. Not a power of two, so that rows do not compete for the same cache sets.
   static final int STRIDE = 784;
-  /// Most steps in a row of `x`; longer products are split. Each part begins with lines that no cache has fetched ahead and ends with
+  /// Most steps in a row of `x`; longer products are split. Each part begins with lines that no cache fetched ahead and ends with
   /// sums that are stored, so few parts are faster; short partial sums keep rounding errors small.
   static final int MAX_STEPS = 768;
   /// Columns of a tile.

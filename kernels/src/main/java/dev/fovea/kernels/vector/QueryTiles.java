@@ -24,8 +24,8 @@ import jdk.incubator.vector.FloatVector;
 final class QueryTiles {
   private static final float[] NOTHING = {};
   private static final int SCORES = MAX_ROWS * STRIDE;
-  /// Keys in a block: each costs a rescaling of the earlier sums, and its scores and values stay in the near caches. A row of scores
-  /// has room for [MicroKernel#MAX_STEPS].
+  /// Keys in a block: each block costs a rescaling of the earlier sums, but its scores stay in the near caches. A row of scores has
+  /// room for [MicroKernel#MAX_STEPS].
   static final int BLOCK = 512;
 
   private final int room;
