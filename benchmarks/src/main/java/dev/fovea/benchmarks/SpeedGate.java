@@ -40,9 +40,9 @@ public final class SpeedGate {
       new Row(product(197, WeightFormat.Q8),                           0.60,        0.50,        0.80),
       // A processor with two 512-bit multiply-add units reaches 72 %, for it loads each vector of the weight for four of them.
       new Row(product(4, WeightFormat.F32),                            0.60,        0.45,        0.65),
-      // A token of a language model; each weight is decoded for one multiply-add. With two such units 34 and 26 %.
-      new Row(product(1, WeightFormat.BF16),                           0.15,        0.15,        0.31),
-      new Row(product(1, WeightFormat.Q8),                             0.05,        0.10,        0.24),
+      // A token of a language model; each weight is decoded for one multiply-add.
+      new Row(product(1, WeightFormat.BF16),                           0.15,        0.15,        0.33),
+      new Row(product(1, WeightFormat.Q8),                             0.05,        0.10,        0.26),
       new Row(AttentionShapes.attention("vit-base", 197, NONE),       0.50,        0.30,        0.60),
       // Shares of a copy's speed.
       new Row(depthwise(),                                         1 / 7.0,     1 / 5.0,     1 / 3.0),
